@@ -1,0 +1,51 @@
+"""Real requests before a measurement: is the answer right, and does a stream flow?
+
+A server that answers wrongly is not measured. One that holds a stream back until the application has
+made all of it is measured, but noted: it does less than PEP 3333 asks ("Buffering and Streaming").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import time
+from collections.abc import Iterator
+
+import apps
+from launch import ServerFailed
+from profiles import Profile
+
+TIMEOUT_SECONDS = 10
+HELD_BACK = "holds a stream back until the application has made all of it, so its work is not comparable"
+
+
+def check(profile: Profile, port: int) -> None:
+    """Send the profile's request once. Raises ServerFailed unless status and body length are right."""
+    with connected(port) as connection:
+        method = "POST" if profile.body else "GET"
+        connection.request(method, "/", profile.body or None, profile.headers)
+        response = connection.getresponse()
+        status, length = response.status, len(response.read())
+    if (status, length) != (200, profile.length):
+        raise ServerFailed(f"wrong answer: status {status}, {length} bytes of body")
+
+
+def holds_back(port: int) -> bool:
+    """Whether the first chunk of apps.trickle comes only with the last. Raises ServerFailed."""
+    start = time.monotonic()
+    with connected(port) as connection:
+        connection.request("GET", "/")
+        connection.getresponse().read(1)
+        return time.monotonic() - start >= apps.PAUSE_SECONDS
+
+
+@contextlib.contextmanager
+def connected(port: int) -> Iterator[http.client.HTTPConnection]:
+    """A client connection to the server; its errors become ServerFailed."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    try:
+        yield connection
+    except (OSError, http.client.HTTPException) as error:
+        raise ServerFailed(f"no answer to a request: {error!r}") from None
+    finally:
+        connection.close()

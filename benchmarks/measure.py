@@ -1,0 +1,53 @@
+"""What a server costs: CPU time and memory of all its processes, as Linux accounts them in /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PROC = Path("/proc")
+
+# Positions in /proc/PID/stat after the command's name, see proc_pid_stat(5).
+SESSION = 3
+TIMES = slice(11, 15)  # utime, stime, and the same of children already waited for
+
+
+def cores() -> tuple[int, int]:
+    """The CPU core for the client and the one for the server; the same one if there is no second."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[0], usable[-1]
+
+
+def cpu_seconds(session: int) -> float:
+    """User and system time spent so far by the processes of a session and by their dead children."""
+    ticks = sum(int(time) for fields in stats(session).values() for time in fields[TIMES])
+    return ticks / TICKS_PER_SECOND
+
+
+def pss_mib(session: int) -> float:
+    """Proportional set size of a session in MiB: a page shared by n processes counts as 1/n of it."""
+    kib = 0
+    for pid in stats(session):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+            kib += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kib / 1024
+
+
+def steal_seconds() -> float:
+    """Time the hypervisor has given to others so far while this machine had work to do, on all cores."""
+    with open(PROC / "stat") as file:
+        return int(file.readline().split()[8]) / TICKS_PER_SECOND
+
+
+def stats(session: int) -> dict[int, list[str]]:
+    """The fields of /proc/PID/stat, without pid and name, of each process in a session."""
+    found = {}
+    for path in PROC.glob("[0-9]*/stat"):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[SESSION]) == session:
+                found[int(path.parent.name)] = fields
+    return found

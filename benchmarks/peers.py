@@ -1,0 +1,60 @@
+"""The peers' virtual environment: made once, from requirements-peers.txt, one package after the other.
+
+A package that does not install is left out; the run names it and goes on without it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from collections.abc import Iterable
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).parent / "requirements-peers.txt"
+
+VERSIONS = """
+import json, sys
+from importlib.metadata import PackageNotFoundError, version
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = version(name)
+    except PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+
+
+def prepare(folder: Path, distributions: Iterable[str]) -> str:
+    """Install what is missing of the distributions into the environment; returns its interpreter."""
+    python = folder.absolute() / "bin" / "python"
+    if not python.exists():
+        print(f"making the peers' environment in {folder}", file=sys.stderr)
+        venv.create(folder, with_pip=True)
+    pinned = requirements()
+    present = versions(str(python), pinned)
+    for name in distributions:
+        if present.get(name) != pinned[name]:
+            install(str(python), f"{name}=={pinned[name]}")
+    return str(python)
+
+
+def requirements() -> dict[str, str]:
+    """The pinned version of each distribution."""
+    lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines())
+    return dict(line.split("==") for line in lines if line)
+
+
+def install(python: str, requirement: str) -> None:
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
+    if subprocess.run(pip, stdout=sys.stderr).returncode != 0:
+        print(f"{requirement} does not install", file=sys.stderr)
+
+
+def versions(python: str, distributions: Iterable[str]) -> dict[str, str]:
+    """The versions of those distributions that an interpreter has."""
+    done = subprocess.run([python, "-c", VERSIONS, *distributions], stdout=subprocess.PIPE, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found

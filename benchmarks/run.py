@@ -1,0 +1,125 @@
+"""Measure fastwsgi beside its peers: `python benchmarks/run.py`, see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import peers
+from launch import HERE
+from machine import facts
+from measure import cores
+from profiles import CONNECTIONS, PROFILES
+from report import publish, render
+from results import Results
+from rounds import compare
+from servers import SERVERS, Server
+
+BUILD = HERE.parent / "build"
+QUICK = {"servers": "fastwsgi,fastwsgi-pure", "profiles": "hello", "rounds": 1, "seconds": 1,
+         "output": BUILD / "benchmarks"}
+Row = TypeVar("Row")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run and report. The exit status is 1 if fastwsgi was skipped, failed or had errors."""
+    options = parse(arguments)
+    servers, profiles = pick(options.servers, SERVERS), pick(options.profiles, PROFILES)
+    require({"taskset", *(profile.tool for profile in profiles)})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that servers are stopped, too
+
+    pythons = interpreters(servers, options)
+    present, skipped = installed(servers, pythons)
+    client_core, server_core = cores()
+    os.sched_setaffinity(0, {client_core})
+    results = Results(
+        machine=facts(),
+        settings={"rounds": options.rounds, "seconds": options.seconds, "connections": CONNECTIONS,
+                  "client_core": client_core, "server_core": server_core},
+        servers=present,
+        skipped=skipped,
+        profiles={profile.name: profile.about for profile in profiles},
+    )
+    json = options.json or options.output / "results.json"
+    for profile in profiles:
+        compare(results, profile, [server for server in servers if server.name in present], pythons)
+        results.save(json)
+    publish(json, options.output)
+    print(render(results))
+    return int(in_trouble(results, [server.name for server in servers if server.ours]))
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure fastwsgi beside its peers.")
+    add = parser.add_argument
+    add("--servers", default=",".join(SERVERS), metavar="A,B", help=f"any of {', '.join(SERVERS)}")
+    add("--profiles", default=",".join(PROFILES), metavar="X,Y", help=f"any of {', '.join(PROFILES)}")
+    add("--rounds", type=int, default=5, help="measurements of each server and profile (%(default)s)")
+    add("--seconds", type=int, default=4, help="length of a measurement (%(default)s)")
+    add("--peers-python", metavar="PATH", help="interpreter that has the peers; nothing is installed then")
+    add("--peers-venv", type=Path, default=BUILD / "peers", metavar="DIR",
+        help="virtual environment to make and keep for the peers (build/peers)")
+    add("--json", type=Path, metavar="FILE", help="where the results go (results.json in --output)")
+    add("--output", type=Path, default=HERE, metavar="DIR",
+        help="where README.md gets its tables and results.svg is drawn (benchmarks)")
+    add("--quick", action="store_true", help="a smoke test: hello on fastwsgi for 1 s, into build/benchmarks")
+    if parser.parse_args(arguments).quick:
+        parser.set_defaults(**QUICK)
+    return parser.parse_args(arguments)
+
+
+def pick(names: str, table: Mapping[str, Row]) -> list[Row]:
+    """The rows of a table by their names with commas between; exits at an unknown one."""
+    unknown = [name for name in names.split(",") if name not in table]
+    if unknown:
+        sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join(table)}")
+    return [table[name] for name in names.split(",")]
+
+
+def require(tools: Iterable[str]) -> None:
+    missing = sorted(tool for tool in tools if shutil.which(tool) is None)
+    if missing:
+        sys.exit(f"not installed: {', '.join(missing)} (Debian and Ubuntu: wrk, apache2-utils, util-linux)")
+
+
+def interpreters(servers: Iterable[Server], options: argparse.Namespace) -> dict[str, str]:
+    """The interpreter of each server: this one for ours, that of the peers' environment for the others."""
+    wanted = [server.distribution for server in servers if not server.ours]
+    theirs = options.peers_python or (peers.prepare(options.peers_venv, wanted) if wanted else "")
+    return {server.name: sys.executable if server.ours else theirs for server in servers}
+
+
+def installed(
+    servers: Iterable[Server], pythons: Mapping[str, str]
+) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Which servers there are, with version and arguments, and which not, with the reason."""
+    present, skipped = {}, {}
+    for server in servers:
+        version = peers.versions(pythons[server.name], [server.distribution]).get(server.distribution)
+        if version is None:
+            skipped[server.name] = f"{server.distribution} is not installed"
+            print(f"skipping {server.name}: {skipped[server.name]}", file=sys.stderr)
+        else:
+            present[server.name] = {"version": version, "arguments": " ".join(server.arguments)}
+    return present, skipped
+
+
+def in_trouble(results: Results, servers: Iterable[str]) -> bool:
+    """Whether one of the servers was skipped, failed or had errors under any profile."""
+    return any(
+        server in results.skipped
+        or server in results.failed.get(profile, {})
+        or results.errors(profile, server) > 0
+        for server in servers
+        for profile in results.profiles
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

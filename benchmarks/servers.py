@@ -1,0 +1,52 @@
+"""The servers: how each is started for an application on a port, each a row of one table.
+
+Every server runs one worker process, and one thread for the application unless its arguments say
+otherwise; access logs are off. Of the settings a server offers, it has those that were the fastest when
+tried; fastpysgi is in twice, since Nagle's algorithm spares it CPU in pipeline and costs it requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Server:
+    """arguments follow the interpreter, with {app} and {port} to fill in; ours: not one of the peers."""
+
+    name: str
+    distribution: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    ours: bool = False
+
+    def command(self, python: str, app: str, port: int) -> list[str]:
+        return [python, *(argument.format(app=app, port=port) for argument in self.arguments)]
+
+
+FASTWSGI = ("-m", "fastwsgi", "apps:{app}", "-b", "127.0.0.1:{port}")
+
+TABLE = (
+    Server("fastwsgi", "fastwsgi-server", FASTWSGI, {"FASTWSGI_BACKEND": "c"}, ours=True),
+    Server("fastwsgi-pure", "fastwsgi-server", FASTWSGI, {"FASTWSGI_BACKEND": "py"}, ours=True),
+    Server("freastal", "freastal",
+           ("-c", "import apps, freastal; freastal.serve(apps.{app}, '127.0.0.1', {port})")),
+    Server("fastpysgi", "fastpysgi",
+           ("-c", "import apps, fastpysgi; fastpysgi.run(apps.{app}, '127.0.0.1', {port})")),
+    Server("fastpysgi-nodelay", "fastpysgi",
+           ("-c", "import apps, fastpysgi; fastpysgi.server.tcp_nodelay = 1; "
+            "fastpysgi.run(apps.{app}, '127.0.0.1', {port})")),
+    Server("bjoern", "bjoern",
+           ("-c", "import apps, bjoern; bjoern.run(apps.{app}, '127.0.0.1', {port})")),
+    Server("peregrine", "peregrine-server",
+           ("-m", "peregrine", "--protocol", "wsgi", "--port", "{port}", "apps:{app}")),
+    Server("granian", "granian",
+           ("-m", "granian", "--interface", "wsgi", "--http", "1", "--workers", "1",
+            "--blocking-threads", "1", "--http1-pipeline-flush", "--port", "{port}", "apps:{app}")),
+    Server("gunicorn", "gunicorn",
+           ("-m", "gunicorn", "-k", "gthread", "--threads", "4", "--keep-alive", "5",
+            "--no-control-socket", "-b", "127.0.0.1:{port}", "apps:{app}")),
+    Server("waitress", "waitress", ("-m", "waitress", "--listen", "127.0.0.1:{port}", "apps:{app}")),
+)
+
+SERVERS = {server.name: server for server in TABLE}

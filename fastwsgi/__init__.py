@@ -1,0 +1,34 @@
+"""fastwsgi: a WSGI server, compiled where speed counts, pure Python where it must be.
+
+    fastwsgi.serve(app, bind="0.0.0.0:8000")                       serves until SIGTERM or Ctrl-C
+    fastwsgi.make_server("127.0.0.1", 8000, app).serve_forever()   as wsgiref.simple_server does
+
+The command line is `fastwsgi MODULE:APP`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from fastwsgi.server.simple import WSGIRequestHandler, WSGIServer, make_server
+from fastwsgi.version import VERSION as __version__
+
+__all__ = ["WSGIRequestHandler", "WSGIServer", "__version__", "make_server", "serve"]
+
+
+def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: Any) -> None:
+    """Serve *app* until SIGTERM or SIGINT, then answer what is in flight and return.
+
+    Args:
+        app: a WSGI application (PEP 3333).
+        bind: HOST:PORT, [::1]:PORT or unix:/path, or a list of such.
+        **settings: as on the command line, with underscores: keep_alive=75, access_logfile="-".
+
+    Raises:
+        fastwsgi.config.settings.SettingError: no such setting, or a value it cannot have.
+        fastwsgi.server.listeners.BindError: an address cannot be listened on.
+    """
+    from fastwsgi.config.settings import Settings
+    from fastwsgi.process.worker import run
+
+    run(app, Settings(bind=[bind] if isinstance(bind, str) else bind, **settings))

@@ -1,0 +1,189 @@
+"""The kinds of value a setting can have.
+
+A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`), into the one
+type the server uses, and words the complaint when it cannot: a ValueError whose message completes the
+sentence "it must be ...". It also knows how its values are written in the help.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+from typing import Callable, Generic, TypeVar
+
+T = TypeVar("T")
+
+C_INT_MAX = 2**31 - 1
+OFFSET_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """How values of one kind are read and shown.
+
+    `read` raises ValueError; `metavar` stands for the value in the help, and is its unit if it has one;
+    `show` writes a value as it may be given; `repeatable` options collect what each occurrence gives.
+    """
+
+    read: Callable[[object], T]
+    metavar: str = ""
+    show: Callable[[T], str] = str
+    repeatable: bool = False
+
+
+def flag() -> Kind[bool]:
+    """On or off."""
+
+    def read(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError("True or False")
+        return value
+
+    return Kind(read)
+
+
+def count(minimum: int, maximum: int = C_INT_MAX) -> Kind[int]:
+    """A whole number from `minimum` to `maximum`."""
+
+    def read(value: object) -> int:
+        number = _integer(value)
+        if number is None or not minimum <= number <= maximum:
+            raise ValueError(f"a whole number from {minimum} to {maximum}")
+        return number
+
+    return Kind(read, "N")
+
+
+def only_one(things: str) -> Kind[int]:
+    """A number that can only be 1, because several `things` are still to come."""
+
+    def read(value: object) -> int:
+        if _integer(value) != 1:
+            raise ValueError(f"1: this version does not have several {things} yet")
+        return 1
+
+    return Kind(read, "N")
+
+
+def seconds(zero: bool = False) -> Kind[float]:
+    """A time in seconds above 0, or also 0."""
+
+    def read(value: object) -> float:
+        number = _real(value)
+        if number is None or number < 0 or (number == 0 and not zero):
+            raise ValueError(f"a number of seconds, {'0 or more' if zero else 'above 0'}")
+        return number
+
+    return Kind(read, "SECONDS", "{:g}".format)
+
+
+def size(minimum: int = 0, maximum: int = C_INT_MAX) -> Kind[int]:
+    """A number of bytes; as text it may end in K, M or G (times 1024, 1024**2, 1024**3)."""
+
+    def read(value: object) -> int:
+        number = _bytes(value)
+        if number is None or not minimum <= number <= maximum:
+            raise ValueError(f"a number of bytes from {minimum} to {maximum}, such as 8190, 64K or 1G")
+        return number
+
+    return Kind(read, "BYTES", _show_bytes)
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of some words."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value.lower() not in words:
+            raise ValueError(" or ".join([", ".join(words[:-1]), words[-1]]))
+        return value.lower()
+
+    return Kind(read, "{" + ",".join(words) + "}")
+
+
+def path() -> Kind[str | None]:
+    """A file or directory name; None is "not given"."""
+
+    def read(value: object) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+            raise ValueError("a path")
+        return os.fsdecode(value)
+
+    return Kind(read, "PATH")
+
+
+def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
+    """At least `least` strings: a list of them, or one alone, in which `separator` may part several."""
+
+    def read(value: object) -> list[str]:
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in given):
+            raise ValueError("a string or a list of strings")
+        parts = [part for item in given for part in (item.split(separator) if separator else [item])]
+        if "" in parts or len(parts) < least:
+            raise ValueError("not empty")
+        return parts
+
+    return Kind(read, metavar, " ".join, repeatable=True)
+
+
+def url_prefix() -> Kind[str]:
+    """A path prefix as SCRIPT_NAME holds it (PEP 3333): empty, or "/" and more without a last "/"."""
+
+    def read(value: object) -> str:
+        if value == "":
+            return ""
+        if not isinstance(value, str) or not value.startswith("/") or value.endswith("/"):
+            raise ValueError('a path that starts with "/" and does not end with it')
+        if not re.fullmatch(r"[\x21-\x7e\xa0-\xff]+", value) or "?" in value or "#" in value:
+            raise ValueError('a path without blanks, "?" or "#", in latin-1')
+        return value
+
+    return Kind(read, "PATH")
+
+
+def field_value() -> Kind[str]:
+    """The value of a response field (RFC 9110 5.5): visible ASCII with blanks inside; or empty."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"([!-~]([ \t!-~]*[!-~])?)?", value):
+            raise ValueError("visible ASCII characters, with blanks only between them, or empty")
+        return value
+
+    return Kind(read, "TEXT")
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"-?[0-9]{1,20}", value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _real(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+_SUFFIXES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+
+def _bytes(value: object) -> int | None:
+    if not isinstance(value, str):
+        return _integer(value)
+    match = re.fullmatch(r"([0-9]{1,20})([KMG]?)", value.upper())
+    return int(match[1]) * _SUFFIXES[match[2]] if match else None
+
+
+def _show_bytes(value: int) -> str:
+    for suffix in "GMK":
+        if value and value % _SUFFIXES[suffix] == 0:
+            return f"{value // _SUFFIXES[suffix]}{suffix}"
+    return str(value)

@@ -1,0 +1,131 @@
+"""Can this object be a WSGI application? If not, what is it, and what did the user mean?
+
+PEP 3333 asks for a callable that takes two positional arguments and returns an iterable. What people name
+by mistake is told from it by shape alone, without calling it: data, a module, a class that is to be
+instantiated, a factory, an ASGI application. An object whose signature cannot be known passes.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import dataclass
+from types import ModuleType
+
+ASGI_NAMES = ("scope", "receive", "send")
+
+
+def objection(app: object, name: str) -> str | None:
+    """Return why `app` is not a WSGI application and what to do, or None if it may be one.
+
+    The text completes a sentence that starts with the object's name; `name` ("MODULE:ATTR") is used in
+    what it advises.
+    """
+    if isinstance(app, ModuleType):
+        return f"is a module; name the application in it, such as {app.__name__}:app"
+    if not callable(app):
+        return f"is {article(type(app).__name__)}, not a WSGI application: it cannot be called"
+    shape = Shape.of(app)
+    if shape is not None and shape.is_asgi():
+        return _asgi_advice(name)
+    if is_async(app):
+        return "is an async function; a WSGI application is a plain one"
+    if isinstance(app, type):
+        return _class_objection(app, shape, name)
+    return None if shape is None else _function_objection(shape, name)
+
+
+def needs_arguments(factory: object) -> bool:
+    """Tell whether `factory` cannot be called without arguments."""
+    shape = Shape.of(factory)
+    return shape is not None and bool(shape.required or shape.keywords)
+
+
+def is_application(app: object) -> bool:
+    """Tell whether `app` is certainly made as one: it requires two arguments, first the environ."""
+    shape = Shape.of(app)
+    if shape is None or len(shape.required) != 2 or not shape.required[0].startswith("env"):
+        return False
+    return objection(app, "") is None
+
+
+def is_async(function: object) -> bool:
+    """Tell whether calling `function` only makes a coroutine or an async generator."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function) and not isinstance(function, type):
+        function = inspect.getattr_static(type(function), "__call__", None)
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def article(noun: str) -> str:
+    """Return `noun` with "a" or "an" before it."""
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a callable takes.
+
+    `required` are the names of its positional arguments without a default, `most` is how many positional
+    arguments it takes at most (None: any number), `keywords` are its keyword-only ones without a default.
+    """
+
+    required: tuple[str, ...]
+    most: int | None
+    keywords: tuple[str, ...]
+
+    @classmethod
+    def of(cls, function: object) -> Shape | None:
+        """Return the shape of `function`, or None if it cannot be known.
+
+        What a decorator says it wraps is not followed, since the wrapper is what gets called.
+        """
+        if not callable(function):
+            return None
+        try:
+            parameters = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+        except Exception:  # whatever evaluating the user's annotations may raise
+            return None
+        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+        varied = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        required = tuple(p.name for p in positional if p.default is p.empty)
+        return cls(required, None if varied else len(positional), tuple(keywords))
+
+    def takes(self, number: int) -> bool:
+        """Tell whether it can be called with `number` positional arguments."""
+        return (
+            not self.keywords and len(self.required) <= number and (self.most is None or self.most >= number)
+        )
+
+    def is_asgi(self) -> bool:
+        """Tell whether it takes what ASGI 3, or ASGI 2, gives an application."""
+        return self.required == ASGI_NAMES or self.required == ASGI_NAMES[:1]
+
+
+def _asgi_advice(name: str) -> str:
+    module, _, attribute = name.partition(":")
+    if module.endswith(".asgi"):
+        return f"is an ASGI application; did you mean {module[:-5]}.wsgi:{attribute or 'application'}?"
+    return "is an ASGI application; serve it with an ASGI server, or wrap it (a2wsgi.ASGIMiddleware)"
+
+
+def _class_objection(app: type, shape: Shape | None, name: str) -> str | None:
+    """PEP 3333 allows a class whose instances are the response: made of two arguments, iterable."""
+    takes_two = shape is None or shape.takes(2)
+    if takes_two and (hasattr(app, "__iter__") or hasattr(app, "__getitem__")):
+        return None
+    call = f"{name}({'' if shape is None or shape.takes(0) else '...'})"
+    return f"is a class, not an application; name an instance of it, or have one made: '{call}'"
+
+
+def _function_objection(shape: Shape, name: str) -> str | None:
+    if shape.takes(2) and (shape.required or shape.most is None):
+        return None
+    if not shape.required and not shape.keywords:
+        return "looks like a factory; use --factory"
+    takes = ", ".join(shape.required + shape.keywords)
+    if len(shape.required) < 2 and not takes.startswith("env"):
+        return f"takes ({takes}), so it looks like a factory; give its arguments: '{name}(...)'"
+    return f"takes ({takes}); a WSGI application takes (environ, start_response)"

@@ -1,0 +1,195 @@
+"""Every setting, declared once: name, kind, default, help and flags.
+
+The body of `Settings` is the table. Each line of it makes a `Setting`, from which come the attribute and
+its type, the keyword of `fastwsgi.serve`, the option of the command line and its help. A `Settings` object
+holds the values; it never changes, and the lower layers take from it what they need by attribute.
+Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, NoReturn, TypeVar, overload
+
+from fastwsgi.config import kinds
+from fastwsgi.config.kinds import OFFSET_MAX, Kind
+from fastwsgi.config.mistakes import nearest
+
+T = TypeVar("T")
+
+
+class SettingError(ValueError):
+    """A setting that does not exist or cannot have the value given; `str()` of it is one line.
+
+    For a bad value, `flag` is the setting's option and `problem` the complaint without the setting's name.
+    """
+
+    def __init__(self, line: str, flag: str = "", problem: str = "") -> None:
+        super().__init__(line)
+        self.flag = flag
+        self.problem = problem
+
+
+@dataclass(frozen=True, eq=False)
+class Setting(Generic[T]):
+    """The declaration of one setting.
+
+    `group` is the heading it has in the help. `flags` are its options on the command line: at most one
+    short one, then the long ones, of which only the first is shown; they follow from the name if empty.
+    """
+
+    group: str
+    kind: Kind[T]
+    default: T
+    help: str
+    flags: tuple[str, ...] = ()
+    name: str = field(default="", init=False)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "name", name)
+        if not any(flag.startswith("--") for flag in self.flags):
+            no = "no-" if self.default is True else ""
+            object.__setattr__(self, "flags", (*self.flags, f"--{no}{name.replace('_', '-')}"))
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        """Give the declaration on the class, the default on an object (whose own value comes first)."""
+        return self if instance is None else self.default
+
+    @property
+    def flag(self) -> str:
+        """The long flag that is shown."""
+        return next(flag for flag in self.flags if flag.startswith("--"))
+
+    def read(self, value: object) -> T:
+        """Return `value` in the setting's type. Raises SettingError."""
+        try:
+            return self.kind.read(value)
+        except ValueError as error:
+            problem = f"{value!r} must be {error}"
+            raise SettingError(f"{self.name}={problem}", self.flag, problem) from None
+
+
+APPLICATION = "the application"
+SERVER = "the server"
+TIMES = "times"
+LIMITS = "limits"
+LOGS = "logs"
+
+
+class Settings:
+    """The values of all settings: those given, and the defaults of the others.
+
+    Raises SettingError, in one line, for an unknown name (with the nearest known one) and for a bad value.
+    """
+
+    chdir = Setting(
+        APPLICATION, kinds.path(), None, "change to this directory before loading the application"
+    )
+    pythonpath = Setting(
+        APPLICATION, kinds.texts("DIRS", ","), [], "directories (with commas) to import from first"
+    )
+    factory = Setting(
+        APPLICATION, kinds.flag(), False, "ATTR is a function that makes the application: call it"
+    )
+    root_path = Setting(
+        APPLICATION,
+        kinds.url_prefix(),
+        "",
+        "path under which a proxy mounts the application, such as /shop (SCRIPT_NAME)",
+        ("--root-path", "--script-name"),
+    )
+
+    bind = Setting(
+        SERVER,
+        kinds.texts("ADDRESS", least=1),
+        ["127.0.0.1:8000"],
+        "HOST:PORT, [::1]:PORT, :PORT or unix:/path/of.sock; may be given several times",
+        ("-b",),
+    )
+    backlog = Setting(SERVER, kinds.count(1), 2048, "how many connections may wait for accept")
+    defer_accept = Setting(
+        SERVER, kinds.flag(), True, "accept connections before their first bytes are there"
+    )
+    workers = Setting(SERVER, kinds.only_one("worker processes"), 1, "worker processes", ("-w",))
+    threads = Setting(SERVER, kinds.only_one("threads"), 1, "threads that run the application in each worker")
+    scanner = Setting(SERVER, kinds.flag(), True, "parse every request head with llhttp")
+    server_header = Setting(
+        SERVER, kinds.field_value(), "fastwsgi", "Server field of responses; empty sends none"
+    )
+
+    header_timeout = Setting(TIMES, kinds.seconds(), 10.0, "within this time a request head must be whole")
+    body_timeout = Setting(TIMES, kinds.seconds(), 30.0, "longest time without progress of a request body")
+    write_timeout = Setting(TIMES, kinds.seconds(), 30.0, "longest time without progress of a response")
+    min_rate = Setting(
+        TIMES, kinds.size(), 512, "what a slow body or response must average each second; 0: no floor"
+    )
+    keep_alive = Setting(
+        TIMES, kinds.seconds(zero=True), 75.0, "how long an idle connection waits for its next request"
+    )
+    linger_timeout = Setting(
+        TIMES,
+        kinds.seconds(zero=True),
+        2.0,
+        "how long a closing connection still reads what its client sends",
+        ("--lingering-timeout", "--linger-timeout"),
+    )
+    graceful_timeout = Setting(
+        TIMES, kinds.seconds(zero=True), 30.0, "how long a stop waits for requests to finish"
+    )
+
+    limit_request_line = Setting(LIMITS, kinds.size(1), 8190, "longest request line")
+    limit_request_fields = Setting(LIMITS, kinds.count(1), 100, "most fields in a request head")
+    limit_request_field_size = Setting(
+        LIMITS,
+        kinds.size(1),
+        8190,
+        "longest field in a request head",
+        ("--limit-request-field-size", "--limit-request-field_size"),
+    )
+    limit_request_head = Setting(LIMITS, kinds.size(1), 64 * 1024, "longest request head")
+    limit_request_body = Setting(
+        LIMITS, kinds.size(0, OFFSET_MAX), 1024**3, "longest request body; 0: no limit"
+    )
+    spool_size = Setting(LIMITS, kinds.size(), 512 * 1024, "longer request bodies wait in a temporary file")
+    underscore_headers = Setting(
+        LIMITS,
+        kinds.choice("drop", "refuse"),
+        "drop",
+        'a request field with "_" in its name: drop it, or refuse the request',
+    )
+
+    access_logfile = Setting(LOGS, kinds.path(), None, 'file for the access log; "-" is standard output')
+    log_level = Setting(
+        LOGS, kinds.choice("debug", "info", "warning", "error", "critical"), "info", "least level to log"
+    )
+    trace = Setting(LOGS, kinds.flag(), False, "print each request and response head, as curl -v does")
+
+    def __init__(self, **values: object) -> None:
+        for name in values:
+            if name not in SETTINGS:
+                meant = nearest(name, SETTINGS)
+                hint = f"; did you mean {meant!r}?" if meant else ""
+                raise SettingError(f"unknown setting {name!r}{hint}")
+        for name, setting in SETTINGS.items():
+            self.__dict__[name] = setting.read(values.get(name, setting.default))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"settings do not change: make a new Settings({name}=...) instead")
+
+    def __repr__(self) -> str:
+        """Show what differs from the defaults."""
+        values = vars(self).items()
+        changed = [f"{name}={value!r}" for name, value in values if value != SETTINGS[name].default]
+        return f"Settings({', '.join(changed)})"
+
+
+SETTINGS: dict[str, Setting[Any]] = {
+    name: setting for name, setting in vars(Settings).items() if isinstance(setting, Setting)
+}
+"""All settings by name, in the order of the help."""

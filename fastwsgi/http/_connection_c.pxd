@@ -1,0 +1,85 @@
+cimport cython
+
+from fastwsgi.http._body_c cimport Body
+from fastwsgi.http._environ_c cimport Inbox
+from fastwsgi.http._head_c cimport HeadParser
+from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._wire_c cimport Wire
+from fastwsgi.http._wsgi_c cimport Exchange, Gateway
+
+
+@cython.final
+cdef class Shared:
+    cdef public Inbox inbox
+    cdef public OutBuffer out
+    cdef public HeadParser parser
+    cdef public Gateway gateway
+    cdef public object exchange, hints, body, chunked, no_body, loop
+    cdef public double now, keep_alive, header_timeout, body_timeout, write_timeout, linger_timeout, min_rate
+    cdef public Py_ssize_t spool_size
+    cdef public long long max_body
+
+
+@cython.final
+cdef class Connection:
+    cdef public Shared shared
+    cdef public Wire wire
+    cdef public int fd
+    cdef public str host, port, state, waits
+    cdef bytes rest
+    cdef OutBuffer out
+    cdef Body body
+    cdef Exchange exchange
+    cdef str then
+    cdef bint blocked, keep, answered
+    cdef Py_ssize_t examined
+    cdef public int number
+    cdef public double deadline
+    cdef double since
+    cdef long long moved
+
+    cpdef object on_ready(self)
+    @cython.locals(elapsed=cython.double)
+    cpdef bint is_late(self, double now) except -1
+    cpdef object on_deadline(self)
+    cpdef object drop(self, bint reset)
+    @cython.locals(inbox=Inbox, received=cython.Py_ssize_t)
+    cdef object _receive(self)
+    cdef object _end_of_input(self)
+    @cython.locals(turn=cython.int)
+    cdef object _work(self, Inbox inbox)
+    @cython.locals(shared=Shared, parser=HeadParser, begin=cython.Py_ssize_t)
+    cdef bint _serve_next(self, Inbox inbox) except -1
+    @cython.locals(shared=Shared, pending=cython.Py_ssize_t)
+    cdef object _wait_for_head(self, Inbox inbox)
+    @cython.locals(shared=Shared, length=cython.longlong)
+    cdef bint _begin_body(self, Inbox inbox, HeadParser parser) except -1
+    @cython.locals(environ=dict)
+    cdef object _end_body(self)
+    cdef object _drop_body(self)
+    @cython.locals(exchange=Exchange, environ=dict)
+    cdef bint _respond(self) except -1
+    @cython.locals(exchange=Exchange)
+    cdef bint _end_response(self) except -1
+    cdef object _cut(self, Exchange exchange)
+    @cython.locals(shared=Shared)
+    cdef object _begin_sending(self, str then)
+    @cython.locals(before=cython.longlong)
+    cdef object _continue(self)
+    @cython.locals(inbox=Inbox)
+    cdef object _work_on_rest(self)
+    @cython.locals(out=OutBuffer, before=cython.Py_ssize_t, left=cython.Py_ssize_t)
+    cpdef bint flush(self) except -1
+    cpdef bint can_send_files(self) except -1
+    @cython.locals(sent=cython.Py_ssize_t)
+    cpdef Py_ssize_t send_file(self, int file, long long offset, long long count) except -2
+    @cython.locals(shared=Shared)
+    cdef object _settle(self, Inbox inbox)
+    cdef object _wait(self, str event)
+    cdef object _wait_to_send(self)
+    @cython.locals(shared=Shared, gateway=Gateway)
+    cdef object _refuse(self, object refusal)
+    @cython.locals(shared=Shared)
+    cdef object _linger(self)
+    @cython.locals(received=cython.Py_ssize_t)
+    cdef object _discard(self)

@@ -1,0 +1,5 @@
+cdef class Framing:
+    cdef public long long max_body
+
+    cpdef long long request_length(self, int version, list lengths, list codings) except? -2
+    cpdef str response_body(self, bint to_head, int version, int code, long long length)

@@ -1,0 +1,26 @@
+cdef class OutBuffer:
+    cdef char *data
+    cdef Py_ssize_t capacity
+    cdef Py_ssize_t start, end  # data[start:end] is not sent yet
+    cdef Py_ssize_t head  # where the head in work begins, -1 when there is none
+    cdef bytes big  # a piece too big to copy, which goes out ...
+    cdef Py_ssize_t big_start  # ... from this byte on ...
+    cdef Py_ssize_t big_at  # ... between data[start:big_at] and data[big_at:end]
+    cdef readonly Py_ssize_t size
+    cdef readonly int code
+    cdef readonly long long length
+    cdef readonly bint close
+    cdef bint has_date, has_server
+
+    cdef char *room(self, Py_ssize_t count) except NULL
+    cdef int write(self, const char *data, Py_ssize_t count) except -1
+    cdef int write_number(self, long long number) except -1
+    cdef int add_field(self, object item) except -1
+    cdef int add_special(self, str name, const char *lower, Py_ssize_t size, str value) except -1
+    cpdef object begin(self, object status, object headers)
+    cpdef object finish(self, long long length, bint chunked, str connection, bytes server, bytes date)
+    cpdef object drop_head(self)
+    cpdef object add(self, bytes data)
+    cpdef object add_chunk(self, bytes data)
+    cpdef bytes peek(self)
+    cpdef object sent(self, Py_ssize_t count)

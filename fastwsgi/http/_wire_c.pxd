@@ -1,0 +1,12 @@
+from fastwsgi.http._environ_c cimport Inbox
+from fastwsgi.http._response_c cimport OutBuffer
+
+
+cdef class Wire:
+    cdef public bint can_send_files
+
+    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -3
+    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -3
+    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -3
+    cpdef object finish(self, int fd)
+    cpdef object close(self, int fd, bint reset)

@@ -1,0 +1,26 @@
+"""What a connection needs of a transport, in C; its pure twin, _wire_py.py, is the specification."""
+
+from fastwsgi.http._environ_c cimport Inbox
+from fastwsgi.http._response_c cimport OutBuffer
+
+WOULD_BLOCK = -1
+LOST = -2
+
+
+cdef class Wire:
+    """A transport; the methods never block and never raise for what a client did."""
+
+    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -3:
+        raise NotImplementedError
+
+    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -3:
+        raise NotImplementedError
+
+    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -3:
+        raise NotImplementedError
+
+    cpdef object finish(self, int fd):
+        raise NotImplementedError
+
+    cpdef object close(self, int fd, bint reset):
+        raise NotImplementedError

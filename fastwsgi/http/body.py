@@ -1,0 +1,190 @@
+"""The request body: read whole before the application runs, in memory, past a size in a temporary file.
+
+So a client that is slow, stops half-way or breaks the framing never reaches the application, and wsgi.input ends
+where the body ends. Two readers take bytes from the receive buffer: one counts, one decodes chunks.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from typing import Any
+
+from fastwsgi.http.errors import HttpError
+from fastwsgi.http.grammar import (
+    CHUNK_EXTENSION,
+    CHUNK_SIZE,
+    FIELD_VALUE,
+    MAX_CHUNK_EXTENSIONS,
+    MAX_TRAILERS,
+    TOKEN,
+)
+
+
+class EmptyInput:
+    """wsgi.input of a request without a body. Stateless, so that one serves all; close() does nothing."""
+
+    closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        return b""
+
+    read1 = read
+
+    def readline(self, size: int = -1) -> bytes:
+        return b""
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        return []
+
+    def readinto(self, buffer: Any) -> int:
+        return 0
+
+    def __iter__(self) -> EmptyInput:
+        return self
+
+    def __next__(self) -> bytes:
+        raise StopIteration
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0
+
+    def tell(self) -> int:
+        return 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+class Body:
+    """A body of known length.
+
+    Args:
+        length: bytes that belong to it.
+        spool_size: bytes that may stay in memory.
+    """
+
+    def __init__(self, length: int, spool_size: int) -> None:
+        self.spool_size = spool_size
+        self.left = length
+        self.received = 0
+        self.file: Any = io.BytesIO()
+        self.spooled = False
+
+    def feed(self, inbox: Any) -> bool:
+        """Take what belongs to the body; True when it is complete."""
+        self.left -= self._store(inbox.take(self.left))
+        return self.left == 0
+
+    def _store(self, data: bytes) -> int:
+        self.received += len(data)
+        if not self.spooled and self.received > self.spool_size:
+            memory, self.file = self.file, tempfile.TemporaryFile()
+            self.file.write(memory.getvalue())
+            self.spooled = True
+        self.file.write(data)
+        return len(data)
+
+    def rewind(self) -> Any:
+        """The complete body as wsgi.input."""
+        self.file.seek(0)
+        return self.file
+
+    def discard(self) -> None:
+        """Give the memory or the temporary file back."""
+        self.file.close()
+
+
+class ChunkedBody(Body):
+    """A body in chunks (RFC 9112 7.1): chunk-size line, data, CRLF, ... and after the chunk of size 0 the trailers.
+
+    The trailer section is parsed and dropped, never merged into environ (RFC 9112 7.1.2).
+
+    Args:
+        max_body: bytes that the decoded body may have.
+        spool_size: bytes that may stay in memory.
+    """
+
+    def __init__(self, max_body: int, spool_size: int) -> None:
+        super().__init__(0, spool_size)
+        self.max_body = max_body
+        self.expects = "size"  # then "data", "data-end" and "size" again, or "trailers", at last "end"
+        self.extensions = 0  # bytes so far
+        self.trailers = 0
+
+    def feed(self, inbox: Any) -> bool:
+        """Decode what has arrived; True when the body is complete.
+
+        Raises:
+            HttpError: 400 for any fault of the coding, 413 for a body over the bound.
+        """
+        while self.expects != "end":
+            if self.expects == "data":
+                self.left -= self._store(inbox.take(self.left))
+                if self.left:
+                    return False
+                self.expects = "data-end"
+                continue
+            line = self._take_line(inbox)
+            if line is None:
+                return False
+            if self.expects == "size":
+                self._read_size(line)
+            elif self.expects == "data-end":
+                if line:
+                    raise HttpError(400, "chunk longer than its size")
+                self.expects = "size"
+            else:
+                self._read_trailer(line)
+        return True
+
+    def _take_line(self, inbox: Any) -> bytes | None:
+        """The next line without its CRLF; None while it is incomplete and may still become right."""
+        limit = {"size": MAX_CHUNK_EXTENSIONS + 16, "data-end": 0, "trailers": MAX_TRAILERS}[self.expects]
+        raw: bytes = inbox.peek(limit + 2)
+        line, ending, _ = raw.partition(b"\r\n")
+        if b"\n" in line or b"\r" in line[:-1] or len(line.rstrip(b"\r")) > limit:
+            raise HttpError(400, "malformed or overlong line in a chunked body")
+        if ending:
+            inbox.take(len(line) + 2)
+            return line
+        if self.expects == "size" and line:
+            self._split_size(line.rstrip(b"\r"))
+        return None
+
+    def _split_size(self, line: bytes) -> tuple[bytes, bytes]:
+        size = CHUNK_SIZE.match(line)
+        extension = line[size.end() :] if size is not None else b""
+        if size is None or extension[:1] not in (b"", b";", b" ", b"\t"):
+            raise HttpError(400, "malformed chunk size")
+        return size.group(), extension
+
+    def _read_size(self, line: bytes) -> None:
+        size, extension = self._split_size(line)
+        self.extensions += len(extension)
+        if CHUNK_EXTENSION.fullmatch(extension) is None or self.extensions > MAX_CHUNK_EXTENSIONS:
+            raise HttpError(400, "malformed chunk extension")
+        self.left = int(size, 16)
+        if self.received + self.left > self.max_body:
+            raise HttpError(413, "body over the limit")
+        self.expects = "data" if self.left else "trailers"
+
+    def _read_trailer(self, line: bytes) -> None:
+        if not line:
+            self.expects = "end"
+            return
+        self.trailers += len(line)
+        name, colon, value = line.partition(b":")
+        if not colon or TOKEN.fullmatch(name) is None or FIELD_VALUE.fullmatch(value) is None:
+            raise HttpError(400, "malformed trailer")
+        if self.trailers > MAX_TRAILERS:
+            raise HttpError(400, "trailers over the limit")

@@ -1,0 +1,452 @@
+"""One client connection: its states, and the way of the bytes through them.
+
+    state        waits for                      leaves when
+    "idle"       the first byte of a request    it comes -> "head"
+    "head"       the rest of a request head     it is whole -> body, or the application is called
+    "body"       the rest of a request body     it is whole -> the application is called
+    "sending"    the client to read             all is written -> "idle", or the end
+    "lingering"  the client to close            it did, or had its time
+    "closed"     nothing
+
+A connection owns no socket and no clock. The loop calls on_ready() when its state's wait is over and on_deadline() when
+it took too long; a Wire moves the bytes; what the connections of one loop share comes in as a Shared. Requests
+that arrived together are answered together: their answers gather in the out-buffer and leave in one write.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from fastwsgi.http.errors import ClientDisconnected, HttpError
+from fastwsgi.http.grammar import reason_phrase
+
+TURN = 64  # pipelined requests before other connections get their turn
+GATHERED = 65536  # bytes of pipelined answers before they are sent
+RATE_GRACE = 30.0  # seconds before the slowest allowed rate is asked for
+LINGERED = 1048576  # bytes read and dropped from a client that was refused
+
+
+class Shared:
+    """What the connections of one loop share. Times are seconds on the loop's clock.
+
+    Args:
+        inbox, out: the receive buffer, and an empty out-buffer to be borrowed.
+        parser: a head.HeadParser.
+        gateway: a wsgi.Gateway.
+        exchange, hints, body, chunked: the classes wsgi.Exchange, wsgi.EarlyHints, body.Body, body.ChunkedBody.
+        no_body: wsgi.input of requests without a body.
+        loop: told what a connection waits for: watch(connection, "read" or "write", what it waited for before),
+            resume(connection) for another turn, forget(connection).
+        settings: has the times and sizes by the names of config.settings.
+    """
+
+    def __init__(
+        self,
+        inbox: Any,
+        out: Any,
+        parser: Any,
+        gateway: Any,
+        exchange: Any,
+        hints: Any,
+        body: Any,
+        chunked: Any,
+        no_body: Any,
+        loop: Any,
+        settings: Any,
+    ) -> None:
+        self.inbox = inbox
+        self.out = out
+        self.parser = parser
+        self.gateway = gateway
+        self.exchange = exchange
+        self.hints = hints
+        self.body = body
+        self.chunked = chunked
+        self.no_body = no_body
+        self.loop = loop
+        self.now = 0.0  # set by the loop
+        self.keep_alive = float(settings.keep_alive)
+        self.header_timeout = float(settings.header_timeout)
+        self.body_timeout = float(settings.body_timeout)
+        self.write_timeout = float(settings.write_timeout)
+        self.linger_timeout = float(settings.linger_timeout)
+        self.min_rate = float(settings.min_rate)  # bytes a second
+        self.spool_size = int(settings.spool_size)
+        self.max_body = parser.framing.max_body
+
+
+class Connection:
+    """The server's side of one connection.
+
+    Args:
+        shared: what the connections of this loop share.
+        wire: the transport.
+        fd: the connected socket.
+        host, port: of the client, as environ gives them; "" for a unix socket.
+    """
+
+    def __init__(self, shared: Any, wire: Any, fd: int, host: str, port: str) -> None:
+        self.shared = shared
+        self.wire = wire
+        self.fd = fd
+        self.host = host
+        self.port = port
+        self.state = "head"
+        self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
+        self.rest: Any = None  # received bytes that are not used yet, while others use the inbox
+        self.out: Any = None  # the out-buffer: borrowed for a turn, kept while bytes are left in it
+        self.body: Any = None
+        self.exchange: Any = None  # a response that is not whole yet
+        self.then = "idle"  # the state after "sending"
+        self.blocked = False  # the socket took less than it was given
+        self.keep = True  # another request may follow
+        self.answered = False  # at least one request was
+        self.examined = 0  # bytes of an incomplete head that were looked at
+        self.number = 0  # given by the trace
+        self.deadline = shared.now + shared.header_timeout
+        self.since = 0.0  # when the body, or the client's reading, began ...
+        self.moved = 0  # ... and the bytes that came or went since
+
+    # What the loop calls
+
+    def on_ready(self) -> None:
+        """What the state waited for is there."""
+        try:
+            if self.state == "sending":
+                self._continue()
+            elif self.state == "lingering":
+                self._discard()
+            elif self.state == "idle" and self.rest is not None:
+                self._work_on_rest()  # its turn was over before its requests were
+            elif self.state != "closed":
+                self._receive()
+        except ClientDisconnected:
+            self.drop(False)
+
+    def is_late(self, now: float) -> bool:
+        """Whether the deadline has passed, or bytes move slower than the floor (bytes a second)."""
+        if now >= self.deadline:
+            return True
+        if self.state != "body" and self.state != "sending":
+            return False
+        elapsed = now - self.since
+        return elapsed > RATE_GRACE and self.moved < self.shared.min_rate * elapsed
+
+    def on_deadline(self) -> None:
+        """Too late: 408 where a request is under way or none was ever answered (RFC 9110 15.5.9), else close."""
+        try:
+            if self.state == "body" or (self.state == "head" and (self.rest is not None or not self.answered)):
+                self._refuse(HttpError(408, "deadline"))
+            else:
+                self.drop(self.state == "sending")
+        except ClientDisconnected:
+            self.drop(False)
+
+    def drop(self, reset: bool) -> None:
+        """End the connection now; with *reset* such that the client sees its response is not whole."""
+        if self.state == "closed":
+            return
+        self.state = "closed"
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.abandon()
+        self._drop_body()
+        if self.out is not None and self.out is self.shared.out and self.out.size:
+            self.shared.out = type(self.out)()
+        self.out = self.rest = None
+        self.shared.loop.forget(self)
+        self.wire.close(self.fd, reset)
+
+    # Receiving
+
+    def _receive(self) -> None:
+        inbox = self.shared.inbox
+        received = self.wire.receive(self.fd, inbox, self.rest)
+        if received > 0:
+            self.rest = None
+            self._work(inbox)
+        elif received == 0:
+            self._end_of_input()
+        elif received == -1:
+            self._wait("read")
+        else:
+            self.drop(False)
+
+    def _end_of_input(self) -> None:
+        """The client sends no more: between requests that is the end, inside one it is a fault."""
+        if self.state == "body" or self.rest is not None:
+            self._refuse(HttpError(400, "the request ends early"))
+        else:
+            self.drop(False)
+
+    def _work(self, inbox: Any) -> None:
+        """Serve what is in *inbox*, as far as it goes."""
+        self.out = self.shared.out
+        try:
+            turn = 0
+            while turn < TURN and self._serve_next(inbox):
+                turn += 1
+        except HttpError as refusal:
+            self._refuse(refusal)
+            return
+        self._settle(inbox)
+
+    def _serve_next(self, inbox: Any) -> bool:
+        """Take one request from *inbox* and answer it; False when this turn is over."""
+        shared = self.shared
+        parser = shared.parser
+        begin = inbox.start
+        if self.state == "body":
+            self.moved += inbox.available()
+            if not self.body.feed(inbox):
+                self.deadline = shared.now + shared.body_timeout
+                return False
+            self._end_body()
+        elif inbox.available() == 0:
+            return False
+        elif not parser.parse(inbox):
+            self._wait_for_head(inbox)
+            return False
+        else:
+            self.examined = 0
+            self.exchange = shared.exchange(
+                self, shared.gateway, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
+            )
+            if shared.gateway.observer is not None:
+                shared.gateway.observer.request_started(self, self.exchange, inbox.since(begin))
+            if parser.body_length != 0:
+                if not self._begin_body(inbox, parser):
+                    return False
+            else:
+                parser.environ["wsgi.input"] = shared.no_body
+        return self._respond()
+
+    def _wait_for_head(self, inbox: Any) -> None:
+        """A head that is not whole: look at it each time its size has doubled, so that the sum is linear."""
+        shared = self.shared
+        if self.state == "idle":
+            self.state = "head"
+            self.deadline = shared.now + shared.header_timeout
+        pending = inbox.available()
+        if pending >= 2 * self.examined:
+            self.examined = pending
+            shared.parser.examine(inbox)
+
+    # The request body
+
+    def _begin_body(self, inbox: Any, parser: Any) -> bool:
+        """Start to read the body; True if it is here already."""
+        shared = self.shared
+        length = parser.body_length
+        if 0 < length <= shared.spool_size and length <= inbox.available():
+            parser.environ["wsgi.input"] = io.BytesIO(inbox.take(length))
+            return True
+        if length < 0:
+            self.body = shared.chunked(shared.max_body, shared.spool_size)
+        else:
+            self.body = shared.body(length, shared.spool_size)
+        self.state = "body"
+        self.since = shared.now
+        self.moved = inbox.available()
+        self.deadline = shared.now + shared.body_timeout
+        if self.body.feed(inbox):
+            self._end_body()
+            return True
+        if parser.expect_continue and self.body.received == 0:
+            self.out.add(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return False
+
+    def _end_body(self) -> None:
+        environ = self.exchange.environ
+        environ["wsgi.input"] = self.body.rewind()
+        # The coding is gone: frameworks that know only CONTENT_LENGTH read right
+        environ["CONTENT_LENGTH"] = str(self.body.received)
+        self.state = "head"
+
+    def _drop_body(self) -> None:
+        if self.body is not None:
+            self.body.discard()
+            self.body = None
+
+    # Responding
+
+    def _respond(self) -> bool:
+        """Call the application; True when its response is whole and another request may be served now."""
+        exchange = self.exchange
+        environ = exchange.environ
+        environ["REMOTE_ADDR"] = self.host
+        environ["REMOTE_PORT"] = self.port
+        environ["wsgi.early_hints"] = self.shared.hints(exchange)
+        if not exchange.run():
+            self._begin_sending("idle")
+            return False
+        return self._end_response()
+
+    def _end_response(self) -> bool:
+        exchange = self.exchange
+        self.exchange = None
+        self.answered = True
+        self.keep = exchange.keep_alive
+        self._drop_body()
+        self.state = "idle"
+        if exchange.cut:
+            self._cut(exchange)
+            return False
+        return self.keep and (self.out.size < GATHERED or self.flush())
+
+    def _cut(self, exchange: Any) -> None:
+        """End a response that is not whole; without a length or chunks only a reset can tell."""
+        if exchange.framed != "close":
+            self.flush()
+        self.drop(exchange.framed == "close")
+
+    def _begin_sending(self, then: str) -> None:
+        shared = self.shared
+        self.state = "sending"
+        self.then = then
+        self.since = shared.now
+        self.moved = 0
+        self.deadline = shared.now + shared.write_timeout
+
+    def _continue(self) -> None:
+        """The client has read, or it is this response's turn again."""
+        before = self.moved
+        if self.exchange is None or self.then == "body":
+            if self.flush():
+                self.state = self.then
+        elif self.exchange.advance():
+            self._end_response()
+        if self.moved != before:
+            self.deadline = self.shared.now + self.shared.write_timeout
+        if self.state == "sending":
+            self._wait_to_send()
+        elif self.state == "lingering":
+            self._linger()
+        elif self.state != "closed":
+            self._work_on_rest()
+
+    def _work_on_rest(self) -> None:
+        inbox = self.shared.inbox
+        inbox.fill(self.rest if self.keep and self.rest is not None else b"")
+        self.rest = None
+        if self.out is not None and self.out.size:
+            self._settle(inbox)
+        else:
+            self._work(inbox)
+
+    def flush(self) -> bool:
+        """Send what the out-buffer holds; True when it is empty.
+
+        Raises:
+            ClientDisconnected: nobody reads it any more.
+        """
+        out = self.out
+        before = out.size
+        if before == 0:
+            return True
+        left = self.wire.send(self.fd, out)
+        if left < 0:
+            raise ClientDisconnected("the client is gone")
+        self.moved += before - left
+        self.blocked = left > 0
+        return not self.blocked
+
+    def can_send_files(self) -> bool:
+        """Whether send_file() works on this connection."""
+        return bool(self.wire.can_send_files)
+
+    def send_file(self, file: int, offset: int, count: int) -> int:
+        """Send up to *count* bytes of the open *file*: bytes sent, or -1 when the client must read first."""
+        sent = self.wire.send_file(self.fd, file, offset, count)
+        if sent < -1:
+            raise ClientDisconnected("the client is gone")
+        self.blocked = sent < 0
+        if sent > 0:
+            self.moved += sent
+        return int(sent)
+
+    # The end of a turn
+
+    def _settle(self, inbox: Any) -> None:
+        """Send what was gathered, keep what was not used, and say what is waited for."""
+        shared = self.shared
+        if self.state == "closed":
+            return
+        if self.state != "sending" and not self.flush():
+            self._begin_sending("body" if self.state == "body" else "idle" if self.keep else "lingering")
+        if self.keep:
+            self.rest = inbox.take(inbox.available()) if inbox.available() else None
+        if self.state == "sending":
+            if self.out is shared.out:
+                shared.out = type(self.out)()  # this one stays with us
+            self._wait_to_send()
+            return
+        self.out = None
+        if not self.keep:
+            if inbox.available():
+                self._linger()
+            else:
+                self.drop(False)
+            return
+        if self.state == "idle":
+            self.deadline = shared.now + shared.keep_alive
+            if self.rest is not None:
+                shared.loop.resume(self)
+        self._wait("read")
+
+    def _wait(self, event: str) -> None:
+        if self.waits != event:
+            self.shared.loop.watch(self, event, self.waits)
+            self.waits = event
+
+    def _wait_to_send(self) -> None:
+        if self.blocked:
+            self._wait("write")
+        else:
+            self.shared.loop.resume(self)
+
+    # Refusals
+
+    def _refuse(self, refusal: Any) -> None:
+        """Answer with a constant text, without an echo of the input, and close such that it can be read."""
+        shared = self.shared
+        gateway = shared.gateway
+        if self.exchange is not None:
+            self.exchange.abandon()
+            self.exchange = None
+        self._drop_body()
+        if self.out is None:
+            self.out = shared.out
+        status = f"{refusal.status} {reason_phrase(refusal.status)}"
+        text = f"{status}\n".encode("latin-1")
+        self.out.begin(status, [("Content-Type", "text/plain")])
+        self.out.finish(len(text), False, "close", gateway.server_line, gateway.date_line)
+        self.out.add(text)
+        if gateway.observer is not None:
+            gateway.observer.request_refused(self, refusal)
+        self.keep = False
+        self.rest = None
+        if self.flush():
+            self._linger()
+            return
+        if self.out is shared.out:
+            shared.out = type(self.out)()
+        self._begin_sending("lingering")
+        self._wait("write")
+
+    def _linger(self) -> None:
+        """Close our side and read on for a while: a close with unread input would reset what we wrote (RFC 9112 9.6)."""
+        shared = self.shared
+        self.out = None
+        self.state = "lingering"
+        self.deadline = shared.now + shared.linger_timeout
+        self.moved = 0
+        self.wire.finish(self.fd)
+        self._wait("read")
+
+    def _discard(self) -> None:
+        received = self.wire.receive(self.fd, self.shared.inbox, None)
+        self.moved += max(received, 0)
+        if received == 0 or received < -1 or self.moved > LINGERED:
+            self.drop(False)

@@ -1,0 +1,20 @@
+"""How this side says no: the refusal of a request, the breach of an application, the loss of a client."""
+
+from __future__ import annotations
+
+
+class HttpError(Exception):
+    """A request that is refused: *status* goes to the client, *reason* only to the log."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+
+class ApplicationError(Exception):
+    """The application broke PEP 3333; the client gets a 500, the log says what was wrong."""
+
+
+class ClientDisconnected(ConnectionError):
+    """The client is gone: what is written for it has nowhere to go."""

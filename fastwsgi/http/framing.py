@@ -1,0 +1,82 @@
+"""How long is this body? For requests and for responses, each ONE numbered function (RFC 9112 6.3).
+
+The whole surface of request smuggling is here: a length is decided nowhere else.
+"""
+
+from __future__ import annotations
+
+from fastwsgi.http.errors import HttpError
+from fastwsgi.http.grammar import LENGTH, MAX_LENGTH, TOKEN
+
+CHUNKED_BODY = -1  # a request body that ends itself
+
+
+class Framing:
+    """The rules of body length, with the bound that the server sets.
+
+    Args:
+        max_body: the longest request body that is taken, in bytes; 0 for no bound.
+    """
+
+    def __init__(self, max_body: int = 0) -> None:
+        self.max_body = max_body or MAX_LENGTH
+
+    def request_length(self, version: int, lengths: list[bytes], codings: list[bytes]) -> int:
+        """The bytes of the body that follows a request head, CHUNKED_BODY when its end is in-band.
+
+        Args:
+            version: 10 or 11.
+            lengths: the values of all Content-Length fields.
+            codings: the values of all Transfer-Encoding fields.
+
+        Raises:
+            HttpError: 400 for framing that two parsers could read differently, 501 for a coding we do not know,
+                413 for a body over the bound.
+        """
+        if codings:
+            # 1. HTTP/1.0 knows no Transfer-Encoding (RFC 9112 6.1).
+            if version < 11:
+                raise HttpError(400, "Transfer-Encoding in an HTTP/1.0 request")
+            # 2. Both fields: the classic smuggling vector (RFC 9112 6.3, point 3).
+            if lengths:
+                raise HttpError(400, "both Transfer-Encoding and Content-Length")
+            # 3. Exactly one "chunked", or nothing that we could decode.
+            names = [name.strip(b" \t").lower() for name in b",".join(codings).split(b",")]
+            if names == [b"chunked"]:
+                return CHUNKED_BODY
+            if b"chunked" in names[:-1] or not all(map(TOKEN.fullmatch, names)):
+                raise HttpError(400, "malformed Transfer-Encoding")
+            raise HttpError(501, "unknown transfer coding")
+        if lengths:
+            # 4. One number, the same each time it is said (RFC 9112 6.3, point 5).
+            if len(set(lengths)) > 1 or LENGTH.fullmatch(lengths[0]) is None:
+                raise HttpError(400, "malformed Content-Length")
+            length = int(lengths[0])
+            if length > MAX_LENGTH:
+                raise HttpError(400, "Content-Length over 2^63-1")
+            if length > self.max_body:
+                raise HttpError(413, "body over the limit")
+            return length
+        # 5. Neither: no body (RFC 9112 6.3, point 7).
+        return 0
+
+    def response_body(self, to_head: bool, version: int, code: int, length: int) -> str:
+        """How the end of a response body is shown: "none", "length", "chunked" or "close".
+
+        Args:
+            to_head: whether the request was a HEAD.
+            version: the version of the request, 10 or 11.
+            code: the status code.
+            length: the bytes of the body, -1 when not known.
+        """
+        # 1. These never carry a body, whatever their fields say (RFC 9112 6.3, point 1).
+        if to_head or code == 204 or code == 304:
+            return "none"
+        # 2. Known: said by the application or counted.
+        if length >= 0:
+            return "length"
+        # 3. Not known, and the client understands chunks (RFC 9112 6.1).
+        if version >= 11:
+            return "chunked"
+        # 4. Not known, HTTP/1.0: the end of the connection is the end of the body (RFC 9112 6.3, point 8).
+        return "close"

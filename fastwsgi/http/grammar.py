@@ -1,0 +1,72 @@
+"""The alphabets, names and default bounds of HTTP/1.1, each typed once.
+
+Only tables and patterns stand here; what is decided with them stands in head.py, framing.py and body.py.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+# token = 1*tchar (RFC 9110 5.6.2)
+TOKEN_CHARS: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+TOKEN: Final = re.compile(rb"[%s]+" % re.escape(TOKEN_CHARS))
+
+# HTTP-version (RFC 9112 2.3)
+VERSION: Final = re.compile(rb"HTTP/([0-9])\.([0-9])")
+
+# host = IP-literal / IPv4address / reg-name (RFC 3986 3.2.2), then [":" port] (RFC 9110 7.2)
+HOST: Final = re.compile(
+    rb"(?:\[[0-9A-Fa-fvV:.]{2,}(?:%25[A-Za-z0-9._~-]+)?\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
+)
+
+# 1*DIGIT without a leading zero (RFC 9110 8.6, stricter: some parsers read a leading zero as octal)
+LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,18}")
+
+# chunk-size, and chunk-ext as *( BWS ";" BWS name [ BWS "=" BWS value ] ) (RFC 9112 7.1). The size has no sign,
+# prefix, underscore or space, and at most 16 digits: a 64-bit number.
+CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
+_QUOTED: Final = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
+CHUNK_EXTENSION: Final = re.compile(
+    rb"(?:[ \t]*;[ \t]*[%s]+(?:[ \t]*=[ \t]*(?:[%s]+|%s))?)*"
+    % (re.escape(TOKEN_CHARS), re.escape(TOKEN_CHARS), _QUOTED)
+)
+
+# field-value (RFC 9110 5.5) after its surrounding blanks are taken off
+FIELD_VALUE: Final = re.compile(rb"[\t \x21-\x7e\x80-\xff]*")
+
+CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+
+# The methods that llhttp knows for HTTP (not for RTSP or ICE), but CONNECT: we are an origin, no proxy.
+METHODS: Final = frozenset(
+    b"DELETE GET HEAD POST PUT OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
+    b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE MKCALENDAR "
+    b"LINK UNLINK QUERY".split()
+)
+MAX_METHOD: Final = 32  # bytes
+
+# Fields that concern one hop and are the server's to send (RFC 9110 7.6.1, PEP 3333 "Other HTTP Features")
+HOP_BY_HOP: Final = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization te trailer trailers transfer-encoding upgrade".split()
+)
+
+MAX_LENGTH: Final = 2**63 - 1  # bytes: what a Content-Length may say (RFC 9112 6.3)
+MAX_BLANK_LINES: Final = 4  # empty lines passed over before a request line (RFC 9112 2.2)
+MAX_CHUNK_EXTENSIONS: Final = 4096  # bytes, in all chunks of one body
+MAX_TRAILERS: Final = 16384  # bytes of a trailer section
+
+
+class HeadLimits(NamedTuple):
+    """How long a request head may be."""
+
+    line: int = 8190  # bytes of the request line
+    fields: int = 100  # number of field lines
+    field: int = 8190  # bytes of one field line
+    head: int = 65536  # bytes of the whole head
+
+
+def reason_phrase(status: int) -> str:
+    """The phrase registered for *status* (RFC 9110 15); RFC 9110 names 413 and 414 anew."""
+    renamed = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+    return renamed.get(status) or HTTPStatus(status).phrase

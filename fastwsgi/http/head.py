@@ -1,0 +1,291 @@
+"""One request head: from bytes to facts and environ, or a refusal.
+
+httptools (llhttp) is the grammar, in both builds. It pushes and cannot pause, so it is given exactly one head: the
+bytes up to and with the empty line. What HTTP.md refuses beyond llhttp is decided here over what it reported. In the
+compiled build a scanner in C goes first: it takes the plain heads, which is nearly all, and leaves the rest untouched.
+It accepts a strict subset of what this file accepts, with equal facts, so no rule is written in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from fastwsgi.http.errors import HttpError
+from fastwsgi.http.grammar import (
+    CONTROL,
+    FIELD_VALUE,
+    HOST,
+    MAX_BLANK_LINES,
+    MAX_METHOD,
+    METHODS,
+    TOKEN,
+    VERSION,
+)
+
+
+class HeadParser:
+    """Reads request heads; the attributes hold the facts of the last one.
+
+    Args:
+        template: what every environ starts as.
+        limits: a grammar.HeadLimits.
+        framing: the rules of body length, a framing.Framing.
+        scanner: the fast way for plain heads, or None.
+        root_path: SCRIPT_NAME, taken off the front of PATH_INFO.
+        underscores: "drop" fields with an underscore in the name, or "refuse" them.
+    """
+
+    def __init__(
+        self,
+        template: dict[str, Any],
+        limits: Any,
+        framing: Any,
+        scanner: Any = None,
+        root_path: str = "",
+        underscores: str = "drop",
+    ) -> None:
+        self.template = template
+        self.limits = limits
+        self.framing = framing
+        self.scanner = scanner
+        self.root_path = root_path
+        self.underscores = underscores
+        # The facts of the last head
+        self.environ: dict[str, Any] = {}
+        self.is_head = False
+        self.version = 11
+        self.body_length = 0  # bytes, or framing.CHUNKED_BODY
+        self.keep_alive = True
+        self.expect_continue = False
+        # What llhttp reported of the head in work
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+
+    def parse(self, inbox: Any) -> bool:
+        """Take one head from *inbox*: True with the facts set, False while it is not complete.
+
+        Raises:
+            HttpError: the head is refused.
+        """
+        if self.scanner is None or not self.scanner.scan(inbox, self):
+            if not self._parse_any(inbox):
+                return False
+        if self.root_path:
+            self._split_path()
+        return True
+
+    def examine(self, inbox: Any) -> None:
+        """Refuse the incomplete head in *inbox* if no continuation could mend it (HttpError).
+
+        What the request line is refused for can only be told when it is whole, save controls and length.
+        """
+        self._skip_blank_lines(inbox)
+        raw = inbox.peek(self.limits.head)
+        lines = raw.rstrip(b"\r\n").split(b"\r\n")
+        self._check_lengths(lines)
+        if b"\r\n" in raw:
+            self._feed(raw, lines[0])
+        elif CONTROL.search(lines[0]) is not None:
+            raise HttpError(400, "control character in the request line")
+
+    def _parse_any(self, inbox: Any) -> bool:
+        self._skip_blank_lines(inbox)
+        size = inbox.head_size()
+        if size == 0:
+            if inbox.available() > self.limits.head:
+                self._check_lengths(inbox.peek(self.limits.head).split(b"\r\n"))
+                raise HttpError(431, "head over the limit")
+            return False
+        if size > self.limits.head:
+            raise HttpError(431, "head over the limit")
+        raw = inbox.take(size)
+        lines = raw[:-4].split(b"\r\n")
+        self._check_lengths(lines)
+        parser = self._feed(_without_repeated_lengths(raw, lines), lines[0])
+        self._decide(parser, lines)
+        return True
+
+    def _skip_blank_lines(self, inbox: Any) -> None:
+        """Pass over a few empty lines before the request line (RFC 9112 2.2)."""
+        for _ in range(MAX_BLANK_LINES + 1):
+            if inbox.peek(2) != b"\r\n":
+                return
+            inbox.take(2)
+        raise HttpError(400, "empty lines instead of a request")
+
+    def _check_lengths(self, lines: list[bytes]) -> None:
+        """Hold a head, or what has come of it, to the limits (RFC 9112 3, RFC 6585 5)."""
+        if len(lines[0]) > self.limits.line:
+            raise HttpError(414, "request line over the limit")
+        if len(lines) - 1 > self.limits.fields:
+            raise HttpError(431, "too many fields")
+        if any(len(line) > self.limits.field for line in lines[1:]):
+            raise HttpError(431, "field over the limit")
+
+    def _feed(self, raw: bytes, line: bytes) -> Any:
+        """Give one head, or the beginning of one, to llhttp.
+
+        The checks of Transfer-Encoding are left to framing.py, which holds them all.
+        """
+        self._target = b""
+        self._fields = []
+        parser = HttpRequestParser(self)
+        parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_transfer_encoding=True)
+        try:
+            parser.feed_data(raw)
+        except HttpParserUpgrade:
+            pass  # ignored: the request is served as HTTP/1.1 (RFC 9110 7.8)
+        except HttpParserError as error:
+            raise _refused_line(line) or HttpError(400, str(error)) from None
+        return parser
+
+    # The callbacks of llhttp
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name, value.strip(b" \t")))
+
+    # The rules beyond llhttp
+
+    def _decide(self, parser: Any, lines: list[bytes]) -> None:
+        line = lines[0]
+        method = parser.get_method()
+        version = parser.get_http_version().encode()
+        refusal = _refused_line(line)
+        if refusal is not None:
+            raise refusal
+        # llhttp passes over more blanks than the grammar has, and takes RTSP and ICE
+        if line != b"%s %s HTTP/%s" % (method, self._target, version):
+            raise HttpError(400, "malformed request line")
+        self.version = 11 if version == b"1.1" else 10
+        self.is_head = method == b"HEAD"
+        environ = dict(self.template)
+        environ["REQUEST_METHOD"] = method.decode("latin-1")
+        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if self.version == 11 else "HTTP/1.0"
+        authority = _read_target(environ, method, self._target)
+        hosts, lengths, codings = self._read_fields(environ)
+        self._decide_host(environ, hosts, authority)
+        self.body_length = self.framing.request_length(self.version, lengths, codings)
+        if lengths:
+            environ["CONTENT_LENGTH"] = lengths[0].decode("latin-1")
+        self._decide_expect(environ)
+        options = [option.strip(" \t").lower() for option in environ.get("HTTP_CONNECTION", "").split(",")]
+        self.keep_alive = "close" not in options and (self.version == 11 or "keep-alive" in options)
+        self.environ = environ
+
+    def _read_fields(self, environ: dict[str, Any]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        """Put the fields into *environ*; the values of Host, Content-Length and Transfer-Encoding come back."""
+        hosts: list[bytes] = []
+        special = {b"host": hosts, b"content-length": [], b"transfer-encoding": []}
+        for name, value in self._fields:
+            if TOKEN.fullmatch(name) is None or FIELD_VALUE.fullmatch(value) is None:
+                raise HttpError(400, "malformed field")
+            lower = name.lower()
+            if lower in special:
+                special[lower].append(value)
+            elif b"_" in name:
+                self._meet_underscore(lower)
+            elif lower == b"content-type":
+                if environ.setdefault("CONTENT_TYPE", value.decode("latin-1")) != value.decode("latin-1"):
+                    raise HttpError(400, "two Content-Types")
+            else:
+                _join_field(environ, lower, value.decode("latin-1"))
+        return hosts, special[b"content-length"], special[b"transfer-encoding"]
+
+    def _meet_underscore(self, name: bytes) -> None:
+        """In environ "_" would pass for "-"; where that could change the framing, nobody sends it in good faith."""
+        if name.replace(b"_", b"-") in (b"content-length", b"transfer-encoding"):
+            raise HttpError(400, "underscore in a framing field")
+        if self.underscores == "refuse":
+            raise HttpError(400, "underscore in a field name")
+
+    def _decide_host(self, environ: dict[str, Any], hosts: list[bytes], authority: bytes | None) -> None:
+        """Exactly one valid Host in HTTP/1.1 (RFC 9112 3.2); an absolute target overrides it (3.2.2)."""
+        if len(hosts) > 1 or (not hosts and self.version == 11):
+            raise HttpError(400, "not exactly one Host")
+        for host in hosts if authority is None else [*hosts, authority]:
+            if HOST.fullmatch(host) is None:
+                raise HttpError(400, "malformed Host")
+            environ["HTTP_HOST"] = host.decode("latin-1")
+
+    def _decide_expect(self, environ: dict[str, Any]) -> None:
+        """Only 100-continue can be expected of us, and HTTP/1.0 cannot wait for it (RFC 9110 10.1.1)."""
+        expect = environ.get("HTTP_EXPECT")
+        if expect is not None and expect.lower() != "100-continue":
+            raise HttpError(417, "unknown expectation")
+        self.expect_continue = expect is not None and self.version == 11
+
+    def _split_path(self) -> None:
+        """Take SCRIPT_NAME off the front of PATH_INFO, where it stands there as whole segments."""
+        path = self.environ["PATH_INFO"]
+        if path == self.root_path or path.startswith(self.root_path + "/"):
+            self.environ["PATH_INFO"] = path[len(self.root_path) :]
+
+
+def _refused_line(line: bytes) -> HttpError | None:
+    """The refusal that is due to the version or the method of a request line, if any."""
+    parts = line.split(b" ")
+    version = VERSION.fullmatch(parts[2]) if len(parts) == 3 else None
+    if version is None:
+        return None
+    if parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
+        return HttpError(505, "unknown HTTP version")
+    method = parts[0]
+    if TOKEN.fullmatch(method) is None or len(method) > MAX_METHOD:
+        return HttpError(400, "malformed method")
+    if method not in METHODS:
+        return HttpError(501, "unknown method")
+    return None
+
+
+def _without_repeated_lengths(raw: bytes, lines: list[bytes]) -> bytes:
+    """*raw* without the second of equal Content-Length lines: llhttp refuses them, RFC 9112 6.3 lets them pass."""
+    said = [line for line in lines[1:] if line[:15].lower() == b"content-length:"]
+    if len(said) < 2 or len({line[15:].strip(b" \t") for line in said}) > 1:
+        return raw
+    others = [line for line in lines if line[:15].lower() != b"content-length:"]
+    return b"\r\n".join([*others, said[0], b"", b""])
+
+
+def _read_target(environ: dict[str, Any], method: bytes, target: bytes) -> bytes | None:
+    """Put the request target into *environ* (RFC 9112 3.2); the authority of an absolute one comes back."""
+    environ["RAW_URI"] = environ["REQUEST_URI"] = target.decode("latin-1")
+    if b"#" in target:
+        raise HttpError(400, "fragment in the target")
+    authority = None
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise HttpError(400, "asterisk-form without OPTIONS")
+        target = b""
+    elif not target.startswith(b"/"):
+        authority, target = _split_absolute(target)
+    path, _, query = target.partition(b"?")
+    decoded = unquote_to_bytes(path)
+    if b"\\" in path or b"\0" in decoded:
+        raise HttpError(400, "backslash or NUL in the path")
+    environ["PATH_INFO"] = decoded.decode("latin-1")
+    environ["QUERY_STRING"] = query.decode("latin-1")
+    return authority
+
+
+def _split_absolute(target: bytes) -> tuple[bytes, bytes]:
+    """Authority and origin-form of an absolute-form target."""
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        raise HttpError(400, "neither origin-form nor absolute-form")
+    end = min([at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0], default=len(rest))
+    path = rest[end:]
+    return rest[:end], path if path.startswith(b"/") else b"/" + path
+
+
+def _join_field(environ: dict[str, Any], name: bytes, value: str) -> None:
+    """Add one field; a repeated one is joined (RFC 9110 5.3, for Cookie RFC 6265 5.4)."""
+    key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+    if key in environ:
+        value = environ[key] + ("; " if key == "HTTP_COOKIE" else ", ") + value
+    environ[key] = value

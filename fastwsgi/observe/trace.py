@@ -1,0 +1,55 @@
+"""The trace: each request and response head as `curl -v` shows them, with the connection's number and the time.
+
+    #3 > GET / HTTP/1.1
+    #3 > Host: localhost:8000
+    #3 >
+    #3 < HTTP/1.1 200 OK
+    #3 < Content-Length: 13
+    #3 <
+    #3 = 13 bytes of body, 0.213 ms
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from typing import Any
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+
+class Trace:
+    """Writes heads to a text stream, by default stderr."""
+
+    def __init__(self, stream: Any = None) -> None:
+        self._stream = stream or sys.stderr
+        self._connections = 0
+
+    def _show(self, connection: Any, mark: str, head: bytes) -> None:
+        if connection.number == 0:
+            self._connections += 1
+            connection.number = self._connections
+        for line in head.decode("latin-1").removesuffix("\r\n").split("\r\n"):
+            safe = _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", line)
+            self._stream.write(f"#{connection.number} {mark} {safe}".rstrip() + "\n")
+        self._stream.flush()
+
+    def request_started(self, connection: Any, exchange: Any, head: bytes) -> None:
+        exchange.started = time.monotonic()
+        self._show(connection, ">", head)
+
+    def response_started(self, exchange: Any, head: bytes) -> None:
+        self._show(exchange.connection, "<", head)
+
+    def response_ended(self, exchange: Any) -> None:
+        if exchange.code:
+            spent = (time.monotonic() - exchange.started) * 1000
+            cut = ", cut" if exchange.cut else ""
+            self._show(exchange.connection, "=", b"%d bytes of body%s, %.3f ms" % (exchange.sent, cut.encode(), spent))
+
+    def request_refused(self, connection: Any, refusal: Any) -> None:
+        self._show(connection, "=", f"refused with {refusal.status}: {refusal.reason}".encode("latin-1", "replace"))
+
+    def tick(self) -> None:
+        pass

@@ -1,0 +1,1 @@
+"""Sockets and time: listeners, the loop, and the transports of its connections."""

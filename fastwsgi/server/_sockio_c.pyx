@@ -1,0 +1,191 @@
+"""Plain sockets as a Wire, in C; its pure twin, _sockio_py.py, is the specification."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.string cimport memcmp, memcpy, memset
+from posix.unistd cimport close as close_fd
+
+from fastwsgi.http._environ_c cimport Inbox
+from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._wire_c cimport Wire
+
+cdef extern from *:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <sys/types.h>
+    #include <sys/socket.h>
+    #include <sys/uio.h>
+    #include <netinet/in.h>
+    #include <arpa/inet.h>
+    #include <fcntl.h>
+    #include <errno.h>
+    #if defined(__linux__)
+    #include <sys/sendfile.h>
+    #endif
+    #ifndef MSG_NOSIGNAL
+    #define MSG_NOSIGNAL 0
+    #endif
+
+    /* An accepted socket that does not block and is not inherited by exec. */
+    static int accept_nonblocking(int listener, struct sockaddr *address, socklen_t *size) {
+    #if defined(__linux__)
+        return accept4(listener, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    #else
+        int fd = accept(listener, address, size);
+        if (fd >= 0) {
+            fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+        }
+        return fd;
+    #endif
+    }
+
+    /* Bytes sent, or -1 with errno; a part may have gone although the socket would block. */
+    static ssize_t send_file_part(int fd, int file, long long offset, size_t count) {
+    #if defined(__linux__)
+        off_t at = (off_t)offset;
+        return sendfile(fd, file, &at, count);
+    #else
+        off_t sent = (off_t)count;
+        int result = sendfile(file, fd, (off_t)offset, &sent, NULL, 0);
+        return result == 0 || sent > 0 ? (ssize_t)sent : -1;
+    #endif
+    }
+    """
+    ctypedef unsigned int socklen_t
+    ctypedef unsigned short sa_family_t
+    struct sockaddr:
+        sa_family_t sa_family
+    struct sockaddr_storage:
+        sa_family_t ss_family
+    struct in_addr:
+        pass
+    struct in6_addr:
+        pass
+    struct sockaddr_in:
+        unsigned short sin_port
+        in_addr sin_addr
+    struct sockaddr_in6:
+        unsigned short sin6_port
+        in6_addr sin6_addr
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    struct msghdr:
+        iovec *msg_iov
+        size_t msg_iovlen
+    struct linger:
+        int l_onoff
+        int l_linger
+    int AF_INET, AF_INET6, MSG_NOSIGNAL, SHUT_WR, SOL_SOCKET, SO_LINGER, INET6_ADDRSTRLEN
+    unsigned short ntohs(unsigned short)
+    const char *inet_ntop(int, const void *, char *, socklen_t)
+    ssize_t recv(int, void *, size_t, int) nogil
+    ssize_t send(int, const void *, size_t, int) nogil
+    ssize_t sendmsg(int, const msghdr *, int) nogil
+    int shutdown(int, int)
+    int setsockopt(int, int, int, const void *, socklen_t)
+    int accept_nonblocking(int, sockaddr *, socklen_t *)
+    ssize_t send_file_part(int, int, long long, size_t)
+
+cdef enum:
+    READ_SIZE = 65536  # bytes asked for at once
+    WOULD_BLOCK = -1
+    LOST = -2
+
+
+cdef inline Py_ssize_t verdict() noexcept:
+    """What an errno means to a connection."""
+    return WOULD_BLOCK if errno == EAGAIN or errno == EINTR else LOST
+
+
+cdef class SocketWire(Wire):
+    """Moves bytes between non-blocking sockets and buffers."""
+
+    def __cinit__(self):
+        self.can_send_files = True
+        self.host = ""
+        self.port = ""
+
+    cpdef int accept(self, listener) except? -9999:
+        cdef sockaddr_storage address
+        cdef socklen_t size = sizeof(address)
+        cdef int fd = accept_nonblocking(listener.fileno(), <sockaddr *>&address, &size)
+        if fd < 0:
+            return -errno
+        if address.ss_family == AF_INET:
+            self.name_client(AF_INET, <unsigned char *>&(<sockaddr_in *>&address).sin_addr, 4)
+            self.port = str(ntohs((<sockaddr_in *>&address).sin_port))
+        elif address.ss_family == AF_INET6:
+            self.name_client(AF_INET6, <unsigned char *>&(<sockaddr_in6 *>&address).sin6_addr, 16)
+            self.port = str(ntohs((<sockaddr_in6 *>&address).sin6_port))
+        else:
+            self.last_size = 0
+            self.host = self.port = ""
+        return fd
+
+    cdef object name_client(self, int family, const unsigned char *address, int size):
+        """Spell an address, unless it is the same as the last one."""
+        cdef char text[64]
+        if size == self.last_size and memcmp(address, self.last, size) == 0:
+            return
+        inet_ntop(family, address, text, sizeof(text))
+        self.host = text.decode("ascii")
+        memcpy(self.last, address, size)
+        self.last_size = size
+
+    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -3:
+        cdef Py_ssize_t count
+        inbox.start = inbox.end = 0
+        if rest is not None:
+            inbox.fill(rest)
+        count = recv(fd, inbox.data + inbox.end, READ_SIZE, 0)
+        if count < 0:
+            return verdict()
+        inbox.end += count
+        return count
+
+    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -3:
+        cdef Py_ssize_t count
+        while out.size > 0:
+            if out.big is None:
+                count = send(fd, out.data + out.start, out.end - out.start, MSG_NOSIGNAL)
+            else:
+                count = send_parts(fd, out)
+            if count < 0:
+                return out.size if verdict() == WOULD_BLOCK else LOST
+            out.sent(count)
+        return 0
+
+    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -3:
+        cdef Py_ssize_t sent = send_file_part(fd, file, offset, count)
+        return sent if sent >= 0 else verdict()
+
+    cpdef object finish(self, int fd):
+        shutdown(fd, SHUT_WR)
+
+    cpdef object close(self, int fd, bint reset):
+        cdef linger now
+        if reset:
+            now.l_onoff = 1
+            now.l_linger = 0
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now))
+        close_fd(fd)
+
+
+cdef Py_ssize_t send_parts(int fd, OutBuffer out):
+    """Send what lies before, in and behind the big piece."""
+    cdef iovec parts[3]
+    cdef msghdr message
+    parts[0].iov_base = out.data + out.start
+    parts[0].iov_len = out.big_at - out.start
+    parts[1].iov_base = PyBytes_AS_STRING(out.big) + out.big_start
+    parts[1].iov_len = PyBytes_GET_SIZE(out.big) - out.big_start
+    parts[2].iov_base = out.data + out.big_at
+    parts[2].iov_len = out.end - out.big_at
+    memset(&message, 0, sizeof(message))
+    message.msg_iov = parts
+    message.msg_iovlen = 3
+    return sendmsg(fd, &message, MSG_NOSIGNAL)

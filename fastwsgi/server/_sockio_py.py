@@ -1,0 +1,92 @@
+"""Plain sockets as a Wire, in pure Python: the specification of _sockio_c.pyx.
+
+All sockets are non-blocking, and named by their file descriptors alone: a connection costs no socket object.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from typing import Any
+
+from fastwsgi.http._wire_py import LOST, WOULD_BLOCK, Wire
+
+READ_SIZE = 65536  # bytes asked for at once
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
+
+
+class SocketWire(Wire):
+    """Moves bytes between non-blocking sockets and buffers."""
+
+    can_send_files = hasattr(os, "sendfile")
+
+    def __init__(self) -> None:
+        self.host = ""
+        self.port = ""
+
+    def accept(self, listener: socket.socket) -> int:
+        """Take a connection off the backlog of *listener*; its client is in host and port.
+
+        Returns:
+            A file descriptor, or minus an errno (-EAGAIN when there is none).
+        """
+        try:
+            connected, address = listener.accept()
+        except OSError as error:
+            return -(error.errno or errno.EIO)
+        connected.setblocking(False)
+        self.host, self.port = (address[0], str(address[1])) if isinstance(address, tuple) else ("", "")
+        return connected.detach()
+
+    def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
+        """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, WOULD_BLOCK or LOST."""
+        inbox.fill(rest or b"")
+        kept = inbox.end
+        try:
+            count = os.readv(fd, [inbox.view[kept : kept + READ_SIZE]])
+        except BlockingIOError:
+            return WOULD_BLOCK
+        except OSError:
+            return LOST
+        inbox.end += count
+        return count
+
+    def send(self, fd: int, out: Any) -> int:
+        """Send what *out* holds: bytes left (0 when it is empty), or LOST."""
+        while out.size:
+            try:
+                count = os.writev(fd, out.parts[:64])
+            except BlockingIOError:
+                break
+            except OSError:
+                return LOST
+            out.sent(count)
+        return int(out.size)
+
+    def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
+        """Send up to *count* bytes of the open *file* from *offset*: bytes sent, WOULD_BLOCK or LOST."""
+        try:
+            return os.sendfile(fd, file, offset, count)
+        except BlockingIOError:
+            return WOULD_BLOCK
+        except OSError:
+            return LOST
+
+    def finish(self, fd: int) -> None:
+        """Say that nothing more will be sent."""
+        duplicate = socket.socket(fileno=os.dup(fd))
+        try:
+            duplicate.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the client was faster
+        finally:
+            duplicate.close()
+
+    def close(self, fd: int, reset: bool) -> None:
+        """Close; with *reset* so that the client cannot take what it has for the whole."""
+        connected = socket.socket(fileno=fd)
+        if reset:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        connected.close()

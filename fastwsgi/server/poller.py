@@ -1,0 +1,88 @@
+"""The one seam to the operating system's readiness interface: epoll on Linux, kqueue on macOS and BSD.
+
+Both are level-triggered and report file descriptors alone: what a connection waits for is known from its state.
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+from typing import Protocol
+
+BATCH = 64  # events taken at once
+
+
+class Poller(Protocol):
+    """Waits for file descriptors."""
+
+    def watch(self, fd: int, event: str, before: str) -> None:
+        """Wait for *event*, "read" or "write", instead of *before*, which is "" for a new file descriptor."""
+
+    def forget(self, fd: int, before: str) -> None:
+        """Wait for nothing."""
+
+    def poll(self, timeout: float) -> list[tuple[int, int]]:
+        """Up to BATCH pairs that begin with a ready file descriptor, after at most *timeout* seconds."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
+if sys.platform == "linux":
+
+    class EpollPoller:
+        """epoll."""
+
+        _masks = {"read": select.EPOLLIN, "write": select.EPOLLOUT}
+
+        def __init__(self) -> None:
+            self._epoll = select.epoll()
+
+        def watch(self, fd: int, event: str, before: str) -> None:
+            if before:
+                self._epoll.modify(fd, self._masks[event])
+            else:
+                self._epoll.register(fd, self._masks[event])
+
+        def forget(self, fd: int, before: str) -> None:
+            if before:
+                self._epoll.unregister(fd)
+
+        def poll(self, timeout: float) -> list[tuple[int, int]]:
+            return self._epoll.poll(timeout, BATCH)
+
+        def close(self) -> None:
+            self._epoll.close()
+
+else:
+
+    class KqueuePoller:
+        """kqueue."""
+
+        _filters = {"read": select.KQ_FILTER_READ, "write": select.KQ_FILTER_WRITE}
+
+        def __init__(self) -> None:
+            self._kqueue = select.kqueue()
+
+        def _change(self, fd: int, event: str, flags: int) -> None:
+            self._kqueue.control([select.kevent(fd, self._filters[event], flags)], 0, 0)
+
+        def watch(self, fd: int, event: str, before: str) -> None:
+            if before:
+                self._change(fd, before, select.KQ_EV_DELETE)
+            self._change(fd, event, select.KQ_EV_ADD)
+
+        def forget(self, fd: int, before: str) -> None:
+            if before:
+                self._change(fd, before, select.KQ_EV_DELETE)
+
+        def poll(self, timeout: float) -> list[tuple[int, int]]:
+            return [(event.ident, 0) for event in self._kqueue.control(None, BATCH, timeout)]
+
+        def close(self) -> None:
+            self._kqueue.close()
+
+
+def open_poller() -> Poller:
+    """The poller of this operating system."""
+    return EpollPoller() if sys.platform == "linux" else KqueuePoller()

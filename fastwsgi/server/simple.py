@@ -1,0 +1,2 @@
+"""placeholder"""
+WSGIRequestHandler = WSGIServer = make_server = None

@@ -1,0 +1,3 @@
+"""The version, in the one file that names it."""
+
+VERSION = "0.1.0"
