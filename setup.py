@@ -6,6 +6,7 @@ pure module under a second name, `connection.py` -> `_connection_c`, with a .pxd
 Environment variables:
     FASTWSGI_NO_EXT=1        build pure
     FASTWSGI_REQUIRE_EXT=1   fail where the extensions cannot be built (default: warn loudly and build pure)
+    FASTWSGI_SYMBOLS=1       keep the symbols, for a profiler
     FASTWSGI_SANITIZE=1      assertions on, address and undefined-behaviour sanitizers in
 """
 
@@ -34,7 +35,8 @@ def compile_options():
             "extra_compile_args": ["-O1", "-g", "-UNDEBUG", "-fno-omit-frame-pointer", *sanitizers],
             "extra_link_args": sanitizers,
         }
-    return {"extra_compile_args": ["-O2"], "extra_link_args": ["-Wl,-s"] if sys.platform == "linux" else []}
+    strip = sys.platform == "linux" and os.environ.get("FASTWSGI_SYMBOLS") != "1"
+    return {"extra_compile_args": ["-O2"], "extra_link_args": ["-Wl,-s"] if strip else []}
 
 
 def cythonized():

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 TITLE = "Server CPU per request, relative to the best peer (less is better)"
 OWN_STYLE = {"markersize": 11, "markeredgecolor": "black", "zorder": 3}
 PEER_STYLE = {"markersize": 7, "alpha": 0.85}
+TICKS = (0.5, 1, 2, 5, 10, 20, 50)
 MARKERS = "oDs^vP*X<>"
 
 
 def relative(results: Results) -> dict[str, dict[str, float]]:
-    """CPU per request by server and profile, divided by the least of the comparable peers: 1.0 is that peer.
+    """CPU per request by server and profile, divided by the least of the peers: 1.0 is that peer.
 
-    A profile without such a peer is divided by the least of all.
+    Servers that are not comparable are left out; without a peer, the least of all is 1.0.
     """
     found: dict[str, dict[str, float]] = {server: {} for server in results.servers}
     for profile in results.profiles:
-        cpu = {server: results.median(profile, server, "cpu_us") for server in results.servers}
-        measured = {server: value for server, value in cpu.items() if value}
-        peers = [value for server, value in measured.items()
-                 if results.comparable(profile, server) and not SERVERS[server].ours]
-        for server, value in measured.items():
-            found[server][profile] = value / min(peers or measured.values())
+        cpu = {server: value for server in results.servers if results.comparable(profile, server)
+               and (value := results.median(profile, server, "cpu_us"))}
+        peers = [value for server, value in cpu.items() if not SERVERS[server].ours]
+        for server, value in cpu.items():
+            found[server][profile] = value / min(peers or cpu.values())
     return found
 
 
@@ -63,7 +63,8 @@ def plot(axes: Axes, results: Results) -> None:
         axes.plot(list(values.values()), lines, marker, linestyle="none", label=server, **style)
     axes.axvline(1, color="grey", linewidth=1)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    axes.xaxis.set_minor_formatter("")
     axes.set_yticks(range(len(profiles)), profiles)
     axes.invert_yaxis()
     axes.grid(axis="both", which="both", linewidth=0.3)

@@ -1,6 +1,6 @@
-"""Real requests before a measurement: is the answer right, and does a stream flow?
+"""Real requests before a measurement: is the answer right, is each answered, does a stream flow?
 
-A server that answers wrongly is not measured. One that holds a stream back until the application has
+A server that fails the first two is not measured. One that holds a stream back until the application has
 made all of it is measured, but noted: it does less than PEP 3333 asks ("Buffering and Streaming").
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 import time
 from collections.abc import Iterator
 
@@ -15,7 +16,7 @@ import apps
 from launch import ServerFailed
 from profiles import Profile
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 5
 HELD_BACK = "holds a stream back until the application has made all of it, so its work is not comparable"
 
 
@@ -28,6 +29,22 @@ def check(profile: Profile, port: int) -> None:
         status, length = response.status, len(response.read())
     if (status, length) != (200, profile.length):
         raise ServerFailed(f"wrong answer: status {status}, {length} bytes of body")
+    if profile.depth > 1:
+        check_pipeline(profile, port)
+
+
+def check_pipeline(profile: Profile, port: int) -> None:
+    """Send as many requests in one write as the profile does. Raises ServerFailed unless all are answered."""
+    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as client:
+        client.sendall(request * profile.depth)
+        with contextlib.suppress(OSError):
+            while received.count(b"HTTP/1.1 200") < profile.depth and (data := client.recv(65536)):
+                received += data
+    answers = received.count(b"HTTP/1.1 200")
+    if answers != profile.depth:
+        raise ServerFailed(f"{answers} of {profile.depth} pipelined requests were answered")
 
 
 def holds_back(port: int) -> bool:

@@ -36,7 +36,7 @@ class Profile:
 
     app: function in apps.py; length: bytes of the right response body; tool: "wrk" or "ab"; script:
     file in wrk/; headers: fields sent with each request, beside Host; body: request body in bytes;
-    latency: false where the tool cannot tell it; streams: the response has no declared length.
+    depth: requests in one write; streams: the response has no declared length.
     """
 
     name: str
@@ -47,17 +47,16 @@ class Profile:
     script: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    latency: bool = True
+    depth: int = 1
     streams: bool = False
 
 
-# wrk's percentiles count one request at a time on a connection, so pipeline has none.
 TABLE = (
     Profile("hello", "GET of 13 bytes, keep-alive", "hello", 13),
     Profile("browser", "the same with a browser's 10 header fields", "hello", 13, headers=BROWSER_FIELDS),
     Profile("vary", "Cookie, Referer and X-Request-Id differ with every request", "hello", 13,
             script="vary.lua", headers=PAGE_FIELDS),
-    Profile("pipeline", "16 requests in one write", "hello", 13, script="pipeline.lua", latency=False),
+    Profile("pipeline", "16 requests in one write", "hello", 13, script="pipeline.lua", depth=16),
     Profile("close", "a connection for every request, HTTP/1.1", "hello", 13,
             headers={"Connection": "close"}),
     Profile("ab-close", "a connection for every request, HTTP/1.0, by ab", "hello", 13, tool="ab"),

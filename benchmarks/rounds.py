@@ -65,13 +65,16 @@ def measure(profile: Profile, server: Server, python: str, settings: Mapping[str
         load = drive(profile, port, settings["seconds"])
         spent, stolen = cpu_seconds(session) - before, steal_seconds() - steal_before
         memory = pss_mib(session)
+    if not spent:
+        raise ServerFailed(f"{load.requests} requests took too little CPU time to measure")
+    latency = profile.depth == 1  # wrk's percentiles are right for one request at a time only
     return Round(
         requests=load.requests,
         seconds=load.seconds,
         requests_per_second=round(load.requests / load.seconds, 1),
         cpu_us=round(spent / load.requests * 1e6, 3),
-        p50_ms=load.p50_ms if profile.latency else None,
-        p99_ms=load.p99_ms if profile.latency else None,
+        p50_ms=load.p50_ms if latency else None,
+        p99_ms=load.p99_ms if latency else None,
         pss_mib=round(memory, 2),
         steal_percent=round(stolen / load.seconds * 100, 1),
         errors=load.errors,

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     pythons = interpreters(servers, options)
     present, skipped = installed(servers, pythons)
+    if not present:
+        sys.exit("none of these servers is installed")
     client_core, server_core = cores()
     os.sched_setaffinity(0, {client_core})
     results = Results(

@@ -331,5 +331,21 @@ def test_unwritable_socket(project: Path) -> None:
     assert "/nowhere/s.sock" in complaint("-b", "unix:/nowhere/s.sock", "hello")
 
 
-def test_bad_address(project: Path) -> None:
-    assert "127.0.0.1:eighty" in complaint("-b", "127.0.0.1:eighty", "hello")
+@pytest.mark.parametrize("check", [(), ("--check",)])
+def test_bad_address(project: Path, check: tuple[str, ...]) -> None:
+    assert "127.0.0.1:eighty" in complaint(*check, "-b", "127.0.0.1:eighty", "hello")
+
+
+def test_unwritable_access_log(project: Path) -> None:
+    line = complaint("-b", "127.0.0.1:0", "--access-logfile", "nowhere/access.log", "hello")
+    assert line == "--access-logfile nowhere/access.log: No such file or directory"
+
+
+# Mistakes about the build
+
+
+@pytest.mark.parametrize("arguments", ["hello", "--check hello", "--version"])
+def test_build_that_does_not_exist(project: Path, monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
+    monkeypatch.setenv("FASTWSGI_BACKEND", "rust")
+    line = complaint(*arguments.split())
+    assert line == "the server cannot be loaded: FASTWSGI_BACKEND is 'rust': it can be c or py"

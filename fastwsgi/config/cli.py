@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from fastwsgi.config import check, loader
 from fastwsgi.config.mistakes import Mistake, UsageError, nearest
 from fastwsgi.config.settings import SETTINGS, Setting, SettingError, Settings
+from fastwsgi.version import VERSION
 
 SEE_HELP = "see fastwsgi --help"
 
@@ -54,12 +55,11 @@ def announce(text: str) -> None:
 
 
 def serve(app: loader.Application, settings: Settings) -> None:
-    """Serve until a signal ends it. Raises Mistake if an address, a log file or the server itself cannot be had."""
-    try:
-        from fastwsgi.process import worker
-        from fastwsgi.server.listeners import BindError
-    except ImportError as error:
-        raise Mistake(f"the server cannot be loaded: {error}") from None
+    """Serve until a signal ends it. Raises Mistake if the build, an address or the log cannot be had."""
+    loaded_build()
+    from fastwsgi.process import worker
+    from fastwsgi.server.listeners import BindError
+
     try:
         worker.run(app, settings, announce)
     except BindError as error:
@@ -72,27 +72,42 @@ def serve(app: loader.Application, settings: Settings) -> None:
 
 def print_check(app: loader.Application, name: str, settings: Settings) -> None:
     """Call the application once and print what would be served. Raises Mistake."""
+    server = version_line()
+    check_addresses(settings)
+    status = check.call_once(app, name, settings)
+    print(f"{name} ({type(app).__name__}) answers GET / with {status}")
+    print(f"would be served on {', '.join(settings.bind)}")
+    print(f"by {server}")
+
+
+def check_addresses(settings: Settings) -> None:
+    """Raise Mistake if an address to bind is not one."""
     from fastwsgi.server.listeners import BindError, split_address
 
-    status = check.call_once(app, name, settings)
     try:
         for address in settings.bind:
             if not address.startswith("unix:"):
                 split_address(address)
     except BindError as error:
         raise Mistake(str(error)) from None
-    print(f"{name} ({type(app).__name__}) answers GET / with {status}")
-    print(f"would be served on {', '.join(settings.bind)}")
-    print(f"by {version_line()}")
 
 
 def version_line() -> str:
-    """Return the versions that matter, and which build runs."""
-    import fastwsgi
-    from fastwsgi.http import backend
-
+    """Return the versions that matter, and which build runs. Raises Mistake if it cannot be loaded."""
+    build = loaded_build()
     versions = f"Python {platform.python_version()}, httptools {metadata.version('httptools')}"
-    return f"fastwsgi {fastwsgi.__version__} ({backend.describe()}), {versions}"
+    return f"fastwsgi {VERSION} ({build}), {versions}"
+
+
+def loaded_build() -> str:
+    """Load the modules that serve and say which build they are. Raises Mistake if that fails."""
+    try:
+        from fastwsgi.http import backend
+
+        backend.current()
+    except ImportError as error:
+        raise Mistake(f"the server cannot be loaded: {error}") from None
+    return backend.describe()
 
 
 class Parser(argparse.ArgumentParser):

@@ -8,13 +8,19 @@ from fastwsgi.http._wire_c cimport Wire
 from fastwsgi.http._wsgi_c cimport Exchange, Gateway
 
 
+cdef str IDLE, HEAD, BODY, SENDING, LINGERING, CLOSED, READ, WRITE, BY_CLOSE
+cdef int TURN
+cdef Py_ssize_t GATHERED, LINGERED
+cdef double RATE_GRACE
+
+
 @cython.final
 cdef class Shared:
     cdef public Inbox inbox
     cdef public OutBuffer out
     cdef public HeadParser parser
     cdef public Gateway gateway
-    cdef public object exchange, hints, body, chunked, no_body, loop
+    cdef public object body, chunked, no_body, loop
     cdef public double now, keep_alive, header_timeout, body_timeout, write_timeout, linger_timeout, min_rate
     cdef public Py_ssize_t spool_size
     cdef public long long max_body

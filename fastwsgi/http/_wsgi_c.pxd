@@ -5,6 +5,12 @@ from fastwsgi.http._framing_c cimport Framing
 from fastwsgi.http._response_c cimport OutBuffer
 
 
+cdef str OPEN, BEGUN, STARTED, DONE
+cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
+cdef long long GATHERED, WRITE_AHEAD, FILE_TURN
+cdef int TURN
+
+
 @cython.final
 cdef class Gateway:
     cdef public object app
@@ -13,6 +19,11 @@ cdef class Gateway:
     cdef public bytes server_line, date_line
     cdef public object observer
     cdef public bint draining
+
+    @cython.locals(exchange=Exchange)
+    cdef Exchange exchange(
+        self, Connection connection, OutBuffer out, dict environ, bint is_head, int version, bint keep_alive
+    )
 
 
 cdef class FileWrapper:
@@ -23,7 +34,7 @@ cdef class FileWrapper:
 @cython.final
 @cython.freelist(64)
 cdef class EarlyHints:
-    cdef Exchange exchange
+    cdef public Exchange exchange
 
 
 @cython.final
@@ -46,6 +57,17 @@ cdef class Exchange:
     cdef int file
     cdef long long file_at, file_end
 
+    @cython.locals(hints=EarlyHints)
+    cdef object begin(
+        self,
+        Gateway gateway,
+        Connection connection,
+        OutBuffer out,
+        dict environ,
+        bint is_head,
+        int version,
+        bint keep_alive,
+    )
     cpdef bint run(self) except -1
     cpdef bint advance(self) except -1
     cpdef object abandon(self)
@@ -53,7 +75,7 @@ cdef class Exchange:
     cdef object _write_ahead(self, bytes data)
     @cython.locals(total=cython.longlong)
     cdef bint _put_all(self, object pieces) except -1
-    @cython.locals(count=cython.int)
+    @cython.locals(pieces=cython.int)
     cdef bint _produce(self) except -1
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1

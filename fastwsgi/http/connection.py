@@ -19,7 +19,17 @@ import io
 from typing import Any
 
 from fastwsgi.http.errors import ClientDisconnected, HttpError
-from fastwsgi.http.grammar import reason_phrase
+from fastwsgi.http.grammar import BY_CLOSE, reason_phrase
+
+# The states, and what the loop watches for; the words are compared by identity
+IDLE = "idle"
+HEAD = "head"
+BODY = "body"
+SENDING = "sending"
+LINGERING = "lingering"
+CLOSED = "closed"
+READ = "read"
+WRITE = "write"
 
 TURN = 64  # pipelined requests before other connections get their turn
 GATHERED = 65536  # bytes of pipelined answers before they are sent
@@ -34,7 +44,7 @@ class Shared:
         inbox, out: the receive buffer, and an empty out-buffer to be borrowed.
         parser: a head.HeadParser.
         gateway: a wsgi.Gateway.
-        exchange, hints, body, chunked: the classes wsgi.Exchange, wsgi.EarlyHints, body.Body, body.ChunkedBody.
+        body, chunked: the classes body.Body and body.ChunkedBody.
         no_body: wsgi.input of requests without a body.
         loop: told what a connection waits for: watch(connection, "read" or "write", what it waited for before),
             resume(connection) for another turn, forget(connection).
@@ -47,8 +57,6 @@ class Shared:
         out: Any,
         parser: Any,
         gateway: Any,
-        exchange: Any,
-        hints: Any,
         body: Any,
         chunked: Any,
         no_body: Any,
@@ -59,8 +67,6 @@ class Shared:
         self.out = out
         self.parser = parser
         self.gateway = gateway
-        self.exchange = exchange
-        self.hints = hints
         self.body = body
         self.chunked = chunked
         self.no_body = no_body
@@ -92,13 +98,13 @@ class Connection:
         self.fd = fd
         self.host = host
         self.port = port
-        self.state = "head"
+        self.state = HEAD
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
         self.rest: Any = None  # received bytes that are not used yet, while others use the inbox
         self.out: Any = None  # the out-buffer: borrowed for a turn, kept while bytes are left in it
         self.body: Any = None
         self.exchange: Any = None  # a response that is not whole yet
-        self.then = "idle"  # the state after "sending"
+        self.then = IDLE  # the state after "sending"
         self.blocked = False  # the socket took less than it was given
         self.keep = True  # another request may follow
         self.answered = False  # at least one request was
@@ -113,13 +119,13 @@ class Connection:
     def on_ready(self) -> None:
         """What the state waited for is there."""
         try:
-            if self.state == "sending":
+            if self.state is SENDING:
                 self._continue()
-            elif self.state == "lingering":
+            elif self.state is LINGERING:
                 self._discard()
-            elif self.state == "idle" and self.rest is not None:
+            elif self.state is IDLE and self.rest is not None:
                 self._work_on_rest()  # its turn was over before its requests were
-            elif self.state != "closed":
+            elif self.state is not CLOSED:
                 self._receive()
         except ClientDisconnected:
             self.drop(False)
@@ -128,7 +134,7 @@ class Connection:
         """Whether the deadline has passed, or bytes move slower than the floor (bytes a second)."""
         if now >= self.deadline:
             return True
-        if self.state != "body" and self.state != "sending":
+        if self.state is not BODY and self.state is not SENDING:
             return False
         elapsed = now - self.since
         return elapsed > RATE_GRACE and self.moved < self.shared.min_rate * elapsed
@@ -136,18 +142,18 @@ class Connection:
     def on_deadline(self) -> None:
         """Too late: 408 where a request is under way or none was ever answered (RFC 9110 15.5.9), else close."""
         try:
-            if self.state == "body" or (self.state == "head" and (self.rest is not None or not self.answered)):
+            if self.state is BODY or (self.state is HEAD and (self.rest is not None or not self.answered)):
                 self._refuse(HttpError(408, "deadline"))
             else:
-                self.drop(self.state == "sending")
+                self.drop(self.state is SENDING)
         except ClientDisconnected:
             self.drop(False)
 
     def drop(self, reset: bool) -> None:
         """End the connection now; with *reset* such that the client sees its response is not whole."""
-        if self.state == "closed":
+        if self.state is CLOSED:
             return
-        self.state = "closed"
+        self.state = CLOSED
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()
@@ -169,13 +175,13 @@ class Connection:
         elif received == 0:
             self._end_of_input()
         elif received == -1:
-            self._wait("read")
+            self._wait(READ)
         else:
             self.drop(False)
 
     def _end_of_input(self) -> None:
         """The client sends no more: between requests that is the end, inside one it is a fault."""
-        if self.state == "body" or self.rest is not None:
+        if self.state is BODY or self.rest is not None:
             self._refuse(HttpError(400, "the request ends early"))
         else:
             self.drop(False)
@@ -197,7 +203,7 @@ class Connection:
         shared = self.shared
         parser = shared.parser
         begin = inbox.start
-        if self.state == "body":
+        if self.state is BODY:
             self.moved += inbox.available()
             if not self.body.feed(inbox):
                 self.deadline = shared.now + shared.body_timeout
@@ -210,8 +216,8 @@ class Connection:
             return False
         else:
             self.examined = 0
-            self.exchange = shared.exchange(
-                self, shared.gateway, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
+            self.exchange = shared.gateway.exchange(
+                self, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
             )
             if shared.gateway.observer is not None:
                 shared.gateway.observer.request_started(self, self.exchange, inbox.since(begin))
@@ -225,8 +231,8 @@ class Connection:
     def _wait_for_head(self, inbox: Any) -> None:
         """A head that is not whole: look at it each time its size has doubled, so that the sum is linear."""
         shared = self.shared
-        if self.state == "idle":
-            self.state = "head"
+        if self.state is IDLE:
+            self.state = HEAD
             self.deadline = shared.now + shared.header_timeout
         pending = inbox.available()
         if pending >= 2 * self.examined:
@@ -246,7 +252,7 @@ class Connection:
             self.body = shared.chunked(shared.max_body, shared.spool_size)
         else:
             self.body = shared.body(length, shared.spool_size)
-        self.state = "body"
+        self.state = BODY
         self.since = shared.now
         self.moved = inbox.available()
         self.deadline = shared.now + shared.body_timeout
@@ -262,7 +268,7 @@ class Connection:
         environ["wsgi.input"] = self.body.rewind()
         # The coding is gone: frameworks that know only CONTENT_LENGTH read right
         environ["CONTENT_LENGTH"] = str(self.body.received)
-        self.state = "head"
+        self.state = HEAD
 
     def _drop_body(self) -> None:
         if self.body is not None:
@@ -277,9 +283,8 @@ class Connection:
         environ = exchange.environ
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port
-        environ["wsgi.early_hints"] = self.shared.hints(exchange)
         if not exchange.run():
-            self._begin_sending("idle")
+            self._begin_sending(IDLE)
             return False
         return self._end_response()
 
@@ -289,7 +294,7 @@ class Connection:
         self.answered = True
         self.keep = exchange.keep_alive
         self._drop_body()
-        self.state = "idle"
+        self.state = IDLE
         if exchange.cut:
             self._cut(exchange)
             return False
@@ -297,13 +302,13 @@ class Connection:
 
     def _cut(self, exchange: Any) -> None:
         """End a response that is not whole; without a length or chunks only a reset can tell."""
-        if exchange.framed != "close":
+        if exchange.framed is not BY_CLOSE:
             self.flush()
-        self.drop(exchange.framed == "close")
+        self.drop(exchange.framed is BY_CLOSE)
 
     def _begin_sending(self, then: str) -> None:
         shared = self.shared
-        self.state = "sending"
+        self.state = SENDING
         self.then = then
         self.since = shared.now
         self.moved = 0
@@ -312,18 +317,18 @@ class Connection:
     def _continue(self) -> None:
         """The client has read, or it is this response's turn again."""
         before = self.moved
-        if self.exchange is None or self.then == "body":
+        if self.exchange is None or self.then is BODY:
             if self.flush():
                 self.state = self.then
         elif self.exchange.advance():
             self._end_response()
         if self.moved != before:
             self.deadline = self.shared.now + self.shared.write_timeout
-        if self.state == "sending":
+        if self.state is SENDING:
             self._wait_to_send()
-        elif self.state == "lingering":
+        elif self.state is LINGERING:
             self._linger()
-        elif self.state != "closed":
+        elif self.state is not CLOSED:
             self._work_on_rest()
 
     def _work_on_rest(self) -> None:
@@ -371,13 +376,13 @@ class Connection:
     def _settle(self, inbox: Any) -> None:
         """Send what was gathered, keep what was not used, and say what is waited for."""
         shared = self.shared
-        if self.state == "closed":
+        if self.state is CLOSED:
             return
-        if self.state != "sending" and not self.flush():
-            self._begin_sending("body" if self.state == "body" else "idle" if self.keep else "lingering")
+        if self.state is not SENDING and not self.flush():
+            self._begin_sending(BODY if self.state is BODY else IDLE if self.keep else LINGERING)
         if self.keep:
             self.rest = inbox.take(inbox.available()) if inbox.available() else None
-        if self.state == "sending":
+        if self.state is SENDING:
             if self.out is shared.out:
                 shared.out = type(self.out)()  # this one stays with us
             self._wait_to_send()
@@ -389,20 +394,20 @@ class Connection:
             else:
                 self.drop(False)
             return
-        if self.state == "idle":
+        if self.state is IDLE:
             self.deadline = shared.now + shared.keep_alive
             if self.rest is not None:
                 shared.loop.resume(self)
-        self._wait("read")
+        self._wait(READ)
 
     def _wait(self, event: str) -> None:
-        if self.waits != event:
+        if self.waits is not event:
             self.shared.loop.watch(self, event, self.waits)
             self.waits = event
 
     def _wait_to_send(self) -> None:
         if self.blocked:
-            self._wait("write")
+            self._wait(WRITE)
         else:
             self.shared.loop.resume(self)
 
@@ -432,18 +437,18 @@ class Connection:
             return
         if self.out is shared.out:
             shared.out = type(self.out)()
-        self._begin_sending("lingering")
-        self._wait("write")
+        self._begin_sending(LINGERING)
+        self._wait(WRITE)
 
     def _linger(self) -> None:
         """Close our side and read on for a while: a close with unread input would reset what we wrote (RFC 9112 9.6)."""
         shared = self.shared
         self.out = None
-        self.state = "lingering"
+        self.state = LINGERING
         self.deadline = shared.now + shared.linger_timeout
         self.moved = 0
         self.wire.finish(self.fd)
-        self._wait("read")
+        self._wait(READ)
 
     def _discard(self) -> None:
         received = self.wire.receive(self.fd, self.shared.inbox, None)

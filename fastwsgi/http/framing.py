@@ -6,7 +6,7 @@ The whole surface of request smuggling is here: a length is decided nowhere else
 from __future__ import annotations
 
 from fastwsgi.http.errors import HttpError
-from fastwsgi.http.grammar import LENGTH, MAX_LENGTH, TOKEN
+from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, LENGTH, MAX_LENGTH, NO_BODY, TOKEN
 
 CHUNKED_BODY = -1  # a request body that ends itself
 
@@ -61,7 +61,7 @@ class Framing:
         return 0
 
     def response_body(self, to_head: bool, version: int, code: int, length: int) -> str:
-        """How the end of a response body is shown: "none", "length", "chunked" or "close".
+        """How the end of a response body is shown: NO_BODY, BY_LENGTH, BY_CHUNKS or BY_CLOSE.
 
         Args:
             to_head: whether the request was a HEAD.
@@ -71,12 +71,12 @@ class Framing:
         """
         # 1. These never carry a body, whatever their fields say (RFC 9112 6.3, point 1).
         if to_head or code == 204 or code == 304:
-            return "none"
+            return NO_BODY
         # 2. Known: said by the application or counted.
         if length >= 0:
-            return "length"
+            return BY_LENGTH
         # 3. Not known, and the client understands chunks (RFC 9112 6.1).
         if version >= 11:
-            return "chunked"
+            return BY_CHUNKS
         # 4. Not known, HTTP/1.0: the end of the connection is the end of the body (RFC 9112 6.3, point 8).
-        return "close"
+        return BY_CLOSE

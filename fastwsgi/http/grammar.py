@@ -51,6 +51,12 @@ HOP_BY_HOP: Final = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization te trailer trailers transfer-encoding upgrade".split()
 )
 
+# How the end of a response body is shown (RFC 9112 6.3). Words that are compared by identity.
+NO_BODY: Final = "none"
+BY_LENGTH: Final = "length"
+BY_CHUNKS: Final = "chunked"
+BY_CLOSE: Final = "close"
+
 MAX_LENGTH: Final = 2**63 - 1  # bytes: what a Content-Length may say (RFC 9112 6.3)
 MAX_BLANK_LINES: Final = 4  # empty lines passed over before a request line (RFC 9112 2.2)
 MAX_CHUNK_EXTENSIONS: Final = 4096  # bytes, in all chunks of one body

@@ -15,13 +15,13 @@ import tempfile
 from typing import Any, Callable
 
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected
-from fastwsgi.http.grammar import reason_phrase
+from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY, reason_phrase
 
-# How far a response has come (Exchange.stage):
-#   "open"     start_response was not called
-#   "begun"    it was; the head is held back until the length is known
-#   "started"  the head is finished: nothing can be taken back
-#   "done"     closed
+# How far a response has come (Exchange.stage); the words are compared by identity
+OPEN = "open"  # start_response was not called
+BEGUN = "begun"  # it was; the head is held back until the length is known
+STARTED = "started"  # the head is finished: nothing can be taken back
+DONE = "done"  # closed
 
 GATHERED = 65536  # bytes: a list up to here is answered in one go
 TURN = 64  # pieces of one response before other connections get their turn
@@ -57,6 +57,21 @@ class Gateway:
         self.observer = observer
         self.draining = False  # no connection is kept after its response
 
+    def exchange(
+        self, connection: Any, out: Any, environ: dict[str, Any], is_head: bool, version: int, keep_alive: bool
+    ) -> Any:
+        """The Exchange for a request.
+
+        Args:
+            connection: has flush(), which sends what is in *out* and returns whether it is empty.
+            out: the out-buffer.
+            environ: of the request; the application owns it once it is called.
+            is_head, version, keep_alive: facts of the request head.
+        """
+        exchange = Exchange.__new__(Exchange)
+        exchange.begin(self, connection, out, environ, is_head, version, keep_alive)
+        return exchange
+
 
 class FileWrapper:
     """wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"): sent by sendfile where it can be.
@@ -89,13 +104,13 @@ class FileWrapper:
 class EarlyHints:
     """wsgi.early_hints: sends 103 with some fields at once (RFC 8297); nothing to an HTTP/1.0 client."""
 
-    def __init__(self, exchange: Any) -> None:
-        self.exchange = exchange
+    def __init__(self) -> None:
+        self.exchange: Any = None
 
     def __call__(self, headers: list[tuple[str, str]]) -> None:
         """Send *headers*; without effect once start_response was called."""
         exchange = self.exchange
-        if exchange.version >= 11 and exchange.stage == "open" and exchange.connection is not None:
+        if exchange.version >= 11 and exchange.stage is OPEN and exchange.connection is not None:
             exchange.out.begin("103 Early Hints", headers)
             exchange.out.finish(-1, False, "", b"", b"")
             exchange.connection.flush()
@@ -104,33 +119,29 @@ class EarlyHints:
 class Exchange:
     """The start_response of one request, and the way of its response.
 
-    Args:
-        connection: has flush(), which sends what is in *out* and returns whether it is empty.
-        gateway: what all requests share.
-        out: the out-buffer.
-        environ: of the request; the application owns it from here.
-        is_head, version, keep_alive: facts of the request head.
+    Gateway.exchange() makes it, past __init__: in C that spares the packing of arguments.
     """
 
-    def __init__(
+    def begin(
         self,
-        connection: Any,
         gateway: Any,
+        connection: Any,
         out: Any,
-        environ: Any,
+        environ: dict[str, Any],
         is_head: bool,
         version: int,
         keep_alive: bool,
     ) -> None:
-        self.connection = connection
+        """Take the facts of the request; the arguments are those of Gateway.exchange()."""
         self.gateway = gateway
+        self.connection = connection
         self.out = out
-        self.environ = environ
+        self.environ: Any = environ
         self.is_head = is_head
         self.version = version
         self.keep_alive = keep_alive
-        self.stage = "open"
-        self.framed = "none"  # what framing.response_body said
+        self.stage = OPEN
+        self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
         self.sent = 0  # bytes of the body handed to the out-buffer
         self.started = 0.0  # the observer's to set
@@ -144,6 +155,9 @@ class Exchange:
         self.file = -1  # the file that is being sent ...
         self.file_at = 0  # ... from this byte ...
         self.file_end = 0  # ... to this
+        hints = EarlyHints.__new__(EarlyHints)
+        hints.exchange = self
+        environ["wsgi.early_hints"] = hints
 
     # start_response and write
 
@@ -156,18 +170,18 @@ class Exchange:
         """
         if exc_info is not None:
             try:
-                if self.stage == "started" or self.stage == "done":
+                if self.stage is STARTED or self.stage is DONE:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None  # breaks the cycle of traceback and frame
-        elif self.stage != "open":
+        elif self.stage is not OPEN:
             raise ApplicationError("start_response called a second time without exc_info")
-        self.stage = "open"
+        self.stage = OPEN
         self.out.begin(status, headers)
         if self.out.code < 200:
             self.out.drop_head()
             raise ApplicationError(f"status {status!r} is not the application's to send")
-        self.stage = "begun"
+        self.stage = BEGUN
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -176,9 +190,9 @@ class Exchange:
         What a slow client has not taken yet is kept in memory, past 1 MiB in a temporary file.
         """
         self._check_piece(data)
-        if self.stage == "done":
+        if self.stage is DONE:
             raise ApplicationError("write() after the response ended")
-        if self.stage != "started":
+        if self.stage is not STARTED:
             self._start(-1)
         if self.spool is not None or not self.connection.flush():
             self._write_ahead(data)
@@ -239,11 +253,11 @@ class Exchange:
         for piece in pieces:
             self._check_piece(piece)
             total += len(piece)
-        if self.stage == "begun":
+        if self.stage is BEGUN:
             self._start(total)
-        if self.spool is not None or (total > GATHERED and self.framed != "none"):
+        if self.spool is not None or (total > GATHERED and self.framed is not NO_BODY):
             return False
-        if self.stage == "started":
+        if self.stage is STARTED:
             for piece in pieces:
                 self._put(piece)
         return True
@@ -272,17 +286,17 @@ class Exchange:
                     continue
                 self._check_piece(piece)
                 if piece:
-                    if self.stage != "started":
+                    if self.stage is not STARTED:
                         self._start(-1)
                     self._put(piece)
 
     def _end(self) -> bool:
         """The application gave all it has."""
-        if self.stage == "open":
+        if self.stage is OPEN:
             raise ApplicationError("the application returned without a call of start_response")
-        if self.stage == "begun":
+        if self.stage is BEGUN:
             self._start(0)
-        if self.framed == "chunked":
+        if self.framed is BY_CHUNKS:
             self.out.add(b"0\r\n\r\n")
         elif self.overrun:
             self.keep_alive = False
@@ -295,13 +309,13 @@ class Exchange:
     def _fail(self, error: BaseException) -> bool:
         """The application raised: 500 while nothing of the response is out, else a cut."""
         self._complain("the application failed", error)
-        if self.stage == "started" or self.stage == "done":
+        if self.stage is STARTED or self.stage is DONE:
             self.cut = True
         else:
             self.sent = 0
             body = b"" if self.is_head else b"500 Internal Server Error\n"
             self.out.begin(f"500 {reason_phrase(500)}", [("Content-Type", "text/plain")])
-            self.stage = "begun"
+            self.stage = BEGUN
             self._start(26)
             self._put(body)
         self._finish()
@@ -309,9 +323,9 @@ class Exchange:
 
     def _finish(self) -> None:
         """Close the iterable, once (PEP 3333: always, also when the client is gone); tell the observer."""
-        if self.stage == "done":
+        if self.stage is DONE:
             return
-        self.stage = "done"
+        self.stage = DONE
         result, self.result, self.iterator = self.result, None, None
         if type(result) is not list and result is not None:
             try:
@@ -336,28 +350,28 @@ class Exchange:
 
     def _start(self, known: int) -> None:
         """Finish the head; *known* is the length of the whole body in bytes, -1 if nobody knows yet."""
-        if self.stage == "open":
+        if self.stage is OPEN:
             raise ApplicationError("a body before start_response was called")
         out = self.out
         gateway = self.gateway
         length = out.length if out.length >= 0 else known
         self.code = out.code
         self.framed = gateway.framing.response_body(self.is_head, self.version, out.code, length)
-        if self.framed == "length":
+        if self.framed is BY_LENGTH:
             self.announced = length
-        elif self.framed == "none":
+        elif self.framed is NO_BODY:
             # What GET would say (RFC 9110 8.6): an empty answer to HEAD tells nothing, 204 has no such field.
             length = -1 if out.code == 204 else out.length if out.length >= 0 or known <= 0 else known
-        if out.close or gateway.draining or self.framed == "close":
+        if out.close or gateway.draining or self.framed is BY_CLOSE:
             self.keep_alive = False
         connection = "" if self.keep_alive else "close"
         if self.version < 11 and self.keep_alive:
             connection = "keep-alive"
         before = out.size
-        out.finish(length, self.framed == "chunked", connection, gateway.server_line, gateway.date_line)
+        out.finish(length, self.framed is BY_CHUNKS, connection, gateway.server_line, gateway.date_line)
         if gateway.observer is not None:
             gateway.observer.response_started(self, out.peek()[before:])
-        self.stage = "started"
+        self.stage = STARTED
 
     def _check_piece(self, piece: Any) -> None:
         if type(piece) is not bytes:
@@ -365,9 +379,9 @@ class Exchange:
 
     def _put(self, piece: bytes) -> None:
         """Hand one piece of the body to the out-buffer, framed, and cut at the announced length."""
-        if self.framed == "none":
+        if self.framed is NO_BODY:
             return
-        if self.framed == "chunked":
+        if self.framed is BY_CHUNKS:
             self.out.add_chunk(piece)
         else:
             if self.announced >= 0 and self.sent + len(piece) > self.announced:
@@ -392,7 +406,7 @@ class Exchange:
 
     def _open_file(self) -> bool:
         """Make ready to send a real file by sendfile; False if it must be read instead."""
-        if self.stage != "begun" or not self.connection.can_send_files():
+        if self.stage is not BEGUN or not self.connection.can_send_files():
             return False
         filelike = self.result.filelike
         if isinstance(filelike, io.TextIOBase):
@@ -407,7 +421,7 @@ class Exchange:
             return False
         size = max(0, status.st_size - at)
         self._start(size)
-        if self.framed == "none":
+        if self.framed is NO_BODY:
             return True
         if size > self.announced:
             size = self.announced

@@ -96,10 +96,11 @@ class Loop:
 
     # What is listened on
 
-    def add_listener(self, listener: socket.socket) -> None:
-        """Accept connections from *listener*, which stays the caller's to close."""
+    def add_listener(self, listener: socket.socket, environ: dict[str, Any] | None = None) -> None:
+        """Accept connections from *listener*, which stays the caller's to close; *environ* comes into every environ."""
         build, settings = self.build, self.settings
         template = environ_template(listener, settings, self.errors, build.wsgi.FileWrapper)
+        template.update(environ or {})
         limits = HeadLimits(
             settings.limit_request_line,
             settings.limit_request_fields,
@@ -117,8 +118,6 @@ class Loop:
             build.response.OutBuffer(),
             parser,
             self.gateway,
-            build.wsgi.Exchange,
-            build.wsgi.EarlyHints,
             build.body.Body,
             build.body.ChunkedBody,
             build.body.EmptyInput(),
@@ -194,11 +193,11 @@ class Loop:
         elif fd in self.wakers:
             self.wakers[fd]()
 
-    def _accept(self, listener: socket.socket, shared: Any) -> None:
+    def _accept(self, listener: socket.socket, shared: Any, most: int = BATCH) -> None:
         """Take connections off the backlog, a batch at most, and read each at once."""
         wire = self.wire
         make = self.build.connection.Connection
-        for _ in range(BATCH):
+        for _ in range(most):
             fd = wire.accept(listener)
             if fd < 0:
                 if -fd in OUT_OF_DESCRIPTORS:
@@ -250,6 +249,13 @@ class Loop:
             self._set_accepting(True)
 
     # Stopping
+
+    def accept_one(self) -> None:
+        """Accept one connection, if one waits, and never another; its first request is its last."""
+        self.stopping = self.gateway.draining = True
+        self._set_accepting(False)
+        for listener, shared in self.listeners.values():
+            self._accept(listener, shared, 1)
 
     def stop(self) -> None:
         """Accept no more, answer what is in flight, close what is idle; run() returns when that is done."""

@@ -1,0 +1,144 @@
+"""Instructions per request: a figure that a noisy machine cannot blur.
+
+One connection over a socket pair is served in this process under `valgrind --tool=callgrind`; the difference between
+many and few requests, divided, repeats to the instruction. What the client's side costs is measured alike and taken
+off. The committed figures stand in instructions.json; a figure more than 5 % above them is a failure.
+
+    python benchmarks/instructions.py             print and compare
+    python benchmarks/instructions.py --update    write instructions.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Callable
+
+import apps
+from profiles import BROWSER_FIELDS, PAGE_FIELDS
+
+COMMITTED = Path(__file__).with_name("instructions.json")
+FEW, MANY = 500, 2500  # requests
+TOLERANCE = 1.05
+BUILDS = ("c", "py")
+
+GET = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
+
+
+def fields(named: dict[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in named.items()).encode()
+
+
+def vary(number: int) -> bytes:
+    return GET + fields(PAGE_FIELDS) + (
+        b"Cookie: session=%016x; theme=dark\r\nReferer: https://www.example.org/page/%d\r\nX-Request-Id: %032x\r\n\r\n"
+        % (number * 2654435761, number, number * 40503)
+    )
+
+
+# profile -> (application, the bytes of request number n, requests in them)
+PROFILES: dict[str, tuple[Callable, Callable[[int], bytes], int]] = {
+    "hello": (apps.hello, lambda number: GET + b"\r\n", 1),
+    "browser": (apps.hello, lambda number: GET + fields(BROWSER_FIELDS) + b"\r\n", 1),
+    "vary": (apps.hello, vary, 1),
+    "pipeline": (apps.hello, lambda number: (GET + b"\r\n") * 16, 16),
+    "post": (apps.post, lambda number: GET.replace(b"GET", b"POST") + b"Content-Length: 1024\r\n\r\n" + b"x" * 1024, 1),
+    "stream": (apps.stream, lambda number: GET + b"\r\n", 1),
+}
+
+
+def serve(build: str, profile: str, rounds: int) -> None:
+    """Serve *rounds* writes of *profile* on a socket pair; build "none" runs the client's side alone."""
+    app, request, _ = PROFILES[profile]
+    requests = [request(number) for number in range(rounds)]
+    client, served = socket.socketpair()
+    answer = on_ready = None
+    if build != "none":
+        on_ready = connect(build, app, served)
+    for data in requests:
+        os.write(client.fileno(), data)
+        if on_ready is not None:
+            on_ready()
+        else:
+            os.read(served.fileno(), 65536)
+            os.write(served.fileno(), b"x")
+        answer = os.read(client.fileno(), 65536)
+    if on_ready is not None and not answer.startswith(b"HTTP/1.1 200 OK\r\n"):
+        raise SystemExit(f"wrong answer: {answer!r}")
+
+
+def connect(build: str, app: Callable, served: socket.socket) -> Callable[[], None]:
+    """A connection of a loop that nobody runs: what to call when bytes have come."""
+    from fastwsgi.config.settings import Settings
+    from fastwsgi.http import backend
+    from fastwsgi.server.loop import Loop
+
+    modules = backend.build(build)
+    loop = Loop(modules, app, Settings(), lambda message, error: print(message, error), None)
+    listener = socket.create_server(("127.0.0.1", 0))
+    loop.add_listener(listener)
+    served.setblocking(False)
+    shared = loop.listeners[listener.fileno()][1]
+    connection = modules.connection.Connection(shared, loop.wire, served.fileno(), "127.0.0.1", "50000")
+    loop.connections[served.fileno()] = connection
+    return connection.on_ready
+
+
+def count(build: str, profile: str, rounds: int) -> int:
+    """Instructions of a whole process that serves *rounds* writes."""
+    with tempfile.NamedTemporaryFile() as out:
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", sys.executable, __file__,
+                   "--serve", build, profile, str(rounds)]
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode or found is None:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return int(found.group(1))
+
+
+def per_request(build: str, profile: str) -> float:
+    return (count(build, profile, MANY) - count(build, profile, FEW)) / (MANY - FEW) / PROFILES[profile][2]
+
+
+def measure(build: str, profile: str) -> int:
+    return round(per_request(build, profile) - per_request("none", profile))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--update", action="store_true", help="write the figures to instructions.json")
+    parser.add_argument("--profiles", default=",".join(PROFILES), help="some of: %(default)s")
+    parser.add_argument("--builds", default=",".join(BUILDS))
+    parser.add_argument("--serve", nargs=3, metavar=("BUILD", "PROFILE", "ROUNDS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.serve[0], arguments.serve[1], int(arguments.serve[2]))
+        return 0
+    committed = json.loads(COMMITTED.read_text()) if COMMITTED.exists() else {}
+    worse = []
+    for build in arguments.builds.split(","):
+        for profile in arguments.profiles.split(","):
+            figure = measure(build, profile)
+            before = committed.get(build, {}).get(profile)
+            print(f"{build:3} {profile:9} {figure:7} instructions a request, committed {before}", flush=True)
+            if before is not None and figure > before * TOLERANCE:
+                worse.append(f"{build} {profile}: {figure} > {TOLERANCE} x {before}")
+            committed.setdefault(build, {})[profile] = figure
+    if arguments.update:
+        COMMITTED.write_text(json.dumps(committed, indent=1) + "\n")
+        return 0
+    for line in worse:
+        print(f"more instructions than committed: {line}")
+    return 1 if worse else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,27 @@
+"""The builds that the tests run in: each test that asks for `build` runs twice, compiled ("c") and pure ("py").
+
+A test fails, and does not skip, when the compiled modules are missing or stale: else a broken build would pass unseen.
+Only a process that was told to run pure (FASTWSGI_NO_EXT=1 or FASTWSGI_BACKEND=py) does without.
+"""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from fastwsgi.http import backend
+
+
+def without_compiled() -> bool:
+    """Whether this process was told to do without the compiled build."""
+    return os.environ.get("FASTWSGI_NO_EXT") == "1" or os.environ.get("FASTWSGI_BACKEND") == "py"
+
+
+@pytest.fixture(params=["c", "py"])
+def build(request: pytest.FixtureRequest) -> SimpleNamespace:
+    """The modules of one build, from fastwsgi.http.backend."""
+    if request.param == "c" and without_compiled():
+        pytest.skip("told to run without the compiled build")
+    return backend.build(request.param)

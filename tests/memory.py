@@ -1,0 +1,371 @@
+"""Connections without sockets: a wire of byte strings, a loop that takes notes, a clock that the test turns.
+
+    bench = Bench(build, app)
+    client = bench.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    client.responses()              # what came back, read by a strict client
+    bench.pass_time(75)             # deadlines that are over are met
+
+Bench holds what the connections of one loop share and plays the loop; a Client is the other end of one connection.
+After each thing that a client does, everybody who can go on does, until all wait.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections import deque
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any, Callable, NamedTuple
+
+from fastwsgi.config.settings import Settings
+from fastwsgi.http.grammar import HeadLimits
+from fastwsgi.server.loop import environ_template
+
+DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+READ_SIZE = 65536  # bytes that one receive() brings at most
+ROUNDS = 200000  # more steps than this without rest: the connection spins
+WOULD_BLOCK, LOST = -1, -2
+
+
+class Client:
+    """The other end of a connection.
+
+    Args:
+        bench: where it connects to.
+        capacity: bytes that it takes before it must read again; None for no bound.
+    """
+
+    def __init__(self, bench: Bench, fd: int, capacity: int | None) -> None:
+        self.bench = bench
+        self.fd = fd
+        self.capacity = capacity
+        self.incoming: deque[bytes] = deque()
+        self.received = bytearray()
+        self.writes = 0  # how often the server sent something
+        self.ended = False  # we send no more
+        self.gone = False  # we have reset the connection
+        self.finished = False  # the server sends no more
+        self.closed = False  # the server has closed
+        self.reset = False  # ... by a reset
+        self.connection: Any = None
+
+    def send(self, *chunks: bytes) -> None:
+        """Send *chunks*, each of which the server gets by itself."""
+        for chunk in chunks:
+            self.incoming.append(chunk)
+            self.bench.settle()
+
+    def read(self, count: int) -> None:
+        """Make room for *count* more bytes of the server."""
+        assert self.capacity is not None
+        self.capacity += count
+        self.bench.settle()
+
+    def end(self) -> None:
+        """Close our side: we send no more and still read."""
+        self.ended = True
+        self.bench.settle()
+
+    def vanish(self) -> None:
+        """Reset the connection."""
+        self.gone = True
+        self.bench.settle()
+
+    def responses(self, methods: list[str] | None = None) -> list[Response]:
+        """What the server sent, read by a strict client."""
+        return read_responses(bytes(self.received), methods or [], self.closed or self.finished)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server would still answer."""
+        return not (self.closed or self.finished)
+
+
+@lru_cache(maxsize=None)
+def wire_class(build_name: str) -> type:
+    """MemoryWire over the Wire of a build."""
+    from fastwsgi.http import backend
+
+    class MemoryWire(backend.build(build_name).wire.Wire):  # type: ignore[misc]
+        """Moves bytes between the buffers of a connection and its client."""
+
+        def __init__(self, clients: dict[int, Client]) -> None:
+            self.clients = clients
+            self.can_send_files = True
+
+        def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
+            client = self.clients[fd]
+            assert not client.closed
+            if client.gone:
+                return LOST
+            if not client.incoming:
+                return 0 if client.ended else WOULD_BLOCK
+            chunk = client.incoming.popleft()
+            if len(chunk) > READ_SIZE:
+                client.incoming.appendleft(chunk[READ_SIZE:])
+            inbox.fill((rest or b"") + chunk[:READ_SIZE])
+            return len(chunk[:READ_SIZE])
+
+        def _deliver(self, client: Client, data: bytes) -> int:
+            assert not client.closed
+            assert not client.finished
+            if client.gone:
+                return LOST
+            if client.capacity is not None:
+                data = data[: client.capacity]
+                client.capacity -= len(data)
+            client.received += data
+            client.writes += 1 if data else 0
+            return len(data)
+
+        def send(self, fd: int, out: Any) -> int:
+            waiting = out.peek()
+            assert len(waiting) == out.size, "the out-buffer miscounts"
+            sent = self._deliver(self.clients[fd], waiting)
+            if sent < 0:
+                return LOST
+            out.sent(sent)
+            return int(out.size)
+
+        def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
+            client = self.clients[fd]
+            if client.capacity is not None:
+                count = min(count, client.capacity)
+            return self._deliver(client, os.pread(file, count, offset)) if count else WOULD_BLOCK
+
+        def finish(self, fd: int) -> None:
+            self.clients[fd].finished = True
+
+        def close(self, fd: int, reset: bool) -> None:
+            client = self.clients[fd]
+            assert not client.closed, "closed twice"
+            client.closed, client.reset = True, bool(reset)
+
+    return MemoryWire
+
+
+class NotingLoop:
+    """What connections ask of their loop, noted down."""
+
+    def __init__(self) -> None:
+        self.watched: dict[int, str] = {}
+        self.turns: list[Any] = []
+        self.forgotten: list[Any] = []
+
+    def watch(self, connection: Any, event: str, before: str) -> None:
+        assert event in ("read", "write")
+        assert self.watched.get(connection.fd, "") == before
+        self.watched[connection.fd] = event
+
+    def resume(self, connection: Any) -> None:
+        self.turns.append(connection)
+
+    def forget(self, connection: Any) -> None:
+        assert self.watched.pop(connection.fd, "") == connection.waits
+        self.forgotten.append(connection)
+
+
+class FakeListener:
+    """An address, for the environ of those who connect."""
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("127.0.0.1", 8000)
+
+
+class Bench:
+    """What the connections of one loop share, and the loop.
+
+    Args:
+        build: from fastwsgi.http.backend.
+        app: a WSGI application.
+        observer: of the Gateway.
+        settings: as for config.settings.Settings; scanner=False turns the scanner off.
+    """
+
+    def __init__(
+        self, build: SimpleNamespace, app: Callable[..., Any], observer: Any = None, **settings: Any
+    ) -> None:
+        self.build = build
+        self.settings = Settings(**settings)
+        self.errors: list[tuple[str, BaseException | None]] = []
+        self.loop = NotingLoop()
+        self.clients: dict[int, Client] = {}
+        self.wire = wire_class(build.name)(self.clients)
+        self.parser = make_parser(build, self.settings)
+        self.gateway = build.wsgi.Gateway(
+            app, self.parser.framing, self._note_error, self.settings.server_header, observer
+        )
+        self.gateway.date_line = DATE
+        self.shared = build.connection.Shared(
+            build.environ.Inbox(),
+            build.response.OutBuffer(),
+            self.parser,
+            self.gateway,
+            build.wsgi.Exchange,
+            build.wsgi.EarlyHints,
+            build.body.Body,
+            build.body.ChunkedBody,
+            build.body.EmptyInput(),
+            self.loop,
+            self.settings,
+        )
+        self.shared.now = 1000.0
+
+    def _note_error(self, message: str, error: BaseException | None) -> None:
+        self.errors.append((message, error))
+
+    def connect(self, data: bytes = b"", capacity: int | None = None) -> Client:
+        """A client that connects, perhaps with its first bytes right behind."""
+        client = Client(self, len(self.clients) + 10, capacity)
+        self.clients[client.fd] = client
+        if data:
+            client.incoming.append(data)
+        client.connection = self.build.connection.Connection(
+            self.shared, self.wire, client.fd, "192.0.2.1", "4711"
+        )
+        client.connection.on_ready()
+        self.settle()
+        return client
+
+    def settle(self) -> None:
+        """Let everybody go on who can, until all wait."""
+        for _ in range(ROUNDS):
+            if not self.step():
+                return
+        raise AssertionError("a connection spins")
+
+    def step(self) -> bool:
+        """One round of the loop: events, then turns; False when there was nothing to do."""
+        ready = [client for client in self.clients.values() if self._is_ready(client)]
+        for client in ready:
+            client.connection.on_ready()
+        turns, self.loop.turns = self.loop.turns, []
+        for connection in turns:
+            connection.on_ready()
+        return bool(ready or turns)
+
+    def _is_ready(self, client: Client) -> bool:
+        event = self.loop.watched.get(client.fd)
+        if event == "read":
+            return bool(client.incoming) or client.ended or client.gone
+        return event == "write" and (client.gone or client.capacity != 0)
+
+    def pass_time(self, seconds: float) -> None:
+        """Turn the clock, then meet the deadlines that are over, as the loop does each second."""
+        self.shared.now += seconds
+        for client in self.clients.values():
+            if not client.closed and client.connection.is_late(self.shared.now):
+                client.connection.on_deadline()
+        self.settle()
+
+
+def make_parser(build: SimpleNamespace, settings: Settings) -> Any:
+    """A HeadParser as the loop makes it."""
+    template = environ_template(FakeListener(), settings, io.StringIO(), build.wsgi.FileWrapper)  # type: ignore[arg-type]
+    limits = HeadLimits(
+        settings.limit_request_line,
+        settings.limit_request_fields,
+        settings.limit_request_field_size,
+        settings.limit_request_head,
+    )
+    framing = build.framing.Framing(settings.limit_request_body)
+    scanner = None
+    if build.environ.Scanner is not None and settings.scanner:
+        scanner = build.environ.Scanner(template, limits, framing.max_body)
+    return build.head.HeadParser(
+        template, limits, framing, scanner, settings.root_path, settings.underscore_headers
+    )
+
+
+# The strict client
+
+STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2}) ([\t \x21-\x7e\x80-\xff]*)")
+FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([\t \x21-\x7e\x80-\xff]*)")
+
+
+class Response(NamedTuple):
+    """One response; *whole* is False where its end has not come or was cut off."""
+
+    status: int
+    reason: str
+    fields: list[tuple[str, str]]
+    body: bytes
+    whole: bool
+
+    def field(self, name: str) -> str | None:
+        """The value of a field that may stand there once."""
+        values = [value for known, value in self.fields if known.lower() == name.lower()]
+        assert len(values) < 2, f"{name} stands there {len(values)} times"
+        return values[0] if values else None
+
+
+def read_responses(data: bytes, methods: list[str], ended: bool) -> list[Response]:
+    """The responses in *data*, by the grammar of RFC 9112 and nothing else.
+
+    Args:
+        methods: of the requests that were answered, in order; GET for those not named.
+        ended: whether the server has closed.
+
+    Raises:
+        AssertionError: they break the grammar.
+    """
+    found: list[Response] = []
+    asked = iter(methods)
+    while data:
+        head, separator, data = data.partition(b"\r\n\r\n")
+        assert separator, f"no end of head in {head!r}"
+        status, reason, fields = _read_head(head)
+        response = Response(status, reason, fields, b"", True)
+        if status >= 200:
+            body, data, whole = _read_body(response, next(asked, "GET"), data, ended)
+            response = response._replace(body=body, whole=whole)
+        found.append(response)
+    return found
+
+
+def _read_head(head: bytes) -> tuple[int, str, list[tuple[str, str]]]:
+    first, *lines = head.split(b"\r\n")
+    status = STATUS_LINE.fullmatch(first)
+    assert status is not None, f"no status line: {first!r}"
+    fields = []
+    for line in lines:
+        field = FIELD_LINE.fullmatch(line)
+        assert field is not None, f"no field line: {line!r}"
+        fields.append((field[1].decode("latin-1"), field[2].decode("latin-1")))
+    return int(status[1]), status[2].decode("latin-1"), fields
+
+
+def _read_body(response: Response, method: str, data: bytes, ended: bool) -> tuple[bytes, bytes, bool]:
+    """The body, what follows it, and whether it is whole (RFC 9112 6.3)."""
+    length, coding = response.field("Content-Length"), response.field("Transfer-Encoding")
+    assert length is None or coding is None, "both Content-Length and Transfer-Encoding"
+    if method == "HEAD" or response.status in (204, 304):
+        assert response.status != 204 or length is None, "204 with a Content-Length"
+        return b"", data, True
+    if coding is not None:
+        assert coding == "chunked"
+        return _read_chunks(data)
+    if length is not None:
+        assert length.isdigit()
+        return data[: int(length)], data[int(length) :], len(data) >= int(length)
+    assert response.field("Connection") == "close", "neither a length nor a close"
+    return data, b"", ended
+
+
+def _read_chunks(data: bytes) -> tuple[bytes, bytes, bool]:
+    body = b""
+    while True:
+        line, ending, rest = data.partition(b"\r\n")
+        if not ending:
+            return body, b"", False
+        assert re.fullmatch(rb"[0-9a-f]+", line), f"no chunk size: {line!r}"
+        size = int(line, 16)
+        if len(rest) < size + 2:
+            return body + rest[:size], b"", False
+        assert rest[size : size + 2] == b"\r\n", "a chunk longer than its size"
+        if size == 0:
+            return body, rest[2:], True
+        body, data = body + rest[:size], rest[size + 2 :]

@@ -1,0 +1,349 @@
+r"""Runs the cases of http_cases/*.http: what a client sends, and what must come of it.
+
+Each case runs in three servers (compiled, compiled without the scanner, pure) and in five manners: whole, byte by
+byte, line by line, behind another request, and with another request behind it, which must be answered if the connection
+stays open and must not if it closes. The outcome is the same in all of them. A case reads like this:
+
+    === A query is given as it was sent             the name; a new case begins
+    # RFC 3986 3.4                                  a remark
+    !set root_path=/shop                            a setting of the server, by its name in config.settings
+    !app stream                                     another application than echo: see APPS
+    > GET /a?b=%20 HTTP/1.1                         a line of the request, sent with CRLF
+    > Host: h
+    >                                               ... an empty one
+    >| abc                                          bytes sent without CRLF
+    !wait                                           the client sends on only when it saw what came of this
+    !end                                            the client closes its side
+    < 200                                           the status of a response, in order ("100?": may be left out)
+      QUERY_STRING = b=%20                          what environ said for the request that it answers
+      HTTP_X absent
+      body = abc                                    what wsgi.input gave
+      text = GET /a?b=%20 3\n                       the body of the response
+      field Connection = close                      a field of the response
+      field Date present
+    = open                                          at the end the connection is open, close(d), or must wait for more
+
+Everywhere \r \n \t \0 \\ \{ \} \xHH are bytes, and {a*8190} is "a" 8190 times. A refusal (a 4xx or 5xx that the server
+gives, without asking the application) is held to its form without being told.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import pytest
+from conftest import without_compiled
+from memory import Bench, Client, Response
+
+from fastwsgi.http import backend
+from fastwsgi.http.grammar import reason_phrase
+
+SERVERS = ("c", "c-noscan", "py")
+MANNERS = ("whole", "bytes", "lines", "behind", "trailing")
+PIECES = 1500  # a long case goes not byte by byte but in about so many pieces
+REFUSALS = (400, 408, 413, 414, 417, 431, 501, 505)
+FIRST = b"POST /first HTTP/1.1\r\nHost: first\r\nX-First: 1\r\nContent-Length: 2\r\n\r\nhi"
+NEXT = b"GET /next HTTP/1.1\r\nHost: next\r\n\r\n"
+
+
+# Reading the files
+
+
+@dataclass
+class Expected:
+    """One response, and what the application saw."""
+
+    status: int
+    optional: bool
+    facts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Case:
+    """One conversation."""
+
+    name: str
+    settings: dict[str, str] = field(default_factory=dict)
+    app: str = "echo"
+    sent: list[bytes] = field(default_factory=list)  # each waits for what came of the one before
+    ends: bool = False  # the client closes its side
+    expected: list[Expected] = field(default_factory=list)
+    outcome: str = ""
+
+
+ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0"}
+NOTATION = re.compile(r"\\x([0-9a-f]{2})|\\(.)|\{((?:[^{}\\]|\\.)*)\*([0-9]+)\}|([{}\\])", re.DOTALL)
+
+
+def unescape(text: str) -> str:
+    """The characters (of latin-1) that *text* stands for."""
+
+    def replace(found: re.Match[str]) -> str:
+        code, escape, unit, count, stray = found.groups()
+        assert stray is None, f"{stray} must be written \\{stray} in {text!r}"
+        if code:
+            return chr(int(code, 16))
+        return unescape(unit) * int(count) if count else ESCAPES.get(escape, escape)
+
+    return NOTATION.sub(replace, text)
+
+
+def read_cases(path: Path) -> list[Case]:
+    """The cases of one file."""
+    cases: list[Case] = []
+    for number, line in enumerate(path.read_text("ascii").splitlines(), 1):
+        if line.startswith("==="):
+            cases.append(Case(line[3:].strip()))
+        elif line.strip() and not line.startswith("#"):
+            try:
+                read_line(cases[-1], line)
+            except (AssertionError, ValueError, IndexError) as error:
+                raise ValueError(f"{path}:{number}: {error}") from None
+    return cases
+
+
+def read_line(case: Case, line: str) -> None:
+    """Add one line to its case."""
+    word, _, rest = line.partition(" ")
+    if word in (">", ">|"):
+        if not case.sent:
+            case.sent.append(b"")
+        case.sent[-1] += unescape(rest + ("\r\n" if word == ">" else "")).encode("latin-1")
+    elif word == "!wait":
+        case.sent.append(b"")
+    elif word == "!end":
+        case.ends = True
+    elif word == "!set":
+        name, _, value = rest.partition("=")
+        case.settings[name] = value
+    elif word == "!app":
+        assert rest in APPS, f"no application {rest}"
+        case.app = rest
+    elif word == "<":
+        case.expected.append(Expected(int(rest.rstrip("?")), rest.endswith("?")))
+    elif word == "=":
+        assert rest in ("open", "close", "wait"), f"no such end: {rest}"
+        case.outcome = rest
+    else:
+        assert line.startswith("  "), f"not understood: {line}"
+        case.expected[-1].facts.append(line.strip())
+
+
+# The applications
+
+
+class App:
+    """Notes each request, and answers as *answer* says."""
+
+    def __init__(self, answer: Callable[..., Any]) -> None:
+        self.answer = answer
+        self.seen: list[tuple[dict[str, Any], bytes]] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        body = environ["wsgi.input"].read()
+        self.seen.append((dict(environ), body))
+        neighbour = environ["PATH_INFO"] in ("/first", "/next")
+        return (echo if neighbour else self.answer)(environ, body, start_response)
+
+
+def echo(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """Says what was asked."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{environ['REQUEST_METHOD']} {environ['RAW_URI']} {len(body)}\n".encode("latin-1")]
+
+
+def stream(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """Two pieces of which nobody said how long they are."""
+    start_response("200 OK", [])
+    return iter([b"one ", b"two"])
+
+
+def closing(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """Wants the connection closed."""
+    start_response("200 OK", [("Connection", "Close")])
+    return [b"bye"]
+
+
+def no_content(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """204, and a body that must not go out."""
+    start_response("204 No Content", [])
+    return [b"ignored"]
+
+
+def not_modified(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """304 with the length of what it does not send."""
+    start_response("304 Not Modified", [("Content-Length", "42"), ("ETag", '"x"')])
+    return []
+
+
+def short(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """Says more than it gives."""
+    start_response("200 OK", [("Content-Length", "10")])
+    return [b"four"]
+
+
+def long(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """Gives more than it said."""
+    start_response("200 OK", [("Content-Length", "4")])
+    return [b"four and more"]
+
+
+def failing(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """Raises before it has said anything."""
+    raise SystemExit(3)
+
+
+def late(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """Raises half-way."""
+    start_response("200 OK", [])
+    yield b"half"
+    raise RuntimeError("half-way")
+
+
+APPS = {one.__name__: one for one in (echo, stream, closing, no_content, not_modified, short, long, failing, late)}
+
+
+# Running a case
+
+
+def pieces(data: bytes, manner: str) -> list[bytes]:
+    """*data* as the chunks in which it arrives."""
+    if manner == "lines":
+        return data.splitlines(keepends=True)
+    size = len(data) // PIECES + 1 if manner == "bytes" else len(data)
+    return [data[at : at + size] for at in range(0, len(data), size)] if data else []
+
+
+def play(case: Case, manner: str, bench: Bench) -> Client:
+    """Send what the client of *case* sends."""
+    client = bench.connect(FIRST if manner == "behind" else b"")
+    last = len(case.sent) - 1
+    for number, data in enumerate(case.sent):
+        if manner == "trailing" and number == last:
+            data += NEXT
+        client.send(*pieces(data, manner))
+    if case.ends:
+        client.end()
+    return client
+
+
+def check(case: Case, manner: str, bench: Bench, app: App) -> None:
+    """Play *case* once and compare."""
+    app.seen.clear()
+    client = play(case, manner, bench)
+    found = client.responses([environ["REQUEST_METHOD"] for environ, _ in app.seen])
+    expected = list(case.expected)
+    seen = list(app.seen)
+    if manner == "behind":
+        assert found.pop(0).status == 200
+        assert seen.pop(0)[0]["PATH_INFO"] == "/first"
+    if manner == "trailing" and case.outcome == "open":
+        assert found.pop().status == 200
+        assert seen.pop()[0]["PATH_INFO"] == "/next"
+    compare(expected, found, seen)
+    compare_end(case, client, bench)
+
+
+def compare(expected: list[Expected], found: list[Response], seen: list[tuple[dict[str, Any], bytes]]) -> None:
+    """Hold the responses, and what the application saw, to what was expected."""
+    statuses = [response.status for response in found]
+    wanted = [one for one in expected if not one.optional or one.status in statuses]
+    assert statuses == [one.status for one in wanted]
+    for one, response in zip(wanted, found):
+        asked = seen.pop(0) if seen and response.status >= 200 else None
+        if asked is None and response.status >= 200:
+            check_refusal(response)
+        for fact in one.facts:
+            check_fact(fact, response, asked)
+    assert not seen, "the application was called more often than it was answered"
+
+
+def check_refusal(response: Response) -> None:
+    """HTTP.md: complete, closing, constant, no echo of input."""
+    assert response.status in REFUSALS
+    text = f"{response.status} {reason_phrase(response.status)}\n"
+    assert response.body == text.encode()
+    assert response.whole
+    assert response.field("Connection") == "close"
+    assert response.field("Content-Type") == "text/plain"
+    assert response.field("Content-Length") == str(len(text))
+    assert response.field("Date") is not None
+
+
+FACT = re.compile(r"(field )?(\S+) (?:= ?(?P<value>.*)|(?P<absent>absent)|(?P<present>present))")
+
+
+def check_fact(fact: str, response: Response, asked: Any) -> None:
+    """One line of what is expected: of the response, or of what the application saw."""
+    read = FACT.fullmatch(fact)
+    assert read is not None, f"not understood: {fact}"
+    of_response, name = read[1], read[2]
+    if of_response:
+        found = response.field(name)
+    elif name == "text":
+        found = response.body.decode("latin-1")
+    else:
+        assert asked is not None, "the application was not called"
+        environ, body = asked
+        found = body.decode("latin-1") if name == "body" else environ.get(name)
+    if read["value"] is None:
+        assert (found is None) == (read["absent"] is not None), f"{name} is {found!r}"
+    else:
+        assert (found if isinstance(found, str) else repr(found)) == unescape(read["value"]), name
+
+
+def compare_end(case: Case, client: Client, bench: Bench) -> None:
+    """Hold the connection to how it was to end, and the bench to be as it was."""
+    assert not client.reset
+    assert client.is_open == (case.outcome != "close"), f"the connection is {client.connection.state}"
+    if case.outcome == "open":
+        assert client.connection.state == "idle"
+    client.end()
+    assert client.closed
+    assert bench.shared.out.size == 0
+
+
+FOLDER = Path(__file__).with_name("http_cases")
+ALL = [(path.stem, case) for path in sorted(FOLDER.glob("*.http")) for case in read_cases(path)]
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> tuple[SimpleNamespace, bool]:
+    """A build, and whether its scanner is on."""
+    name, _, option = request.param.partition("-")
+    if name == "c" and without_compiled():
+        pytest.skip("told to run without the compiled build")
+    return backend.build(name), not option
+
+
+def in_all_manners() -> list[Any]:
+    """Each case in each manner, but that nothing can follow a client that has not said all, or has closed."""
+    return [
+        pytest.param(case, manner, id=f"{theme}: {case.name}-{manner}")
+        for theme, case in ALL
+        for manner in MANNERS
+        if manner != "trailing" or not (case.outcome == "wait" or case.ends)
+    ]
+
+
+@pytest.mark.parametrize(("case", "manner"), in_all_manners())
+def test_case(server: tuple[SimpleNamespace, bool], case: Case, manner: str) -> None:
+    build, scanner = server
+    app = App(APPS[case.app])
+    bench = Bench(build, app, scanner=scanner, **case.settings)
+    # The tables of the scanner keep a line at its second sight, so the third time comes from them.
+    for _ in range(3 if manner == "whole" else 1):
+        check(case, manner, bench, app)
+
+
+def test_names_are_unique() -> None:
+    names = [(theme, case.name) for theme, case in ALL]
+    assert len(set(names)) == len(names)
+
+
+def test_each_case_says_how_it_ends() -> None:
+    assert [case.name for _, case in ALL if not case.outcome or not case.sent] == []
