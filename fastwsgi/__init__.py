@@ -8,12 +8,23 @@ The command line is `fastwsgi MODULE:APP`.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-from fastwsgi.server.simple import WSGIRequestHandler, WSGIServer, make_server
 from fastwsgi.version import VERSION as __version__
 
+if TYPE_CHECKING:
+    from fastwsgi.server.simple import WSGIRequestHandler, WSGIServer, make_server
+
 __all__ = ["WSGIRequestHandler", "WSGIServer", "__version__", "make_server", "serve"]
+
+
+def __getattr__(name: str) -> Any:
+    """The drop-in for wsgiref builds on wsgiref, whose import takes longer than ours: only for those who use it."""
+    if name in ("WSGIRequestHandler", "WSGIServer", "make_server"):
+        from fastwsgi.server import simple
+
+        return getattr(simple, name)
+    raise AttributeError(f"module 'fastwsgi' has no attribute {name!r}")
 
 
 def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: Any) -> None:
@@ -25,10 +36,15 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         **settings: as on the command line, with underscores: keep_alive=75, access_logfile="-".
 
     Raises:
-        fastwsgi.config.settings.SettingError: no such setting, or a value it cannot have.
+        fastwsgi.config.settings.SettingError: no such setting, a value it cannot have, or one that says where to find
+            the application, which is here already.
         fastwsgi.server.listeners.BindError: an address cannot be listened on.
+        OSError: the access log cannot be opened.
     """
-    from fastwsgi.config.settings import Settings
+    from fastwsgi.config.settings import SettingError, Settings
     from fastwsgi.process.worker import run
 
+    for name in ("chdir", "pythonpath", "factory"):
+        if name in settings:
+            raise SettingError(f"{name} says how to find the application, and serve() was given one")
     run(app, Settings(bind=[bind] if isinstance(bind, str) else bind, **settings))

@@ -45,6 +45,7 @@ cdef class Connection:
     cdef long long moved
 
     cpdef object on_ready(self)
+    cpdef bint is_idle(self) except -1
     @cython.locals(elapsed=cython.double)
     cpdef bint is_late(self, double now) except -1
     cpdef object on_deadline(self)

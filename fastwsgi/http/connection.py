@@ -130,6 +130,10 @@ class Connection:
         except ClientDisconnected:
             self.drop(False)
 
+    def is_idle(self) -> bool:
+        """Whether no byte of a request has been read that is not answered."""
+        return self.rest is None and (self.state is IDLE or self.state is HEAD)
+
     def is_late(self, now: float) -> bool:
         """Whether the deadline has passed, or bytes move slower than the floor (bytes a second)."""
         if now >= self.deadline:

@@ -181,10 +181,7 @@ class Loop:
     def _take_turns(self) -> None:
         turns, self.turns = self.turns, []
         for connection in turns:
-            try:
-                connection.on_ready()
-            except Exception as error:
-                self._lose(connection, error)
+            self._serve(connection)
 
     def _meet_other(self, fd: int) -> None:
         """An event that is not a connection's."""
@@ -206,10 +203,7 @@ class Loop:
                 return
             connection = make(shared, wire, fd, wire.host, wire.port)
             self.connections[fd] = connection
-            try:
-                connection.on_ready()
-            except Exception as error:
-                self._lose(connection, error)
+            self._serve(connection)
 
     def _set_accepting(self, accepting: bool) -> None:
         """Poll the listeners, or leave them alone."""
@@ -222,8 +216,14 @@ class Loop:
             else:
                 self.poller.forget(fd, "read")
 
+    def _serve(self, connection: Any) -> None:
+        """Let *connection* work; a fault of ours costs this connection and nothing else."""
+        try:
+            connection.on_ready()
+        except Exception as error:
+            self._lose(connection, error)
+
     def _lose(self, connection: Any, error: Exception) -> None:
-        """A fault of ours: it costs this connection and nothing else."""
         self.log_error("internal error: the connection is closed", error)
         connection.drop(True)
 
@@ -262,7 +262,8 @@ class Loop:
         self.stopping = self.gateway.draining = True
         self._set_accepting(False)
         for connection in list(self.connections.values()):
-            if connection.state == "idle":
+            self._serve(connection)  # a request may have come just now
+            if connection.is_idle():
                 connection.drop(False)
 
     def abort(self) -> None:
