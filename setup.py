@@ -2,6 +2,8 @@
 
 Two kinds of extension modules: NATIVE ones are written in Cython (the byte work); SHARED ones compile the text of a
 pure module under a second name, `connection.py` -> `_connection_c`, with a .pxd beside it that gives the C types.
+A record of the texts they were compiled from lies beside them: at run time it tells stale modules.
+All that a build leaves behind, generated C too, is in build/.
 
 Environment variables:
     FASTWSGI_NO_EXT=1        build pure
@@ -14,83 +16,128 @@ import hashlib
 import json
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 NATIVE = ("http/_environ_c", "http/_response_c", "http/_wire_c", "server/_sockio_c")
 SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/connection")
-RECORD = "_compiled_sources.json"  # which text each SHARED module was compiled from
+PACKAGE = Path("fastwsgi")
+RECORD = "http/_compiled_sources.json"  # suffix of the modules -> text -> its SHA-256 when it was compiled
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False}
 # The byte work checks its bounds itself; the shared text is plain Python and keeps Python's meaning.
 UNCHECKED = {"boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True}
 
+NOT_COMPILED = "\n*** fastwsgi: NOT COMPILED, installing the pure Python build, which is slower: {}\n"
+
+
+def wanted(name):
+    return os.environ.get(name) == "1"
+
 
 def compile_options():
-    if os.environ.get("FASTWSGI_SANITIZE") == "1":
-        sanitizers = ["-fsanitize=address,undefined"]
+    if wanted("FASTWSGI_SANITIZE"):
+        sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
         return {
             "extra_compile_args": ["-O1", "-g", "-UNDEBUG", "-fno-omit-frame-pointer", *sanitizers],
             "extra_link_args": sanitizers,
         }
-    strip = sys.platform == "linux" and os.environ.get("FASTWSGI_SYMBOLS") != "1"
-    return {"extra_compile_args": ["-O2"], "extra_link_args": ["-Wl,-s"] if strip else []}
+    if wanted("FASTWSGI_SYMBOLS"):
+        return {"extra_compile_args": ["-O2", "-g"]}
+    return {"extra_compile_args": ["-O2"], "extra_link_args": ["-Wl,-s"] if sys.platform == "linux" else []}
 
 
-def cythonized():
-    """The extensions as C sources, made anew: Cython follows dependencies by source name and misses a changed .pxd."""
+def extensions():
+    """The extension modules, with their texts as sources."""
+    options = compile_options()
+    native = {f"fastwsgi/{name}": f"fastwsgi/{name}.pyx" for name in NATIVE}
+    shared = {"fastwsgi/{}/_{}_c".format(*name.split("/")): f"fastwsgi/{name}.py" for name in SHARED}
+    return [Extension(name.replace("/", "."), [text], **options) for name, text in {**native, **shared}.items()]
+
+
+def translate(modules):
+    """Put C sources in the place of the texts.
+
+    Always anew: Cython finds dependencies by the name of the source and misses a changed `_connection_c.pxd`.
+    """
     from Cython.Build import cythonize
 
-    options = compile_options()
-    native = [Extension(f"fastwsgi.{name.replace('/', '.')}", [f"fastwsgi/{name}.pyx"], **options) for name in NATIVE]
-    shared = [
-        Extension("fastwsgi.{}._{}_c".format(*name.split("/")), [f"fastwsgi/{name}.py"], **options) for name in SHARED
-    ]
-    how = {"force": True, "build_dir": "build/cython", "quiet": True}
-    return [
-        *cythonize(native, compiler_directives={**DIRECTIVES, **UNCHECKED}, **how),
-        *cythonize(shared, compiler_directives=DIRECTIVES, **how),
-    ]
+    for module in modules:
+        native = module.sources[0].endswith(".pyx")
+        directives = {**DIRECTIVES, **UNCHECKED} if native else DIRECTIVES
+        (made,) = cythonize(module, compiler_directives=directives, force=True, build_dir="build/cython", quiet=True)
+        module.sources = made.sources
 
 
-def digest(name):
-    return hashlib.sha256(Path(f"fastwsgi/{name}.py").read_bytes()).hexdigest()
+def digests():
+    """SHA-256 of every text that the modules are made of, by its path in the package."""
+    native = [path for pattern in ("**/*.pyx", "**/*.pxd") for path in PACKAGE.glob(pattern)]
+    texts = sorted([*native, *(PACKAGE / f"{name}.py" for name in SHARED)])
+    return {text.relative_to(PACKAGE).as_posix(): hashlib.sha256(text.read_bytes()).hexdigest() for text in texts}
+
+
+def write_record(package, record):
+    """Note what was compiled, beside the notes of other interpreters that share the source tree."""
+    path = package / RECORD
+    others = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**others, SUFFIX: record}, indent=1) + "\n")
+
+
+def remove_compiled(package):
+    """Remove what an earlier build has made for this interpreter: it would be found, and run."""
+    for module in extensions():
+        package.joinpath(*module.name.split(".")[1:]).with_suffix(SUFFIX).unlink(missing_ok=True)
 
 
 class BuildExtensions(build_ext):
-    """Builds all or nothing: half a compiled server would be a third build."""
+    """Compiles all or nothing: half a compiled server would be a third build."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def run(self):
+        built = Path(self.build_lib, PACKAGE)
+        packages = [built, PACKAGE] if self.inplace else [built]  # in place: made in build/, then copied
+        record = digests()
         try:
+            translate(self.extensions)
             super().run()
         except Exception as error:
-            if os.environ.get("FASTWSGI_REQUIRE_EXT") == "1":
+            if wanted("FASTWSGI_REQUIRE_EXT"):
                 raise
-            for module in self.extensions:
-                Path(self.get_ext_fullpath(module.name)).unlink(missing_ok=True)
-            print(f"\n*** fastwsgi: NOT COMPILED, installing the pure Python build, which is slower: {error}\n", file=sys.stderr)
+            print(NOT_COMPILED.format(error), file=sys.stderr)
             self.extensions = []
-            return
-        if not self.extensions:
-            return
-        folder = Path("fastwsgi" if self.inplace else Path(self.build_lib, "fastwsgi"), "http")
-        folder.joinpath(RECORD).write_text(json.dumps({name: digest(name) for name in SHARED}, indent=1) + "\n")
+            for package in packages:
+                remove_compiled(package)
+        else:
+            for package in packages:
+                write_record(package, record)
 
     def get_outputs(self):
         outputs = super().get_outputs()
-        return [*outputs, str(Path(self.build_lib, "fastwsgi/http", RECORD))] if outputs else outputs
+        return [*outputs, str(Path(self.build_lib, PACKAGE, RECORD))] if outputs else outputs
 
 
-if os.environ.get("FASTWSGI_NO_EXT") == "1":
-    setup()
-else:
-    try:
-        modules = cythonized()
-    except Exception as error:
-        if os.environ.get("FASTWSGI_REQUIRE_EXT") == "1":
-            raise
-        print(f"\n*** fastwsgi: NOT COMPILED, installing the pure Python build, which is slower: {error}\n", file=sys.stderr)
-        modules = []
-    setup(ext_modules=modules, cmdclass={"build_ext": BuildExtensions})
+class BuildPure(build_py):
+    """Builds without extensions."""
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            remove_compiled(PACKAGE)
+
+
+PURE = wanted("FASTWSGI_NO_EXT")
+
+Path("build").mkdir(exist_ok=True)
+setup(
+    ext_modules=[] if PURE else extensions(),
+    cmdclass={"build_py": BuildPure} if PURE else {"build_ext": BuildExtensions},
+    options={"egg_info": {"egg_base": "build"}},
+)

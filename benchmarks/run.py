@@ -92,7 +92,7 @@ def require(tools: Iterable[str]) -> None:
 
 def interpreters(servers: Iterable[Server], options: argparse.Namespace) -> dict[str, str]:
     """The interpreter of each server: this one for ours, that of the peers' environment for the others."""
-    wanted = [server.distribution for server in servers if not server.ours]
+    wanted = {server.distribution for server in servers if not server.ours}
     theirs = options.peers_python or (peers.prepare(options.peers_venv, wanted) if wanted else "")
     return {server.name: sys.executable if server.ours else theirs for server in servers}
 

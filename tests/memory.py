@@ -148,9 +148,10 @@ def wire_class(build_name: str) -> type:
 
 
 class NotingLoop:
-    """What connections ask of their loop, noted down."""
+    """What connections ask of their loop, noted down; *clock* is the time, of which the connections see a copy."""
 
     def __init__(self) -> None:
+        self.clock = 1000.0
         self.watched: dict[int, str] = {}
         self.turns: list[Any] = []
         self.forgotten: list[Any] = []
@@ -162,6 +163,9 @@ class NotingLoop:
 
     def resume(self, connection: Any) -> None:
         self.turns.append(connection)
+
+    def renew_time(self, shared: Any) -> None:
+        shared.now = self.clock
 
     def forget(self, connection: Any) -> None:
         assert self.watched.pop(connection.fd, "") == connection.waits
@@ -204,15 +208,13 @@ class Bench:
             build.response.OutBuffer(),
             self.parser,
             self.gateway,
-            build.wsgi.Exchange,
-            build.wsgi.EarlyHints,
             build.body.Body,
             build.body.ChunkedBody,
             build.body.EmptyInput(),
             self.loop,
             self.settings,
         )
-        self.shared.now = 1000.0
+        self.loop.renew_time(self.shared)
 
     def _note_error(self, message: str, error: BaseException | None) -> None:
         self.errors.append((message, error))
@@ -239,6 +241,7 @@ class Bench:
 
     def step(self) -> bool:
         """One round of the loop: events, then turns; False when there was nothing to do."""
+        self.loop.renew_time(self.shared)
         ready = [client for client in self.clients.values() if self._is_ready(client)]
         for client in ready:
             client.connection.on_ready()
@@ -255,7 +258,8 @@ class Bench:
 
     def pass_time(self, seconds: float) -> None:
         """Turn the clock, then meet the deadlines that are over, as the loop does each second."""
-        self.shared.now += seconds
+        self.loop.clock += seconds
+        self.loop.renew_time(self.shared)
         for client in self.clients.values():
             if not client.closed and client.connection.is_late(self.shared.now):
                 client.connection.on_deadline()

@@ -41,7 +41,11 @@ def request(
     version: str = "1.1",
 ) -> bytes:
     """A request, with Host, and with Content-Length if there is a body."""
-    lines = [f"{method} {target} HTTP/{version}", "Host: test", *(f"{name}: {value}" for name, value in fields)]
+    lines = [
+        f"{method} {target} HTTP/{version}",
+        "Host: test",
+        *(f"{name}: {value}" for name, value in fields),
+    ]
     if body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -19,6 +19,7 @@ stays open and must not if it closes. The outcome is the same in all of them. A 
       HTTP_X absent
       body = abc                                    what wsgi.input gave
       text = GET /a?b=%20 3\n                       the body of the response
+      whole = True                                  whether its end came
       field Connection = close                      a field of the response
       field Date present
     = open                                          at the end the connection is open, close(d), or must wait for more
@@ -284,6 +285,8 @@ def check_fact(fact: str, response: Response, asked: Any) -> None:
     of_response, name = read[1], read[2]
     if of_response:
         found = response.field(name)
+    elif name == "whole":
+        found = response.whole
     elif name == "text":
         found = response.body.decode("latin-1")
     else:

@@ -152,7 +152,7 @@ class Settings:
         "longest field in a request head",
         ("--limit-request-field-size", "--limit-request-field_size"),
     )
-    limit_request_head = Setting(LIMITS, kinds.size(1), 64 * 1024, "longest request head")
+    limit_request_head = Setting(LIMITS, kinds.size(1, 64 * 1024), 64 * 1024, "longest request head")
     limit_request_body = Setting(
         LIMITS, kinds.size(0, OFFSET_MAX), 1024**3, "longest request body; 0: no limit"
     )

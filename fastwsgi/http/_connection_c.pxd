@@ -38,10 +38,10 @@ cdef class Connection:
     cdef Exchange exchange
     cdef str then
     cdef bint blocked, keep, answered
-    cdef Py_ssize_t examined
+    cdef Py_ssize_t checked, examined
     cdef public int number
     cdef public double deadline
-    cdef double since
+    cdef double since, waited
     cdef long long moved
 
     cpdef object on_ready(self)
@@ -69,9 +69,7 @@ cdef class Connection:
     @cython.locals(exchange=Exchange)
     cdef bint _end_response(self) except -1
     cdef object _cut(self, Exchange exchange)
-    @cython.locals(shared=Shared)
     cdef object _begin_sending(self, str then)
-    @cython.locals(before=cython.longlong)
     cdef object _continue(self)
     @cython.locals(inbox=Inbox)
     cdef object _work_on_rest(self)
@@ -80,6 +78,8 @@ cdef class Connection:
     cpdef bint can_send_files(self) except -1
     @cython.locals(sent=cython.Py_ssize_t)
     cpdef Py_ssize_t send_file(self, int file, long long offset, long long count) except -2
+    @cython.locals(shared=Shared)
+    cdef object _note_pace(self, Py_ssize_t sent, bint blocked)
     @cython.locals(shared=Shared)
     cdef object _settle(self, Inbox inbox)
     cdef object _wait(self, str event)

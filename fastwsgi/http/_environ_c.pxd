@@ -10,12 +10,13 @@ cdef class Inbox:
     cpdef bytes peek(self, Py_ssize_t count)
     cpdef bytes take(self, Py_ssize_t count)
     cpdef bytes since(self, Py_ssize_t mark)
-    cpdef Py_ssize_t head_size(self)
+    cpdef Py_ssize_t head_size(self, Py_ssize_t skipped)
+    cpdef bint has_bare_line_end(self, Py_ssize_t skipped)
 
 
 cdef class Scanner:
     cdef object template
-    cdef Py_ssize_t max_line, max_field, max_fields
+    cdef Py_ssize_t max_line, max_field, max_fields, max_head
     cdef long long max_body
     cdef void *targets
     cdef void *lines

@@ -81,10 +81,22 @@ cdef class Inbox:
     cpdef bytes since(self, Py_ssize_t mark):
         return PyBytes_FromStringAndSize(self.data + mark, self.start - mark)
 
-    cpdef Py_ssize_t head_size(self):
+    cpdef Py_ssize_t head_size(self, Py_ssize_t skipped):
         cdef char *begin = self.data + self.start
-        cdef char *at = <char *>memmem(begin, self.end - self.start, b"\r\n\r\n", 4)
+        cdef char *at = <char *>memmem(begin + skipped, self.end - self.start - skipped, b"\r\n\r\n", 4)
         return at + 4 - begin if at != NULL else 0
+
+    cpdef bint has_bare_line_end(self, Py_ssize_t skipped):
+        cdef char *begin = self.data + self.start
+        cdef char *end = self.data + self.end
+        cdef char *at = begin + skipped
+        while at < end:
+            if at[0] == c'\n' and (at == begin or (at - 1)[0] != c'\r'):
+                return True
+            if at[0] == c'\r' and at + 1 < end and (at + 1)[0] != c'\n':
+                return True
+            at += 1
+        return False
 
 
 # Alphabets, filled once below
@@ -297,6 +309,7 @@ cdef class Scanner:
         self.max_line = limits.line
         self.max_fields = limits.fields
         self.max_field = limits.field
+        self.max_head = limits.head
         self.max_body = max_body
         self.targets = PyMem_Malloc(TARGETS * sizeof(Target))
         self.lines = PyMem_Malloc(LINES * sizeof(Line))
@@ -355,7 +368,7 @@ cdef class Scanner:
         if found == &target:
             release_target(found)
         eol = self.read_fields(environ, head, eol + 2, end)
-        if eol == NULL:
+        if eol == NULL or eol - begin > self.max_head:
             return False
         head.expect_continue = False
         head.environ = environ

@@ -6,6 +6,9 @@ it takes along as bytes and brings back before it reads again. The compiled twin
 
 from __future__ import annotations
 
+import re
+
+_BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 CAPACITY = 131072  # bytes: the longest head kept over, and 64 KiB read behind it
 
 Scanner = None  # every head goes to llhttp
@@ -46,7 +49,11 @@ class Inbox:
         """A copy of what was read from offset *mark* to start."""
         return self.view[mark : self.start].tobytes()
 
-    def head_size(self) -> int:
-        """The length of the next head with its empty line, 0 if its end has not come."""
-        at = self.data.find(b"\r\n\r\n", self.start, self.end)
+    def head_size(self, skipped: int) -> int:
+        """The length of the next head with its empty line, 0 if that has not come; it is behind the *skipped* bytes."""
+        at = self.data.find(b"\r\n\r\n", self.start + skipped, self.end)
         return at + 4 - self.start if at >= 0 else 0
+
+    def has_bare_line_end(self, skipped: int) -> bool:
+        """Whether a CR or LF is no part of a CRLF, behind the *skipped* bytes; a CR at the very end may become one."""
+        return _BARE_LINE_END.search(self.peek(self.available()), skipped) is not None

@@ -21,4 +21,3 @@ cdef class HeadParser:
     cpdef bint parse(self, Inbox inbox) except -1
     cpdef object examine(self, Inbox inbox)
     cpdef bint _parse_any(self, Inbox inbox) except -1
-    cpdef object _skip_blank_lines(self, Inbox inbox)

@@ -12,6 +12,7 @@ cdef class OutBuffer:
     cdef readonly bint close
     cdef bint has_date, has_server
 
+    cdef Py_ssize_t sendable(self) noexcept
     cdef char *room(self, Py_ssize_t count) except NULL
     cdef int write(self, const char *data, Py_ssize_t count) except -1
     cdef int write_number(self, long long number) except -1

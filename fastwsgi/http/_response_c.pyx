@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.list cimport PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memmove
 
 from fastwsgi.http.errors import ApplicationError
 from fastwsgi.http.grammar import HOP_BY_HOP, TOKEN_CHARS
@@ -71,6 +71,10 @@ cdef class OutBuffer:
 
     def __dealloc__(self):
         PyMem_Free(self.data)
+
+    cdef Py_ssize_t sendable(self) noexcept:
+        """Where the bytes end that may go out: a head in work may not."""
+        return self.end if self.head < 0 else self.head
 
     cdef char *room(self, Py_ssize_t count) except NULL:
         """Where the next *count* bytes go; the caller moves end."""
@@ -246,7 +250,7 @@ cdef class OutBuffer:
         self.size += 16 - at + 4
 
     cpdef bytes peek(self):
-        cdef Py_ssize_t end = self.end if self.head < 0 else self.head
+        cdef Py_ssize_t end = self.sendable()
         if self.big is None:
             return PyBytes_FromStringAndSize(self.data + self.start, end - self.start)
         return (
@@ -269,10 +273,16 @@ cdef class OutBuffer:
                 return
             self.big = None
         self.start += count
-        if self.start == self.end:
-            self.start = self.end = 0
-            if self.capacity > RETAINED:
-                PyMem_Free(self.data)
-                self.data = NULL
-                self.capacity = 0
-                self.room(INITIAL)
+        if self.start < self.sendable():
+            return
+        if self.head >= 0:  # the head in work moves to the front
+            memmove(self.data, self.data + self.start, self.end - self.start)
+            self.end -= self.start
+            self.start = self.head = 0
+            return
+        self.start = self.end = 0
+        if self.capacity > RETAINED:
+            PyMem_Free(self.data)
+            self.data = NULL
+            self.capacity = 0
+            self.room(INITIAL)

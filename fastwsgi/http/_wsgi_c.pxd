@@ -9,6 +9,7 @@ cdef str OPEN, BEGUN, STARTED, DONE
 cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
 cdef long long GATHERED, WRITE_AHEAD, FILE_TURN
 cdef int TURN
+cdef object END
 
 
 @cython.final
@@ -77,6 +78,7 @@ cdef class Exchange:
     cdef bint _put_all(self, object pieces) except -1
     @cython.locals(pieces=cython.int)
     cdef bint _produce(self) except -1
+    cdef object _put_next(self)
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _finish(self)

@@ -27,7 +27,7 @@ SHARED = ("framing", "head", "body", "wsgi", "connection")
 RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 
-@lru_cache(maxsize=None)
+@lru_cache
 def build(name: str) -> SimpleNamespace:
     """The modules of the build *name*, "c" or "py", as attributes: environ, response, wire, sockio and the shared ones.
 

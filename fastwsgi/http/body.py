@@ -61,6 +61,9 @@ class EmptyInput:
     def writable(self) -> bool:
         return False
 
+    def flush(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -173,9 +176,10 @@ class ChunkedBody(Body):
         self.extensions += len(extension)
         if CHUNK_EXTENSION.fullmatch(extension) is None or self.extensions > MAX_CHUNK_EXTENSIONS:
             raise HttpError(400, "malformed chunk extension")
-        self.left = int(size, 16)
-        if self.received + self.left > self.max_body:
+        length = int(size, 16)
+        if length > self.max_body - self.received:
             raise HttpError(413, "body over the limit")
+        self.left = length
         self.expects = "data" if self.left else "trailers"
 
     def _read_trailer(self, line: bytes) -> None:

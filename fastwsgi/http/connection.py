@@ -108,11 +108,13 @@ class Connection:
         self.blocked = False  # the socket took less than it was given
         self.keep = True  # another request may follow
         self.answered = False  # at least one request was
-        self.examined = 0  # bytes of an incomplete head that were looked at
+        self.checked = 0  # bytes of an incomplete head whose line ends were looked at ...
+        self.examined = 0  # ... and that were parsed
         self.number = 0  # given by the trace
         self.deadline = shared.now + shared.header_timeout
-        self.since = 0.0  # when the body, or the client's reading, began ...
-        self.moved = 0  # ... and the bytes that came or went since
+        self.since = 0.0  # when the body began; of a response, when it would have, had it been blocked all the time
+        self.moved = 0  # bytes that came or went since
+        self.waited = 0.0  # seconds that the response was blocked before now
 
     # What the loop calls
 
@@ -136,9 +138,9 @@ class Connection:
 
     def is_late(self, now: float) -> bool:
         """Whether the deadline has passed, or bytes move slower than the floor (bytes a second)."""
-        if now >= self.deadline:
+        if now >= self.deadline and (self.state is not SENDING or self.blocked):
             return True
-        if self.state is not BODY and self.state is not SENDING:
+        if self.state is not BODY and (self.state is not SENDING or not self.blocked):
             return False
         elapsed = now - self.since
         return elapsed > RATE_GRACE and self.moved < self.shared.min_rate * elapsed
@@ -175,6 +177,8 @@ class Connection:
         received = self.wire.receive(self.fd, inbox, self.rest)
         if received > 0:
             self.rest = None
+            if self.state is BODY:
+                self.moved += received
             self._work(inbox)
         elif received == 0:
             self._end_of_input()
@@ -208,7 +212,6 @@ class Connection:
         parser = shared.parser
         begin = inbox.start
         if self.state is BODY:
-            self.moved += inbox.available()
             if not self.body.feed(inbox):
                 self.deadline = shared.now + shared.body_timeout
                 return False
@@ -219,7 +222,7 @@ class Connection:
             self._wait_for_head(inbox)
             return False
         else:
-            self.examined = 0
+            self.examined = self.checked = 0
             self.exchange = shared.gateway.exchange(
                 self, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
             )
@@ -233,15 +236,20 @@ class Connection:
         return self._respond()
 
     def _wait_for_head(self, inbox: Any) -> None:
-        """A head that is not whole: look at it each time its size has doubled, so that the sum is linear."""
+        """A head that is not whole: look at it each time its size has doubled, so that the sum is linear.
+
+        A bare CR or LF is looked for in what is new, for it may be meant as the end of the head.
+        """
         shared = self.shared
         if self.state is IDLE:
             self.state = HEAD
+            shared.loop.renew_time(shared)
             self.deadline = shared.now + shared.header_timeout
         pending = inbox.available()
-        if pending >= 2 * self.examined:
+        if pending >= 2 * self.examined or inbox.has_bare_line_end(self.checked):
             self.examined = pending
             shared.parser.examine(inbox)
+        self.checked = max(0, pending - 1)  # the last byte may be the CR of a CRLF
 
     # The request body
 
@@ -257,6 +265,7 @@ class Connection:
         else:
             self.body = shared.body(length, shared.spool_size)
         self.state = BODY
+        shared.loop.renew_time(shared)
         self.since = shared.now
         self.moved = inbox.available()
         self.deadline = shared.now + shared.body_timeout
@@ -284,9 +293,12 @@ class Connection:
     def _respond(self) -> bool:
         """Call the application; True when its response is whole and another request may be served now."""
         exchange = self.exchange
+        exchange.out = self.out  # not that of the turn in which the head came
         environ = exchange.environ
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port
+        self.waited = 0.0
+        self.moved = 0
         if not exchange.run():
             self._begin_sending(IDLE)
             return False
@@ -311,23 +323,16 @@ class Connection:
         self.drop(exchange.framed is BY_CLOSE)
 
     def _begin_sending(self, then: str) -> None:
-        shared = self.shared
         self.state = SENDING
         self.then = then
-        self.since = shared.now
-        self.moved = 0
-        self.deadline = shared.now + shared.write_timeout
 
     def _continue(self) -> None:
         """The client has read, or it is this response's turn again."""
-        before = self.moved
         if self.exchange is None or self.then is BODY:
             if self.flush():
                 self.state = self.then
         elif self.exchange.advance():
             self._end_response()
-        if self.moved != before:
-            self.deadline = self.shared.now + self.shared.write_timeout
         if self.state is SENDING:
             self._wait_to_send()
         elif self.state is LINGERING:
@@ -357,9 +362,9 @@ class Connection:
         left = self.wire.send(self.fd, out)
         if left < 0:
             raise ClientDisconnected("the client is gone")
-        self.moved += before - left
-        self.blocked = left > 0
-        return not self.blocked
+        if left > 0 or self.blocked:
+            self._note_pace(before - left, left > 0)
+        return bool(left == 0)
 
     def can_send_files(self) -> bool:
         """Whether send_file() works on this connection."""
@@ -370,10 +375,23 @@ class Connection:
         sent = self.wire.send_file(self.fd, file, offset, count)
         if sent < -1:
             raise ClientDisconnected("the client is gone")
-        self.blocked = sent < 0
-        if sent > 0:
-            self.moved += sent
+        if sent < 0 or self.blocked:
+            self._note_pace(max(0, sent), sent < 0)
         return int(sent)
+
+    def _note_pace(self, sent: int, blocked: bool) -> None:
+        """Keep account of a client slow to read: bytes, and only the time in which it had some to read."""
+        shared = self.shared
+        if blocked and not self.blocked:
+            shared.loop.renew_time(shared)
+            self.since = shared.now - self.waited
+        elif self.blocked and not blocked:
+            self.waited = shared.now - self.since
+        if sent > 0 or not self.blocked:
+            self.deadline = shared.now + shared.write_timeout
+        self.moved += sent
+        self.blocked = blocked
+
 
     # The end of a turn
 
@@ -393,7 +411,7 @@ class Connection:
             return
         self.out = None
         if not self.keep:
-            if inbox.available():
+            if inbox.available() or self.waits is WRITE:  # the client sent more, or had the time to
                 self._linger()
             else:
                 self.drop(False)
@@ -445,7 +463,7 @@ class Connection:
         self._wait(WRITE)
 
     def _linger(self) -> None:
-        """Close our side and read on for a while: a close with unread input would reset what we wrote (RFC 9112 9.6)."""
+        """Close our side, read on for a while: a close with unread input would reset what we wrote (RFC 9112 9.6)."""
         shared = self.shared
         self.out = None
         self.state = LINGERING

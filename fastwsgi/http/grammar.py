@@ -16,9 +16,10 @@ TOKEN: Final = re.compile(rb"[%s]+" % re.escape(TOKEN_CHARS))
 # HTTP-version (RFC 9112 2.3)
 VERSION: Final = re.compile(rb"HTTP/([0-9])\.([0-9])")
 
-# host = IP-literal / IPv4address / reg-name (RFC 3986 3.2.2), then [":" port] (RFC 9110 7.2)
+# host = IP-literal / IPv4address / reg-name (RFC 3986 3.2.2, without the comma), then [":" port] (RFC 9110 7.2)
 HOST: Final = re.compile(
-    rb"(?:\[[0-9A-Fa-fvV:.]{2,}(?:%25[A-Za-z0-9._~-]+)?\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
+    rb"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+\]"
+    rb"|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
 )
 
 # 1*DIGIT without a leading zero (RFC 9110 8.6, stricter: some parsers read a leading zero as octal)
@@ -36,7 +37,7 @@ CHUNK_EXTENSION: Final = re.compile(
 # field-value (RFC 9110 5.5) after its surrounding blanks are taken off
 FIELD_VALUE: Final = re.compile(rb"[\t \x21-\x7e\x80-\xff]*")
 
-CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+NOT_IN_REQUEST_LINE: Final = re.compile(rb"[\x00-\x1f\x7f-\xff]")
 
 # The methods that llhttp knows for HTTP (not for RTSP or ICE), but CONNECT: we are an origin, no proxy.
 METHODS: Final = frozenset(
@@ -48,7 +49,8 @@ MAX_METHOD: Final = 32  # bytes
 
 # Fields that concern one hop and are the server's to send (RFC 9110 7.6.1, PEP 3333 "Other HTTP Features")
 HOP_BY_HOP: Final = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailer trailers transfer-encoding upgrade".split()
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers")
+    + ("transfer-encoding", "upgrade")
 )
 
 # How the end of a response body is shown (RFC 9112 6.3). Words that are compared by identity.

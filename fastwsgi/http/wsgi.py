@@ -23,6 +23,8 @@ BEGUN = "begun"  # it was; the head is held back until the length is known
 STARTED = "started"  # the head is finished: nothing can be taken back
 DONE = "done"  # closed
 
+END = object()  # of an iterable
+
 GATHERED = 65536  # bytes: a list up to here is answered in one go
 TURN = 64  # pieces of one response before other connections get their turn
 WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a client slow to read; the rest goes to a file
@@ -279,16 +281,19 @@ class Exchange:
             elif self.iterator is None:
                 return self._end()
             else:
-                for piece in self.iterator:
-                    break
-                else:
-                    self.iterator = None
-                    continue
-                self._check_piece(piece)
-                if piece:
-                    if self.stage is not STARTED:
-                        self._start(-1)
-                    self._put(piece)
+                self._put_next()
+
+    def _put_next(self) -> None:
+        """Ask the iterable for one piece; the head goes out with the first that is not empty."""
+        piece = next(self.iterator, END)
+        if piece is END:
+            self.iterator = None
+            return
+        self._check_piece(piece)
+        if piece:
+            if self.stage is not STARTED:
+                self._start(-1)
+            self._put(piece)
 
     def _end(self) -> bool:
         """The application gave all it has."""

@@ -92,6 +92,7 @@ cdef extern from *:
 
 cdef enum:
     READ_SIZE = 65536  # bytes asked for at once
+    INBOX_SIZE = 131072  # what the receive buffer holds
     WOULD_BLOCK = -1
     LOST = -2
 
@@ -141,7 +142,7 @@ cdef class SocketWire(Wire):
         inbox.start = inbox.end = 0
         if rest is not None:
             inbox.fill(rest)
-        count = recv(fd, inbox.data + inbox.end, READ_SIZE, 0)
+        count = recv(fd, inbox.data + inbox.end, min(READ_SIZE, INBOX_SIZE - inbox.end), 0)
         if count < 0:
             return verdict()
         inbox.end += count
@@ -151,7 +152,7 @@ cdef class SocketWire(Wire):
         cdef Py_ssize_t count
         while out.size > 0:
             if out.big is None:
-                count = send(fd, out.data + out.start, out.end - out.start, MSG_NOSIGNAL)
+                count = send(fd, out.data + out.start, out.sendable() - out.start, MSG_NOSIGNAL)
             else:
                 count = send_parts(fd, out)
             if count < 0:
@@ -184,7 +185,7 @@ cdef Py_ssize_t send_parts(int fd, OutBuffer out):
     parts[1].iov_base = PyBytes_AS_STRING(out.big) + out.big_start
     parts[1].iov_len = PyBytes_GET_SIZE(out.big) - out.big_start
     parts[2].iov_base = out.data + out.big_at
-    parts[2].iov_len = out.end - out.big_at
+    parts[2].iov_len = out.sendable() - out.big_at
     memset(&message, 0, sizeof(message))
     message.msg_iov = parts
     message.msg_iovlen = 3

@@ -106,7 +106,7 @@ def _listen_unix(path: str, backlog: int) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise BindError(f"cannot make the socket {path}: {reason}; choose a path in a directory you may write to") from None
+        raise BindError(f"cannot make the socket {path}: {reason}; choose a path you may write to") from None
     return listener
 
 

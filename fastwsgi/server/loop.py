@@ -143,6 +143,10 @@ class Loop:
         """*connection* wants another turn, after the others."""
         self.turns.append(connection)
 
+    def renew_time(self, shared: Any) -> None:
+        """An application may have run for long since the turn began: set *shared*.now again."""
+        shared.now = time.monotonic()
+
     def forget(self, connection: Any) -> None:
         """*connection* is about to close its file descriptor."""
         del self.connections[connection.fd]
@@ -194,6 +198,7 @@ class Loop:
         """Take connections off the backlog, a batch at most, and read each at once."""
         wire = self.wire
         make = self.build.connection.Connection
+        self.renew_time(shared)
         for _ in range(most):
             fd = wire.accept(listener)
             if fd < 0:

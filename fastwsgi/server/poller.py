@@ -54,6 +54,8 @@ if sys.platform == "linux":
         def close(self) -> None:
             self._epoll.close()
 
+    SystemPoller = EpollPoller
+
 else:
 
     class KqueuePoller:
@@ -82,7 +84,9 @@ else:
         def close(self) -> None:
             self._kqueue.close()
 
+    SystemPoller = KqueuePoller
+
 
 def open_poller() -> Poller:
     """The poller of this operating system."""
-    return EpollPoller() if sys.platform == "linux" else KqueuePoller()
+    return SystemPoller()

@@ -25,35 +25,15 @@ import threading
 import time
 import traceback
 from functools import cached_property
-from types import SimpleNamespace
 from typing import Any, Callable
 from wsgiref import simple_server, util
 
+from fastwsgi.config.settings import Settings
 from fastwsgi.http import backend
 from fastwsgi.server.listeners import prepare
 from fastwsgi.server.loop import SWEEP, Loop
 
 PATIENCE = 10.0  # seconds that requests in flight get when the loop is told to end
-
-# What the loop is run with: the defaults of config.settings, which stands above this layer.
-SETTINGS = SimpleNamespace(
-    root_path="",
-    scanner=True,
-    server_header="fastwsgi",
-    keep_alive=75.0,
-    header_timeout=10.0,
-    body_timeout=30.0,
-    write_timeout=30.0,
-    linger_timeout=2.0,
-    min_rate=512,
-    limit_request_line=8190,
-    limit_request_fields=100,
-    limit_request_field_size=8190,
-    limit_request_head=65536,
-    limit_request_body=1024**3,
-    spool_size=512 * 1024,
-    underscore_headers="drop",
-)
 
 
 class WSGIRequestHandler(simple_server.WSGIRequestHandler):
@@ -207,7 +187,7 @@ class Run:
         self.thread = threading.current_thread()
         self.interrupted = False
         handlers = Handlers(server)
-        self.loop = Loop(backend.current(), handlers.call, SETTINGS, _report, sys.stderr, handlers)
+        self.loop = Loop(backend.current(), handlers.call, Settings(), _report, sys.stderr, handlers)
         self.loop.add_listener(server.socket, _base_environ(server))
         self._waking = threading.RLock()  # re-entered by a signal handler
         self._awaited, self._sent = socket.socketpair()
