@@ -256,14 +256,22 @@ class Bench:
             return bool(client.incoming) or client.ended or client.gone
         return event == "write" and (client.gone or client.capacity != 0)
 
-    def pass_time(self, seconds: float) -> None:
-        """Turn the clock, then meet the deadlines that are over, as the loop does each second."""
+    def pass_clock(self, seconds: float) -> None:
+        """Turn the clock and do nothing: time passes while an application runs."""
         self.loop.clock += seconds
+
+    def pass_time(self, seconds: float) -> None:
+        """Turn the clock, meet the deadlines that are over, and let everybody go on."""
+        self.pass_clock(seconds)
+        self.sweep()
+        self.settle()
+
+    def sweep(self) -> None:
+        """Meet the deadlines that are over, as the loop does each second."""
         self.loop.renew_time(self.shared)
         for client in self.clients.values():
             if not client.closed and client.connection.is_late(self.shared.now):
                 client.connection.on_deadline()
-        self.settle()
 
 
 def make_parser(build: SimpleNamespace, settings: Settings) -> Any:

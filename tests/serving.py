@@ -26,7 +26,7 @@ from fastwsgi.server import loop as loop_module
 from fastwsgi.server.listeners import close_listener, open_listener
 from fastwsgi.server.loop import Loop
 
-PATIENCE = 15.0  # seconds after which a test that still waits has failed
+PATIENCE = 10.0  # seconds after which a test that still waits has failed
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2}) [\t \x21-\x7e\x80-\xff]*")
 FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ?([\t \x21-\x7e\x80-\xff]*)")
 

@@ -33,13 +33,11 @@ cdef class FileWrapper:
 
 
 @cython.final
-@cython.freelist(64)
 cdef class EarlyHints:
     cdef public Exchange exchange
 
 
 @cython.final
-@cython.freelist(64)
 cdef class Exchange:
     cdef public Connection connection
     cdef public Gateway gateway

@@ -285,7 +285,7 @@ class Exchange:
 
     def _put_next(self) -> None:
         """Ask the iterable for one piece; the head goes out with the first that is not empty."""
-        piece = next(self.iterator, END)
+        piece: Any = next(self.iterator, END)
         if piece is END:
             self.iterator = None
             return

@@ -209,13 +209,13 @@ class Run:
             if error is None:
                 self._finish()
         finally:
-            if self._catches:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
             self.server._run = None
             self.loop.close()
             with self._waking:
                 self._sent.close()
             self._awaited.close()
+            if self._catches:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
         if self.interrupted and error is None:
             raise KeyboardInterrupt
 
@@ -299,7 +299,7 @@ def make_server(
     app: Callable[..., Any] | None = None,
     server_class: type[Any] = WSGIServer,
     handler_class: type[Any] = WSGIRequestHandler,
-) -> Any:
+) -> WSGIServer:
     """A server for *app*, as wsgiref's make_server gives; make_server((host, port), app) does the same.
 
     Args:
@@ -308,15 +308,12 @@ def make_server(
         app: a WSGI application.
         server_class, handler_class: subclasses of the ones above, or of wsgiref's.
 
-    Returns:
-        A WSGIServer.
-
     Raises:
         OSError: the address cannot be had.
     """
     if isinstance(host, tuple):
         host, port, app = host[0], host[1], port if app is None else app
-    server = _put_behind(server_class, WSGIServer)((host, port), handler_class)
+    server: WSGIServer = _put_behind(server_class, WSGIServer)((host, port), handler_class)
     server.set_app(app)
     return server
 

@@ -51,7 +51,7 @@ def fail() -> Any:
 
 @app.get("/list")
 def items() -> Any:
-    return bottle.template(LIST, items=bottle.request.query.getall("item"))
+    return bottle.template(LIST, items=bottle.request.query.decode().getall("item"))
 
 
 @app.post("/upload")

@@ -15,6 +15,8 @@ class Hello:
         resp.text = "hello"
         resp.set_header("X-Port", req.env["REMOTE_PORT"])
 
+    on_head = on_get
+
 
 class Echo:
     def on_post(self, req: Any, resp: Any) -> None:

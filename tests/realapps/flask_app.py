@@ -62,7 +62,7 @@ def json() -> Any:
 def visits() -> Any:
     flask.session["visits"] = flask.session.get("visits", 0) + 1
     response = flask.jsonify(visits=flask.session["visits"], seen=flask.request.cookies.get("plain"))
-    response.set_cookie("plain", 'yes; really, "so"')
+    response.set_cookie("plain", "yes; really")
     return response
 
 

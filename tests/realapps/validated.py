@@ -1,6 +1,6 @@
-"""The applications of this directory, and the demo, under the validator of wsgiref: one attribute each.
+"""One of the applications of this directory, or the demo, under the validator of wsgiref.
 
-What breaks PEP 3333, here or in the server, raises AssertionError and becomes a 500.
+What breaks PEP 3333, in the application or in the server, raises AssertionError and becomes a 500.
 """
 
 from __future__ import annotations
@@ -11,24 +11,16 @@ from importlib import import_module
 from typing import Any
 from wsgiref.validate import validator
 
-MODULES = {
-    "flask": "flask_app:app",
-    "django": "shop.wsgi:application",
-    "falcon": "falcon_app:app",
-    "bottle": "bottle_app:app",
-    "demo": "fastwsgi.demo:app",
-}
-
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """The application that REALAPPS_VALIDATED names, between two validators' worth of suspicion."""
+    """The application that REALAPPS_VALIDATED names, under the validator."""
     # Told that the input ends by itself, Werkzeug calls read() without a size, which the validator allows nobody
-    environ["wsgi.input_terminated"] = False
+    del environ["wsgi.input_terminated"]
     return VALIDATED(environ, start_response)
 
 
-def load(name: str) -> Any:
-    module, _, attribute = MODULES[name].partition(":")
+def load(target: str) -> Any:
+    module, _, attribute = target.partition(":")
     return validator(getattr(import_module(module), attribute))
 
 

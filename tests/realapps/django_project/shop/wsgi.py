@@ -7,14 +7,4 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
-
-class AllStaticFiles(StaticFilesHandler):
-    """Static files without DEBUG, which StaticFilesHandler leaves to others."""
-
-    def serve(self, request):
-        from django.contrib.staticfiles.views import serve
-
-        return serve(request, self.file_path(request.path), insecure=True)
-
-
-application = AllStaticFiles(get_wsgi_application())
+application = StaticFilesHandler(get_wsgi_application())

@@ -1,0 +1,508 @@
+"""One connection: its states, whose turn it is, clients slow to send and slow to read, and each of its deadlines.
+
+The clock is the test's (bench.pass_time), and so is the room in the client's buffer (capacity, client.read).
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, Iterator
+
+import pytest
+from memory import Bench, Client
+
+GET = b"GET %s HTTP/1.1\r\nHost: h\r\n\r\n"
+POST = b"POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+CHUNKED = b"POST /chunked HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+BIG = b"0123456789abcdef" * 20000  # 320 kB
+
+
+class Site:
+    """/echo and other paths: the path and the body; /big: BIG; /stream: pieces as long as *pieces* has some."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.pieces: Any = [b"piece"] * 200
+        self.given = 0  # pieces asked for so far
+        self.closed = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        path = environ["PATH_INFO"]
+        self.asked.append(path)
+        body = environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        if path == "/big":
+            return [BIG]
+        return Stream(self) if path == "/stream" else [path.encode() + b" " + body]
+
+
+class Stream:
+    """An iterable that notes what is asked of it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.pieces = iter(site.pieces)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            self.site.given += 1
+            yield piece
+
+    def close(self) -> None:
+        self.site.closed += 1
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+def bench(build: SimpleNamespace, site: Site) -> Bench:
+    return Bench(build, site)
+
+
+def bodies(client: Client) -> list[bytes]:
+    """The bodies of the responses, which are all whole and 200."""
+    responses = client.responses()
+    assert [(one.status, one.whole) for one in responses] == [(200, True)] * len(responses)
+    return [one.body for one in responses]
+
+
+def statuses(client: Client) -> list[int]:
+    return [one.status for one in client.responses()]
+
+
+# States
+
+
+def test_states_of_a_request(bench: Bench) -> None:
+    client = bench.connect()
+    states = [client.connection.state]
+    for piece in (b"\r\n", b"POST / HTTP/1.1\r\nHost: h\r\n", b"Content-Length: 2\r\n\r\n", b"a", b"b"):
+        client.send(piece)
+        states.append(client.connection.state)
+    assert states == ["head", "head", "head", "body", "body", "idle"]
+    assert client.connection.waits == "read"
+
+
+def test_a_request_that_came_with_the_connection_is_answered_at_once(bench: Bench) -> None:
+    client = bench.connect(GET % b"/now")
+    assert bodies(client) == [b"/now "]
+
+
+def test_an_accepted_connection_that_closes_was_never_watched(bench: Bench) -> None:
+    client = bench.connect(b"GET / HTTP/1.0\r\n\r\n")
+    assert client.closed
+    assert client.connection.waits == ""
+
+
+def test_a_connection_is_idle_while_no_request_is_under_way(bench: Bench) -> None:
+    client = bench.connect()
+    idle = [client.connection.is_idle()]
+    for piece in (b"G", (GET % b"/")[1:], b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n", b"x"):
+        client.send(piece)
+        idle.append(client.connection.is_idle())
+    assert idle == [True, False, True, False, True]
+
+
+def test_a_client_that_closes_between_requests_ends_the_connection(bench: Bench) -> None:
+    client = bench.connect(GET % b"/")
+    client.end()
+    assert client.closed
+    assert bench.loop.forgotten == [client.connection]
+
+
+def test_a_client_that_closes_without_a_word_gets_none(bench: Bench) -> None:
+    client = bench.connect()
+    client.end()
+    assert client.closed
+    assert client.received == b""
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET", GET % b"/", POST % 9 + b"x", b"bad\r\n\r\n"])
+def test_a_client_that_resets_ends_the_connection_in_any_state(bench: Bench, sent: bytes) -> None:
+    client = bench.connect(sent)
+    client.vanish()
+    assert client.closed
+    assert client.connection.state == "closed"
+    assert bench.loop.watched == {}
+
+
+def test_a_draining_server_closes_after_the_answer(bench: Bench) -> None:
+    client = bench.connect()
+    bench.gateway.draining = True
+    client.send(GET % b"/a" + GET % b"/b")
+    assert bodies(client) == [b"/a "]
+    assert client.responses()[0].field("Connection") == "close"
+    assert not client.is_open
+
+
+# Pipelining and turns
+
+
+def test_answers_of_one_read_leave_in_one_write(bench: Bench) -> None:
+    client = bench.connect(b"".join(GET % b"/%d" % number for number in range(50)))
+    assert bodies(client) == [b"/%d " % number for number in range(50)]
+    assert client.writes == 1
+
+
+def test_gathered_answers_are_bounded(bench: Bench) -> None:
+    client = bench.connect((POST % 20000 + b"x" * 20000) * 20)
+    assert bodies(client) == [b"/post " + b"x" * 20000] * 20
+    assert 4 < client.writes < 20
+
+
+def test_pipelined_requests_leave_others_their_turn(bench: Bench, site: Site) -> None:
+    greedy, modest = bench.connect(), bench.connect()
+    greedy.incoming.append(GET % b"/greedy" * 200)
+    modest.incoming.append(GET % b"/modest")
+    bench.settle()
+    assert site.asked.index("/modest") == 64
+    assert len(bodies(greedy)) == 200
+
+
+def test_more_requests_than_one_read_brings(bench: Bench) -> None:
+    many = 3000
+    client = bench.connect(b"".join(GET % b"/%d" % number for number in range(many)))
+    assert bodies(client) == [b"/%d " % number for number in range(many)]
+
+
+def test_a_stream_leaves_others_their_turn(bench: Bench, site: Site) -> None:
+    site.pieces = (b"x" for _ in range(1000))
+    streaming, modest = bench.connect(), bench.connect()
+    streaming.incoming.append(GET % b"/stream")
+    modest.incoming.append(GET % b"/modest")
+    bench.step()
+    assert site.asked == ["/stream", "/modest"]
+    assert site.given == 128  # a turn, and another behind the events of this round
+    bench.settle()
+    assert bodies(streaming) == [b"x" * 1000]
+
+
+def test_each_piece_of_a_stream_is_sent_before_the_next_is_asked_for(bench: Bench, site: Site) -> None:
+    client = bench.connect()
+    sent_before: list[int] = []
+    site.pieces = (sent_before.append(client.received.count(b"piece")) or b"piece" for _ in range(5))
+    client.send(GET % b"/stream")
+    assert sent_before == [0, 1, 2, 3, 4]
+
+
+# Buffers that connections lend each other
+
+
+def test_an_answer_never_goes_to_another_client(bench: Bench) -> None:
+    """While one waits for its body, another may take the shared out-buffer along."""
+    first = bench.connect(POST % 6 + b"sec")
+    slow = bench.connect(GET % b"/big", capacity=100)
+    first.send(b"ret")
+    slow.read(10**6)
+    assert bodies(first) == [b"/post secret"]
+    assert bodies(slow) == [BIG]
+
+
+def test_a_body_after_a_100_that_was_slow_to_leave(bench: Bench) -> None:
+    head = POST.replace(b"Host", b"Expect: 100-continue\r\nHost") % 5
+    client = bench.connect(head, capacity=10)
+    assert client.connection.state == "sending"
+    other = bench.connect(GET % b"/other")
+    client.read(10**6)
+    assert client.connection.state == "body"
+    client.send(b"hello")
+    assert statuses(client) == [100, 200]
+    assert bodies(other) == [b"/other "]
+
+
+def test_many_slow_readers_get_their_own_answers(bench: Bench) -> None:
+    clients = [bench.connect(POST % 30000 + b"%05d" % number * 6000, capacity=number) for number in range(20)]
+    for _ in range(40):
+        for client in clients:
+            client.read(1000)
+    for number, client in enumerate(clients):
+        assert bodies(client) == [b"/post " + b"%05d" % number * 6000]
+        assert client.connection.state == "idle"
+
+
+def test_a_dropped_connection_leaves_a_clean_buffer(bench: Bench) -> None:
+    slow = bench.connect(GET % b"/big", capacity=100)
+    slow.vanish()
+    assert bodies(bench.connect(GET % b"/next")) == [b"/next "]
+
+
+# Clients slow to read
+
+
+def test_a_slow_reader_gets_all_of_it(bench: Bench) -> None:
+    client = bench.connect(GET % b"/big", capacity=1000)
+    assert (client.connection.state, client.connection.waits) == ("sending", "write")
+    while client.connection.state == "sending":
+        client.read(50000)
+    assert bodies(client) == [BIG]
+    client.send(GET % b"/again")
+    assert bodies(client) == [BIG, b"/again "]
+
+
+def test_a_stream_is_asked_for_no_more_than_the_client_takes(bench: Bench, site: Site) -> None:
+    site.pieces = [b"x" * 1000] * 50
+    client = bench.connect(GET % b"/stream", capacity=5000)
+    assert site.given == 5
+    client.read(5000)
+    assert site.given == 10
+    client.read(10**6)
+    assert bodies(client) == [b"x" * 50000]
+    assert site.closed == 1
+
+
+def test_requests_behind_a_blocked_answer_wait(bench: Bench, site: Site) -> None:
+    client = bench.connect(GET % b"/big" + GET % b"/a", capacity=100)
+    client.send(GET % b"/b")
+    assert site.asked == ["/big"]
+    assert list(client.incoming) == [GET % b"/b"]
+    client.read(10**6)
+    assert bodies(client) == [BIG, b"/a ", b"/b "]
+
+
+def test_a_half_closed_slow_reader_gets_all_of_it(bench: Bench) -> None:
+    client = bench.connect(GET % b"/big", capacity=100)
+    client.end()
+    client.read(10**6)
+    assert bodies(client) == [BIG]
+    assert client.closed
+
+
+def test_a_slow_reader_of_a_last_answer_gets_all_of_it(bench: Bench) -> None:
+    client = bench.connect(b"GET /big HTTP/1.0\r\n\r\n", capacity=100)
+    client.read(10**6)
+    assert bodies(client) == [BIG]
+    assert not client.is_open
+    assert not client.reset
+
+
+def test_a_slow_reader_of_a_file(build: SimpleNamespace, tmp_path: Any) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(BIG)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](path.open("rb"))
+
+    client = Bench(build, app).connect(GET % b"/file" * 2, capacity=100)
+    while client.connection.state == "sending":
+        client.read(100000)
+    assert bodies(client) == [BIG, BIG]
+
+
+def test_a_slow_reader_of_a_refusal(bench: Bench) -> None:
+    client = bench.connect(b"GET\r\n\r\n", capacity=10)
+    assert client.connection.state == "sending"
+    client.read(1000)
+    assert statuses(client) == [400]
+    assert client.connection.state == "lingering"
+
+
+def test_a_client_that_vanishes_ends_the_stream(bench: Bench, site: Site) -> None:
+    client = bench.connect(GET % b"/stream", capacity=300)
+    client.vanish()
+    assert (client.closed, site.closed) == (True, 1)
+    assert site.given < 200
+
+
+def test_a_cut_that_only_a_reset_can_tell(bench: Bench, site: Site) -> None:
+    site.pieces = (b"x" if number else 1 // 0 for number in (1, 0))
+    client = bench.connect(b"GET /stream HTTP/1.0\r\n\r\n")
+    assert client.reset
+    assert site.closed == 1
+
+
+# Refusals, and lingering behind them
+
+
+def test_a_refused_client_can_read_why(bench: Bench) -> None:
+    client = bench.connect(b"GET\r\n\r\n")
+    assert client.finished
+    assert not client.closed
+    client.send(b"more", GET % b"/never")
+    assert statuses(client) == [400]
+    client.end()
+    assert client.closed
+    assert not client.reset
+
+
+def test_lingering_has_an_end_in_time(bench: Bench, site: Site) -> None:
+    client = bench.connect(b"GET\r\n\r\n")
+    bench.pass_time(1.0)
+    client.send(GET % b"/never")
+    bench.pass_time(0.9)
+    assert not client.closed
+    bench.pass_time(0.1)
+    assert client.closed
+    assert site.asked == []
+
+
+def test_lingering_has_an_end_in_bytes(bench: Bench) -> None:
+    client = bench.connect(b"GET\r\n\r\n")
+    client.send(*[b"x" * 65536] * 17)
+    assert client.closed
+
+
+def test_what_came_behind_a_last_request_is_read_and_dropped(bench: Bench, site: Site) -> None:
+    client = bench.connect(b"GET /last HTTP/1.0\r\n\r\n" + GET % b"/never")
+    assert client.connection.state == "lingering"
+    assert site.asked == ["/last"]
+
+
+# Deadlines: the head
+
+
+def test_a_silent_client_gets_408(bench: Bench) -> None:
+    client = bench.connect()
+    bench.pass_time(9.9)
+    assert client.received == b""
+    bench.pass_time(0.1)
+    assert statuses(client) == [408]
+    assert client.finished
+
+
+def test_a_head_has_its_time_as_a_whole(bench: Bench) -> None:
+    client = bench.connect()
+    for byte in b"GET /":
+        client.send(bytes([byte]))
+        bench.pass_time(1.9)
+    assert client.received == b""
+    client.send(b" ")
+    bench.pass_time(1.0)
+    assert statuses(client) == [408]
+
+
+def test_a_second_head_has_its_time_from_its_first_byte(bench: Bench) -> None:
+    client = bench.connect(GET % b"/first")
+    bench.pass_time(60)
+    client.send(b"G")
+    bench.pass_time(9.9)
+    assert statuses(client) == [200]
+    bench.pass_time(0.1)
+    assert statuses(client) == [200, 408]
+
+
+def test_an_idle_connection_is_closed_without_a_word(bench: Bench) -> None:
+    client = bench.connect(GET % b"/")
+    bench.pass_time(74.9)
+    assert client.is_open
+    bench.pass_time(0.1)
+    assert client.closed
+    assert statuses(client) == [200]
+
+
+def test_idling_counts_from_the_answer(bench: Bench, site: Site) -> None:
+    """An application that runs for longer than keep_alive does not cost its client the connection."""
+    site.pieces = (bench.pass_clock(100) or b"x" for _ in range(1))
+    client = bench.connect(GET % b"/stream")
+    bench.pass_time(1.0)
+    assert client.is_open
+    bench.pass_time(74.0)
+    assert client.closed
+
+
+def test_each_deadline_is_settable(build: SimpleNamespace, site: Site) -> None:
+    bench = Bench(build, site, header_timeout=1, linger_timeout=2, keep_alive=4, body_timeout=5)
+    silent, idle, body = bench.connect(), bench.connect(GET % b"/"), bench.connect(POST % 9)
+    seen = []
+    for _ in range(5):
+        bench.pass_time(1)
+        seen.append((silent.finished, silent.closed, idle.closed, body.finished))
+    firsts = [column.index(True) + 1 for column in zip(*seen)]
+    assert firsts == [1, 3, 4, 5]
+
+
+# Deadlines: the body
+
+
+def test_a_body_that_stands_still_gets_408(bench: Bench) -> None:
+    client = bench.connect(POST % 1000 + b"x")
+    bench.pass_time(29.9)
+    assert client.received == b""
+    bench.pass_time(0.1)
+    assert statuses(client) == [408]
+
+
+@pytest.mark.parametrize(("size", "served"), [(400, False), (600, True)])
+def test_a_body_must_come_faster_than_the_floor(bench: Bench, size: int, served: bool) -> None:
+    client = bench.connect(POST % (size * 100))
+    for _ in range(100):
+        client.send(b"x" * size)
+        bench.pass_time(1)
+    assert statuses(client) == [200 if served else 408]
+
+
+def test_the_floor_is_asked_for_after_a_while(bench: Bench) -> None:
+    client = bench.connect(POST % 30)
+    for _ in range(30):
+        client.send(b"x")
+        bench.pass_time(1)
+    assert statuses(client) == [200]
+
+
+def test_no_floor(build: SimpleNamespace, site: Site) -> None:
+    bench = Bench(build, site, min_rate=0)
+    client = bench.connect(POST % 100)
+    for _ in range(100):
+        client.send(b"x")
+        bench.pass_time(20)
+    assert statuses(client) == [200]
+
+
+@pytest.mark.parametrize("begin", [b"1;", b"0\r\nX: "])
+def test_bytes_count_once_towards_the_floor(bench: Bench, begin: bytes) -> None:
+    """A line that is not whole yet is looked at again with each byte of it."""
+    client = bench.connect(CHUNKED + begin + b"a" * 2000)
+    for _ in range(60):
+        client.send(b"a")
+        bench.pass_time(1)
+    assert statuses(client) == [408]
+
+
+# Deadlines: the response
+
+
+def test_a_reader_that_stands_still_is_reset(bench: Bench) -> None:
+    client = bench.connect(GET % b"/big", capacity=100)
+    bench.pass_time(29.9)
+    assert not client.closed
+    bench.pass_time(0.1)
+    assert client.reset
+
+
+@pytest.mark.parametrize(("size", "served"), [(400, False), (600, True)])
+def test_a_reader_must_be_faster_than_the_floor(bench: Bench, site: Site, size: int, served: bool) -> None:
+    site.pieces = [b"x" * 500] * 100
+    client = bench.connect(GET % b"/stream", capacity=100)
+    for _ in range(100):
+        client.read(size)
+        bench.pass_time(1)
+    assert client.reset != served
+    assert client.is_open == served
+    assert site.closed == 1
+
+
+def test_a_stream_that_is_slow_itself_is_not_its_reader_s_fault(bench: Bench, site: Site) -> None:
+    site.pieces = (bench.pass_clock(1) or b"x" for _ in range(200))
+    client = bench.connect()
+    client.incoming.append(GET % b"/stream")
+    while bench.step():
+        bench.sweep()
+    assert bodies(client) == [b"x" * 200]
+
+
+def test_an_application_s_time_is_nobody_else_s(bench: Bench, site: Site) -> None:
+    """What takes long in one turn does not use up the time of those that come in the same turn."""
+    site.pieces = (bench.pass_clock(40) or b"x" for _ in range(1))
+    slow, head, body = bench.connect(), bench.connect(GET % b"/"), bench.connect(GET % b"/")
+    slow.incoming.append(GET % b"/stream")
+    head.incoming.append(b"GET")
+    body.incoming.append(POST % 2 + b"x")
+    bench.step()
+    bench.sweep()
+    head.send((GET % b"/head")[3:])
+    body.send(b"y")
+    assert bodies(head) == [b"/ ", b"/head "]
+    assert bodies(body) == [b"/ ", b"/post xy"]
