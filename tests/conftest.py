@@ -10,6 +10,8 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from memory import Bench
+from site_app import Site
 
 from fastwsgi.http import backend
 
@@ -25,3 +27,15 @@ def build(request: pytest.FixtureRequest) -> SimpleNamespace:
     if request.param == "c" and without_compiled():
         pytest.skip("told to run without the compiled build")
     return backend.build(request.param)
+
+
+@pytest.fixture
+def site() -> Site:
+    """The application of the tests of connections."""
+    return Site()
+
+
+@pytest.fixture
+def bench(build: SimpleNamespace, site: Site) -> Bench:
+    """A server of it, in memory."""
+    return Bench(build, site)

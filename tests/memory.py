@@ -36,15 +36,18 @@ class Client:
     Args:
         bench: where it connects to.
         capacity: bytes that it takes before it must read again; None for no bound.
+        prompt: whether what it takes is acknowledged at once, or when the test lowers *on_the_way*.
     """
 
-    def __init__(self, bench: Bench, fd: int, capacity: int | None) -> None:
+    def __init__(self, bench: Bench, fd: int, capacity: int | None, prompt: bool) -> None:
         self.bench = bench
         self.fd = fd
         self.capacity = capacity
+        self.prompt = prompt
         self.incoming: deque[bytes] = deque()
         self.received = bytearray()
         self.writes = 0  # how often the server sent something
+        self.on_the_way = 0  # bytes that have left the server and are not acknowledged
         self.ended = False  # we send no more
         self.gone = False  # we have reset the connection
         self.finished = False  # the server sends no more
@@ -84,7 +87,7 @@ class Client:
         return not (self.closed or self.finished)
 
 
-@lru_cache(maxsize=None)
+@lru_cache
 def wire_class(build_name: str) -> type:
     """MemoryWire over the Wire of a build."""
     from fastwsgi.http import backend
@@ -118,6 +121,7 @@ def wire_class(build_name: str) -> type:
                 data = data[: client.capacity]
                 client.capacity -= len(data)
             client.received += data
+            client.on_the_way += 0 if client.prompt else len(data)
             client.writes += 1 if data else 0
             return len(data)
 
@@ -135,6 +139,9 @@ def wire_class(build_name: str) -> type:
             if client.capacity is not None:
                 count = min(count, client.capacity)
             return self._deliver(client, os.pread(file, count, offset)) if count else WOULD_BLOCK
+
+        def unsent(self, fd: int) -> int:
+            return self.clients[fd].on_the_way
 
         def finish(self, fd: int) -> None:
             self.clients[fd].finished = True
@@ -219,9 +226,9 @@ class Bench:
     def _note_error(self, message: str, error: BaseException | None) -> None:
         self.errors.append((message, error))
 
-    def connect(self, data: bytes = b"", capacity: int | None = None) -> Client:
+    def connect(self, data: bytes = b"", capacity: int | None = None, prompt: bool = True) -> Client:
         """A client that connects, perhaps with its first bytes right behind."""
-        client = Client(self, len(self.clients) + 10, capacity)
+        client = Client(self, len(self.clients) + 10, capacity, prompt)
         self.clients[client.fd] = client
         if data:
             client.incoming.append(data)
@@ -274,9 +281,12 @@ class Bench:
                 client.connection.on_deadline()
 
 
-def make_parser(build: SimpleNamespace, settings: Settings) -> Any:
-    """A HeadParser as the loop makes it."""
-    template = environ_template(FakeListener(), settings, io.StringIO(), build.wsgi.FileWrapper)  # type: ignore[arg-type]
+def make_parser(build: SimpleNamespace, settings: Settings, plain: bool = False) -> Any:
+    """A HeadParser as the loop makes it; a *plain* one gives environs of nothing but str, which compare."""
+    listener: Any = FakeListener()
+    template = environ_template(listener, settings, io.StringIO(), build.wsgi.FileWrapper)
+    if plain:
+        template = {key: value for key, value in template.items() if isinstance(value, str)}
     limits = HeadLimits(
         settings.limit_request_line,
         settings.limit_request_fields,

@@ -277,7 +277,12 @@ class Server:
         result: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._calls.put((function, result))
         self._wake.send(b"\0")
-        return result.get(timeout=PATIENCE)
+        for _ in range(int(PATIENCE / 0.1)):
+            try:
+                return result.get(timeout=0.1)
+            except queue.Empty:
+                assert self.thread.is_alive(), f"the loop has ended: {self._crash!r}"
+        raise AssertionError("the loop hangs")
 
     def settle(self) -> None:
         """Wait until the loop has met all that had happened before, its deadlines too."""

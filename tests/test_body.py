@@ -81,7 +81,7 @@ def test_the_file_has_no_name_and_goes_with_the_body(build: SimpleNamespace, tmp
 
 @pytest.mark.parametrize("spool_size", [0, 4, 5, 1000])
 def test_the_input_is_a_file_at_its_beginning(build: SimpleNamespace, spool_size: int) -> None:
-    body = build.body.Body(11, spool_size)
+    body = build.body.Body(13, spool_size)
     feed(build, body, [b"one\n", b"two\nthree"])
     with body.rewind() as file:
         assert file.readline() == b"one\n"

@@ -1,77 +1,16 @@
-"""One connection: its states, whose turn it is, clients slow to send and slow to read, and each of its deadlines.
+"""One connection: its states, whose turn it is, whose buffer it writes to, clients slow to read, and refusals.
 
-The clock is the test's (bench.pass_time), and so is the room in the client's buffer (capacity, client.read).
+How much a client has room for is the test's (capacity, client.read). What is about time is in test_deadlines.py.
 """
 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
-from memory import Bench, Client
-
-GET = b"GET %s HTTP/1.1\r\nHost: h\r\n\r\n"
-POST = b"POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
-CHUNKED = b"POST /chunked HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-BIG = b"0123456789abcdef" * 20000  # 320 kB
-
-
-class Site:
-    """/echo and other paths: the path and the body; /big: BIG; /stream: pieces as long as *pieces* has some."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.pieces: Any = [b"piece"] * 200
-        self.given = 0  # pieces asked for so far
-        self.closed = 0
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        path = environ["PATH_INFO"]
-        self.asked.append(path)
-        body = environ["wsgi.input"].read()
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        if path == "/big":
-            return [BIG]
-        return Stream(self) if path == "/stream" else [path.encode() + b" " + body]
-
-
-class Stream:
-    """An iterable that notes what is asked of it."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.pieces = iter(site.pieces)
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self.pieces:
-            self.site.given += 1
-            yield piece
-
-    def close(self) -> None:
-        self.site.closed += 1
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-def bench(build: SimpleNamespace, site: Site) -> Bench:
-    return Bench(build, site)
-
-
-def bodies(client: Client) -> list[bytes]:
-    """The bodies of the responses, which are all whole and 200."""
-    responses = client.responses()
-    assert [(one.status, one.whole) for one in responses] == [(200, True)] * len(responses)
-    return [one.body for one in responses]
-
-
-def statuses(client: Client) -> list[int]:
-    return [one.status for one in client.responses()]
-
+from memory import Bench
+from site_app import BIG, GET, POST, Site, bodies, statuses
 
 # States
 
@@ -229,6 +168,16 @@ def test_a_dropped_connection_leaves_a_clean_buffer(bench: Bench) -> None:
     assert bodies(bench.connect(GET % b"/next")) == [b"/next "]
 
 
+def test_answers_to_a_client_that_vanished_are_not_left_to_the_next(bench: Bench, site: Site) -> None:
+    client = bench.connect()
+    site.pieces = [b"x"]
+    client.incoming.append(GET % b"/a" + GET % b"/vanish")
+    site.on_vanish = lambda: setattr(client, "gone", True)
+    bench.settle()
+    assert (client.closed, client.received) == (True, b"")
+    assert bodies(bench.connect(GET % b"/next")) == [b"/next "]
+
+
 # Clients slow to read
 
 
@@ -314,6 +263,23 @@ def test_a_cut_that_only_a_reset_can_tell(bench: Bench, site: Site) -> None:
     assert site.closed == 1
 
 
+# Requests that come bit by bit
+
+
+def test_a_client_that_does_not_wait_for_100_is_spared_it(bench: Bench) -> None:
+    client = bench.connect(POST.replace(b"Host", b"Expect: 100-continue\r\nHost") % 5 + b"h")
+    assert client.received == b""
+    client.send(b"ello")
+    assert bodies(client) == [b"/post hello"]
+
+
+def test_a_second_head_is_looked_at_like_the_first(bench: Bench) -> None:
+    client = bench.connect()
+    client.send(*(bytes([byte]) for byte in GET % (b"/" + b"a" * 200)))
+    client.send(*(bytes([byte]) for byte in b"GET / HTTP/1.0\n\n"))
+    assert statuses(client) == [200, 400]
+
+
 # Refusals, and lingering behind them
 
 
@@ -328,17 +294,6 @@ def test_a_refused_client_can_read_why(bench: Bench) -> None:
     assert not client.reset
 
 
-def test_lingering_has_an_end_in_time(bench: Bench, site: Site) -> None:
-    client = bench.connect(b"GET\r\n\r\n")
-    bench.pass_time(1.0)
-    client.send(GET % b"/never")
-    bench.pass_time(0.9)
-    assert not client.closed
-    bench.pass_time(0.1)
-    assert client.closed
-    assert site.asked == []
-
-
 def test_lingering_has_an_end_in_bytes(bench: Bench) -> None:
     client = bench.connect(b"GET\r\n\r\n")
     client.send(*[b"x" * 65536] * 17)
@@ -349,160 +304,3 @@ def test_what_came_behind_a_last_request_is_read_and_dropped(bench: Bench, site:
     client = bench.connect(b"GET /last HTTP/1.0\r\n\r\n" + GET % b"/never")
     assert client.connection.state == "lingering"
     assert site.asked == ["/last"]
-
-
-# Deadlines: the head
-
-
-def test_a_silent_client_gets_408(bench: Bench) -> None:
-    client = bench.connect()
-    bench.pass_time(9.9)
-    assert client.received == b""
-    bench.pass_time(0.1)
-    assert statuses(client) == [408]
-    assert client.finished
-
-
-def test_a_head_has_its_time_as_a_whole(bench: Bench) -> None:
-    client = bench.connect()
-    for byte in b"GET /":
-        client.send(bytes([byte]))
-        bench.pass_time(1.9)
-    assert client.received == b""
-    client.send(b" ")
-    bench.pass_time(1.0)
-    assert statuses(client) == [408]
-
-
-def test_a_second_head_has_its_time_from_its_first_byte(bench: Bench) -> None:
-    client = bench.connect(GET % b"/first")
-    bench.pass_time(60)
-    client.send(b"G")
-    bench.pass_time(9.9)
-    assert statuses(client) == [200]
-    bench.pass_time(0.1)
-    assert statuses(client) == [200, 408]
-
-
-def test_an_idle_connection_is_closed_without_a_word(bench: Bench) -> None:
-    client = bench.connect(GET % b"/")
-    bench.pass_time(74.9)
-    assert client.is_open
-    bench.pass_time(0.1)
-    assert client.closed
-    assert statuses(client) == [200]
-
-
-def test_idling_counts_from_the_answer(bench: Bench, site: Site) -> None:
-    """An application that runs for longer than keep_alive does not cost its client the connection."""
-    site.pieces = (bench.pass_clock(100) or b"x" for _ in range(1))
-    client = bench.connect(GET % b"/stream")
-    bench.pass_time(1.0)
-    assert client.is_open
-    bench.pass_time(74.0)
-    assert client.closed
-
-
-def test_each_deadline_is_settable(build: SimpleNamespace, site: Site) -> None:
-    bench = Bench(build, site, header_timeout=1, linger_timeout=2, keep_alive=4, body_timeout=5)
-    silent, idle, body = bench.connect(), bench.connect(GET % b"/"), bench.connect(POST % 9)
-    seen = []
-    for _ in range(5):
-        bench.pass_time(1)
-        seen.append((silent.finished, silent.closed, idle.closed, body.finished))
-    firsts = [column.index(True) + 1 for column in zip(*seen)]
-    assert firsts == [1, 3, 4, 5]
-
-
-# Deadlines: the body
-
-
-def test_a_body_that_stands_still_gets_408(bench: Bench) -> None:
-    client = bench.connect(POST % 1000 + b"x")
-    bench.pass_time(29.9)
-    assert client.received == b""
-    bench.pass_time(0.1)
-    assert statuses(client) == [408]
-
-
-@pytest.mark.parametrize(("size", "served"), [(400, False), (600, True)])
-def test_a_body_must_come_faster_than_the_floor(bench: Bench, size: int, served: bool) -> None:
-    client = bench.connect(POST % (size * 100))
-    for _ in range(100):
-        client.send(b"x" * size)
-        bench.pass_time(1)
-    assert statuses(client) == [200 if served else 408]
-
-
-def test_the_floor_is_asked_for_after_a_while(bench: Bench) -> None:
-    client = bench.connect(POST % 30)
-    for _ in range(30):
-        client.send(b"x")
-        bench.pass_time(1)
-    assert statuses(client) == [200]
-
-
-def test_no_floor(build: SimpleNamespace, site: Site) -> None:
-    bench = Bench(build, site, min_rate=0)
-    client = bench.connect(POST % 100)
-    for _ in range(100):
-        client.send(b"x")
-        bench.pass_time(20)
-    assert statuses(client) == [200]
-
-
-@pytest.mark.parametrize("begin", [b"1;", b"0\r\nX: "])
-def test_bytes_count_once_towards_the_floor(bench: Bench, begin: bytes) -> None:
-    """A line that is not whole yet is looked at again with each byte of it."""
-    client = bench.connect(CHUNKED + begin + b"a" * 2000)
-    for _ in range(60):
-        client.send(b"a")
-        bench.pass_time(1)
-    assert statuses(client) == [408]
-
-
-# Deadlines: the response
-
-
-def test_a_reader_that_stands_still_is_reset(bench: Bench) -> None:
-    client = bench.connect(GET % b"/big", capacity=100)
-    bench.pass_time(29.9)
-    assert not client.closed
-    bench.pass_time(0.1)
-    assert client.reset
-
-
-@pytest.mark.parametrize(("size", "served"), [(400, False), (600, True)])
-def test_a_reader_must_be_faster_than_the_floor(bench: Bench, site: Site, size: int, served: bool) -> None:
-    site.pieces = [b"x" * 500] * 100
-    client = bench.connect(GET % b"/stream", capacity=100)
-    for _ in range(100):
-        client.read(size)
-        bench.pass_time(1)
-    assert client.reset != served
-    assert client.is_open == served
-    assert site.closed == 1
-
-
-def test_a_stream_that_is_slow_itself_is_not_its_reader_s_fault(bench: Bench, site: Site) -> None:
-    site.pieces = (bench.pass_clock(1) or b"x" for _ in range(200))
-    client = bench.connect()
-    client.incoming.append(GET % b"/stream")
-    while bench.step():
-        bench.sweep()
-    assert bodies(client) == [b"x" * 200]
-
-
-def test_an_application_s_time_is_nobody_else_s(bench: Bench, site: Site) -> None:
-    """What takes long in one turn does not use up the time of those that come in the same turn."""
-    site.pieces = (bench.pass_clock(40) or b"x" for _ in range(1))
-    slow, head, body = bench.connect(), bench.connect(GET % b"/"), bench.connect(GET % b"/")
-    slow.incoming.append(GET % b"/stream")
-    head.incoming.append(b"GET")
-    body.incoming.append(POST % 2 + b"x")
-    bench.step()
-    bench.sweep()
-    head.send((GET % b"/head")[3:])
-    body.send(b"y")
-    assert bodies(head) == [b"/ ", b"/head "]
-    assert bodies(body) == [b"/ ", b"/post xy"]

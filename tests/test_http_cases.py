@@ -24,8 +24,8 @@ stays open and must not if it closes. The outcome is the same in all of them. A 
       field Date present
     = open                                          at the end the connection is open, close(d), or must wait for more
 
-Everywhere \r \n \t \0 \\ \{ \} \xHH are bytes, and {a*8190} is "a" 8190 times (once within another). A refusal (a 4xx or 5xx that the server
-gives, without asking the application) is held to its form without being told.
+Everywhere \r \n \t \0 \\ \{ \} \xHH are bytes, and {a*8190} is "a" 8190 times; one such may stand within another. A
+refusal (a 4xx or 5xx that the server gives without asking the application) is held to its form without being told.
 """
 
 from __future__ import annotations

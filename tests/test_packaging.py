@@ -64,7 +64,7 @@ def test_the_backend_imports_what_is_built() -> None:
 @compiled
 def test_the_compiled_build_is_compiled_and_the_pure_one_is_not() -> None:
     for name, suffixes in (("c", tuple(EXTENSION_SUFFIXES)), ("py", (".py",))):
-        modules = vars(backend.build(name))
+        modules = dict(vars(backend.build(name)))
         del modules["name"]
         assert [module for module in modules.values() if not module.__file__.endswith(suffixes)] == []
 

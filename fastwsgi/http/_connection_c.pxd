@@ -42,12 +42,16 @@ cdef class Connection:
     cdef public int number
     cdef public double deadline
     cdef double since, waited
-    cdef long long moved
+    cdef long long moved, taken
 
     cpdef object on_ready(self)
     cpdef bint is_idle(self) except -1
-    @cython.locals(elapsed=cython.double)
     cpdef bint is_late(self, double now) except -1
+    @cython.locals(elapsed=cython.double)
+    cdef bint _is_below_floor(self, double now, long long moved) except -1
+    cdef bint _reads_too_slowly(self, double now) except -1
+    @cython.locals(unsent=cython.Py_ssize_t, taken=cython.longlong)
+    cdef bint _reads_on(self, double now) except -1
     cpdef object on_deadline(self)
     cpdef object drop(self, bint reset)
     @cython.locals(inbox=Inbox, received=cython.Py_ssize_t)
@@ -79,7 +83,7 @@ cdef class Connection:
     @cython.locals(sent=cython.Py_ssize_t)
     cpdef Py_ssize_t send_file(self, int file, long long offset, long long count) except -2
     @cython.locals(shared=Shared)
-    cdef object _note_pace(self, Py_ssize_t sent, bint blocked)
+    cdef object _note_pace(self, bint some, bint blocked)
     @cython.locals(shared=Shared)
     cdef object _settle(self, Inbox inbox)
     cdef object _wait(self, str event)

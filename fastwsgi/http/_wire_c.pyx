@@ -19,6 +19,9 @@ cdef class Wire:
     cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -3:
         raise NotImplementedError
 
+    cpdef Py_ssize_t unsent(self, int fd) except -1:
+        raise NotImplementedError
+
     cpdef object finish(self, int fd):
         raise NotImplementedError
 

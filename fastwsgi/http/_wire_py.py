@@ -28,6 +28,10 @@ class Wire:
         """Send up to *count* bytes of the open *file* from *offset*: bytes sent, WOULD_BLOCK or LOST."""
         raise NotImplementedError
 
+    def unsent(self, fd: int) -> int:
+        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows."""
+        raise NotImplementedError
+
     def finish(self, fd: int) -> None:
         """Say that nothing more will be sent (RFC 9112 9.6)."""
         raise NotImplementedError

@@ -13,6 +13,7 @@ import json
 import os
 from functools import lru_cache
 from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -43,12 +44,12 @@ def build(name: str) -> SimpleNamespace:
 
 
 def _check_fresh() -> None:
-    """Refuse modules that were compiled from a text that has changed since."""
+    """Refuse modules that were compiled from a text that has changed since (setup.py writes the record)."""
     if not RECORD.exists():
         return
-    root = RECORD.parent.parent
-    for module, digest in json.loads(RECORD.read_text()).items():
-        source = root / f"{module}.py"
+    compiled = json.loads(RECORD.read_text()).get(EXTENSION_SUFFIXES[0], {})
+    for text, digest in compiled.items():
+        source = RECORD.parent.parent / text
         if source.exists() and hashlib.sha256(source.read_bytes()).hexdigest() != digest:
             raise ImportError(
                 f"{source} was edited after it was compiled: build again (pip install -e .) or set FASTWSGI_BACKEND=py"

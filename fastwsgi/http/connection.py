@@ -114,6 +114,7 @@ class Connection:
         self.deadline = shared.now + shared.header_timeout
         self.since = 0.0  # when the body began; of a response, when it would have, had it been blocked all the time
         self.moved = 0  # bytes that came or went since
+        self.taken = 0  # of these, bytes that the client is known to have
         self.waited = 0.0  # seconds that the response was blocked before now
 
     # What the loop calls
@@ -133,22 +134,45 @@ class Connection:
             self.drop(False)
 
     def is_idle(self) -> bool:
-        """Whether no byte of a request has been read that is not answered."""
-        return self.rest is None and (self.state is IDLE or self.state is HEAD)
+        """Whether nothing of a request has been read that is not answered; empty lines before it are nothing."""
+        if self.state is not IDLE and self.state is not HEAD:
+            return False
+        return self.rest is None or not self.rest.strip(b"\r\n")
 
     def is_late(self, now: float) -> bool:
         """Whether the deadline has passed, or bytes move slower than the floor (bytes a second)."""
-        if now >= self.deadline and (self.state is not SENDING or self.blocked):
-            return True
-        if self.state is not BODY and (self.state is not SENDING or not self.blocked):
+        if self.state is SENDING:
+            return bool(self.blocked) and self._reads_too_slowly(now)
+        if now < self.deadline:
+            return self.state is BODY and self._is_below_floor(now, self.moved)
+        return self.state is not IDLE or not self._reads_on(now)
+
+    def _reads_too_slowly(self, now: float) -> bool:
+        self._reads_on(now)
+        return now >= self.deadline or self._is_below_floor(now, self.taken)
+
+    def _reads_on(self, now: float) -> bool:
+        """Whether the client has taken more of a response since the last look, and gets more time.
+
+        What the socket took tells little: a full send queue takes nothing more until much of it is read, and the last
+        response waits in it after it is done with here.
+        """
+        unsent = self.wire.unsent(self.fd)
+        taken = self.moved - unsent
+        if unsent == 0 or taken <= self.taken:
             return False
+        self.taken = taken
+        self.deadline = now + self.shared.write_timeout
+        return True
+
+    def _is_below_floor(self, now: float, moved: int) -> bool:
         elapsed = now - self.since
-        return elapsed > RATE_GRACE and self.moved < self.shared.min_rate * elapsed
+        return bool(elapsed > RATE_GRACE and moved < self.shared.min_rate * elapsed)
 
     def on_deadline(self) -> None:
         """Too late: 408 where a request is under way or none was ever answered (RFC 9110 15.5.9), else close."""
         try:
-            if self.state is BODY or (self.state is HEAD and (self.rest is not None or not self.answered)):
+            if self.state is BODY or (self.state is HEAD and not (self.answered and self.is_idle())):
                 self._refuse(HttpError(408, "deadline"))
             else:
                 self.drop(self.state is SENDING)
@@ -189,10 +213,10 @@ class Connection:
 
     def _end_of_input(self) -> None:
         """The client sends no more: between requests that is the end, inside one it is a fault."""
-        if self.state is BODY or self.rest is not None:
-            self._refuse(HttpError(400, "the request ends early"))
-        else:
+        if self.is_idle():
             self.drop(False)
+        else:
+            self._refuse(HttpError(400, "the request ends early"))
 
     def _work(self, inbox: Any) -> None:
         """Serve what is in *inbox*, as far as it goes."""
@@ -298,7 +322,7 @@ class Connection:
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port
         self.waited = 0.0
-        self.moved = 0
+        self.moved = self.taken = 0
         if not exchange.run():
             self._begin_sending(IDLE)
             return False
@@ -362,8 +386,9 @@ class Connection:
         left = self.wire.send(self.fd, out)
         if left < 0:
             raise ClientDisconnected("the client is gone")
+        self.moved += before - left
         if left > 0 or self.blocked:
-            self._note_pace(before - left, left > 0)
+            self._note_pace(before > left, left > 0)
         return bool(left == 0)
 
     def can_send_files(self) -> bool:
@@ -375,21 +400,26 @@ class Connection:
         sent = self.wire.send_file(self.fd, file, offset, count)
         if sent < -1:
             raise ClientDisconnected("the client is gone")
+        if sent > 0:
+            self.moved += sent
         if sent < 0 or self.blocked:
-            self._note_pace(max(0, sent), sent < 0)
+            self._note_pace(sent > 0, sent < 0)
         return int(sent)
 
-    def _note_pace(self, sent: int, blocked: bool) -> None:
-        """Keep account of a client slow to read: bytes, and only the time in which it had some to read."""
+    def _note_pace(self, some: bool, blocked: bool) -> None:
+        """Keep account of a client slow to read: *some* bytes left, the socket is *blocked* now.
+
+        Only the time counts in which it had something to read.
+        """
         shared = self.shared
         if blocked and not self.blocked:
             shared.loop.renew_time(shared)
             self.since = shared.now - self.waited
+            self.taken = self.moved - self.wire.unsent(self.fd)
         elif self.blocked and not blocked:
             self.waited = shared.now - self.since
-        if sent > 0 or not self.blocked:
+        if some or not self.blocked:
             self.deadline = shared.now + shared.write_timeout
-        self.moved += sent
         self.blocked = blocked
 
 
@@ -411,7 +441,7 @@ class Connection:
             return
         self.out = None
         if not self.keep:
-            if inbox.available() or self.waits is WRITE:  # the client sent more, or had the time to
+            if inbox.available() or self.moved > GATHERED:  # the client sent more, or still reads and may do so
                 self._linger()
             else:
                 self.drop(False)

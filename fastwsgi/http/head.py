@@ -8,6 +8,7 @@ It accepts a strict subset of what this file accepts, with equal facts, so no ru
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -16,7 +17,6 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import (
-    FIELD_VALUE,
     HOST,
     MAX_BLANK_LINES,
     MAX_METHOD,
@@ -88,8 +88,9 @@ class HeadParser:
         self._check_lengths(lines)
         if inbox.has_bare_line_end(blank):
             raise HttpError(400, "bare CR or LF")
-        if b"\r\n" in raw:
-            self._feed(raw, lines[0])
+        whole = raw[: raw.rfind(b"\r\n") + 2] if b"\r\n" in raw else b""
+        if whole:
+            self._feed(_without_repeated_lengths(whole), lines[0])
         elif NOT_IN_REQUEST_LINE.search(lines[0]) is not None:
             raise HttpError(400, "malformed request line")
 
@@ -104,7 +105,7 @@ class HeadParser:
         raw = inbox.take(size)[blank:]
         lines = raw[:-4].split(b"\r\n")
         self._check_lengths(lines)
-        parser = self._feed(_without_repeated_lengths(raw, lines), lines[0])
+        parser = self._feed(_without_repeated_lengths(raw), lines[0])
         self._decide(parser, lines)
         return True
 
@@ -114,7 +115,7 @@ class HeadParser:
             raise HttpError(414, "request line over the limit")
         if len(lines) - 1 > self.limits.fields:
             raise HttpError(431, "too many fields")
-        if any(len(line) > self.limits.field for line in lines[1:]):
+        if len(lines) > 1 and max(map(len, lines[1:])) > self.limits.field:
             raise HttpError(431, "field over the limit")
 
     def _feed(self, raw: bytes, line: bytes) -> Any:
@@ -173,21 +174,22 @@ class HeadParser:
     def _read_fields(self, environ: dict[str, Any]) -> tuple[list[bytes], list[bytes], list[bytes]]:
         """Put the fields into *environ*; the values of Host, Content-Length and Transfer-Encoding come back."""
         hosts: list[bytes] = []
-        special = {b"host": hosts, b"content-length": [], b"transfer-encoding": []}
+        lengths: list[bytes] = []
+        codings: list[bytes] = []
+        apart = {"HTTP_HOST": hosts, "CONTENT_LENGTH": lengths, "HTTP_TRANSFER_ENCODING": codings}
         for name, value in self._fields:
-            if TOKEN.fullmatch(name) is None or FIELD_VALUE.fullmatch(value) is None:
-                raise HttpError(400, "malformed field")
-            lower = name.lower()
-            if lower in special:
-                special[lower].append(value)
-            elif b"_" in name:
-                self._meet_underscore(lower)
-            elif lower == b"content-type":
-                if environ.setdefault("CONTENT_TYPE", value.decode("latin-1")) != value.decode("latin-1"):
-                    raise HttpError(400, "two Content-Types")
-            else:
-                _join_field(environ, lower, value.decode("latin-1"))
-        return hosts, special[b"content-length"], special[b"transfer-encoding"]
+            key = environ_key(name)
+            if b"_" in name:
+                self._meet_underscore(name.lower())
+            elif key in apart:
+                apart[key].append(value)
+            elif key not in environ:
+                environ[key] = value.decode("latin-1")
+            elif key != "CONTENT_TYPE":
+                environ[key] += _separator(key) + value.decode("latin-1")
+            elif environ[key] != value.decode("latin-1"):
+                raise HttpError(400, "two Content-Types")
+        return hosts, lengths, codings
 
     def _meet_underscore(self, name: bytes) -> None:
         """In environ "_" would pass for "-"; where that could change the framing, nobody sends it in good faith."""
@@ -246,13 +248,16 @@ def _refused_line(line: bytes) -> HttpError | None:
     return None
 
 
-def _without_repeated_lengths(raw: bytes, lines: list[bytes]) -> bytes:
+def _without_repeated_lengths(raw: bytes) -> bytes:
     """*raw* without the second of equal Content-Length lines: llhttp refuses them, RFC 9112 6.3 lets them pass."""
-    said = [line for line in lines[1:] if line[:15].lower() == b"content-length:"]
-    if len(said) < 2 or len({line[15:].strip(b" \t") for line in said}) > 1:
+    if raw.lower().count(b"\r\ncontent-length:") < 2:
         return raw
-    others = [line for line in lines if line[:15].lower() != b"content-length:"]
-    return b"\r\n".join([*others, said[0], b"", b""])
+    lines = raw.split(b"\r\n")
+    said = [line for line in lines[1:] if line[:15].lower() == b"content-length:"]
+    if len({line[15:].strip(b" \t") for line in said}) > 1:
+        return raw
+    others = [line for line in lines[1:] if line not in said]
+    return b"\r\n".join([lines[0], said[0], *others])
 
 
 def _is_host(host: bytes) -> bool:
@@ -298,9 +303,13 @@ def _split_absolute(target: bytes) -> tuple[bytes, bytes]:
     return rest[:end], path if path.startswith(b"/") else b"/" + path
 
 
-def _join_field(environ: dict[str, Any], name: bytes, value: str) -> None:
-    """Add one field; a repeated one is joined (RFC 9110 5.3, for Cookie RFC 6265 5.4)."""
-    key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
-    if key in environ:
-        value = environ[key] + ("; " if key == "HTTP_COOKIE" else ", ") + value
-    environ[key] = value
+@lru_cache(maxsize=512)
+def environ_key(name: bytes) -> str:
+    """The key of a field in environ (PEP 3333, "environ Variables"; RFC 3875 4.1.18)."""
+    key = name.decode("latin-1").upper().replace("-", "_")
+    return key if name.lower() in (b"content-length", b"content-type") else "HTTP_" + key
+
+
+def _separator(key: str) -> str:
+    """What joins a field that was sent twice (RFC 9110 5.3, for Cookie RFC 6265 5.4)."""
+    return "; " if key == "HTTP_COOKIE" else ", "

@@ -103,6 +103,15 @@ class FileWrapper:
             close()
 
 
+def _plain_file(filelike: Any) -> Any:
+    """*filelike* if its descriptor gives the very bytes that its read() gives, else None (gzip: the packed ones)."""
+    if type(filelike).__module__ == "tempfile":
+        filelike = getattr(filelike, "file", filelike)
+    raw = getattr(filelike, "raw", filelike)
+    plain = type(filelike) in (io.BufferedReader, io.BufferedRandom, io.FileIO) and type(raw) is io.FileIO
+    return filelike if plain and not filelike.closed else None
+
+
 class EarlyHints:
     """wsgi.early_hints: sends 103 with some fields at once (RFC 8297); nothing to an HTTP/1.0 client."""
 
@@ -294,6 +303,8 @@ class Exchange:
             if self.stage is not STARTED:
                 self._start(-1)
             self._put(piece)
+            if self.overrun or self.framed is NO_BODY:
+                self.iterator = None  # enough has come (PEP 3333, "Handling the Content-Length Header")
 
     def _end(self) -> bool:
         """The application gave all it has."""
@@ -413,17 +424,14 @@ class Exchange:
         """Make ready to send a real file by sendfile; False if it must be read instead."""
         if self.stage is not BEGUN or not self.connection.can_send_files():
             return False
-        filelike = self.result.filelike
-        if isinstance(filelike, io.TextIOBase):
+        filelike = _plain_file(self.result.filelike)
+        if filelike is None:
             return False
-        try:
-            file = filelike.fileno()
-            status = os.fstat(file)
-            at = filelike.tell()
-        except (AttributeError, OSError, ValueError):
+        file = filelike.fileno()
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_size == 0:  # /proc says 0 and gives more
             return False
-        if not stat.S_ISREG(status.st_mode):
-            return False
+        at = filelike.tell()
         size = max(0, status.st_size - at)
         self._start(size)
         if self.framed is NO_BODY:

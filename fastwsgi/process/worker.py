@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 from typing import Any, Callable
 
@@ -15,7 +16,12 @@ from fastwsgi.server.loop import Loop
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] = lambda line: None) -> None:
+def to_stderr(line: str) -> None:
+    """Print *line* where the errors go."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] = to_stderr) -> None:
     """Serve *app* until SIGTERM or SIGINT; then answer what is in flight, at most graceful_timeout seconds.
 
     Args:
@@ -39,7 +45,7 @@ def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] 
             loop.add_listener(listener)
         announce("fastwsgi: listening on " + ", ".join(map(spell_address, listeners)))
         announce(f"fastwsgi: the {backend.describe(build.name)} build; stop with Ctrl-C")
-        with StopSignals(loop, settings.graceful_timeout):
+        with StopSignals(loop, listeners, settings.graceful_timeout):
             loop.run()
         loop.close()
     finally:
@@ -48,56 +54,69 @@ def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] 
         logs.close()
 
 
-class StopSignals:
-    """Turns SIGTERM and SIGINT into Loop.stop(), outside of any application code; a second one ends at once.
+class StopNow(SystemExit):
+    """Raised where the process is: the second signal, or the end of graceful_timeout, waits for nothing."""
 
-    Python's handlers run in the main thread between two bytecodes, so in the middle of an application's call: they only
-    wake the loop, and the loop stops itself. Outside the main thread, where no handler can be set, nothing is done.
+
+class StopSignals:
+    """Turns SIGTERM and SIGINT into a stop of the loop; a second one, or the end of *patience*, ends it at once.
+
+    Python's handlers run in the main thread between two bytecodes, so in the middle of an application's call. The first
+    signal does not disturb that: it asks the loop to stop, which the wake-up descriptor wakes. The second is meant to:
+    it raises, which ends the call of an application that sleeps or never returns.
+    Outside the main thread, where no handler can be set, nothing is done.
 
     Args:
         loop: to be stopped.
+        listeners: closed as soon as what waits in their backlogs is accepted.
         patience: seconds that requests in flight get.
     """
 
-    def __init__(self, loop: Loop, patience: float) -> None:
+    def __init__(self, loop: Loop, listeners: list[socket.socket], patience: float) -> None:
         self.loop = loop
+        self.listeners = listeners
         self.patience = patience
-        self.received = 0  # the last signal
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self.received = 0  # signals
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
         self._before: dict[int, Any] = {}
-        self._timer: threading.Timer | None = None
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
-            signal.set_wakeup_fd(self._wake_out.fileno(), warn_on_full_buffer=False)
-            self.loop.add_waker(self._wake_in.fileno(), self._handle)
+            self._before = {number: signal.signal(number, self._handle_signal) for number in STOP_SIGNALS}
+            signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+            self.loop.stopped_accepting = self._close_listeners
+            self.loop.add_waker(self._woken.fileno(), self._handle_wake_up)
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+    def __exit__(self, kind: object, error: object, traceback: object) -> bool:
         if self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.set_wakeup_fd(-1)
             for number, handler in self._before.items():
                 signal.signal(number, handler)
-        self._wake_in.close()
-        self._wake_out.close()
-
-    def _note(self, number: int, frame: object) -> None:
-        self.received = number
-
-    def _handle(self) -> None:
-        """The loop was woken, by a signal or by the timer."""
-        woken_by = self._wake_in.recv(64)
-        if not any(number in STOP_SIGNALS for number in woken_by) and 0 not in woken_by:
-            return
-        if self.loop.stopping:
+        self._woken.close()
+        self._waker.close()
+        if isinstance(error, StopNow):
             self.loop.abort()
-            return
+            return True
+        return False
+
+    def _handle_signal(self, number: int, frame: object) -> None:
+        self.received += 1
+        if self.received > 1:
+            raise StopNow
         self.loop.stop()
-        self._timer = threading.Timer(self.patience, self._wake_out.send, [b"\0"])
-        self._timer.daemon = True
-        self._timer.start()
+        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._handle_signal)
+        signal.setitimer(signal.ITIMER_REAL, self.patience or 0.001)
+
+    def _handle_wake_up(self) -> None:
+        self._woken.recv(64)
+        if self.received > 1:  # an application took StopNow for its own
+            self.loop.abort()
+
+    def _close_listeners(self) -> None:
+        for listener in self.listeners:
+            close_listener(listener)
+        self.listeners.clear()

@@ -20,6 +20,8 @@ cdef extern from *:
     #include <netinet/in.h>
     #include <arpa/inet.h>
     #include <fcntl.h>
+    #include <sys/ioctl.h>
+    #include <termios.h>
     #include <errno.h>
     #if defined(__linux__)
     #include <sys/sendfile.h>
@@ -80,6 +82,8 @@ cdef extern from *:
         int l_onoff
         int l_linger
     int AF_INET, AF_INET6, MSG_NOSIGNAL, SHUT_WR, SOL_SOCKET, SO_LINGER, INET6_ADDRSTRLEN
+    unsigned long TIOCOUTQ
+    int ioctl(int, unsigned long, ...)
     unsigned short ntohs(unsigned short)
     const char *inet_ntop(int, const void *, char *, socklen_t)
     ssize_t recv(int, void *, size_t, int) nogil
@@ -163,6 +167,10 @@ cdef class SocketWire(Wire):
     cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -3:
         cdef Py_ssize_t sent = send_file_part(fd, file, offset, count)
         return sent if sent >= 0 else verdict()
+
+    cpdef Py_ssize_t unsent(self, int fd) except -1:
+        cdef int count = 0
+        return count if ioctl(fd, TIOCOUTQ, &count) == 0 else 0
 
     cpdef object finish(self, int fd):
         shutdown(fd, SHUT_WR)

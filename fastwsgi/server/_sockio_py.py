@@ -6,9 +6,12 @@ All sockets are non-blocking, and named by their file descriptors alone: a conne
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import struct
+import sys
+import termios
 from typing import Any
 
 from fastwsgi.http._wire_py import LOST, WOULD_BLOCK, Wire
@@ -73,6 +76,15 @@ class SocketWire(Wire):
             return WOULD_BLOCK
         except OSError:
             return LOST
+
+    def unsent(self, fd: int) -> int:
+        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows."""
+        answer = bytearray(4)
+        try:
+            fcntl.ioctl(fd, termios.TIOCOUTQ, answer)
+        except OSError:
+            return 0
+        return int.from_bytes(answer, sys.byteorder)
 
     def finish(self, fd: int) -> None:
         """Say that nothing more will be sent."""

@@ -71,7 +71,7 @@ def split_address(address: str) -> tuple[str, int]:
     if not colon or address.endswith("]"):
         host, port = address, "8000"
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not port.isdigit() or int(port) > 65535:
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise BindError(f"{address!r} has no port from 0 to 65535: write HOST:PORT, [IPv6]:PORT or unix:/path")
     return host, int(port)
 

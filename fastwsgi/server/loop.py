@@ -89,7 +89,9 @@ class Loop:
         self.connections: dict[int, Any] = {}
         self.turns: list[Any] = []  # connections that go on without waiting
         self.wakers: dict[int, Callable[[], None]] = {}
+        self._asked_to_stop = False
         self.stopping = False
+        self.stopped_accepting: Callable[[], None] = lambda: None  # called when a stop has emptied the backlogs
         self.accepting = True
         self._next_sweep = 0.0
         self._tell_time()
@@ -163,6 +165,8 @@ class Loop:
 
     def step(self, timeout: float) -> None:
         """Wait at most *timeout* seconds for events and serve them."""
+        if self._asked_to_stop and not self.stopping:
+            self._begin_to_stop()
         events = self.poller.poll(0 if self.turns else max(0.0, min(timeout, self._next_sweep - time.monotonic())))
         now = time.monotonic()
         for _, shared in self.listeners.values():
@@ -179,6 +183,9 @@ class Loop:
                 self._lose(connection, error)
         if self.turns:
             self._take_turns()
+        spent = time.monotonic() - now
+        if spent > SWEEP:
+            self._excuse(spent)
         if now >= self._next_sweep and (len(events) < BATCH or now >= self._next_sweep + OVERDUE):
             self._sweep()
 
@@ -194,8 +201,8 @@ class Loop:
         elif fd in self.wakers:
             self.wakers[fd]()
 
-    def _accept(self, listener: socket.socket, shared: Any, most: int = BATCH) -> None:
-        """Take connections off the backlog, a batch at most, and read each at once."""
+    def _accept(self, listener: socket.socket, shared: Any, most: int = BATCH) -> bool:
+        """Take connections off the backlog, a batch at most, and read each at once; False when none is left."""
         wire = self.wire
         make = self.build.connection.Connection
         self.renew_time(shared)
@@ -205,10 +212,11 @@ class Loop:
                 if -fd in OUT_OF_DESCRIPTORS:
                     self.log_error(f"cannot accept: {os.strerror(-fd)}; accepting again when a connection ends", None)
                     self._set_accepting(False)
-                return
+                return False
             connection = make(shared, wire, fd, wire.host, wire.port)
             self.connections[fd] = connection
             self._serve(connection)
+        return True
 
     def _set_accepting(self, accepting: bool) -> None:
         """Poll the listeners, or leave them alone."""
@@ -240,6 +248,12 @@ class Loop:
         self.gateway.date_line = f"Date: {formatdate(wall, usegmt=True)}\r\n".encode("latin-1")
         self._next_sweep = time.monotonic() + SWEEP - wall % SWEEP
 
+    def _excuse(self, spent: float) -> None:
+        """Applications took *spent* seconds of this step: idle clients, whose time ran from its beginning, get them."""
+        for connection in self.connections.values():
+            if connection.state == "idle":
+                connection.deadline += spent
+
     def _sweep(self) -> None:
         self._tell_time()
         if self.gateway.observer is not None:
@@ -263,9 +277,20 @@ class Loop:
             self._accept(listener, shared, 1)
 
     def stop(self) -> None:
-        """Accept no more, answer what is in flight, close what is idle; run() returns when that is done."""
-        self.stopping = self.gateway.draining = True
+        """Accept what waits already and then no more, answer what is in flight, close what is idle, let run() return.
+
+        It may be called from within an application's call or a signal handler: the work is done by the next step.
+        """
+        self.gateway.draining = True
+        self._asked_to_stop = True
+
+    def _begin_to_stop(self) -> None:
+        for listener, shared in self.listeners.values():
+            while self._accept(listener, shared):
+                pass
+        self.stopping = True
         self._set_accepting(False)
+        self.stopped_accepting()
         for connection in list(self.connections.values()):
             self._serve(connection)  # a request may have come just now
             if connection.is_idle():

@@ -1,0 +1,120 @@
+"""Which build runs: chosen in one place, never by accident, and never a stale or a broken one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import fastwsgi
+from fastwsgi.http import backend
+
+SHOW = "from fastwsgi.http import backend; print(backend.NAME, backend.current().name, backend.describe())"
+
+
+def run(root: Path, program: str = SHOW, **variables: str) -> str:
+    """What a new process prints; or the last line of its complaint."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("FASTWSGI_")}
+    environment.update(PYTHONPATH=str(root), PYTHONDONTWRITEBYTECODE="1", **variables)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    return (done.stdout or done.stderr).strip().splitlines()[-1]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the package, to be spoiled; its root."""
+    source = Path(fastwsgi.__file__).parent
+    shutil.copytree(source, tmp_path / "fastwsgi", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+@pytest.fixture
+def compiled(copy: Path) -> Path:
+    """A copy with the compiled modules."""
+    if not list(copy.glob("fastwsgi/http/_connection_c.*.so")):
+        pytest.skip("there is no compiled build here")
+    return copy
+
+
+def test_the_compiled_build_is_the_default(compiled: Path) -> None:
+    assert run(compiled) == "c c compiled"
+
+
+@pytest.mark.parametrize(("name", "words"), [("c", "c c compiled"), ("py", "py py pure Python")])
+def test_a_build_can_be_forced(compiled: Path, name: str, words: str) -> None:
+    assert run(compiled, FASTWSGI_BACKEND=name) == words
+
+
+def test_another_name_is_refused(copy: Path) -> None:
+    assert run(copy, FASTWSGI_BACKEND="rust") == "ImportError: FASTWSGI_BACKEND is 'rust': it can be c or py"
+
+
+def test_the_pure_build_runs_where_nothing_was_compiled(copy: Path) -> None:
+    for path in copy.rglob("*.so"):
+        path.unlink()
+    assert run(copy) == "py py pure Python"
+    assert run(copy, FASTWSGI_BACKEND="c").startswith("ModuleNotFoundError")
+
+
+@pytest.mark.parametrize("module", ["http/_connection_c", "http/_response_c", "server/_sockio_c", "http/_framing_c"])
+def test_a_broken_module_is_no_reason_to_run_pure(compiled: Path, module: str) -> None:
+    (path,) = compiled.glob(f"fastwsgi/{module}.*.so")
+    path.unlink()
+    path.write_bytes(b"broken")
+    assert run(compiled).startswith("ImportError")
+    assert run(compiled, FASTWSGI_BACKEND="py") == "py py pure Python"
+
+
+@pytest.mark.parametrize("module", ["http/_response_c", "server/_sockio_c", "http/_body_c"])
+def test_a_missing_module_is_no_reason_to_run_half(compiled: Path, module: str) -> None:
+    (path,) = compiled.glob(f"fastwsgi/{module}.*.so")
+    path.unlink()
+    assert run(compiled).startswith("ModuleNotFoundError")
+
+
+@pytest.mark.parametrize("text", ["http/connection.py", "http/wsgi.py", "http/_response_c.pyx", "http/_wsgi_c.pxd"])
+def test_an_edited_text_is_refused_until_it_is_built(compiled: Path, text: str) -> None:
+    path = compiled / "fastwsgi" / text
+    path.write_bytes(path.read_bytes() + b"\n# edited\n")
+    complaint = run(compiled)
+    assert complaint.startswith("ImportError")
+    assert f"{text} was edited after it was compiled" in complaint
+    assert "build again" in complaint
+    assert run(compiled, FASTWSGI_BACKEND="py") == "py py pure Python"
+
+
+def test_a_text_that_is_only_newer_is_no_reason(compiled: Path) -> None:
+    for path in compiled.rglob("*.py"):
+        os.utime(path, (2**31, 2**31))
+    assert run(compiled) == "c c compiled"
+
+
+def test_the_builds_have_the_same_modules_and_none_of_the_others(build: SimpleNamespace) -> None:
+    other = {"c": "py", "py": "c"}[build.name]
+    modules = {key: value for key, value in vars(build).items() if key != "name"}
+    assert set(modules) == {*backend.TWINS, *backend.SHARED}
+    for key in backend.TWINS:
+        assert modules[key].__name__.endswith(f"_{build.name}")
+    for key in backend.SHARED:
+        assert modules[key].__name__.endswith(f"_{key}_c") == (build.name == "c")
+    for module in modules.values():
+        for value in vars(module).values():
+            name = getattr(value, "__module__", None) or ""
+            assert not name.endswith(f"_{other}"), f"{module.__name__} reaches {name}"
+
+
+def test_a_build_is_made_once(build: SimpleNamespace) -> None:
+    assert backend.build(build.name) is build
