@@ -61,11 +61,11 @@ class Process:
                 self._lines.put(line.rstrip("\n"))
         self._lines.put("")  # the end
 
-    def line(self, pattern: str) -> re.Match[str]:
-        """The next line in which *pattern* is found."""
+    def line(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
+        """The next line in which *pattern* is found; *patience* is for each line, in seconds."""
         while True:
             try:
-                line = self._lines.get(timeout=PATIENCE)
+                line = self._lines.get(timeout=patience)
             except queue.Empty:
                 raise AssertionError(f"{pattern!r} did not come; there was {self.seen}") from None
             self.seen.append(line)

@@ -273,10 +273,16 @@ def test_a_client_that_does_not_wait_for_100_is_spared_it(bench: Bench) -> None:
     assert bodies(client) == [b"/post hello"]
 
 
-def test_a_second_head_is_looked_at_like_the_first(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "broken",
+    [b"GET / HTTP/1.0\n\n", b"GET / HTTP/1.1\r\nno colon\r\nHost: h\r\nX: " + b"y" * 30],
+    ids=["line end", "field"],
+)
+def test_a_second_head_is_looked_at_like_the_first(bench: Bench, broken: bytes) -> None:
+    """What nothing can mend is refused without waiting for the rest."""
     client = bench.connect()
-    client.send(*(bytes([byte]) for byte in GET % (b"/" + b"a" * 200)))
-    client.send(*(bytes([byte]) for byte in b"GET / HTTP/1.0\n\n"))
+    for data in (GET % (b"/" + b"a" * 300), broken):
+        client.send(*(bytes([byte]) for byte in data))
     assert statuses(client) == [200, 400]
 
 

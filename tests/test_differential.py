@@ -6,6 +6,7 @@ ci/fuzz_heads.py). Then the twins, which have to be alike call by call, and at l
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -182,6 +183,19 @@ def test_an_inbox_refuses_more_than_it_holds(build: SimpleNamespace) -> None:
         inbox.fill(b"x" * (build.environ.CAPACITY + 1))
 
 
+def test_a_read_never_brings_more_than_an_inbox_holds(build: SimpleNamespace) -> None:
+    capacity = build.environ.CAPACITY
+    inbox, wire = build.environ.Inbox(), build.sockio.SocketWire()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.sendall(b"y" * 1000)
+        assert wire.receive(ours.fileno(), inbox, b"x" * (capacity - 10)) == 10
+        assert inbox.available() == capacity
+        assert inbox.take(capacity).endswith(b"x" + b"y" * 10)
+        assert wire.receive(ours.fileno(), inbox, None) == 990
+
+
 # The response serializer
 
 
@@ -251,6 +265,10 @@ def call(out: Any, name: str, arguments: list[Any]) -> Any:
     return (out.code, out.length, bool(out.close)) if name == "begin" else None
 
 
+def is_refusal(result: Any) -> bool:
+    return isinstance(result, tuple) and result[0] is ApplicationError
+
+
 @thorough
 @given(groups=out_calls)
 def test_out_buffers_are_alike(groups: list[tuple[tuple[Any, ...], ...]]) -> None:
@@ -261,10 +279,40 @@ def test_out_buffers_are_alike(groups: list[tuple[tuple[Any, ...], ...]]) -> Non
                 arguments = [int(arguments[0] * outs[0].size)]
             results = [call(out, name, arguments) for out in outs]
             assert results[0] == results[1], name
-            if isinstance(results[0], tuple) and results[0][0] is ApplicationError:
+            if is_refusal(results[0]):
                 break  # no head is in work that could be finished
             assert outs[0].peek() == outs[1].peek(), name
             assert outs[0].size == outs[1].size == len(outs[0].peek())
+
+
+@thorough
+@given(groups=out_calls)
+def test_a_wire_sends_what_is_ready_and_nothing_of_a_head_in_work(groups: list[tuple[tuple[Any, ...], ...]]) -> None:
+    for build in both():
+        out, wire = build.response.OutBuffer(), build.sockio.SocketWire()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            for group in groups:
+                for name, *arguments in group:
+                    if name == "sent":
+                        continue
+                    if is_refusal(call(out, name, arguments)):
+                        break
+                    ready = out.peek()
+                    assert wire.send(ours.fileno(), out) == out.size == 0
+                    assert drain(theirs) == ready
+
+
+def drain(reader: socket.socket) -> bytes:
+    """All that has arrived."""
+    data = b""
+    while True:
+        try:
+            data += reader.recv(1 << 20)
+        except BlockingIOError:
+            return data
 
 
 # The chunked coding

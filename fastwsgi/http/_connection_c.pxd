@@ -51,7 +51,7 @@ cdef class Connection:
     cdef bint _is_below_floor(self, double now, long long moved) except -1
     cdef bint _reads_too_slowly(self, double now) except -1
     @cython.locals(unsent=cython.Py_ssize_t, taken=cython.longlong)
-    cdef bint _reads_on(self, double now) except -1
+    cdef bint _reads_on(self, double now, double more) except -1
     cpdef object on_deadline(self)
     cpdef object drop(self, bint reset)
     @cython.locals(inbox=Inbox, received=cython.Py_ssize_t)

@@ -49,6 +49,7 @@ cdef class Exchange:
     cdef public str stage, framed
     cdef public long long announced, sent
     cdef public double started
+    cdef public object note
     cdef public bint cut, overrun
     cdef public int code
     cdef object result, iterator, spool

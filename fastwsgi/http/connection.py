@@ -145,14 +145,14 @@ class Connection:
             return bool(self.blocked) and self._reads_too_slowly(now)
         if now < self.deadline:
             return self.state is BODY and self._is_below_floor(now, self.moved)
-        return self.state is not IDLE or not self._reads_on(now)
+        return self.state is not IDLE or not self._reads_on(now, self.shared.keep_alive)
 
     def _reads_too_slowly(self, now: float) -> bool:
-        self._reads_on(now)
+        self._reads_on(now, self.shared.write_timeout)
         return now >= self.deadline or self._is_below_floor(now, self.taken)
 
-    def _reads_on(self, now: float) -> bool:
-        """Whether the client has taken more of a response since the last look, and gets more time.
+    def _reads_on(self, now: float, more: float) -> bool:
+        """Whether the client has taken more of a response since the last look, and gets *more* seconds.
 
         What the socket took tells little: a full send queue takes nothing more until much of it is read, and the last
         response waits in it after it is done with here.
@@ -162,7 +162,7 @@ class Connection:
         if unsent == 0 or taken <= self.taken:
             return False
         self.taken = taken
-        self.deadline = now + self.shared.write_timeout
+        self.deadline = now + more
         return True
 
     def _is_below_floor(self, now: float, moved: int) -> bool:
@@ -440,6 +440,8 @@ class Connection:
             self._wait_to_send()
             return
         self.out = None
+        if shared.gateway.draining and self.is_idle():
+            self.keep = False  # its last response may have begun before that could be said in it
         if not self.keep:
             if inbox.available() or self.moved > GATHERED:  # the client sent more, or still reads and may do so
                 self._linger()

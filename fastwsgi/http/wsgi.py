@@ -155,7 +155,8 @@ class Exchange:
         self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
         self.sent = 0  # bytes of the body handed to the out-buffer
-        self.started = 0.0  # the observer's to set
+        self.started = 0.0  # seconds; this and the note are the observer's to set
+        self.note: Any = None
         self.cut = False  # the connection must end such that the client sees the response is not whole
         self.overrun = False  # more came than was announced
         self.code = 0

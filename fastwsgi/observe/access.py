@@ -43,6 +43,12 @@ class AccessLog:
 
     def request_started(self, connection: Any, exchange: Any, head: bytes) -> None:
         exchange.started = time.monotonic()
+        environ = exchange.environ  # the application's own from now on
+        exchange.note = (
+            escape(f"{environ['REQUEST_METHOD']} {environ['RAW_URI']} {environ['SERVER_PROTOCOL']}"),
+            escape(environ.get("HTTP_REFERER", "-")),
+            escape(environ.get("HTTP_USER_AGENT", "-")),
+        )
 
     def response_started(self, exchange: Any, head: bytes) -> None:
         pass
@@ -50,12 +56,10 @@ class AccessLog:
     def response_ended(self, exchange: Any) -> None:
         if exchange.code == 0:
             return  # it was refused, or the client left
-        environ = exchange.environ
-        request = f"{environ.get('REQUEST_METHOD')} {environ.get('RAW_URI')} {environ.get('SERVER_PROTOCOL')}"
+        request, referer, agent = exchange.note
         self._add(
-            f'{exchange.connection.host or "-"} - - [{self._now()}] "{escape(request)}" {exchange.code} '
-            f'{exchange.sent or "-"} "{escape(environ.get("HTTP_REFERER", "-"))}" '
-            f'"{escape(environ.get("HTTP_USER_AGENT", "-"))}" {time.monotonic() - exchange.started:.6f}\n'
+            f'{exchange.connection.host or "-"} - - [{self._now()}] "{request}" {exchange.code} '
+            f'{exchange.sent or "-"} "{referer}" "{agent}" {time.monotonic() - exchange.started:.6f}\n'
         )
 
     def request_refused(self, connection: Any, refusal: Any) -> None:

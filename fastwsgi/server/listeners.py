@@ -87,10 +87,21 @@ def spell_address(listener: socket.socket) -> str:
 
 def close_listener(listener: socket.socket) -> None:
     """Stop listening; the path of a unix socket goes too."""
-    path = listener.getsockname() if listener.family == socket.AF_UNIX else ""
+    path = os.fsdecode(listener.getsockname()) if listener.family == socket.AF_UNIX else ""
     listener.close()
-    if path:
-        Path(os.fsdecode(path)).unlink(missing_ok=True)
+    if path and _made.pop(path, None) == _identity(path):  # it may be another server's by now
+        Path(path).unlink(missing_ok=True)
+
+
+_made: dict[str, tuple[int, int]] = {}  # paths of the unix sockets made here, and what stood there then
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
 
 
 def _listen_unix(path: str, backlog: int) -> socket.socket:
@@ -98,6 +109,7 @@ def _listen_unix(path: str, backlog: int) -> socket.socket:
     try:
         _remove_stale(path)
         listener.bind(path)
+        _made[path] = _identity(path)
         listener.listen(backlog)
         listener.setblocking(False)
     except BindError:

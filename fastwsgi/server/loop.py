@@ -159,8 +159,8 @@ class Loop:
     # Running
 
     def run(self) -> None:
-        """Serve until stop() was called and every connection has ended."""
-        while not (self.stopping and not self.connections):
+        """Serve until stop() was called and every response is out; who lingers then is not waited for."""
+        while not self.stopping or any(one.state != "lingering" for one in self.connections.values()):
             self.step(SWEEP)
 
     def step(self, timeout: float) -> None:

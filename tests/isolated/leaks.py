@@ -1,4 +1,4 @@
-"""Sends 20,000 requests of one kind to a loop of its own process, and says what has grown: `leaks.py KIND`.
+"""Sends thousands of requests of a kind to a loop in its own process, and says what has grown: `leaks.py FILE KIND ...`.
 
 What counts is what is there after the warm-up and after the rest: blocks of Python's allocator, which tell of a single
 object lost per request; the resident memory, which tells of C memory too; file descriptors; and what only the cycle
@@ -18,10 +18,12 @@ from typing import Any
 from fastwsgi.config.settings import Settings
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import ErrorStream
+from fastwsgi.server.listeners import open_listener
 from fastwsgi.server.loop import Loop
 
 REQUESTS = 20_000
-WARM_UP = 4_000
+FEWER = 4_000  # of kinds that want a connection or a file each
+WARM_UP = 2_000
 BATCH = 40  # requests sent at once
 RESET = struct.pack("ii", 1, 0)
 ENDS = {  # how the answer to one request ends
@@ -61,7 +63,7 @@ def app(environ: dict[str, Any], start_response: Any) -> Any:
         write(b"llo")
         return []
     if kind == "file":
-        return environ["wsgi.file_wrapper"](open(HELLO, "rb"))  # noqa: SIM115
+        return environ["wsgi.file_wrapper"](open(HELLO, "rb"))
     environ["wsgi.input"].read()
     return [b"hello"]
 
@@ -89,8 +91,7 @@ class Trial:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.number = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.listener.setblocking(False)
+        self.listener = open_listener("127.0.0.1:0", defer_accept=False)
         settings = Settings(spool_size=1000, linger_timeout=0.1)
         self.loop = Loop(backend.current(), app, settings, lambda message, error: None, ErrorStream())
         self.loop.add_listener(self.listener)
@@ -175,7 +176,7 @@ def measure() -> dict[str, int]:
 def main() -> None:
     for kind in sys.argv[2:]:
         trial = Trial(kind)
-        requests = REQUESTS // 4 if kind in ("left", "refused", "midway") else REQUESTS
+        requests = FEWER if kind in ("left", "refused", "midway", "spooled", "file") else REQUESTS
         trial.run(WARM_UP)
         before = measure()
         gc.disable()  # what is collected below is what the requests have left
