@@ -21,6 +21,11 @@ def without_compiled() -> bool:
     return os.environ.get("FASTWSGI_NO_EXT") == "1" or os.environ.get("FASTWSGI_BACKEND") == "py"
 
 
+def both_builds() -> tuple[SimpleNamespace, SimpleNamespace]:
+    """The compiled build and the pure one."""
+    return backend.build("c"), backend.build("py")
+
+
 @pytest.fixture(params=["c", "py"])
 def build(request: pytest.FixtureRequest) -> SimpleNamespace:
     """The modules of one build, from fastwsgi.http.backend."""

@@ -46,6 +46,7 @@ SPLINTERS = [
 CONFIGURATIONS: list[dict[str, Any]] = [
     {},
     {"root_path": "/a", "underscore_headers": "refuse", "limit_request_body": 10},
+    {"limit_request_body": 0},
     {"limit_request_line": 24, "limit_request_fields": 3, "limit_request_field_size": 30, "limit_request_head": 90},
 ]
 

@@ -134,12 +134,12 @@ class Client:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
-    def more(self) -> bool:
-        """Receive something; False at the end of the connection."""
+    def more(self, most: int = 1 << 20) -> bool:
+        """Receive something, at most *most* bytes; False at the end of the connection."""
         if self.end:
             return False
         try:
-            data = self.socket.recv(1 << 20)
+            data = self.socket.recv(most)
         except (ConnectionResetError, BrokenPipeError):
             self.end = "reset"
             return False
@@ -161,8 +161,8 @@ class Client:
             self.socket.settimeout(PATIENCE)
 
     def take(self, count: int) -> bytes:
-        """The next *count* bytes, or fewer if the connection ends."""
-        while len(self.buffer) < count and self.more():
+        """The next *count* bytes, or fewer if the connection ends; no others are received for it."""
+        while len(self.buffer) < count and self.more(count - len(self.buffer)):
             pass
         data = bytes(self.buffer[:count])
         del self.buffer[:count]

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 DEFER_SECONDS = 1  # a connection whose first bytes do not come in this time is accepted without them
 
@@ -88,12 +89,13 @@ def spell_address(listener: socket.socket) -> str:
 def close_listener(listener: socket.socket) -> None:
     """Stop listening; the path of a unix socket goes too."""
     path = os.fsdecode(listener.getsockname()) if listener.family == socket.AF_UNIX else ""
-    listener.close()
-    if path and _made.pop(path, None) == _identity(path):  # it may be another server's by now
+    if path and _made.pop(listener, None) == _identity(path):  # it may be another server's by now
         Path(path).unlink(missing_ok=True)
+    listener.close()
 
 
-_made: dict[str, tuple[int, int]] = {}  # paths of the unix sockets made here, and what stood there then
+# The unix sockets made here, and what stood at their paths then
+_made: WeakKeyDictionary[socket.socket, tuple[int, int]] = WeakKeyDictionary()
 
 
 def _identity(path: str) -> tuple[int, int]:
@@ -109,7 +111,7 @@ def _listen_unix(path: str, backlog: int) -> socket.socket:
     try:
         _remove_stale(path)
         listener.bind(path)
-        _made[path] = _identity(path)
+        _made[listener] = _identity(path)
         listener.listen(backlog)
         listener.setblocking(False)
     except BindError:

@@ -1,4 +1,4 @@
-"""Sends thousands of requests of a kind to a loop in its own process, and says what has grown: `leaks.py FILE KIND ...`.
+"""Sends thousands of requests of a kind to a loop in its own process, and says what has grown: leaks.py FILE KIND...
 
 What counts is what is there after the warm-up and after the rest: blocks of Python's allocator, which tell of a single
 object lost per request; the resident memory, which tells of C memory too; file descriptors; and what only the cycle
