@@ -167,6 +167,7 @@ class Loop:
         """Wait at most *timeout* seconds for events and serve them."""
         if self._asked_to_stop and not self.stopping:
             self._begin_to_stop()
+            timeout = 0.0  # nothing may be left to wait for
         events = self.poller.poll(0 if self.turns else max(0.0, min(timeout, self._next_sweep - time.monotonic())))
         now = time.monotonic()
         for _, shared in self.listeners.values():
