@@ -11,6 +11,7 @@ clean_up() {
 }
 scratch=$(mktemp -d)
 trap clean_up EXIT
+trap 'exit 130' INT TERM
 
 # copy_tree DIR: the work tree as a clean clone would have it, with what is not committed yet.
 copy_tree() {
