@@ -77,6 +77,7 @@ class Setting(Generic[T]):
 
 APPLICATION = "the application"
 SERVER = "the server"
+PROCESSES = "processes and threads"
 TIMES = "times"
 LIMITS = "limits"
 LOGS = "logs"
@@ -97,6 +98,13 @@ class Settings:
     factory = Setting(
         APPLICATION, kinds.flag(), False, "ATTR is a function that makes the application: call it"
     )
+    env = Setting(
+        APPLICATION,
+        kinds.texts("NAME=VALUE"),
+        [],
+        "variable to set before the application is loaded; may be given several times",
+        ("-e",),
+    )
     root_path = Setting(
         APPLICATION,
         kinds.url_prefix(),
@@ -112,17 +120,81 @@ class Settings:
         "HOST:PORT, [::1]:PORT, :PORT or unix:/path/of.sock; may be given several times",
         ("-b",),
     )
+    reuse_port = Setting(SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)")
+    socket_mode = Setting(SERVER, kinds.path(), None, "mode, in octal, of unix sockets; else as umask has it")
+    liveness_path = Setting(
+        SERVER, kinds.url_prefix(), "", "path that is answered with 200 while the worker serves, such as /livez"
+    )
+    readiness_path = Setting(
+        SERVER,
+        kinds.url_prefix(),
+        "",
+        "path that is answered with 200, or with 503 once a stop has begun, such as /readyz",
+    )
     backlog = Setting(SERVER, kinds.count(1), 2048, "how many connections may wait for accept")
     defer_accept = Setting(
         SERVER, kinds.flag(), True, "accept connections before their first bytes are there"
     )
-    workers = Setting(SERVER, kinds.only_one("worker processes"), 1, "worker processes", ("-w",))
-    threads = Setting(SERVER, kinds.only_one("threads"), 1, "threads that run the application in each worker")
     scanner = Setting(SERVER, kinds.flag(), True, "parse every request head with llhttp")
     server_header = Setting(
         SERVER, kinds.field_value(), "fastwsgi", "Server field of responses; empty sends none"
     )
 
+    workers = Setting(PROCESSES, kinds.count(1), 1, "worker processes; auto: one a CPU", ("-w",))
+    threads = Setting(PROCESSES, kinds.count(1, 1024), 1, "threads that run the application in each worker")
+    max_queue = Setting(
+        PROCESSES, kinds.count(0), 1024, "requests that may wait for a thread in each worker; beyond: 503"
+    )
+    max_waiting_streams = Setting(
+        PROCESSES, kinds.count(1), 100, "streams that may wait for slow clients, each with a thread of its own"
+    )
+    preload = Setting(
+        PROCESSES,
+        kinds.flag(),
+        False,
+        "load the application before the workers are forked",
+        ("--preload", "--preload-app"),
+    )
+    max_requests = Setting(PROCESSES, kinds.count(0), 0, "replace a worker after so many requests; 0: never")
+    max_requests_jitter = Setting(PROCESSES, kinds.count(0), 0, "at most so many more, at random")
+    max_worker_age = Setting(
+        PROCESSES, kinds.seconds(zero=True), 0.0, "replace a worker after this time; 0: never"
+    )
+    max_worker_age_jitter = Setting(
+        PROCESSES, kinds.seconds(zero=True), 0.0, "at most so much later, at random"
+    )
+    max_worker_rss = Setting(
+        PROCESSES, kinds.size(0, OFFSET_MAX), 0, "replace a worker that has more memory resident; 0: never"
+    )
+    max_worker_rss_jitter = Setting(
+        PROCESSES, kinds.size(0, OFFSET_MAX), 0, "at most so much more, at random"
+    )
+    reload = Setting(PROCESSES, kinds.flag(), False, "for development: restart when a source file changes")
+    reload_extra_files = Setting(
+        PROCESSES,
+        kinds.texts("PATH"),
+        [],
+        "a file that --reload watches, too",
+        ("--reload-extra-file", "--reload-extra-files"),
+    )
+    user = Setting(PROCESSES, kinds.path(), None, "user, by name or number, that the workers run as", ("-u",))
+    group = Setting(PROCESSES, kinds.path(), None, "group, by name or number, that the workers run as", ("-g",))
+    umask = Setting(PROCESSES, kinds.path(), None, "mode bits, in octal, that created files do not get", ("-m",))
+    pid = Setting(PROCESSES, kinds.path(), None, "file for the supervisor's process ID", ("-p", "--pid", "--pidfile"))
+    proc_name = Setting(
+        PROCESSES, kinds.path(), None, "name in the process list (with setproctitle)", ("-n", "--name", "--proc-name")
+    )
+
+    timeout = Setting(
+        TIMES,
+        kinds.seconds(zero=True),
+        0.0,
+        "how long a request may take in the application; then 504, and its worker is replaced; 0: for ever",
+        ("-t",),
+    )
+    slow_log = Setting(
+        TIMES, kinds.seconds(zero=True), 0.0, "log a request and its stack once it has taken this long; 0: never"
+    )
     header_timeout = Setting(TIMES, kinds.seconds(), 10.0, "within this time a request head must be whole")
     body_timeout = Setting(TIMES, kinds.seconds(), 30.0, "longest time without progress of a request body")
     write_timeout = Setting(TIMES, kinds.seconds(), 30.0, "longest time without progress of a response")
@@ -141,6 +213,13 @@ class Settings:
     )
     graceful_timeout = Setting(
         TIMES, kinds.seconds(zero=True), 30.0, "how long a stop waits for requests to finish"
+    )
+
+    drain_delay = Setting(
+        TIMES,
+        kinds.seconds(zero=True),
+        0.0,
+        "how long a stop serves on, not ready, before it closes the listeners",
     )
 
     limit_request_line = Setting(LIMITS, kinds.size(1), 8190, "longest request line")
@@ -165,6 +244,25 @@ class Settings:
     )
 
     access_logfile = Setting(LOGS, kinds.path(), None, 'file for the access log; "-" is standard output')
+    access_log_format = Setting(
+        LOGS,
+        kinds.path(),
+        "combined",
+        "combined, json, or a format with gunicorn's atoms, such as '%(h)s %(s)s'",
+        ("--access-log-format", "--access-logformat"),
+    )
+    error_logfile = Setting(
+        LOGS, kinds.path(), "-", 'file for the error log; "-" is standard error', ("--error-logfile", "--log-file")
+    )
+    log_config = Setting(
+        LOGS, kinds.path(), None, "file that sets up Python's logging: INI (fileConfig), JSON or TOML (dictConfig)"
+    )
+    request_id = Setting(
+        LOGS,
+        kinds.choice("off", "make", "accept"),
+        "off",
+        "give each request an ID: always a new one, or the client's X-Request-ID where it is sound",
+    )
     log_level = Setting(
         LOGS, kinds.choice("debug", "info", "warning", "error", "critical"), "info", "least level to log"
     )
