@@ -34,15 +34,16 @@ class Reload:
             return self._settings, self._entries
         return self._supervisor.settings, self._supervisor.listeners.entries
 
-    def look(self, fleet: Fleet) -> None:
-        """Go on, if it is time."""
+    def look(self, fleet: Fleet) -> bool:
+        """Go on, if it is time; whether the fleet has something to do now."""
         if self._before is not None and fleet.proven and fleet.is_settled:
             self._complete()
-        if self._asked and self._before is None and fleet.served and not fleet.closed:
-            self._asked = False
-            self._begin(fleet)
+        if not self._asked or self._before is not None or not fleet.served or fleet.closed:
+            return False
+        self._asked = False
+        return self._begin(fleet)
 
-    def _begin(self, fleet: Fleet) -> None:
+    def _begin(self, fleet: Fleet) -> bool:
         owner = self._supervisor
         error_log.info("reload")
         try:
@@ -51,13 +52,14 @@ class Reload:
             entries = owner.listeners.prepare(settings)
         except (Mistake, OSError) as problem:
             error_log.error("the reload is given up: %s", problem)
-            return
+            return False
         if settings.preload:
             error_log.warning("the application is preloaded: SIGHUP renews the settings, SIGUSR2 the code, too")
         self._before = (fleet.generation, fleet.size, owner.settings)
         self._settings, self._entries = settings, entries
         owner.call_hook("on_reload", owner.view)
         fleet.begin_generation(size)
+        return True
 
     def _complete(self) -> None:
         owner = self._supervisor

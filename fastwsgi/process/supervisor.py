@@ -118,7 +118,8 @@ class Supervisor:
             self._retire(member, "retire", now)
         for position in self.fleet.to_start(now):
             self._start(position)
-        self.reload.look(self.fleet)
+        if self.reload.look(self.fleet):
+            self._act()
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
 
