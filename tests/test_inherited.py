@@ -7,7 +7,6 @@ import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from serving import GET, Client, answering, serving
