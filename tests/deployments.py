@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,12 @@ class Deployment(Process):
         """The body of an answer, on a connection of its own."""
         with Client(address or self.address) as client:
             return client.send(request(target=target)).answer().body
+
+    def comes(self, body: bytes) -> None:
+        """Wait until it answers with *body*: a worker that retires may have taken another connection."""
+        until = time.monotonic() + PATIENCE
+        while (answer := self.ask()) != body:
+            assert time.monotonic() < until, f"the answer is still {answer!r}"
 
     def workers(self, count: int) -> set[int]:
         """Wait until *count* workers, all ready, are there: the pids of those that answer."""

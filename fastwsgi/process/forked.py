@@ -103,6 +103,7 @@ class Worker:
         app = birth.deployment.hooks.wrap(app, birth.view)
         app = with_probes(app, settings, lambda: birth.board.leaving)
         loop = Loop(backend.current(), app, settings, log_error, ErrorStream(), self.logs.observer)
+        loop.slot = self.slot
         for listener in birth.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1})
         loop.stopped_accepting = self._close_listeners
@@ -142,7 +143,7 @@ class Worker:
         if self.loop is None:
             os._exit(0)  # nobody was served, and a boot may take long
         self.slot.state = "retiring"
-        self.loop.stop()
+        self.loop.stop(idle_grace)
         self._defer(lambda: None)
 
     def _go_on_alone(self) -> None:

@@ -78,6 +78,14 @@ def _close(entries: list[Entry], ours: bool = True) -> None:
                 listener.close()
 
 
+def let_go(entries: list[Entry], kept: list[socket.socket]) -> None:
+    """In a worker: close what others listen on, lest the socket lives on here when they close it."""
+    for entry in entries:
+        for listener in entry.sockets:
+            if listener not in kept:
+                listener.close()
+
+
 def at_position(entries: list[Entry], position: int) -> list[socket.socket]:
     """What the worker at *position* listens on."""
     return [entry.sockets[position % len(entry.sockets)] for entry in entries]

@@ -21,7 +21,7 @@ from fastwsgi.process.fleet import Fleet, Member
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import MOST_WORKERS, Scoreboard
 from fastwsgi.process.signals import WATCHED, SignalQueue
-from fastwsgi.process.sockets import Listeners, at_position
+from fastwsgi.process.sockets import Listeners, at_position, let_go
 from fastwsgi.process.views import ServerView, WorkerView
 
 LONGEST_TURN = 10.0  # seconds
@@ -194,6 +194,7 @@ class Supervisor:
         for member in self.fleet.members.values():
             member.channel.close()  # else this worker would hide the supervisor's death from the others
         self.fleet.members.clear()
+        let_go(self.listeners.entries + self.reload.material()[1], birth.listeners)
         return forked.Worker(birth).live()
 
     def _hear(self, member: Member) -> None:
