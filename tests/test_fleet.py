@@ -21,6 +21,7 @@ class Yard:
             one.state, one.deadline = "retiring", self.now + 10
         for one in self.fleet.to_retire():
             said.append(f"retire {one.pid}")
+            one.closed = True
             one.state, one.deadline = "retiring", self.now + 30
         for position in self.fleet.to_start(self.now):
             self.count += 1

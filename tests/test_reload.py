@@ -102,6 +102,7 @@ def test_an_idle_connection_may_ask_once_more(tmp_path: Path) -> None:
         with server.connect() as client:
             assert client.send(GET).answer().body == b"one"
             reload(server, site("two"))
+            server.comes(b"two")  # the old worker knows by now
             answer = client.send(GET).answer()
             assert (answer.body, answer.get("Connection")) == (b"one", "close")
             assert (client.rest(), client.end) == (b"", "closed")

@@ -23,6 +23,7 @@ class Member:
     generation: int
     age: int  # how many were started before it
     state: str = "booting"  # then "ready", then "retiring"
+    closed: bool = False  # it accepts no more
     worn: str = ""  # why it wants a successor
     deadline: float = 0.0  # when it is killed, once it is retiring
     slot: Any = None
@@ -135,8 +136,8 @@ class Fleet:
 
     @property
     def is_settled(self) -> bool:
-        """Whether each position has a ready worker of this generation and no other is on its way."""
-        living = [one for one in self.members.values() if one.state != "retiring"]
+        """Whether each position has a ready worker of this generation, and no other worker accepts connections."""
+        living = [one for one in self.members.values() if not one.closed]
         return len(living) == self.size and all(
             one.state == "ready" and one.generation == self.generation for one in living
         )

@@ -16,9 +16,11 @@ from typing import Any, Callable
 from fastwsgi.config.mistakes import Mistake
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
+from fastwsgi.process import last_call
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
 from fastwsgi.process.deployment import Deployment
+from fastwsgi.process.last_call import LastCall
 from fastwsgi.process.probes import with_probes
 from fastwsgi.process.recycle import watch_wear
 from fastwsgi.process.scoreboard import Scoreboard, Slot
@@ -37,6 +39,7 @@ class Birth:
     settings: Any
     app: Callable[..., Any] | None  # if it is loaded already
     listeners: list[socket.socket]
+    shared: list[socket.socket]  # those of them that are not this service's alone
     board: Scoreboard
     slot: Slot
     channel: Channel
@@ -56,6 +59,7 @@ class Worker:
         self.settings = birth.settings
         self.slot = birth.slot
         self.control = Control(birth.channel, self._obey, self._go_on_alone)
+        self.last_call = LastCall(birth.listeners, birth.shared)
         self.loop: Loop | None = None
         self.logs: Logs | None = None
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -133,8 +137,10 @@ class Worker:
     def _obey(self, command: str) -> None:
         if command == "stop":
             self._stop(0.0)
+            self.control.after(last_call.PATIENCE, self.last_call.shut)
         elif command == "retire":
             self._stop(IDLE_GRACE)
+            self.control.after(last_call.PATIENCE, self._say_closed)  # a loop that is held up accepts nobody either
         elif command == "reopen" and self.loop is not None:
             self._defer(self._reopen_logs)
 
@@ -175,9 +181,12 @@ class Worker:
     # The end
 
     def _close_listeners(self) -> None:
-        """The queues are empty. Others may listen on, so the paths of unix sockets stay."""
-        for listener in self.birth.listeners:
-            listener.close()
+        assert self.loop is not None
+        self.last_call.close(self.loop)
+        self._say_closed()
+
+    def _say_closed(self) -> None:
+        self.birth.channel.send("closed")
 
     def _finish(self, loop: Loop) -> None:
         loop.close()

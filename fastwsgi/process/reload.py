@@ -65,7 +65,7 @@ class Reload:
         owner = self._supervisor
         self._before = None
         owner.settings = owner.view.cfg = self._settings
-        owner.listeners.keep(self._entries, self._settings.backlog)
+        owner.listeners.keep(self._entries, self._settings)
         owner.view.address = owner.listeners.spell()
         error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))
 

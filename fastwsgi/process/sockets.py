@@ -1,12 +1,17 @@
-"""The listeners of a service: opened by the supervisor, which keeps them while workers come and go."""
+"""The listeners of a service: opened or inherited by the supervisor, which keeps them while workers come and go."""
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass
 from typing import Any
 
-from fastwsgi.server.listeners import close_listener, open_listener, spell_address
+from fastwsgi.process import identity, systemd
+from fastwsgi.server.listeners import Listener, adopt, close_listener, open_listener, spell_address
+
+HANDED_OVER = "FASTWSGI_LISTENERS"  # names descriptors and addresses for the supervisor that an upgrade starts
+SYSTEMD = "systemd:"  # begins the addresses of what systemd has passed; it stands for all of `bind`
 
 
 @dataclass
@@ -18,7 +23,12 @@ class Entry:
     """
 
     address: str
-    sockets: list[socket.socket]
+    sockets: list[Listener]
+
+    @property
+    def lent(self) -> bool:
+        """Whether whoever started us has it, too, and listens on when we stop."""
+        return self.address.startswith(("fd://", SYSTEMD))
 
 
 class Listeners:
@@ -27,29 +37,48 @@ class Listeners:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
+    def inherit(self) -> None:
+        """Take what a predecessor has handed over, or what systemd has passed. Raises BindError."""
+        for item in os.environ.pop(HANDED_OVER, "").split():
+            fds, _, address = item.partition("=")
+            self.entries.append(Entry(address, [adopt(int(fd)) for fd in fds.split(",")]))
+        passed = systemd.listen_fds()
+        if not self.entries:
+            self.entries = [Entry(f"{SYSTEMD}{fd}", [adopt(fd)]) for fd in passed]
+
     def prepare(self, settings: Any) -> list[Entry]:
         """What *settings* ask for: open already, or opened now. Raises BindError, with nothing changed."""
+        if any(one.address.startswith(SYSTEMD) for one in self.entries):
+            return self.entries
         spare = list(self.entries)
         prepared: list[Entry] = []
         try:
             for address in settings.bind:
-                kept = next((one for one in spare if one.address == address), None)
-                if kept is not None:
-                    spare.remove(kept)
-                prepared.append(kept or Entry(address, [_open(address, settings)]))
+                entry = next((one for one in spare if one.address == address), Entry(address, []))
+                if entry in spare:
+                    spare.remove(entry)
+                prepared.append(entry)
+                _fill(entry, settings)
         except OSError:
             self.discard(prepared)
             raise
         return prepared
 
-    def keep(self, prepared: list[Entry], backlog: int) -> None:
+    def keep(self, prepared: list[Entry], settings: Any) -> None:
         """*prepared* is what there is from now on; the others are closed."""
         gone = [one for one in self.entries if one not in prepared]
         self.entries = prepared
         _close(gone)
+        self.trim(_wanted(settings))
         for entry in prepared:
             for listener in entry.sockets:
-                listener.listen(backlog)
+                listener.listen(settings.backlog)
+
+    def trim(self, positions: int) -> None:
+        """There are fewer workers: nobody may be left in the queue of a position that is no more."""
+        for entry in self.entries:
+            while len(entry.sockets) > positions:
+                entry.sockets.pop().close()
 
     def discard(self, prepared: list[Entry]) -> None:
         """*prepared* is not wanted: what was opened for it is closed."""
@@ -59,20 +88,53 @@ class Listeners:
         """Where the service listens."""
         return [spell_address(entry.sockets[0]) for entry in self.entries]
 
+    def own_paths(self) -> None:
+        """The paths of unix sockets are this process's to remove, as the predecessor that made them is gone."""
+        for entry in self.entries:
+            if not entry.lent:
+                entry.sockets[0].own_path()
+
     def close(self, ours: bool = True) -> None:
         """Stop listening; if the paths of unix sockets are not *ours* any more, leave them."""
         _close(self.entries, ours)
         self.entries = []
 
+    def hand_over(self) -> str:
+        """Let the next program inherit all, in a process just forked: the value of HANDED_OVER."""
+        for entry in self.entries:
+            for listener in entry.sockets:
+                listener.set_inheritable(True)
+        fds = [",".join(str(listener.fileno()) for listener in entry.sockets) for entry in self.entries]
+        return " ".join(f"{one}={entry.address}" for one, entry in zip(fds, self.entries))
 
-def _open(address: str, settings: Any) -> socket.socket:
-    return open_listener(address, settings.backlog, settings.defer_accept)
+
+def _wanted(settings: Any) -> int:
+    """How many sockets an address has."""
+    return int(settings.workers) if settings.reuse_port else 1
+
+
+def _fill(entry: Entry, settings: Any) -> None:
+    """Open what is missing in *entry*. Raises BindError."""
+    mode = None if settings.socket_mode is None else identity.read_mode("--socket-mode", settings.socket_mode)
+    address, wanted = entry.address, _wanted(settings)
+    while len(entry.sockets) < wanted:
+        listener = open_listener(
+            address,
+            settings.backlog,
+            settings.defer_accept,
+            reuse_port=settings.reuse_port,
+            socket_mode=mode,
+        )
+        entry.sockets.append(listener)
+        if entry.lent or listener.family == socket.AF_UNIX:
+            return  # there is one only
+        address = spell_address(listener)[len("http://") :]  # port 0 is chosen now
 
 
 def _close(entries: list[Entry], ours: bool = True) -> None:
     for entry in entries:
         for listener in entry.sockets:
-            if ours:
+            if ours and not entry.lent:
                 close_listener(listener)
             else:
                 listener.close()
@@ -89,3 +151,8 @@ def let_go(entries: list[Entry], kept: list[socket.socket]) -> None:
 def at_position(entries: list[Entry], position: int) -> list[socket.socket]:
     """What the worker at *position* listens on."""
     return [entry.sockets[position % len(entry.sockets)] for entry in entries]
+
+
+def shared_with_others(entries: list[Entry]) -> list[socket.socket]:
+    """What somebody else has, too, and listens on when this service stops."""
+    return [listener for entry in entries if entry.lent for listener in entry.sockets]

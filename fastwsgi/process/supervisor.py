@@ -21,7 +21,7 @@ from fastwsgi.process.fleet import Fleet, Member
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import MOST_WORKERS, Scoreboard
 from fastwsgi.process.signals import WATCHED, SignalQueue
-from fastwsgi.process.sockets import Listeners, at_position, let_go
+from fastwsgi.process.sockets import Listeners, at_position, let_go, shared_with_others
 from fastwsgi.process.views import ServerView, WorkerView
 
 LONGEST_TURN = 10.0  # seconds
@@ -82,7 +82,8 @@ class Supervisor:
 
     def _open(self) -> None:
         backend.current()  # imported once, and shared by the workers
-        self.listeners.keep(self.listeners.prepare(self.settings), self.settings.backlog)
+        self.listeners.inherit()
+        self.listeners.keep(self.listeners.prepare(self.settings), self.settings)
         self.view.address = self.listeners.spell()
         self.call_hook("on_starting", self.view)
         if self.settings.preload:
@@ -154,6 +155,7 @@ class Supervisor:
             settings,
             self.app,
             at_position(entries, position),
+            shared_with_others(entries),
             self.board,
             slot,
             theirs,
@@ -205,6 +207,8 @@ class Supervisor:
             word, _, rest = line.partition(" ")
             if word == "ready" and member.state == "booting":
                 self._note_ready(member)
+            elif word == "closed":
+                member.closed = True
             elif word == "worn" and not member.worn and self.stop_at is None and not self.fleet.closed:
                 member.worn = rest
                 error_log.info("worker %d is to be replaced: %s", member.pid, rest)
@@ -310,6 +314,8 @@ class Supervisor:
         if size == self.fleet.size:
             return
         self.call_hook("nworkers_changed", self.view, size, self.fleet.size)
+        if size < self.fleet.size:
+            self.listeners.trim(size)
         self.fleet.size = size
         error_log.info("%d workers from now on", size)
 
