@@ -31,8 +31,7 @@ RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 @lru_cache
 def build(name: str) -> SimpleNamespace:
-    """The modules of the build *name*, "c" or "py", as attributes: environ, response, wire, sockio, monitor and the shared
-    ones.
+    """The modules of the build *name*, "c" or "py", as attributes: TWINS and SHARED by their names.
 
     Raises:
         ImportError: it is not there, or is stale.

@@ -382,7 +382,7 @@ class Connection:
         return self._end_response()
 
     def _run(self, exchange: Any, first: bool) -> bool:
-        """Let the application work, with the baton where another thread can take it; True when the response is whole."""
+        """Let the application work, the baton where another thread can take it; True when the response is whole."""
         shared = self.shared
         if self.away:
             return bool(exchange.run() if first else exchange.advance())
@@ -544,6 +544,8 @@ class Connection:
     def _finish_turn(self) -> None:
         """Send what was gathered, and say what is waited for; what comes then may be another thread's."""
         shared = self.shared
+        if self.doomed:
+            self.drop(True)
         if self.state is CLOSED:
             return
         if self.state is not SENDING and not self.flush() and self.state is not RUNNING:

@@ -169,7 +169,7 @@ class Loop:
     def resume(self, connection: Any) -> None:
         """*connection* wants another turn, after the others."""
         self.turns.append(connection)
-        if self.pool is not None:
+        if self.pool is not None and not self.pool.has_loop():
             self.wake()
 
     def set_aside(self, connection: Any) -> None:
@@ -259,17 +259,14 @@ class Loop:
             elif connection.on_ready():
                 return True
         turns = self.turns
-        for _ in range(len(turns)):
-            if turns.popleft().on_turn():
-                return True
-        return False
+        return bool(turns) and any(turns.popleft().on_turn() for _ in range(len(turns)))
 
     def wake(self) -> None:
         """Let the loop look about; from any thread, and from signal handlers."""
         try:
             os.write(self._waker, b"\0")
-        except BlockingIOError:
-            pass  # so full that it is awake anyway
+        except OSError:
+            pass  # so full that it is awake anyway, or closed
 
     def _hear(self) -> None:
         os.read(self._woken, 4096)
@@ -428,5 +425,6 @@ class Loop:
         """End all connections and give the poller back."""
         self.drop_all()
         self.poller.close()
-        os.close(self._woken)
-        os.close(self._waker)
+        woken, waker, self._woken, self._waker = self._woken, self._waker, -1, -1
+        os.close(waker)
+        os.close(woken)

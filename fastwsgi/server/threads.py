@@ -44,6 +44,7 @@ class Pool:
         self.waiting_requests: deque[Any] = deque()  # connections, each with the time since when
         self.returning: deque[Any] = deque()  # locks of waiting streams that want to go on
         self.vacant = True  # nobody has the loop
+        self.owner = 0  # the thread that has it, or had it last
         self.spares = 0
         self.ended = False
         self.done = threading.Event()
@@ -65,13 +66,17 @@ class Pool:
             raise self.failure
 
     def abort(self) -> bool:
-        """Have the loop's thread end all connections, unless this is the one; False if nobody runs the loop."""
-        if self.done.is_set():
-            return False
+        """Have the loop's thread end all connections; False if this is the one, or nobody runs the loop."""
         self.loop.aborted = True
+        if self.done.is_set() or self.has_loop():
+            return False
         self.loop.wake()
         self.done.wait(LOOK)
         return True
+
+    def has_loop(self) -> bool:
+        """Whether this thread has the loop."""
+        return self.owner == threading.get_ident()
 
     def close(self) -> None:
         """Let the spares end; a thread that is stuck ends with the process."""
@@ -99,16 +104,15 @@ class Pool:
 
     def has_room(self) -> bool:
         """Whether another request may queue."""
-        return len(self.waiting_requests) < self.max_queue
+        return len(self.waiting_requests) < int(self.max_queue)
 
     def queue(self, connection: Any) -> None:
         """Have the request of *connection* wait for a thread; called by the one that has the loop."""
         self.loop.set_aside(connection)
         with self.lock:
             self.waiting_requests.append((connection, time.monotonic()))
-            free = self.running < self.size  # a thread became free just now
-        if free:
-            self._call_spare()
+            if self.running < self.size:  # a thread became free just now
+                self._call_spare()
 
     def step_aside(self, connection: Any) -> None:
         """Leave the loop to a spare, in the middle of the application call of *connection*."""
@@ -119,7 +123,7 @@ class Pool:
             baton.pop()
             self._detach(connection)
             self.vacant = True
-        self._call_spare()
+            self._call_spare()
 
     def wait_for_client(self, connection: Any) -> None:
         """Block this thread, on which a stream runs, until its client has read.
@@ -136,7 +140,7 @@ class Pool:
         poll = select.poll()
         poll.register(connection.fd, select.POLLOUT)
         try:
-            while not poll.poll(LOOK * 1000):
+            while not poll.poll(1000 * min(LOOK, max(0.0, connection.deadline - time.monotonic()))):
                 if connection.doomed or connection.reads_too_slowly(time.monotonic()):
                     raise ClientDisconnected("it reads too slowly")
         finally:
@@ -149,22 +153,28 @@ class Pool:
         threading.Thread(target=self._work, name=f"fastwsgi-{self._threads}", daemon=True).start()
 
     def _call_spare(self) -> None:
-        """Have a spare look for something to do; there may be none yet."""
-        with self.lock:
-            if self.spares == 0:
-                self._add_thread()
+        """Have a spare look for something to do; with the lock held."""
+        if self.spares == 0:
+            self._add_thread()
         self.monitor.post()
+
+    def _keep_spare(self) -> None:
+        """This thread has found something to do: there must be a spare for what comes next; with the lock held."""
+        if self.waiting_requests and self.running < self.size:
+            self._call_spare()
+        elif self.spares == 0 and self.running <= self.size:
+            self._add_thread()
 
     def _work(self) -> None:
         """What each thread does."""
         try:
-            stuck = None  # any call will do
+            stuck: int | None = 0  # no call has this number
             while not self.ended:
                 if self._take_loop(stuck):
                     if not self.loop.serve():
                         break
                     self._leave_place()
-                    stuck = None
+                    stuck = None  # whatever call runs now, it may be slow as well
                 elif self._begin_queued():
                     self._leave_place()
                     stuck = None
@@ -206,9 +216,8 @@ class Pool:
                 except IndexError:
                     return False
                 self._detach(connection)
-            need = self.spares == 0 and self.running <= self.size
-        if need:
-            self._add_thread()
+            self.owner = threading.get_ident()
+            self._keep_spare()
         self.loop.renew_time(shared)
         return True
 
@@ -241,7 +250,7 @@ class Pool:
         else:
             self._set_running(self.running - 1)
             if self.waiting_requests:
-                self.monitor.post()
+                self._call_spare()
 
     def _leave_place(self) -> None:
         """This thread has answered alone: it answers what is in the queue, then its place is free."""
@@ -260,6 +269,7 @@ class Pool:
                 return False
             connection, since = self.waiting_requests.popleft()
             self._set_running(self.running + 1)
+            self._keep_spare()
         self._answer(connection, since)
         return True
 
