@@ -85,7 +85,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("-c", "--config", metavar="PATH", help=CONFIG_HELP)
     for command, text in COMMANDS.items():
-        parser.add_argument(command, action="store_true", help=text)
+        parser.add_argument(*(["-v"] if command == "--version" else []), command, action="store_true", help=text)
     groups: dict[str, Any] = {}
     for setting in SETTINGS.values():
         group = groups.get(setting.group) or parser.add_argument_group(setting.group)
@@ -128,4 +128,5 @@ def help_text(setting: Setting[Any]) -> str:
 
 def all_flags() -> list[str]:
     """Return every option there is."""
-    return ["--help", "--config", *COMMANDS] + [flag for setting in SETTINGS.values() for flag in setting.flags]
+    own = ["-h", "--help", "-c", "--config", "-v", *COMMANDS]
+    return own + [flag for setting in SETTINGS.values() for flag in setting.flags]

@@ -13,10 +13,10 @@ attribute in it, "application" or "app" if left out; a call with literal argumen
 """
 
 SOURCES = """
-A setting is taken from the first of these that has it: the command line; the environment variable; PORT (for bind)
-and WEB_CONCURRENCY (for workers); the configuration file; the default. Beside a gunicorn.conf.py, PORT and
-WEB_CONCURRENCY come last, as they do in gunicorn. A variable that switches takes 1, true, yes, on or 0, false, no, off;
-one that lists parts its items by commas.
+A setting is taken from the first of these that has it: the command line; the environment variable of the setting;
+GUNICORN_CMD_ARGS; PORT (for bind) and WEB_CONCURRENCY (for workers); the configuration file; the default. Beside a
+gunicorn.conf.py, PORT and WEB_CONCURRENCY come last, as they do in gunicorn. A variable that switches takes 1, true,
+yes, on or 0, false, no, off; one that lists parts its items by commas.
 """
 
 SIGNALS = {
@@ -47,6 +47,7 @@ VARIABLES = {
     "FASTWSGI_APP": "the application",
     "FASTWSGI_CONFIG": "the configuration file, as -c",
     "FASTWSGI_BACKEND": "c or py: the build to run",
+    "GUNICORN_CMD_ARGS": "options, as on the command line, below it and the variables of each option",
     "PORT": "the port, on all addresses",
     "WEB_CONCURRENCY": "the number of workers",
 }

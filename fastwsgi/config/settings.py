@@ -205,6 +205,7 @@ class Settings:
         kinds.choice("drop", "refuse"),
         "drop",
         'a request field with "_" in its name: drop it, or refuse the request',
+        ("--underscore-headers", "--header-map"),
     )
 
     access_logfile = Setting(LOGS, kinds.path(), None, 'file for the access log; "-" is standard output')
@@ -219,7 +220,11 @@ class Settings:
         LOGS, kinds.path(), "-", 'file for the error log; "-" is standard error', ("--error-logfile", "--log-file")
     )
     log_config = Setting(
-        LOGS, kinds.log_setup(), None, "file that sets up Python's logging: INI (fileConfig), JSON or TOML (dictConfig)"
+        LOGS,
+        kinds.log_setup(),
+        None,
+        "file that sets up Python's logging: INI (fileConfig), JSON or TOML (dictConfig)",
+        ("--log-config", "--log-config-json"),
     )
     request_id = Setting(
         LOGS,

@@ -1,23 +1,27 @@
 """Where settings come from, and which of several values counts.
 
-The order is: the command line; the environment (FASTWSGI_<NAME>, then PORT and WEB_CONCURRENCY); the configuration
-file; the default. Beside a gunicorn.conf.py PORT and WEB_CONCURRENCY come last, as they do in gunicorn, where they
-are but defaults. All is read anew for each reload.
+The order is: the command line; the environment (FASTWSGI_<NAME>, then GUNICORN_CMD_ARGS, then PORT and
+WEB_CONCURRENCY); the configuration file; the default. Beside a gunicorn.conf.py PORT and WEB_CONCURRENCY come last, as
+they do in gunicorn, where they are but defaults. All is read anew for each reload.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastwsgi.config import files
+from fastwsgi.config.arguments import parse
 from fastwsgi.config.mistakes import UsageError, nearest
 from fastwsgi.config.settings import SETTINGS, Setting, SettingError, Settings
 
+PREFIX = "FASTWSGI_"
 APP = "FASTWSGI_APP"
 CONFIG = "FASTWSGI_CONFIG"
+GUNICORNS_OPTIONS = "GUNICORN_CMD_ARGS"
 NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
 NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE"}
 """Variables that mean something else: what to serve and by which file; the build."""
@@ -64,8 +68,9 @@ class Sources:
 
     def read(self, environment: Mapping[str, str]) -> Configuration:
         """Read everything. Raises Mistake in one line that names the flag, the variable or the file's key."""
-        layers = [self._flags(), variables(environment)]
-        file = files.read(self.config or environment.get(CONFIG) or None, self.start, self._directory(layers))
+        config, options, notices = gunicorns_options(environment)
+        layers = [self._flags(), variables(environment), options]
+        file = files.read(self.config or environment.get(CONFIG) or config, self.start, self._directory(layers))
         below = [_file_layer(file), hosting_variables(environment)]
         layers += below if file.python else reversed(below)
         if self.app is not None:
@@ -77,7 +82,7 @@ class Sources:
         settings = self._settings(chosen)
         origins = {"app": app.origin if app else "default"}
         origins.update({name: given.origin for name, given in chosen.items()})
-        notices = unknown_variables(environment) + file.notices
+        notices += unknown_variables(environment) + file.notices
         settings = usable(settings, origins, notices)
         return Configuration(settings, str(app.value) if app else None, origins, notices, file.hooks)
 
@@ -137,6 +142,21 @@ def variables(environment: Mapping[str, str]) -> Layer:
     return layer
 
 
+def gunicorns_options(environment: Mapping[str, str]) -> tuple[str | None, Layer, list[str]]:
+    """Return what gunicorn's variable says, which holds options as a command line does: -c, settings, lines to tell."""
+    text = environment.get(GUNICORNS_OPTIONS)
+    if not text:
+        return None, {}, []
+    try:
+        arguments = parse(shlex.split(text))
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"{GUNICORNS_OPTIONS}: {error}") from None
+    layer = {
+        name: Given(value, f"{GUNICORNS_OPTIONS}: {SETTINGS[name].flag}") for name, value in arguments.flags.items()
+    }
+    return arguments.config, layer, [f"{GUNICORNS_OPTIONS}: {notice}" for notice in arguments.notices]
+
+
 def _can_be_empty(setting: Setting[Any]) -> bool:
     try:
         return bool(setting.read("") == "")
@@ -162,9 +182,9 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     known = {setting.variable for name, setting in SETTINGS.items() if name not in NOT_FROM_VARIABLE} | NOT_SETTINGS
     told = []
     for name in sorted(environment):
-        if name.startswith("FASTWSGI_") and name not in known:
-            meant = nearest(name, known)
-            told.append(f"{name} (did you mean {meant}?)" if meant else name)
+        if name.startswith(PREFIX) and name not in known:
+            meant = nearest(name[len(PREFIX) :], (one[len(PREFIX) :] for one in known))
+            told.append(f"{name} (did you mean {PREFIX}{meant}?)" if meant else name)
     return [f"no such setting, from the environment: {', '.join(told)}"] if told else []
 
 
