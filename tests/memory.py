@@ -178,6 +178,9 @@ class NotingLoop:
         assert self.watched.pop(connection.fd, "") == connection.waits
         self.forgotten.append(connection)
 
+    def lose(self, connection: Any, error: Exception) -> None:
+        raise error
+
 
 class FakeListener:
     """An address, for the environ of those who connect."""
@@ -213,7 +216,6 @@ class Bench:
         self.shared = build.connection.Shared(
             build.environ.Inbox(),
             build.response.OutBuffer(),
-            self.parser,
             self.gateway,
             build.body.Body,
             build.body.ChunkedBody,
@@ -233,7 +235,7 @@ class Bench:
         if data:
             client.incoming.append(data)
         client.connection = self.build.connection.Connection(
-            self.shared, self.wire, client.fd, "192.0.2.1", "4711"
+            self.shared, self.parser, self.wire, client.fd, "192.0.2.1", "4711"
         )
         client.connection.on_ready()
         self.settle()
@@ -254,7 +256,7 @@ class Bench:
             client.connection.on_ready()
         turns, self.loop.turns = self.loop.turns, []
         for connection in turns:
-            connection.on_ready()
+            connection.on_turn()
         return bool(ready or turns)
 
     def _is_ready(self, client: Client) -> bool:

@@ -1,156 +1,129 @@
-"""Which of several values counts, and where each came from: flags, environment, files, defaults."""
+"""Which files --reload watches, and which of them it finds changed."""
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from fastwsgi.config import report
-from fastwsgi.config.arguments import parse
-from fastwsgi.config.mistakes import UsageError
-from fastwsgi.config.sources import Configuration, Sources
+from fastwsgi.process import sources
+from fastwsgi.process.sources import Project, Sources, files_of_failure, imported_files
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return tmp_path
+def nothing() -> list[str]:
+    """The files of no module."""
+    return []
 
 
-def read(project: Path, command: str = "", **environment: str) -> Configuration:
-    arguments = parse(command.split())
-    return Sources(arguments.flags, arguments.app, arguments.config, str(project)).read(environment)
+def write(path: Path, text: str = "") -> Path:
+    """A file with *text*, in folders that are made for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
 
 
-def complaint(project: Path, command: str = "", **environment: str) -> str:
-    with pytest.raises(UsageError) as caught:
-        read(project, command, **environment)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+def test_the_imported_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError("it must not be asked")
+
+    monkeypatch.setitem(sys.modules, "lazy", Lazy("lazy"))
+    monkeypatch.setitem(sys.modules, "blocked", None)
+    files = imported_files()
+    assert {__file__, pytest.__file__, sources.__file__} <= files
+    assert os.__file__ not in files
 
 
-def test_flag_then_variable_then_file_then_default(project: Path) -> None:
-    (project / "fastwsgi.toml").write_text("workers = 3\nthreads = 3\nbacklog = 3\n")
-    found = read(project, "-w 1", FASTWSGI_WORKERS="2", FASTWSGI_THREADS="2")
-    settings = found.settings
-    assert (settings.workers, settings.threads, settings.backlog, settings.keep_alive) == (1, 2, 3, 75)
-    assert found.origins["workers"] == "--workers"
-    assert found.origins["threads"] == "FASTWSGI_THREADS"
-    assert found.origins["backlog"] == "fastwsgi.toml: backlog"
-    assert "keep_alive" not in found.origins
+def test_the_files_of_a_project(tmp_path: Path) -> None:
+    wanted = {write(tmp_path / name) for name in ("app.py", "shop/__init__.py", "shop/views/cart.py")}
+    for name in (
+        *("readme.txt", "__pycache__/app.py", ".git/hook.py", "node_modules/gyp/gyp.py"),
+        *("lib/site-packages/flask.py", "env/pyvenv.cfg", "env/bin/tool.py"),
+    ):
+        write(tmp_path / name)
+    os.symlink(tmp_path, tmp_path / "loop")
+    assert set(map(Path, Project(str(tmp_path)).files())) == wanted
 
 
-def test_what_hosting_services_set_is_below_our_variables_and_above_the_file(project: Path) -> None:
-    (project / "fastwsgi.toml").write_text('bind = "127.0.0.1:1"\nworkers = 9\n')
-    found = read(project, PORT="5000", WEB_CONCURRENCY="2")
-    assert (found.settings.bind, found.settings.workers) == (["0.0.0.0:5000"], 2)
-    assert found.origins["bind"] == "PORT"
-    found = read(project, PORT="5000", WEB_CONCURRENCY="2", FASTWSGI_BIND=":1,:2", FASTWSGI_WORKERS="3")
-    assert (found.settings.bind, found.settings.workers) == ([":1", ":2"], 3)
+def test_a_project_is_not_walked_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_FOLDERS", 3)
+    for number in range(5):
+        write(tmp_path / str(number) / "app.py")
+    project = Project(str(tmp_path))
+    assert (len(project.files()), len(project.folders)) == (2, 3)
 
 
-def test_beside_gunicorns_file_they_are_defaults_as_they_are_there(project: Path) -> None:
-    (project / "g.py").write_text('bind = "127.0.0.1:1"\n')
-    found = read(project, "-c g.py", PORT="5000", WEB_CONCURRENCY="2")
-    assert (found.settings.bind, found.settings.workers) == (["127.0.0.1:1"], 2)
+def test_only_folders_that_have_changed_are_listed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = []
+    real = sources._list
+    monkeypatch.setattr(sources, "_list", lambda path, changed: listed.append(path) or real(path, changed))
+    shop, tools = (write(tmp_path / name / "app.py").parent for name in ("shop", "tools"))
+    for folder in (tmp_path, shop, tools):
+        os.utime(folder, (1, 1))
+    project = Project(str(tmp_path))
+    assert len(project.files()) == 2
+    listed.clear()
+    write(shop / "new.py")
+    assert len(project.files()) == 3
+    assert listed == [str(shop)]
 
 
-def test_gunicorns_variable_of_options(project: Path) -> None:
-    (project / "g.py").write_text("threads = 9\nworkers = 9\n")
-    options = "-c g.py --workers=2 --name 'the shop' --worker-tmp-dir /dev/shm"
-    found = read(project, "-t 5", GUNICORN_CMD_ARGS=options)
-    settings = found.settings
-    assert (settings.workers, settings.threads, settings.timeout, settings.proc_name) == (2, 9, 5, "the shop")
-    assert found.origins["workers"] == "GUNICORN_CMD_ARGS: --workers"
-    assert [notice.partition(": not needed")[0] for notice in found.notices] == ["GUNICORN_CMD_ARGS: --worker-tmp-dir"]
-    assert complaint(project, GUNICORN_CMD_ARGS="-D").startswith("GUNICORN_CMD_ARGS: -D: it stays")
+def test_a_change_in_the_same_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
+    project = Project(str(tmp_path))
+    assert project.files() == []
+    before = tmp_path.stat().st_mtime_ns
+    write(tmp_path / "app.py")
+    os.utime(tmp_path, ns=(before, before))
+    assert len(project.files()) == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        *((text, True) for text in ("1", "true", "Yes", "on")),
-        *((text, False) for text in ("0", "false", "NO", "off")),
-    ],
-)
-def test_switches_in_variables(project: Path, text: str, value: bool) -> None:
-    found = read(project, FASTWSGI_PRELOAD=text, FASTWSGI_SCANNER=text)
-    assert (found.settings.preload, found.settings.scanner) == (value, value)
+def test_changes(tmp_path: Path) -> None:
+    app, extra = write(tmp_path / "app.py"), tmp_path / "settings.toml"
+    found = Sources(str(tmp_path), [str(extra)], nothing)
+    assert found.changes() == {}
+    app.write_text("changed")
+    assert set(found.changes()) == {str(app)}
+    extra.write_text("a = 1")
+    assert found.changes() == {str(extra): None}
+    new = write(tmp_path / "shop" / "new.py")
+    assert found.changes() == {str(new): None}
+    app.unlink()
+    assert set(found.changes()) == {str(app)}
+    assert found.changes() == {}
+    assert found.folders() == {str(tmp_path), str(tmp_path / "shop")}
 
 
-def test_an_empty_variable_says_nothing_unless_its_setting_can_be_empty(project: Path) -> None:
-    found = read(project, FASTWSGI_WORKERS="", FASTWSGI_SERVER_HEADER="", PORT="", WEB_CONCURRENCY="", FASTWSGI_APP="")
-    assert (found.settings.workers, found.settings.server_header, found.app) == (1, "", None)
+def test_a_module_that_appears_is_watched_and_no_change(tmp_path: Path) -> None:
+    modules = [__file__]
+    found = Sources(str(tmp_path), [], lambda: modules)
+    module = write(tmp_path.parent / f"{tmp_path.name}-elsewhere" / "module.py")
+    modules.append(str(module))
+    assert found.changes() == {}
+    modules.remove(str(module))  # an import that failed
+    module.write_text("changed")
+    assert set(found.changes()) == {str(module)}
 
 
-def test_the_application(project: Path) -> None:
-    (project / "fastwsgi.toml").write_text('app = "shop:file"\n')
-    assert read(project).app == "shop:file"
-    assert read(project, FASTWSGI_APP="shop:variable").app == "shop:variable"
-    found = read(project, "shop:line", FASTWSGI_APP="shop:variable")
-    assert (found.app, found.origins["app"]) == ("shop:line", "command line")
+@pytest.mark.parametrize("fault", ["def app(:", "1 / 0"])
+def test_the_files_of_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Also when somebody has made another error of it."""
+    names = [f"{name}_{tmp_path.name}" for name in ("outer", "inner")]
+    outer = write(tmp_path / f"{names[0]}.py", f"import {names[1]}")
+    inner = write(tmp_path / f"{names[1]}.py", fault)
+    monkeypatch.syspath_prepend(str(tmp_path))
 
+    def load() -> None:
+        try:
+            importlib.import_module(names[0])
+        except Exception:
+            raise RuntimeError("cannot be imported") from None
 
-def test_the_directory_holds_for_the_file_and_becomes_absolute(project: Path) -> None:
-    (project / "sub").mkdir()
-    (project / "sub" / "fastwsgi.toml").write_text("workers = 3\n")
-    (project / "c.toml").write_text('chdir = "sub"\nworkers = 4\n')
-    assert read(project, "--chdir sub").settings.workers == 3
-    found = read(project, "-c c.toml")
-    assert (found.settings.chdir, found.settings.workers) == (str(project / "sub"), 4)
-
-
-COMPLAINTS = [
-    ("", {"FASTWSGI_WORKERS": "four"}, "FASTWSGI_WORKERS 'four' must be auto or a whole number from 1 to 2147483647"),
-    ("", {"FASTWSGI_TRACE": "maybe"}, "FASTWSGI_TRACE 'maybe' must be 1, true, yes or on, or else 0, false, no or off"),
-    ("", {"PORT": "http"}, "PORT 'http' must be a port number, from 0 to 65535"),
-    ("", {"WEB_CONCURRENCY": "x"}, "WEB_CONCURRENCY 'x' must be auto or a whole number from 1 to 2147483647"),
-    ("-m 9", {}, "--umask '9' must be permission bits in octal, from 000 to 777, such as 022"),
-    ("-e A", {}, "--env ['A'] must be NAME=VALUE"),
-    ("--chdir nowhere", {}, "--chdir nowhere: No such file or directory"),
-    ("", {"FASTWSGI_CHDIR": "nowhere"}, "FASTWSGI_CHDIR nowhere: No such file or directory"),
-    (
-        "--liveness-path /up --readiness-path /up",
-        {},
-        "--liveness-path and --readiness-path are both /up; each needs a path of its own",
-    ),
-]
-
-
-@pytest.mark.parametrize(("command", "environment", "line"), COMPLAINTS)
-def test_complaints_name_the_place(project: Path, command: str, environment: dict[str, str], line: str) -> None:
-    assert complaint(project, command, **environment) == line
-
-
-def test_unknown_variables_get_one_line(project: Path) -> None:
-    known = {"FASTWSGI_BACKEND": "c", "FASTWSGI_NO_EXT": "1", "FASTWSGI_CONFIG": ""}
-    found = read(project, FASTWSGI_WORKER="3", FASTWSGI_ENV="test", **known)
-    assert found.notices == [
-        "no such setting, from the environment: FASTWSGI_ENV, FASTWSGI_WORKER (did you mean FASTWSGI_WORKERS?)"
-    ]
-
-
-WITHOUT_EFFECT = {
-    "--max-requests-jitter 5": "--max-requests-jitter has no effect without --max-requests",
-    "--timeout 5 --slow-log 6": "--slow-log has no effect: it is not below the time-out of 5 s",
-    "--preload --reload": "--preload has no effect with --reload, which loads the application anew",
-}
-
-
-@pytest.mark.parametrize("command", WITHOUT_EFFECT)
-def test_what_has_no_effect_is_told(project: Path, command: str) -> None:
-    found = read(project, command)
-    assert found.notices == [WITHOUT_EFFECT[command]]
-    assert found.settings.preload is False
-
-
-def test_the_report_is_aligned(project: Path) -> None:
-    found = read(project, "--no-scanner shop:app", FASTWSGI_ENV="", PORT="80")
-    lines = report.table(found).splitlines()
-    assert {line.index(line.split()[1]) for line in lines} == {lines[0].index("shop:app")}
-    rows = {name: (value, origin) for name, value, origin in (line.split(maxsplit=2) for line in lines)}
-    assert rows["app"] == ("shop:app", "command line")
-    assert rows["scanner"] == ("off", "--no-scanner")
-    assert rows["bind"] == ("0.0.0.0:80", "PORT")
-    assert rows["pid"] == ("none", "default")
-    assert rows["limit_request_body"] == ("1G", "default")
+    with pytest.raises(RuntimeError) as caught:
+        load()
+    files = files_of_failure(caught.value)
+    assert {str(outer), str(inner), __file__} <= files
+    assert not any("<" in file for file in files)

@@ -19,7 +19,9 @@ cdef class Gateway:
     cdef public object log_error
     cdef public bytes server_line, date_line
     cdef public object observer
-    cdef public bint draining
+    cdef public bint draining, threaded
+    cdef public long long served, quota
+    cdef public object quota_reached
 
     @cython.locals(exchange=Exchange)
     cdef Exchange exchange(
@@ -48,12 +50,13 @@ cdef class Exchange:
     cdef public bint keep_alive
     cdef public str stage, framed
     cdef public long long announced, sent
-    cdef public double started
+    cdef public double queued, started
     cdef public object note
     cdef public bint cut, overrun
     cdef public int code
     cdef object result, iterator, spool
     cdef long long spool_at
+    cdef bint bound
     cdef int file
     cdef long long file_at, file_end
 

@@ -58,6 +58,10 @@ class Gateway:
         self.date_line = b""
         self.observer = observer
         self.draining = False  # no connection is kept after its response
+        self.threaded = False  # a response that is made piece by piece stays on the thread that began it
+        self.served = 0  # requests
+        self.quota = 0  # at so many of them ...
+        self.quota_reached: Callable[[], None] = lambda: None  # ... this is called
 
     def exchange(
         self, connection: Any, out: Any, environ: dict[str, Any], is_head: bool, version: int, keep_alive: bool
@@ -72,6 +76,9 @@ class Gateway:
         """
         exchange = Exchange.__new__(Exchange)
         exchange.begin(self, connection, out, environ, is_head, version, keep_alive)
+        self.served += 1
+        if self.served == self.quota:
+            self.quota_reached()
         return exchange
 
 
@@ -155,6 +162,7 @@ class Exchange:
         self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
         self.sent = 0  # bytes of the body handed to the out-buffer
+        self.queued = 0.0  # seconds that the request waited for a thread
         self.started = 0.0  # seconds; this and the note are the observer's to set
         self.note: Any = None
         self.cut = False  # the connection must end such that the client sees the response is not whole
@@ -162,6 +170,7 @@ class Exchange:
         self.code = 0
         self.result: Any = None
         self.iterator: Any = None
+        self.bound = False  # the iterator must run on the thread that began it
         self.spool: Any = None  # what write() was given and the client has not taken yet ...
         self.spool_at = 0  # ... from this byte
         self.file = -1  # the file that is being sent ...
@@ -237,6 +246,7 @@ class Exchange:
                 self.iterator = iter(self.result)
             elif type(self.result) is not FileWrapper or not self._open_file():
                 self.iterator = iter(self.result)
+                self.bound = self.gateway.threaded
             return self._produce()
         except ClientDisconnected:
             self.abandon()
@@ -275,13 +285,22 @@ class Exchange:
         return True
 
     def _produce(self) -> bool:
-        """Ask for pieces until the end (True), or until the client or other connections come first (False)."""
+        """Ask for pieces until the end (True), or until the client or other connections come first (False).
+
+        What is bound to its thread goes on to its end here, while the others go on elsewhere.
+        """
         pieces = 0
         while True:
             if not self.connection.flush():
-                return False
+                if not self.bound or self.iterator is None:
+                    return False
+                self.connection.wait_for_client()
+                continue
             if pieces == TURN:
-                return False
+                if not self.bound or self.iterator is None:
+                    return False
+                self.connection.step_aside()
+                pieces = 0
             pieces += 1
             if self.spool is not None:
                 self._send_spool()
