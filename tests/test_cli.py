@@ -342,7 +342,7 @@ def test_bad_address(project: Path, check: tuple[str, ...]) -> None:
 
 def test_unwritable_access_log(project: Path) -> None:
     line = complaint("-b", "127.0.0.1:0", "--access-logfile", "nowhere/access.log", "hello")
-    assert line == "--access-logfile nowhere/access.log: No such file or directory"
+    assert line == "nowhere/access.log: No such file or directory"
 
 
 # Mistakes about the build

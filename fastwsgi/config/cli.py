@@ -50,37 +50,38 @@ def run(arguments: argparse.Namespace) -> int:
     for notice in arguments.notices:
         announce(f"fastwsgi: {notice}")
     deployment = Configured(Sources(arguments.flags, arguments.app, arguments.config, os.getcwd()), announce)
-    settings = deployment.settings()
-    if arguments.print_config and deployment.current is not None:
+    if arguments.print_config:
         print(report.table(deployment.current), end="")
     if arguments.check or arguments.check_config:
-        print_check(deployment, settings, arguments.check)
+        print_check(deployment, arguments.check)
     elif not arguments.print_config:
-        return serve(deployment, settings)
+        return serve(deployment)
     return 0
 
 
-def serve(deployment: Configured, settings: Settings) -> int:
-    """Serve until a signal ends it. Raises Mistake if the build, an address or the log cannot be had."""
+def serve(deployment: Configured) -> int:
+    """Serve until a signal ends it, and return the exit code. Raises Mistake if it cannot begin."""
+    deployment.application(deployment.current.settings)
     loaded_build()
-    deployment.application()
-    from fastwsgi.process import worker
+    from fastwsgi.process import supervisor
     from fastwsgi.server.listeners import BindError
 
+    if deployment.current.settings.chdir is not None:
+        os.chdir(deployment.current.settings.chdir)
     try:
-        worker.run(deployment.load(settings), settings, announce)
+        return supervisor.run(deployment, announce)
     except BindError as error:
         raise Mistake(str(error)) from None
     except OSError as error:
-        if error.filename is None or error.filename != settings.access_logfile:
+        if error.filename is None:
             raise
-        raise Mistake(f"--access-logfile {error.filename}: {error.strerror}") from None
-    return 0
+        raise Mistake(f"{error.filename}: {error.strerror}") from None
 
 
-def print_check(deployment: Configured, settings: Settings, call: bool) -> None:
+def print_check(deployment: Configured, call: bool) -> None:
     """Load the application, call it once if `call`, and print what would be served. Raises Mistake."""
-    name = deployment.application()
+    settings = deployment.settings()
+    name = deployment.application(settings)
     server = version_line()
     app: loader.Application = deployment.load(settings)
     check_addresses(settings)
