@@ -118,7 +118,8 @@ def test_the_rest_of_it_is_listed_by_name(tmp_path: Path) -> None:
 # How it is run
 
 
-def test_it_knows_its_place_and_its_project(tmp_path: Path) -> None:
+def test_it_knows_its_place_and_its_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     write(tmp_path, "WORKERS = 6\n", "shop_settings.py")
     name = write(
         tmp_path,
@@ -128,6 +129,7 @@ def test_it_knows_its_place_and_its_project(tmp_path: Path) -> None:
     found = read(name, tmp_path)
     assert (found.settings.workers, found.settings.proc_name) == (6, "g.py")
     assert list(tmp_path.rglob("*.pyc")) == []
+    assert sys.dont_write_bytecode is False
 
 
 def test_a_module_is_read_anew_each_time(tmp_path: Path) -> None:
@@ -186,7 +188,7 @@ def test_a_file_that_imports_gunicorn_where_there_is_none(tmp_path: Path, monkey
 
 
 def test_a_module_that_is_not_there(tmp_path: Path) -> None:
-    assert str(fails(tmp_path, "python:nowhere")) == "--config python:nowhere: there is no such module"
+    assert str(fails(tmp_path, "python:nowhere")) == "python:nowhere: there is no such module"
 
 
 def test_names_of_its_own_are_its_own_affair() -> None:

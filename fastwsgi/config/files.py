@@ -57,7 +57,7 @@ def read(given: str | None, start: str, directory: str) -> FileValues:
     text = given[len("file:") :] if given.startswith("file:") else given
     path = Path(start, text)
     if not path.is_file():
-        raise UsageError(f"--config {given}: there is no such file")
+        raise UsageError(f"{given}: there is no such configuration file")
     return _toml(path, text) if path.suffix == ".toml" else _gunicorn(text, str(path), directory)
 
 

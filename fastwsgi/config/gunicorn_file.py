@@ -88,7 +88,7 @@ def _imported(name: str, directory: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _importing_from(directory: str) -> Iterator[None]:
-    """Find modules of the project's, which stay unwritten: the directory may be read-only, and is not ours."""
+    """Find modules of the project's; without bytecode, which hides a change made in the same second (PEP 552)."""
     path = os.path.abspath(directory)
     before = sys.dont_write_bytecode
     sys.path.insert(0, path)
@@ -108,7 +108,7 @@ def _telling(name: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         if name == f"python:{error.name}":
-            raise UsageError(f"--config {name}: there is no such module") from None
+            raise UsageError(f"{name}: there is no such module") from None
         advice = f"; is it installed for {sys.executable}?"
         if (error.name or "").split(".")[0] == "gunicorn":
             advice = "; install it, too, or take that import out"
