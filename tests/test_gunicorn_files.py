@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging.config
 import multiprocessing
 import sys
 from collections.abc import Iterator
@@ -81,8 +82,9 @@ def test_logging_by_a_table_and_several_addresses() -> None:
     assert found.settings.bind == ["127.0.0.1:8000", "[::1]:8001", "unix:shop.sock", "127.0.0.1:9000"]
     table = found.settings.log_config
     assert isinstance(table, dict)
-    assert set(table["loggers"]) == {"fastwsgi.error", "shop"}
+    assert set(table["loggers"]) == {"gunicorn.error", "gunicorn.access", "shop"}
     assert set(table["handlers"]) == {"console", "error_console"}
+    logging.config.DictConfigurator(table)
     assert (table["version"], found.notices) == (1, [])
 
 

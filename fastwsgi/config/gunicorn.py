@@ -46,15 +46,10 @@ def _limit(value: Any) -> object:
 
 
 def _logging(value: Any) -> object:
-    """A table for dictConfig: gunicorn's own is below it, and its loggers have our names here."""
-    if not isinstance(value, dict):
-        return value
-    table = {**LOGGING, **value}
-    table["loggers"] = {LOGGERS.get(name, name): told for name, told in table.get("loggers", {}).items()}
-    return table
+    """A table for dictConfig; the formatter and handlers that gunicorn has itself are below it."""
+    return {**LOGGING, **value} if isinstance(value, dict) else value
 
 
-LOGGERS = {"gunicorn.error": "fastwsgi.error", "gunicorn.access": "fastwsgi.access"}
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

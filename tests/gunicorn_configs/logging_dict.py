@@ -5,6 +5,7 @@ logger_class = "gunicorn.glogging.Logger"
 logconfig_dict = {
     "loggers": {
         "gunicorn.error": {"level": "WARNING", "handlers": ["error_console"], "propagate": False},
+        "gunicorn.access": {"level": "INFO", "handlers": ["console"]},
         "shop": {"level": "DEBUG", "handlers": ["console"]},
     },
 }
