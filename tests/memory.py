@@ -217,6 +217,7 @@ class Bench:
             build.environ.Inbox(),
             build.response.OutBuffer(),
             self.gateway,
+            build.baton.Baton(),
             build.body.Body,
             build.body.ChunkedBody,
             build.body.EmptyInput(),

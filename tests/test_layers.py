@@ -34,7 +34,7 @@ LAYERS = [
     {"fastwsgi.http.wsgi", "fastwsgi.http.body"},
     {"fastwsgi.http.head"},
     {"fastwsgi.http.framing"},
-    {"fastwsgi.http._environ_py", "fastwsgi.http._response_py", "fastwsgi.http._wire_py"},
+    {"fastwsgi.http._environ_py", "fastwsgi.http._response_py", "fastwsgi.http._wire_py", "fastwsgi.http._baton_py"},
     {"fastwsgi.http.grammar", "fastwsgi.http.errors"},
     # Leaves that anybody may import
     {

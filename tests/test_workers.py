@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from deployments import SITE, deployed, is_alive, starting, wait_for_end
 from load import Load
+from processes import running
 from serving import GET, PATIENCE, request
 
 
@@ -158,3 +159,34 @@ def app(environ, start_response):
         wait_for_end(orphan)
         while is_alive(orphan):
             assert server.process.poll() is None
+
+
+SERVE = """
+import os, tempfile, fastwsgi
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+with tempfile.TemporaryDirectory() as kept:
+    fastwsgi.serve(app, bind="127.0.0.1:0", workers=2)
+    assert os.path.exists(kept)
+print("returned", os.getpid())
+"""
+
+
+def test_serve_returns_in_the_supervisor_alone() -> None:
+    """Workers do not get into the program that called it, whose files would be cleaned up by each."""
+    with running(["-c", SERVE], "py") as server:
+        with server.connect() as client:
+            assert int(client.send(GET).answer().body) != server.pid
+        server.signal()
+        assert int(server.line("returned ([0-9]+)")[1]) == server.pid
+        assert server.wait() == 0
+        assert sum("returned" in line for line in server.seen) == 1
+
+
+def test_what_the_application_registered_at_exit_is_called(tmp_path: Path) -> None:
+    source = SITE + "\nimport atexit\natexit.register(print, 'flushed', flush=True)\n"
+    with deployed(tmp_path, "py", source, workers=1) as server:
+        server.signal()
+        assert server.wait() == 0
+        assert "flushed" in server.seen

@@ -1,5 +1,6 @@
 cimport cython
 
+from fastwsgi.http._baton_c cimport Baton
 from fastwsgi.http._body_c cimport Body
 from fastwsgi.http._environ_c cimport Inbox
 from fastwsgi.http._head_c cimport HeadParser
@@ -23,7 +24,7 @@ cdef class Shared:
     cdef public double now, keep_alive, header_timeout, body_timeout, write_timeout, linger_timeout, min_rate
     cdef public Py_ssize_t spool_size
     cdef public long long max_body
-    cdef public list baton
+    cdef public Baton baton
     cdef public long long calls
     cdef public bint dozing, full
 
@@ -48,7 +49,7 @@ cdef class Connection:
     cdef double since, waited
     cdef long long moved, taken
 
-    @cython.locals(baton=list)
+    @cython.locals(baton=Baton)
     cpdef bint on_ready(self) except -1
     cpdef bint on_turn(self) except -1
     cpdef bint is_idle(self) except -1
@@ -59,7 +60,7 @@ cdef class Connection:
     cpdef bint reads_too_slowly(self, double now) except -1
     @cython.locals(unsent=cython.Py_ssize_t, taken=cython.longlong)
     cdef bint _reads_on(self, double now, double more) except -1
-    @cython.locals(baton=list, deadline=cython.double)
+    @cython.locals(baton=Baton, deadline=cython.double)
     cpdef bint on_deadline(self) except -1
     cpdef object drop(self, bint reset)
     cpdef object abort(self)
@@ -79,7 +80,7 @@ cdef class Connection:
     cdef object _drop_body(self)
     @cython.locals(exchange=Exchange, environ=dict)
     cdef bint _respond(self) except -1
-    @cython.locals(shared=Shared, baton=list)
+    @cython.locals(shared=Shared, baton=Baton, whole=cython.bint)
     cdef bint _run(self, Exchange exchange, bint first) except -1
     cdef object _queue(self)
     cpdef object run_alone(self)

@@ -22,6 +22,7 @@ TWINS = {
     "environ": "fastwsgi.http._environ",
     "response": "fastwsgi.http._response",
     "wire": "fastwsgi.http._wire",
+    "baton": "fastwsgi.http._baton",
     "sockio": "fastwsgi.server._sockio",
     "monitor": "fastwsgi.server._monitor",
 }

@@ -49,6 +49,7 @@ class Shared:
     Args:
         inbox, out: the receive buffer, and an empty out-buffer to be borrowed.
         gateway: a wsgi.Gateway.
+        baton: of the thread that has the loop, a Baton.
         body, chunked: the classes body.Body and body.ChunkedBody.
         no_body: wsgi.input of requests without a body.
         loop: told what a connection waits for: watch(connection, "read" or "write", what it waited for before),
@@ -61,6 +62,7 @@ class Shared:
         inbox: Any,
         out: Any,
         gateway: Any,
+        baton: Any,
         body: Any,
         chunked: Any,
         no_body: Any,
@@ -84,9 +86,7 @@ class Shared:
         self.spool_size = int(settings.spool_size)
         self.max_body = gateway.framing.max_body
         self.pool: Any = None  # the threads.Pool, where several threads run the application
-        # Holds the connection whose application call runs on the loop's thread. Who takes it out has the loop; the
-        # thread of that call finds it empty, and notes with None that it is alone. Each owner has a baton of its own.
-        self.baton: list[Any] = []
+        self.baton = baton
         self.calls = 0  # odd while such a call runs: a number that stays the same tells of a call that is stuck
         self.dozing = False  # the pool's monitor does not look
         self.full = False  # all threads are busy: requests queue
@@ -151,7 +151,7 @@ class Connection:
             self.drop(self.blocked)
         except Exception as error:
             self.shared.loop.lose(self, error)
-        return len(baton) > 0
+        return bool(baton.lost)
 
     def on_turn(self) -> bool:
         """It is this connection's turn again; returns what on_ready() does."""
@@ -214,13 +214,13 @@ class Connection:
                 return False
             if self.state is IDLE and self.rest is None:
                 self._receive()
-            if self.state is not CLOSED and self.deadline == deadline and not baton:
+            if self.state is not CLOSED and self.deadline == deadline and not baton.lost:
                 self.drop(self.state is SENDING)
         except ClientDisconnected:
             self.drop(False)
         except Exception as error:
             self.shared.loop.lose(self, error)
-        return len(baton) > 0
+        return bool(baton.lost)
 
     def drop(self, reset: bool) -> None:
         """End the connection now; with *reset* such that the client sees its response is not whole."""
@@ -384,24 +384,24 @@ class Connection:
     def _run(self, exchange: Any, first: bool) -> bool:
         """Let the application work, the baton where another thread can take it; True when the response is whole."""
         shared = self.shared
-        if self.away:
-            return bool(exchange.run() if first else exchange.advance())
-        baton = shared.baton
         self.state = RUNNING
-        baton.append(self)
+        if self.away:
+            whole = exchange.run() if first else exchange.advance()
+            return bool(whole)
+        baton = shared.baton
+        baton.put(self)
         shared.calls += 1
         if shared.dozing:
             shared.pool.wake_monitor()
         try:
-            return bool(exchange.run() if first else exchange.advance())
+            whole = exchange.run() if first else exchange.advance()
         finally:
-            try:
-                baton.pop()
+            if baton.take() is not None:
                 shared.calls += 1
-            except IndexError:
-                self.away = True
-                baton.append(None)
+            else:
+                self.away = baton.lost = True
                 shared.pool.await_taker()
+        return bool(whole)
 
     def _queue(self) -> None:
         """All threads are busy: have the request wait for one. What was read behind it waits with it."""

@@ -26,7 +26,7 @@ class Channel:
     def send(self, line: str) -> None:
         """Send *line*, if anybody is there."""
         try:
-            self._end.send(line.replace("\n", " ").encode("utf-8", "replace") + b"\n", socket.MSG_NOSIGNAL)
+            self._end.send(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
         except OSError:
             pass  # the other process has ended, which is noticed elsewhere
 

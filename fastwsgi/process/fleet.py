@@ -40,6 +40,7 @@ class Fleet:
     members: dict[int, Member] = field(default_factory=dict)  # by pid
     served: bool = False  # one of them has been ready
     proven: bool = False  # one of this generation has been ready
+    hurried: bool = False  # the workers of other generations do not wait for their successors
     closed: bool = False  # nobody is started any more
     failures: int = 0  # deaths before ready in a row
     not_before: float = 0.0  # when the next may be started
@@ -77,8 +78,9 @@ class Fleet:
         """Seconds from the last failure to the next start."""
         return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 20)))
 
-    def begin_generation(self, size: int) -> None:
+    def begin_generation(self, size: int, hurried: bool = False) -> None:
         """All present workers are outdated."""
+        self.hurried = hurried
         self.generation += 1
         self.proven = False
         self.size = size
@@ -86,6 +88,7 @@ class Fleet:
     def return_to_generation(self, generation: int, size: int) -> None:
         """The new generation cannot start: the old workers are right again."""
         self.generation = generation
+        self.hurried = False
         self.proven = True
         self.size = size
 
@@ -101,12 +104,18 @@ class Fleet:
         ]
 
     def to_retire(self) -> list[Member]:
-        """Those ready whose successor is ready too, and those at positions that are no more."""
+        """Those ready whose successor is ready too, or is not waited for, and those at positions that are no more."""
         ready = [one for one in self.members.values() if one.state == "ready"]
         newest: dict[int, int] = {}
         for one in ready:
             newest[one.position] = max(one.age, newest.get(one.position, 0))
-        return [one for one in ready if one.position >= self.size or one.age < newest[one.position]]
+        return [
+            one
+            for one in ready
+            if one.position >= self.size
+            or one.age < newest[one.position]
+            or (self.hurried and one.generation != self.generation)
+        ]
 
     def to_start(self, now: float) -> list[int]:
         """The positions at which a worker is to be started now."""

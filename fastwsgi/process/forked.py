@@ -16,15 +16,18 @@ from typing import Any, Callable
 from fastwsgi.config.mistakes import Mistake
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
-from fastwsgi.process import last_call
+from fastwsgi.process import identity, last_call
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
 from fastwsgi.process.deployment import Deployment
+from fastwsgi.process.failure_page import failure_page
 from fastwsgi.process.last_call import LastCall
 from fastwsgi.process.probes import with_probes
 from fastwsgi.process.recycle import watch_wear
+from fastwsgi.process.reloader import Watcher
 from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
+from fastwsgi.process.sources import files_of_failure, imported_files
 from fastwsgi.process.views import ServerView, WorkerView
 from fastwsgi.server.loop import Loop
 
@@ -101,7 +104,8 @@ class Worker:
         self.logs = Logs(settings)
         set_environment(settings)
         birth.deployment.hooks.post_fork(birth.server, birth.view)
-        app = birth.app or birth.deployment.load(settings)
+        become(settings)
+        app = birth.app or self._load()
         birth.view.booted = True
         birth.deployment.hooks.post_worker_init(birth.view)
         app = birth.deployment.hooks.wrap(app, birth.view)
@@ -113,6 +117,25 @@ class Worker:
         loop.stopped_accepting = self._close_listeners
         loop.add_waker(self._woken.fileno(), self._take_calls)
         return loop
+
+    def _load(self) -> Callable[..., Any]:
+        """The application; for development, also one that only tells why it cannot be loaded."""
+        if not self.settings.reload:
+            return self.birth.deployment.load(self.settings)
+        failed: set[str] = set()
+        Watcher(
+            lambda path: self.birth.channel.send(f"changed {path}"),
+            self.settings.reload_extra_files,
+            self.settings.chdir or ".",
+            lambda: imported_files() | failed,
+        ).start()
+        try:
+            return self.birth.deployment.load(self.settings)
+        except Mistake as mistake:
+            failed |= files_of_failure(mistake)
+            text = f"{mistake.details}{mistake}"
+            error_log.error("the application cannot be loaded\n%s", text)
+            return failure_page(text)
 
     def _fail(self, mistake: Mistake) -> int:
         if self.birth.first:
@@ -141,6 +164,9 @@ class Worker:
         elif command == "retire":
             self._stop(IDLE_GRACE)
             self.control.after(last_call.PATIENCE, self._say_closed)  # a loop that is held up accepts nobody either
+        elif command == "hurry":
+            self._stop(0.0)
+            self.control.after(last_call.PATIENCE, self._say_closed)
         elif command == "reopen" and self.loop is not None:
             self._defer(self._reopen_logs)
 
@@ -200,6 +226,27 @@ class Worker:
         if self.logs is not None:
             self.logs.close()
         os._exit(0)
+
+
+def resolve_identity(settings: Any) -> tuple[int, int] | None:
+    """The user and group IDs that workers take, or None if they keep theirs. Raises Mistake."""
+    if settings.user is None and settings.group is None:
+        return None
+    uid, gid = (os.geteuid(), os.getegid()) if settings.user is None else identity.resolve_user(settings.user)
+    return uid, gid if settings.group is None else identity.resolve_group(settings.group)
+
+
+def become(settings: Any) -> None:
+    """Take the name, and the user and group, that the settings give to workers."""
+    identity.set_title(title("worker", settings))
+    ids = resolve_identity(settings)
+    if ids is not None:
+        identity.drop_privileges(*ids)
+
+
+def title(role: str, settings: Any) -> str:
+    """What the process list shows."""
+    return f"fastwsgi: {role} [{settings.proc_name}]" if settings.proc_name else f"fastwsgi: {role}"
 
 
 def set_environment(settings: Any) -> None:

@@ -6,6 +6,7 @@ accepts in its stead, shuts the listeners for all processes, and the loop serves
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import Any
@@ -40,10 +41,13 @@ class LastCall:
     def shut(self) -> None:
         """In the control thread: if the loop has not had its turn, empty the queues and refuse newcomers."""
         with self._lock:
+            if self._closed:
+                return
             for listener in self._listeners:
-                if not self._closed and listener not in self._shared:
+                if listener not in self._shared:
                     self._accept_all(listener)
-                    listener.shutdown(socket.SHUT_RDWR)
+                    with contextlib.suppress(OSError):  # another worker was faster; macOS cannot do it
+                        listener.shutdown(socket.SHUT_RDWR)
 
     def _accept_all(self, listener: socket.socket) -> None:
         while True:

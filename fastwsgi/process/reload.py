@@ -20,13 +20,15 @@ class Reload:
     def __init__(self, supervisor: Any) -> None:
         self._supervisor = supervisor
         self._asked = False
-        self._before: tuple[int, int, Any] | None = None  # generation, size and settings to return to, while one runs
+        self._hurried = False
+        self._before: tuple[int, int] | None = None  # generation and size to return to, while one runs
         self._settings: Any = None
         self._entries: list[Entry] = []
 
-    def ask(self) -> None:
-        """A reload is wanted, as soon as none runs."""
+    def ask(self, hurried: bool = False) -> None:
+        """A reload is wanted, as soon as none runs; a *hurried* one ends the old workers at once (for development)."""
         self._asked = True
+        self._hurried = hurried
 
     def material(self) -> tuple[Any, list[Entry]]:
         """Settings and listeners for a worker that starts now."""
@@ -46,19 +48,21 @@ class Reload:
     def _begin(self, fleet: Fleet) -> bool:
         owner = self._supervisor
         error_log.info("reload")
+        owner.notices.reloading()
         try:
             settings = owner.deployment.settings()
             size = settings.workers
             entries = owner.listeners.prepare(settings)
         except (Mistake, OSError) as problem:
             error_log.error("the reload is given up: %s", problem)
+            owner.notices.ready()
             return False
-        if settings.preload:
+        if owner.app is not None:
             error_log.warning("the application is preloaded: SIGHUP renews the settings, SIGUSR2 the code, too")
-        self._before = (fleet.generation, fleet.size, owner.settings)
+        self._before = (fleet.generation, fleet.size)
         self._settings, self._entries = settings, entries
-        owner.call_hook("on_reload", owner.view)
-        fleet.begin_generation(size)
+        owner.hooks.on_reload(owner.view)
+        fleet.begin_generation(size, self._hurried)
         return True
 
     def _complete(self) -> None:
@@ -67,6 +71,7 @@ class Reload:
         owner.settings = owner.view.cfg = self._settings
         owner.listeners.keep(self._entries, self._settings)
         owner.view.address = owner.listeners.spell()
+        owner.notices.ready()
         error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))
 
     def abandon(self) -> None:
@@ -80,8 +85,9 @@ class Reload:
         """The first worker of the new generation ended before it was ready."""
         owner = self._supervisor
         assert self._before is not None
-        generation, size, _ = self._before
+        generation, size = self._before
         self._before = None
         owner.listeners.discard(self._entries)
         owner.fleet.return_to_generation(generation, size)
+        owner.notices.ready()
         error_log.error("the reload is given up, the old workers go on: the first new one %s", how)

@@ -63,6 +63,15 @@ class Slot:
     def state(self, name: str) -> None:
         self.phase = STATES.index(name)
 
+    def describe(self) -> str:
+        """All of it, for the log."""
+        now = time.monotonic()
+        return (
+            f"worker {self.pid} {self.state}, generation {self.generation}, for {now - self.started:.0f} s: "
+            f"{self.requests} requests, {self.connections} connections, {self.busy} threads busy, {self.queued} wait, "
+            f"seen {now - self.heartbeat:.1f} s ago"
+        )
+
     def clear(self) -> None:
         """Set all to zero."""
         for index in range(self.base, self.base + WORDS):

@@ -7,22 +7,28 @@ is decided in fleet.py; here it is done. All happens in one thread, in turns: ac
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import select
 import signal
 import time
 from typing import Any, Callable
 
+from fastwsgi.config.mistakes import Mistake
 from fastwsgi.http import backend
-from fastwsgi.observe.logs import error_log, log_error, set_up_error_log
-from fastwsgi.process import channel, exits, forked
+from fastwsgi.observe.logs import error_log, set_up_error_log
+from fastwsgi.process import exits, forked, identity
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
+from fastwsgi.process.notices import Notices
+from fastwsgi.process.nursery import Nursery
+from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import MOST_WORKERS, Scoreboard
-from fastwsgi.process.signals import WATCHED, SignalQueue
-from fastwsgi.process.sockets import Listeners, at_position, let_go, shared_with_others
-from fastwsgi.process.views import ServerView, WorkerView
+from fastwsgi.process.signals import SignalQueue
+from fastwsgi.process.sockets import Listeners
+from fastwsgi.process.upgrade import Upgrade
+from fastwsgi.process.views import ServerView
 
 LONGEST_TURN = 10.0  # seconds
 QUIT_PATIENCE = 0.3  # seconds that workers get to write their logs when they are told to quit
@@ -49,8 +55,8 @@ class Supervisor:
     """See the top of the file."""
 
     def __init__(self, deployment: Deployment, announce: Callable[[str], None]) -> None:
+        directory = os.getcwd()
         self.deployment = deployment
-        self.hooks = deployment.hooks
         self.announce = announce
         self.settings = deployment.settings()
         set_up_error_log(self.settings.log_level)
@@ -60,12 +66,21 @@ class Supervisor:
         self.listeners = Listeners()
         self.fleet = Fleet(check_number(self.settings.workers))
         self.reload = Reload(self)
+        self.upgrade = Upgrade(self, directory)
+        self.nursery = Nursery(self)
+        self.notices = Notices()
         self.signals = SignalQueue()
         self.app: Callable[..., Any] | None = None
         self.poller = select.poll()
-        self.started = 0  # workers, since the beginning
+        self.pid_file: PidFile | None = None
+        self.next_report = 0.0
         self.stop_at: float | None = None  # when the stop begins, after the drain delay
         self.exit_code: int | None = None
+
+    @property
+    def hooks(self) -> Any:
+        """Those of the settings read last."""
+        return self.deployment.hooks
 
     def run(self) -> int:
         """Open, serve, close."""
@@ -82,41 +97,53 @@ class Supervisor:
 
     def _open(self) -> None:
         backend.current()  # imported once, and shared by the workers
+        settings = self.settings
+        if settings.umask is not None:
+            identity.set_umask(settings.umask)
+        forked.resolve_identity(settings)  # a mistake in it is told now
         self.listeners.inherit()
-        self.listeners.keep(self.listeners.prepare(self.settings), self.settings)
+        self.listeners.keep(self.listeners.prepare(settings), settings)
         self.view.address = self.listeners.spell()
-        self.call_hook("on_starting", self.view)
-        if self.settings.preload:
-            forked.set_environment(self.settings)
-            self.app = self.deployment.load(self.settings)
+        if settings.pid is not None:
+            self.pid_file = PidFile(settings.pid)
+            self.pid_file.create()
+        identity.set_title(forked.title("supervisor", settings))
+        self.hooks.on_starting(self.view)
+        if settings.preload and not settings.reload:
+            forked.set_environment(settings)
+            self.app = self.deployment.load(settings)
             gc.collect()
             gc.freeze()
 
     def _close(self) -> None:
         for member in self.fleet.members.values():  # only after an error of ours
             os.kill(member.pid, signal.SIGKILL)
-        self.listeners.close()
-        self.call_hook("on_exit", self.view)
+        self._close_listeners()
+        if self.pid_file is not None:
+            self.pid_file.remove()
+        self.hooks.on_exit(self.view)
         self.board.close()
 
-    def call_hook(self, name: str, *arguments: Any) -> None:
-        """Call a hook of the user's; its failure is logged, and stops nothing."""
-        try:
-            getattr(self.hooks, name)(*arguments)
-        except Exception as error:
-            log_error(f"the hook {name} failed", error)
+    def _close_listeners(self) -> None:
+        """The paths of unix sockets stay for another supervisor that serves there."""
+        alone = not self.upgrade.successor and not self.upgrade.has_predecessor
+        if alone:
+            self.listeners.own_paths()
+        self.listeners.close(alone)
 
     # A turn
 
     def _act(self) -> None:
         """Do what the fleet wants."""
         now = time.monotonic()
+        self.notices.show_life(now)
+        self._tell(now)
         if self.stop_at is not None and now >= self.stop_at:
             self._stop_workers(now)
         for member in self.fleet.to_kill(now):
             self._kill(member, signal.SIGKILL)
         for member in self.fleet.to_retire():
-            self._retire(member, "retire", now)
+            self._retire(member, "hurry" if self.fleet.hurried else "retire", now)
         for position in self.fleet.to_start(now):
             self._start(position)
         if self.reload.look(self.fleet):
@@ -124,12 +151,19 @@ class Supervisor:
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
 
+    def _tell(self, now: float) -> None:
+        """The figures of the scoreboard, for who debugs."""
+        if now >= self.next_report and error_log.isEnabledFor(logging.DEBUG):
+            self.next_report = now + LONGEST_TURN
+            for member in self.fleet.members.values():
+                error_log.debug("%s", member.slot.describe())
+
     def _wait(self) -> None:
         if self.exit_code is not None:
             return
         now = time.monotonic()
-        times = [one for one in (self.fleet.next_time(now), self.stop_at) if one is not None]
-        timeout = max(0.0, min([*times, now + LONGEST_TURN]) - now)
+        times = (self.fleet.next_time(now), self.stop_at, self.notices.next_sign, now + LONGEST_TURN)
+        timeout = max(0.0, min(one for one in times if one is not None) - now)
         ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
         for member in list(self.fleet.members.values()):
             if member.channel.fileno() in ready:
@@ -139,65 +173,21 @@ class Supervisor:
         for pid, status in exits.reap():
             if pid in self.fleet.members:
                 self._bury(self.fleet.members[pid], status)
+            elif pid == self.upgrade.successor:
+                self.upgrade.has_ended(status)
 
     # Workers
 
     def _start(self, position: int) -> None:
-        """Fork a worker for *position*."""
-        settings, entries = self.reload.material()
-        ours, theirs = channel.pair()
-        self.started += 1
-        view = WorkerView(self.view, settings, self.started)
-        slot = self.board.take()
-        slot.generation = self.fleet.generation
-        birth = forked.Birth(
-            self.deployment,
-            settings,
-            self.app,
-            at_position(entries, position),
-            shared_with_others(entries),
-            self.board,
-            slot,
-            theirs,
-            self.view,
-            view,
-            first=not self.fleet.served,
-        )
-        self.call_hook("pre_fork", self.view, view)
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a signal for the child must not get into our queue
         try:
-            pid = os.fork()
-            if pid == 0:
-                forked.run_as_process(lambda: self._become(birth, ours))
+            member = self.nursery.fork(position)
         except OSError as error:
-            self._cannot_fork(error, birth, ours)
+            self.fleet.wait(time.monotonic())
+            error_log.error("cannot fork a worker: %s; the next try in %.1f s", error.strerror, self.fleet.delay)
             return
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-        theirs.close()
-        view.pid = pid
-        member = Member(pid, position, self.fleet.generation, self.started, slot=slot, channel=ours, view=view)
-        self.fleet.members[pid] = member
-        self.view.WORKERS[pid] = view
-        self.poller.register(ours.fileno(), select.POLLIN)
-
-    def _cannot_fork(self, error: OSError, birth: forked.Birth, ours: channel.Channel) -> None:
-        self.fleet.wait(time.monotonic())
-        error_log.error("cannot fork a worker: %s; the next try in %.1f s", error.strerror, self.fleet.delay)
-        birth.channel.close()
-        ours.close()
-        birth.slot.clear()
-
-    def _become(self, birth: forked.Birth, ours: channel.Channel) -> int:
-        """In the child: let go of what is the supervisor's, and live."""
-        signal.set_wakeup_fd(-1)
-        self.signals.close()
-        ours.close()
-        for member in self.fleet.members.values():
-            member.channel.close()  # else this worker would hide the supervisor's death from the others
-        self.fleet.members.clear()
-        let_go(self.listeners.entries + self.reload.material()[1], birth.listeners)
-        return forked.Worker(birth).live()
+        self.fleet.members[member.pid] = member
+        self.view.WORKERS[member.pid] = member.view
+        self.poller.register(member.channel.fileno(), select.POLLIN)
 
     def _hear(self, member: Member) -> None:
         lines, is_open = member.channel.receive()
@@ -207,9 +197,12 @@ class Supervisor:
             word, _, rest = line.partition(" ")
             if word == "ready" and member.state == "booting":
                 self._note_ready(member)
+            elif word == "changed" and member.generation == self.fleet.generation and not self.is_stopping:
+                error_log.info("%s has changed", rest)
+                self.reload.ask(hurried=True)
             elif word == "closed":
                 member.closed = True
-            elif word == "worn" and not member.worn and self.stop_at is None and not self.fleet.closed:
+            elif word == "worn" and not member.worn and not self.is_stopping:
                 member.worn = rest
                 error_log.info("worker %d is to be replaced: %s", member.pid, rest)
 
@@ -220,7 +213,8 @@ class Supervisor:
         if is_first:
             self.announce("fastwsgi: listening on " + ", ".join(self.view.address))
             self.announce(f"fastwsgi: the {backend.describe()} build; stop with Ctrl-C")
-            self.call_hook("when_ready", self.view)
+            self.notices.ready()
+            self.hooks.when_ready(self.view)
 
     def _retire(self, member: Member, command: str, now: float) -> None:
         member.state = "retiring"
@@ -247,7 +241,7 @@ class Supervisor:
             pass  # its end was heard
         member.channel.close()
         member.slot.clear()
-        self.call_hook("child_exit", self.view, member.view)
+        self.hooks.child_exit(self.view, member.view)
         if verdict == "first boot":
             if os.WIFSIGNALED(status):
                 error_log.error("the first worker %s before it was ready", exits.describe(status))
@@ -275,6 +269,8 @@ class Supervisor:
             self.reload.ask()
         elif number == signal.SIGUSR1:
             self._reopen_logs()
+        elif number == signal.SIGUSR2:
+            self.upgrade.begin()
         elif number == signal.SIGTTIN:
             self._resize(self.fleet.size + 1)
         elif number == signal.SIGTTOU:
@@ -287,20 +283,22 @@ class Supervisor:
 
     def _begin_stop(self) -> None:
         """Graceful: after the drain delay, in which all goes on but readiness, everything accepted is answered."""
-        self.board.leaving = True
-        self.stop_at = time.monotonic() + self.settings.drain_delay
+        self.board.leaving = not self.upgrade.successor
+        self.notices.stopping()
+        self.stop_at = time.monotonic() + (self.settings.drain_delay if self.board.leaving else 0.0)
 
     def _stop_workers(self, now: float) -> None:
         """The workers empty the queues of the listeners before they close them, so ours may be closed before."""
         self._close_fleet()
         for member in self.fleet.members.values():
-            self._retire(member, "stop", now)
+            # With a successor on the same sockets, it is a reload to the clients
+            self._retire(member, "retire" if self.upgrade.successor else "stop", now)
 
     def _close_fleet(self) -> None:
         self.stop_at = None
-        self.board.leaving = self.fleet.closed = True
+        self.fleet.closed = True
         self.reload.abandon()
-        self.listeners.close()
+        self._close_listeners()
 
     def _quit(self) -> None:
         """End at once; workers that cannot even quit are killed."""
@@ -313,7 +311,7 @@ class Supervisor:
         size = max(1, min(size, MOST_WORKERS))
         if size == self.fleet.size:
             return
-        self.call_hook("nworkers_changed", self.view, size, self.fleet.size)
+        self.hooks.nworkers_changed(self.view, size, self.fleet.size)
         if size < self.fleet.size:
             self.listeners.trim(size)
         self.fleet.size = size
@@ -324,10 +322,19 @@ class Supervisor:
             member.channel.send("reopen")
 
 
+def is_needed(settings: Any) -> bool:
+    """Whether *settings* ask for something that a single process cannot do."""
+    return settings.workers > 1 or any(
+        getattr(settings, name) != getattr(type(settings), name).default
+        for name in (
+            *("max_requests", "max_worker_age", "max_worker_rss", "timeout", "reload", "pid", "proc_name"),
+            *("drain_delay", "liveness_path", "readiness_path", "user", "group", "umask", "reuse_port"),
+        )
+    )
+
+
 def check_number(workers: int) -> int:
     """*workers*, if the scoreboard has room for them. Raises Mistake."""
-    from fastwsgi.config.mistakes import Mistake
-
     if workers > MOST_WORKERS:
         raise Mistake(f"--workers {workers}: at most {MOST_WORKERS}; one or two for each CPU are usual")
     return workers

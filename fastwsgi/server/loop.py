@@ -97,6 +97,7 @@ class Loop:
             build.environ.Inbox(),
             build.response.OutBuffer(),
             self.gateway,
+            build.baton.Baton(),
             build.body.Body,
             build.body.ChunkedBody,
             build.body.EmptyInput(),

@@ -2,7 +2,7 @@
 
 The loop is not shared, it is handed on. As long as the application answers at once, one thread runs loop and
 application as if it were alone. When a call does not return, the monitor notices, and a spare thread takes the loop
-over where it stands, by the baton (http/connection.py). The thread left behind sends its own answer when it has one,
+over where it stands, by taking the baton. The thread left behind sends its own answer when it has one,
 gives the connection back, and becomes a spare. So N threads wait for a database, and none of them holds up the others.
 
     running     calls on threads that the loop has left; at N of them requests queue
@@ -117,10 +117,9 @@ class Pool:
     def step_aside(self, connection: Any) -> None:
         """Leave the loop to a spare, in the middle of the application call of *connection*."""
         with self.lock:
-            baton = self.shared.baton
-            if not baton or baton[0] is not connection:
+            if not self.shared.baton.holds(connection):
                 return  # the loop has gone on without it
-            baton.pop()
+            self.shared.baton.take()
             self._detach(connection)
             self.vacant = True
             self._call_spare()
@@ -211,9 +210,8 @@ class Pool:
             elif stuck is not None and shared.calls != stuck:
                 return False  # it went on meanwhile
             else:
-                try:
-                    connection = shared.baton.pop()
-                except IndexError:
+                connection = shared.baton.take()
+                if connection is None:
                     return False
                 self._detach(connection)
             self.owner = threading.get_ident()
@@ -224,7 +222,7 @@ class Pool:
     def _detach(self, connection: Any) -> None:
         """The loop goes on without *connection*, which keeps the buffers that it uses; the baton was taken out."""
         shared, build = self.shared, self.loop.build
-        shared.baton = []
+        shared.baton = build.baton.Baton()
         shared.calls += 1
         shared.inbox = build.environ.Inbox()
         shared.out = build.response.OutBuffer()

@@ -1,0 +1,11 @@
+cimport cython
+
+
+@cython.final
+cdef class Baton:
+    cdef object held
+    cdef public bint lost
+
+    cpdef object put(self, object connection)
+    cpdef object take(self)
+    cpdef bint holds(self, object connection)
