@@ -87,6 +87,17 @@ def test_workers_and_addresses_change(tmp_path: Path) -> None:
     assert not os.path.exists(path)
 
 
+def test_new_addresses_are_given_back_if_the_code_cannot_start(tmp_path: Path) -> None:
+    path = str(tmp_path / "sock")
+    with deployed(tmp_path, "py", workers=1) as server:
+        server.write("import os; os._exit(9)")
+        server.write(f"{{'bind': ['127.0.0.1:0', 'unix:{path}']}}", "settings.py")
+        server.signal(signal.SIGHUP)
+        server.line("the reload is given up, the old workers go on")
+        assert not os.path.exists(path)
+        assert server.ask() == b"one"
+
+
 def test_an_address_that_is_taken_changes_nothing(tmp_path: Path) -> None:
     with deployed(tmp_path, "py", workers=1) as other, deployed(tmp_path, "py", workers=1) as server:
         before = server.workers(1)

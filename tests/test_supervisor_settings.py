@@ -86,7 +86,12 @@ def test_each_worker_may_have_a_listener_of_its_own(tmp_path: Path) -> None:
         server.line("2 workers from now on")
         while len(server.children()) > 2:
             pass
-        for _ in range(50):
+        for _ in range(30):
+            server.ask()
+        server.write("{'workers': 1}", "settings.py")
+        server.signal(signal.SIGHUP)
+        server.line("reload complete")
+        for _ in range(30):
             server.ask()
         server.signal()
         assert server.wait() == 0

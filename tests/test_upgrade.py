@@ -13,7 +13,7 @@ import pytest
 from deployments import SITE, Deployment, deployed, is_alive, wait_for_end
 from load import Load
 from processes import ISOLATED, running
-from serving import GET, Client
+from serving import GET, Client, request
 
 
 @contextmanager
@@ -49,6 +49,25 @@ def test_nothing_is_lost_and_the_old_one_may_end(tmp_path: Path) -> None:
                 os.kill(successor, signal.SIGTERM)
                 wait_for_end(successor)
                 assert not (tmp_path / "pid").exists()
+
+
+def test_the_end_of_the_old_one_is_a_reload_to_its_clients(tmp_path: Path) -> None:
+    """Its idle connections may ask once more, and its busy worker does not shut the sockets of the new one."""
+    with deployed(tmp_path, workers=1) as server, server.connect() as idle, server.connect() as busy:
+        assert [client.send(GET).answer().body for client in (idle, busy)] == [b"one", b"one"]
+        server.write(SITE.replace("one", "two"))
+        with upgraded(server):
+            busy.send(request(target="/wait?0.3"))
+            server.line("entered")
+            server.signal()
+            while server.ask() != b"two":
+                pass
+            assert busy.answer().whole
+            answer = idle.send(GET).answer()
+            assert (answer.body, answer.get("Connection")) == (b"one", "close")
+            assert server.process.wait(10) == 0
+            for _ in range(20):
+                assert server.ask() == b"two"
 
 
 def test_the_new_one_may_end_instead(tmp_path: Path) -> None:

@@ -77,6 +77,13 @@ def test_a_first_boot_that_fails_ends_with_one_traceback(tmp_path: Path) -> None
     assert sum(line.startswith("fastwsgi: site cannot be imported") for line in server.seen) == 1
 
 
+def test_a_log_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
+    with starting(tmp_path, "py", workers=1, access_logfile=str(tmp_path / "none" / "log")) as server:
+        assert server.wait() == 1
+    assert not any("Traceback" in line for line in server.seen)
+    assert any(f"{tmp_path}/none/log" in line for line in server.seen)
+
+
 @pytest.mark.parametrize(("source", "code"), [("import os; os._exit(0)", 1), ("import os; os.abort()", 134)])
 def test_a_first_worker_that_dies_gives_its_exit_code_but_never_0(tmp_path: Path, source: str, code: int) -> None:
     with starting(tmp_path, source=source, workers=2) as server:
@@ -107,6 +114,17 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
             assert (answer.body, answer.get("Connection")) == (b"one", "close")
         for pid in workers:
             wait_for_end(pid)
+
+
+def test_a_worker_that_is_stopped_does_not_hide_that_death_from_the_others(tmp_path: Path) -> None:
+    with deployed(tmp_path, "py", workers=2) as server:
+        first, second = sorted(server.workers(2))
+        os.kill(second, signal.SIGSTOP)
+        try:
+            server.signal(signal.SIGKILL)
+            wait_for_end(first)
+        finally:
+            os.kill(second, signal.SIGKILL)
 
 
 def test_a_boot_that_hangs_ends_with_the_supervisor(tmp_path: Path) -> None:
