@@ -64,6 +64,8 @@ cdef class Connection:
     cpdef bint on_deadline(self) except -1
     cpdef object drop(self, bint reset)
     cpdef object abort(self)
+    @cython.locals(out=OutBuffer, gateway=Gateway)
+    cpdef bint expire(self, Exchange exchange) except -1
     @cython.locals(inbox=Inbox, received=cython.Py_ssize_t)
     cdef object _receive(self)
     cdef object _end_of_input(self)

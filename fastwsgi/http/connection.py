@@ -244,6 +244,27 @@ class Connection:
         else:
             self.drop(self.state is SENDING)
 
+    def expire(self, exchange: Any) -> bool:
+        """The application has had its time for *exchange*, which runs in another thread: answer 504, or cut the
+        response if its head was out. False if it has ended this moment.
+        """
+        if self.exchange is not exchange or self.state is not RUNNING:
+            return False
+        self.doomed = True
+        gateway = self.shared.gateway
+        if not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
+            self.wire.cut(self.fd)
+            return True
+        out = type(self.out)()
+        text = b"504 Gateway Timeout\n"
+        out.begin(f"504 {reason_phrase(504)}", [("Content-Type", "text/plain")])
+        out.finish(len(text), False, "close", gateway.server_line, gateway.date_line)
+        if not exchange.is_head:
+            out.add(text)
+        self.wire.send(self.fd, out)
+        self.wire.finish(self.fd)
+        return True
+
     # Receiving
 
     def _receive(self) -> None:

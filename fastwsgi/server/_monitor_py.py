@@ -37,7 +37,8 @@ class Monitor:
         """Look no more."""
         self._stopped = True
         self._awake.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def wait(self) -> None:
         """Block a spare thread until it is called."""

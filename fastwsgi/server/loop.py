@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from typing import Any, Callable
 from fastwsgi.http.grammar import HeadLimits
 from fastwsgi.server.poller import BATCH, open_poller
 from fastwsgi.server.threads import Pool
+from fastwsgi.server.watchdog import Watchdog
 
 SWEEP = 1.0  # seconds between two looks at the deadlines
 OVERDUE = 5.0  # seconds after which deadlines are looked at even if events wait
@@ -120,6 +122,9 @@ class Loop:
         self._asked_to_stop = False
         self._idle_grace = 0.0
         self._may_accept_again = False
+        self._thread = 0  # the one that serves
+        self.expired: Callable[[], None] = lambda: None  # called when a request has passed the deadline
+        self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
         self.aborted = False  # nothing is waited for any more
         self.stopping = False
         self.stopped_accepting: Callable[[], None] = lambda: None  # called when a stop has emptied the backlogs
@@ -196,17 +201,39 @@ class Loop:
 
         With several threads, this one only waits: where it is the main thread, signals are handled at once.
         """
-        if self.settings.threads == 1:
-            self.serve()
-            return
-        self.pool = self.shared.pool = Pool(self, self.settings)
+        self.watchdog.start()
         try:
-            self.pool.run()
+            if self.settings.threads > 1:
+                self.add_pool().run()
+            elif self.serve() and self.pool is not None:
+                self.pool.await_end()  # this thread's call was given up
         finally:
-            self.pool.close()
+            self.watchdog.stop()
+            if self.pool is not None:
+                self.pool.close()
+
+    def add_pool(self) -> Pool:
+        """From now on threads may take the loop over from each other; this one has it."""
+        self.pool = self.shared.pool = Pool(self, self.settings)
+        return self.pool
+
+    def calls(self) -> list[tuple[int, Any]]:
+        """The application calls that run now: the thread's identifier and the connection of each."""
+        running = self.pool.calls() if self.pool is not None else []
+        connection = self.shared.baton.look()
+        if connection is not None:
+            running.append((self.pool.owner if self.pool is not None else self._thread, connection))
+        return running
+
+    def give_up(self, thread: int, connection: Any, exchange: Any) -> bool:
+        """Answer 504 and go on without the call for *exchange* that runs on *thread*; False if it has just ended."""
+        if self.pool is None:
+            self.add_pool().owner = thread
+        return self.pool is not None and self.pool.give_up(thread, connection, exchange)
 
     def serve(self) -> bool:
         """Serve until all is done, or until another thread has taken the loop over: then True."""
+        self._thread = threading.get_ident()
         if self._finish_step():
             return True
         while not self.aborted and not (self.stopping and self._is_done()):
