@@ -216,11 +216,12 @@ class Client:
             answer.whole = self.end == "closed"
 
     def _read_chunks(self, answer: Answer) -> None:
+        pieces: list[bytes] = []
         try:
             while True:
                 size = int(self.until(b"\r\n"), 16)
                 data = self.take(size + 2)
-                answer.body += data[:size]
+                pieces.append(data[:size])
                 if len(data) < size + 2:
                     return
                 assert data[size:] == b"\r\n"
@@ -229,6 +230,8 @@ class Client:
                     return
         except Ended:
             return
+        finally:
+            answer.body = b"".join(pieces)
 
 
 class Clock:

@@ -99,6 +99,7 @@ def test_answers_before_it_come_first(build: SimpleNamespace, stuck: Stuck, thre
         assert client.answer().body == b"/"
         assert client.answer(to_head=True).status == 504
         assert client.rest() == b""
+        stuck.let_go.set()
 
 
 @THREADS
