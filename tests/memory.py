@@ -21,8 +21,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
 
 from fastwsgi.config.settings import Settings
-from fastwsgi.http.grammar import HeadLimits
-from fastwsgi.server.loop import environ_template
+from fastwsgi.server.entrance import environ_template, head_parser
 
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 READ_SIZE = 65536  # bytes that one receive() brings at most
@@ -290,19 +289,7 @@ def make_parser(build: SimpleNamespace, settings: Settings, plain: bool = False)
     template = environ_template(listener, settings, io.StringIO(), build.wsgi.FileWrapper)
     if plain:
         template = {key: value for key, value in template.items() if isinstance(value, str)}
-    limits = HeadLimits(
-        settings.limit_request_line,
-        settings.limit_request_fields,
-        settings.limit_request_field_size,
-        settings.limit_request_head,
-    )
-    framing = build.framing.Framing(settings.limit_request_body)
-    scanner = None
-    if build.environ.Scanner is not None and settings.scanner:
-        scanner = build.environ.Scanner(template, limits, framing.max_body)
-    return build.head.HeadParser(
-        template, limits, framing, scanner, settings.root_path, settings.underscore_headers
-    )
+    return head_parser(build, template, build.framing.Framing(settings.limit_request_body), settings)
 
 
 # The strict client

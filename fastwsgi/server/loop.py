@@ -21,7 +21,7 @@ from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from fastwsgi.http.grammar import HeadLimits
+from fastwsgi.server.entrance import environ_template, head_parser
 from fastwsgi.server.poller import BATCH, open_poller
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
@@ -30,39 +30,6 @@ SWEEP = 1.0  # seconds between two looks at the deadlines
 OVERDUE = 5.0  # seconds after which deadlines are looked at even if events wait
 SHARE = 4  # connections that one of several processes accepts in a turn
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-
-def environ_template(listener: socket.socket, settings: Any, errors: Any, file_wrapper: Any) -> dict[str, Any]:
-    """What every environ of one listener starts as (PEP 3333, "environ Variables").
-
-    It holds each key that every request has, also those set later: then the copy has room for the fields.
-    """
-    name = listener.getsockname()
-    host, port = (name[0], str(name[1])) if isinstance(name, tuple) else (os.fsdecode(name), "")
-    return {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": settings.root_path,
-        "PATH_INFO": "",
-        "QUERY_STRING": "",
-        "RAW_URI": "",
-        "REQUEST_URI": "",
-        "SERVER_NAME": host,
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_SOFTWARE": "fastwsgi",
-        "REMOTE_ADDR": "",
-        "REMOTE_PORT": "",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": None,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": errors,
-        "wsgi.multithread": settings.threads > 1,
-        "wsgi.multiprocess": settings.workers > 1,
-        "wsgi.run_once": False,
-        "wsgi.file_wrapper": file_wrapper,
-        "wsgi.early_hints": None,
-    }
 
 
 class Loop:
@@ -136,21 +103,9 @@ class Loop:
 
     def add_listener(self, listener: socket.socket, environ: dict[str, Any] | None = None) -> None:
         """Accept connections from *listener*, which stays the caller's to close; *environ* comes into every environ."""
-        build, settings = self.build, self.settings
-        template = environ_template(listener, settings, self.errors, build.wsgi.FileWrapper)
+        template = environ_template(listener, self.settings, self.errors, self.build.wsgi.FileWrapper)
         template.update(environ or {})
-        limits = HeadLimits(
-            settings.limit_request_line,
-            settings.limit_request_fields,
-            settings.limit_request_field_size,
-            settings.limit_request_head,
-        )
-        scanner = None
-        if build.environ.Scanner is not None and settings.scanner:
-            scanner = build.environ.Scanner(template, limits, self.framing.max_body)
-        parser = build.head.HeadParser(
-            template, limits, self.framing, scanner, settings.root_path, settings.underscore_headers
-        )
+        parser = head_parser(self.build, template, self.framing, self.settings)
         self.listeners[listener.fileno()] = (listener, parser)
         self.poller.watch(listener.fileno(), "accept", "")
 
