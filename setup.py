@@ -31,7 +31,7 @@ NATIVE = (
     "server/_sockio_c",
     "server/_monitor_c",
 )
-SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/connection")
+SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/shared", "http/connection")
 PACKAGE = Path("fastwsgi")
 RECORD = "http/_compiled_sources.json"  # suffix of the modules -> text -> its SHA-256 when it was compiled
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")

@@ -212,7 +212,7 @@ class Bench:
             app, self.parser.framing, self._note_error, self.settings.server_header, observer
         )
         self.gateway.date_line = DATE
-        self.shared = build.connection.Shared(
+        self.shared = build.shared.Shared(
             build.environ.Inbox(),
             build.response.OutBuffer(),
             self.gateway,

@@ -18,7 +18,7 @@ class Monitor:
     """Watches the calls of one loop, and has spare threads wait.
 
     Args:
-        shared: a connection.Shared: calls is read, dozing is set.
+        shared: a shared.Shared: calls is read, dozing is set.
     """
 
     def __init__(self, shared: Any) -> None:

@@ -62,7 +62,7 @@ class Loop:
         self.gateway = build.wsgi.Gateway(app, self.framing, log_error, settings.server_header, observer)
         self.wire = build.sockio.SocketWire()
         self.gateway.threaded = settings.threads > 1
-        self.shared = build.connection.Shared(
+        self.shared = build.shared.Shared(
             build.environ.Inbox(),
             build.response.OutBuffer(),
             self.gateway,
