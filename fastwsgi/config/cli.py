@@ -66,8 +66,6 @@ def serve(deployment: Configured) -> int:
     from fastwsgi.process import supervisor
     from fastwsgi.server.listeners import BindError
 
-    if deployment.current.settings.chdir is not None:
-        os.chdir(deployment.current.settings.chdir)
     try:
         return supervisor.run(deployment, announce)
     except BindError as error:

@@ -23,8 +23,8 @@ APP = "FASTWSGI_APP"
 CONFIG = "FASTWSGI_CONFIG"
 GUNICORNS_OPTIONS = "GUNICORN_CMD_ARGS"
 NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
-NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE"}
-"""Variables that mean something else: what to serve and by which file; the build."""
+NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
+"""Variables that mean something else: what to serve and by which file; the build; what an upgrade hands over."""
 NOT_FROM_VARIABLE = {"env"}
 
 
