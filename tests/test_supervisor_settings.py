@@ -45,7 +45,7 @@ def test_hooks_are_called_in_the_order_of_a_life(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may choose a user")
 def test_workers_run_as_another_user_and_group(tmp_path: Path) -> None:
-    source = SITE.replace('b"one"', 'b"%d %d %o" % (os.getuid(), os.getgid(), os.umask(0))')
+    source = SITE.replace("[version]", '[b"%d %d %o" % (os.getuid(), os.getgid(), os.umask(0))]')
     who = {"user": "65534", "group": "65533", "umask": "027"}
     with deployed(tmp_path, "py", source, workers=1, preload=True, **who) as server:  # only root can read the file
         assert server.ask() == b"65534 65533 27"

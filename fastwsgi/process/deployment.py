@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Protocol
+
+from fastwsgi.config.hooks import NoHooks
 
 
 class Deployment(Protocol):
     """Where settings and the application come from."""
+
+    @property
+    def directory(self) -> str:
+        """Where the command was given, and is given again for an upgrade."""
 
     @property
     def hooks(self) -> Any:
@@ -19,22 +26,11 @@ class Deployment(Protocol):
         """The WSGI application. Raises Mistake, whose details are the traceback if the user's code failed."""
 
 
-class NoHooks:
-    """Hooks that do nothing."""
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *arguments: None
-
-    def wrap(self, app: Callable[..., Any], worker: Any) -> Callable[..., Any]:
-        return app
-
-
 class Fixed:
     """An application and settings that are here already, and stay as they are."""
 
     def __init__(self, app: Callable[..., Any], settings: Any) -> None:
+        self.directory = os.getcwd()
         self.hooks: Any = NoHooks()
         self._app = app
         self._settings = settings

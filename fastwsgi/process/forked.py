@@ -16,7 +16,7 @@ from typing import Any, Callable
 from fastwsgi.config.mistakes import Mistake
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
-from fastwsgi.process import identity, last_call
+from fastwsgi.process import last_call, role
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
 from fastwsgi.process.deployment import Deployment
@@ -102,9 +102,9 @@ class Worker:
         birth, settings = self.birth, self.settings
         set_up_error_log(settings.log_level)
         self.logs = Logs(settings)
-        set_environment(settings)
+        role.set_environment(settings)
         birth.deployment.hooks.post_fork(birth.server, birth.view)
-        become(settings)
+        role.become_worker(settings)
         app = birth.app or self._load()
         birth.view.booted = True
         birth.deployment.hooks.post_worker_init(birth.view)
@@ -226,34 +226,6 @@ class Worker:
         if self.logs is not None:
             self.logs.close()
         os._exit(0)
-
-
-def resolve_identity(settings: Any) -> tuple[int, int] | None:
-    """The user and group IDs that workers take, or None if they keep theirs. Raises Mistake."""
-    if settings.user is None and settings.group is None:
-        return None
-    uid, gid = (os.geteuid(), os.getegid()) if settings.user is None else identity.resolve_user(settings.user)
-    return uid, gid if settings.group is None else identity.resolve_group(settings.group)
-
-
-def become(settings: Any) -> None:
-    """Take the name, and the user and group, that the settings give to workers."""
-    identity.set_title(title("worker", settings))
-    ids = resolve_identity(settings)
-    if ids is not None:
-        identity.drop_privileges(*ids)
-
-
-def title(role: str, settings: Any) -> str:
-    """What the process list shows."""
-    return f"fastwsgi: {role} [{settings.proc_name}]" if settings.proc_name else f"fastwsgi: {role}"
-
-
-def set_environment(settings: Any) -> None:
-    """Set the variables that the settings ask for."""
-    for assignment in settings.env:
-        name, _, value = assignment.partition("=")
-        os.environ[name] = value
 
 
 def run_as_process(main: Callable[[], int]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from fastwsgi.config.mistakes import Mistake
 from fastwsgi.observe.logs import error_log
 from fastwsgi.process.fleet import Fleet
+from fastwsgi.process.scoreboard import check_number
 from fastwsgi.process.sockets import Entry
 
 
@@ -51,7 +52,7 @@ class Reload:
         owner.notices.reloading()
         try:
             settings = owner.deployment.settings()
-            size = settings.workers
+            size = check_number(settings.workers)
             entries = owner.listeners.prepare(settings)
         except (Mistake, OSError) as problem:
             error_log.error("the reload is given up: %s", problem)

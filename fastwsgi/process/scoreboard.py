@@ -10,6 +10,8 @@ import mmap
 import time
 from typing import Any
 
+from fastwsgi.config.mistakes import Mistake
+
 WORDS = 16  # of 8 bytes a slot: two cache lines, so that workers do not slow each other
 CAPACITY = 1024  # slots; the workers of a rolling reload have two for a while
 MOST_WORKERS = CAPACITY // 2 - 1
@@ -117,3 +119,10 @@ class Scoreboard:
         """Give the memory back."""
         self.words.release()
         self._memory.close()
+
+
+def check_number(workers: int) -> int:
+    """*workers*, if there is room for them. Raises Mistake."""
+    if workers > MOST_WORKERS:
+        raise Mistake(f"--workers {workers}: at most {MOST_WORKERS}; one or two for each CPU are usual")
+    return workers

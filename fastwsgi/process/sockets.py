@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from fastwsgi.process import identity, systemd
+from fastwsgi.process import identity, role, systemd
 from fastwsgi.server.listeners import Listener, adopt, close_listener, open_listener, spell_address
 
 HANDED_OVER = "FASTWSGI_LISTENERS"  # names descriptors and addresses for the supervisor that an upgrade starts
@@ -124,6 +124,7 @@ def _fill(entry: Entry, settings: Any) -> None:
             settings.defer_accept,
             reuse_port=settings.reuse_port,
             socket_mode=mode,
+            owner=role.ids_of_workers(settings),
         )
         entry.sockets.append(listener)
         if entry.lent or listener.family == socket.AF_UNIX:

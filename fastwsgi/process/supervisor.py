@@ -14,17 +14,16 @@ import signal
 import time
 from typing import Any, Callable
 
-from fastwsgi.config.mistakes import Mistake
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import error_log, set_up_error_log
-from fastwsgi.process import exits, forked, identity
+from fastwsgi.process import exits, identity, role
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
 from fastwsgi.process.notices import Notices
 from fastwsgi.process.nursery import Nursery
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
-from fastwsgi.process.scoreboard import MOST_WORKERS, Scoreboard
+from fastwsgi.process.scoreboard import MOST_WORKERS, Scoreboard, check_number
 from fastwsgi.process.signals import SignalQueue
 from fastwsgi.process.sockets import Listeners
 from fastwsgi.process.upgrade import Upgrade
@@ -55,7 +54,6 @@ class Supervisor:
     """See the top of the file."""
 
     def __init__(self, deployment: Deployment, announce: Callable[[str], None]) -> None:
-        directory = os.getcwd()
         self.deployment = deployment
         self.announce = announce
         self.settings = deployment.settings()
@@ -66,7 +64,7 @@ class Supervisor:
         self.listeners = Listeners()
         self.fleet = Fleet(check_number(self.settings.workers))
         self.reload = Reload(self)
-        self.upgrade = Upgrade(self, directory)
+        self.upgrade = Upgrade(self)
         self.nursery = Nursery(self)
         self.notices = Notices()
         self.signals = SignalQueue()
@@ -100,17 +98,17 @@ class Supervisor:
         settings = self.settings
         if settings.umask is not None:
             identity.set_umask(settings.umask)
-        forked.resolve_identity(settings)  # a mistake in it is told now
+        role.ids_of_workers(settings)  # a mistake in it is told now
         self.listeners.inherit()
         self.listeners.keep(self.listeners.prepare(settings), settings)
         self.view.address = self.listeners.spell()
         if settings.pid is not None:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()
-        identity.set_title(forked.title("supervisor", settings))
+        role.take_title("supervisor", settings)
         self.hooks.on_starting(self.view)
         if settings.preload and not settings.reload:
-            forked.set_environment(settings)
+            role.set_environment(settings)
             self.app = self.deployment.load(settings)
             gc.collect()
             gc.freeze()
@@ -331,10 +329,3 @@ def is_needed(settings: Any) -> bool:
             *("drain_delay", "liveness_path", "readiness_path", "user", "group", "umask", "reuse_port"),
         )
     )
-
-
-def check_number(workers: int) -> int:
-    """*workers*, if the scoreboard has room for them. Raises Mistake."""
-    if workers > MOST_WORKERS:
-        raise Mistake(f"--workers {workers}: at most {MOST_WORKERS}; one or two for each CPU are usual")
-    return workers

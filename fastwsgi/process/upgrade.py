@@ -20,15 +20,10 @@ OLD = ".oldbin"  # is added to the name of its PID file
 
 
 class Upgrade:
-    """The relation of *supervisor* to the one before it and the one after it.
+    """The relation of *supervisor* to the one before it and the one after it."""
 
-    Args:
-        directory: where the command was given, and is given again.
-    """
-
-    def __init__(self, supervisor: Any, directory: str) -> None:
+    def __init__(self, supervisor: Any) -> None:
         self._supervisor = supervisor
-        self._directory = directory
         self._predecessor = int(os.environ.pop(PREDECESSOR, "0"))
         self.successor = 0  # its process, while there is one
 
@@ -63,7 +58,7 @@ class Upgrade:
             os.environ[PREDECESSOR] = str(os.getppid())
             if "WATCHDOG_PID" in os.environ:
                 os.environ["WATCHDOG_PID"] = str(os.getpid())
-            os.chdir(self._directory)
+            os.chdir(self._supervisor.deployment.directory)
             signal.set_wakeup_fd(-1)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             command = command_line()

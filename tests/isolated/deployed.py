@@ -13,18 +13,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from fastwsgi.config.hooks import NoHooks
 from fastwsgi.config.mistakes import Mistake, user_traceback
 from fastwsgi.config.settings import Settings
-from fastwsgi.process.deployment import NoHooks
 from fastwsgi.process.supervisor import run
 
 
 class ToldHooks(NoHooks):
     """Hooks that print that they are called."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
+    def __getattribute__(self, name: str) -> Any:
+        if name == "wrap":
+            return lambda app, worker: app
         return lambda view, *more: print("hook", name, type(view).__name__, len(more), flush=True)
 
 
@@ -33,6 +33,7 @@ class Directory:
 
     def __init__(self, path: Path, given: dict[str, Any]) -> None:
         self.hooks: Any = ToldHooks() if os.environ.get("TELL_HOOKS") else NoHooks()
+        self.directory = os.getcwd()
         self.path = path
         self.given = given
 
