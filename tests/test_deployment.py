@@ -113,11 +113,11 @@ def test_no_application(tmp_path: Path) -> None:
 
 
 def test_the_directory_is_entered_when_the_supervisor_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It notes first where the command was given, to give it there again for an upgrade."""
+    """Where the command was given is kept: it is given there again for an upgrade."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     told = Told(tmp_path, "chdir = 'sub'\n")
     assert os.getcwd() == str(tmp_path)
     for _ in range(2):
         told.settings()
-        assert os.getcwd() == str(tmp_path / "sub")
+        assert (os.getcwd(), told.directory) == (str(tmp_path / "sub"), str(tmp_path))

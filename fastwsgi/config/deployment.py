@@ -18,6 +18,7 @@ class Configured:
 
     Attributes:
         current: the configuration read last.
+        directory: where the command was given; an upgrade gives it there again.
 
     Args:
         sources: of the settings.
@@ -28,6 +29,7 @@ class Configured:
     """
 
     def __init__(self, sources: Sources, announce: Callable[[str], None]) -> None:
+        self.directory = sources.start
         self._sources = sources
         self._announce = announce
         self._told: set[str] = set()
