@@ -1,8 +1,9 @@
 """Every setting, declared once: name, kind, default, help and flags.
 
 The body of `Settings` is the table. Each line of it makes a `Setting`, from which come the attribute and
-its type, the keyword of `fastwsgi.serve`, the option of the command line and its help. A `Settings` object
-holds the values; it never changes, and the lower layers take from it what they need by attribute.
+its type, the keyword of `fastwsgi.serve`, the option of the command line, its help and its entry in the manual,
+the environment variable and the key of the file. A `Settings` object holds the values; it never changes, and the
+lower layers take from it what they need by attribute.
 Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
 """
 

@@ -95,7 +95,8 @@ class Sources:
         return self._existing(given) if given else self.start
 
     def _existing(self, given: Given) -> str:
-        path = files.absolute(self.start, _read(SETTINGS["chdir"], given))
+        """Return the absolute path of a directory. Raises UsageError if it is none."""
+        path = os.path.abspath(os.path.join(self.start, str(_read(SETTINGS["chdir"], given))))
         if not os.path.isdir(path):
             problem = "Not a directory" if os.path.exists(path) else "No such file or directory"
             raise UsageError(f"{given.origin} {given.value}: {problem}")
