@@ -109,6 +109,13 @@ class Loop:
         self.listeners[listener.fileno()] = (listener, parser)
         self.poller.watch(listener.fileno(), "accept", "")
 
+    def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
+        """Serve the connection *fd*, which somebody else has accepted from *listener*; in the loop's thread."""
+        parser = self.listeners[listener.fileno()][1]
+        connection = self.build.connection.Connection(self.shared, parser, self.wire, fd, host, port)
+        self.connections[fd] = connection
+        self.resume(connection)
+
     def add_waker(self, fd: int, called: Callable[[], None]) -> None:
         """Call *called* whenever *fd* is readable."""
         self.wakers[fd] = called
