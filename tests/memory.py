@@ -202,7 +202,7 @@ class Bench:
         self, build: SimpleNamespace, app: Callable[..., Any], observer: Any = None, **settings: Any
     ) -> None:
         self.build = build
-        self.settings = Settings(**settings)
+        self.settings = Settings(**{"threads": 1, **settings})
         self.errors: list[tuple[str, BaseException | None]] = []
         self.loop = NotingLoop()
         self.clients: dict[int, Client] = {}

@@ -252,7 +252,7 @@ class Server:
 
     def __init__(self, build: SimpleNamespace, app: App, observer: Any = None, **settings: Any) -> None:
         # A connection without bytes shall be accepted too
-        self.settings = Settings(**{"defer_accept": False, "bind": ["127.0.0.1:0"], **settings})
+        self.settings = Settings(**{"defer_accept": False, "bind": ["127.0.0.1:0"], "threads": 1, **settings})
         self.errors: list[tuple[str, BaseException | None]] = []
         self.clock = Clock()
         self.listener = open_listener(self.settings.bind[0], defer_accept=self.settings.defer_accept)

@@ -58,6 +58,8 @@ def mapped(name: str, found: dict[str, Any]) -> Said:
             if LEFT[key].weight == NEEDED:
                 raise UsageError(f"{name}: {key}: {LEFT[key].instead}")
             left.append(f"{key} ({LEFT[key].instead})")
+    if "threads" not in said.values:  # what runs under gunicorn may count on its default
+        said.values["threads"], said.keys["threads"] = 1, "threads, by gunicorn's default"
     if left:
         said.notices.append(f"{name}: without effect here: {', '.join(left)}")
     functions = {key: found[key] for key in HOOKS if callable(found.get(key))}

@@ -84,7 +84,7 @@ class Settings:
     )
 
     workers = Setting(PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",))
-    threads = Setting(PROCESSES, kinds.count(1, 1024), 1, "threads that run the application in each worker")
+    threads = Setting(PROCESSES, kinds.count(1, 1024), 4, "threads that run the application in each worker")
     max_queue = Setting(
         PROCESSES, kinds.count(0), 1024, "requests that may wait for a thread in each worker; beyond: 503"
     )
