@@ -37,6 +37,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(reloader, "QUIET", 0.02)
     if request.param == "polling":
         monkeypatch.setitem(sys.modules, "watchfiles", None)
+    else:
+        pytest.importorskip("watchfiles")
     return str(request.param)
 
 
@@ -99,6 +101,7 @@ def test_what_is_no_source_is_not_told(told: Told, tmp_path: Path) -> None:
 
 
 def test_the_system_tells_watchfiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("watchfiles")
     monkeypatch.setattr(reloader, "UNTOLD", 60.0)
     monkeypatch.setattr(reloader, "QUIET", 0.02)
     told = Told(tmp_path)
