@@ -172,6 +172,7 @@ def test_nobody_is_accepted_after_the_signal(server: Process) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("server", [["threads=1"], ["threads=4"]], ids=["1", "4"], indirect=True)
 @pytest.mark.parametrize("target", ["/wait", "/stream", "/spin"])
 def test_a_second_signal_ends_at_once(server: Process, number: signal.Signals, target: str) -> None:
     with begin(server, target) as client:
@@ -179,7 +180,12 @@ def test_a_second_signal_ends_at_once(server: Process, number: signal.Signals, t
         client.rest()
 
 
-@pytest.mark.parametrize("server", [["graceful_timeout=0.3"]], indirect=True)
+@pytest.mark.parametrize(
+    "server",
+    [["graceful_timeout=0.3"], ["graceful_timeout=0.3", "threads=4"]],
+    ids=["1", "4"],
+    indirect=True,
+)
 @pytest.mark.parametrize("target", ["/wait", "/stream", "/spin"])
 def test_a_stop_waits_for_its_time_only(server: Process, target: str) -> None:
     with begin(server, target) as client:
