@@ -60,7 +60,7 @@ class Settings:
         SERVER,
         kinds.texts("ADDRESS", ",", least=1),
         ["127.0.0.1:8000"],
-        "HOST:PORT, [::1]:PORT, :PORT or unix:/path/of.sock; may be given several times",
+        "HOST:PORT, [::1]:PORT, :PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
         ("-b",),
     )
     reuse_port = Setting(SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)")

@@ -16,7 +16,7 @@ def environ_template(listener: socket.socket, settings: Any, errors: Any, file_w
     It holds each key that every request has, also those set later: then the copy has room for the fields.
     """
     name = listener.getsockname()
-    host, port = (name[0], str(name[1])) if isinstance(name, tuple) else (os.fsdecode(name), "")
+    host, port = (name[0], str(name[1])) if isinstance(name, tuple) else (os.fsdecode(name).replace("\0", "@", 1), "")
     return {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": settings.root_path,
