@@ -107,7 +107,7 @@ class Loop:
         template.update(environ or {})
         parser = head_parser(self.build, template, self.framing, self.settings)
         self.listeners[listener.fileno()] = (listener, parser)
-        self.poller.watch(listener.fileno(), "accept", "")
+        self.poller.watch(listener.fileno(), "read", "")
 
     def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
         """Serve the connection *fd*, which somebody else has accepted from *listener*; in the loop's thread."""
@@ -301,9 +301,9 @@ class Loop:
         self.accepting = accepting
         for fd in self.listeners:
             if accepting:
-                self.poller.watch(fd, "accept", "")
+                self.poller.watch(fd, "read", "")
             else:
-                self.poller.forget(fd, "accept")
+                self.poller.forget(fd, "read")
 
     # Time
 
