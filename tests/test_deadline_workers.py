@@ -1,1 +1,0 @@
-"""Requests past their deadline, in real workers: the client is answered, the stack logged, the worker replaced."""
