@@ -49,7 +49,7 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     from fastwsgi.process import supervisor, worker
     from fastwsgi.process.deployment import Fixed
 
-    for name in ("chdir", "pythonpath", "factory"):
+    for name in ("chdir", "pythonpath", "factory", "env"):
         if name in settings:
             raise SettingError(f"{name} says how to find the application, and serve() was given one")
     values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)

@@ -168,6 +168,25 @@ def test_serves_by_gunicorns_file_and_calls_its_hooks(project: Path) -> None:
     assert hooks[-2:] == ["worker_exit 1", "on_exit"]
 
 
+def test_an_upgrade_gives_the_command_again_where_it_was_given(project: Path) -> None:
+    """The directory is relative to that of the tests."""
+    (project / "g.py").write_text(GUNICORNS)
+    there = os.path.relpath(project)
+    command = ["-W", "error", "-m", "fastwsgi", "-c", f"{there}/g.py", "--chdir", there, "--pid", "shop.pid"]
+    with running(command, "py") as server:
+        server.line("stop with Ctrl-C")
+        server.signal(signal.SIGUSR2)
+        server.line("upgrade: process")
+        server.line("stop with Ctrl-C")
+        successor = int((project / "shop.pid").read_text())
+        assert successor != server.pid
+        os.kill(successor, signal.SIGTERM)
+        server.line("upgrade is given up")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert not [line for line in server.seen if "no such setting" in line]
+
+
 def test_a_reload_reads_the_file_anew(project: Path) -> None:
     (project / "g.py").write_text(GUNICORNS)
     with running(["-m", "fastwsgi", "-c", str(project / "g.py"), "--chdir", str(project)], "py") as server:

@@ -112,5 +112,12 @@ def test_no_application(tmp_path: Path) -> None:
         told.load(told.settings())
 
 
-def test_where_the_command_was_given(tmp_path: Path) -> None:
-    assert Told(tmp_path, "").directory == str(tmp_path)
+def test_the_directory_is_entered_when_the_supervisor_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the command was given is kept: it is given there again for an upgrade."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    told = Told(tmp_path, "chdir = 'sub'\n")
+    assert os.getcwd() == str(tmp_path)
+    for _ in range(2):
+        told.settings()
+        assert (os.getcwd(), told.directory) == (str(tmp_path / "sub"), str(tmp_path))

@@ -105,6 +105,7 @@ TITLE = "identity.set_title('fastwsgi: worker'); print(repr(open('/proc/self/cmd
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
 def test_title() -> None:
+    pytest.importorskip("setproctitle")
     assert child(TITLE).rstrip("\0") == "fastwsgi: worker"
 
 

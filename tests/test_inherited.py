@@ -37,9 +37,10 @@ def test_an_inherited_listener_serves(build: SimpleNamespace, tmp_path: Path, ki
     theirs = opened(str(path) if kind == "unix" else "127.0.0.1")
     fd = os.dup(theirs.fileno())
     os.set_inheritable(fd, True)
+    listener = open_listener(f"fd://{fd}")
+    assert not listener.getblocking()
+    assert not os.get_inheritable(listener.detach())
     with serving(build, answering(b"hello"), bind=[f"fd://{fd}"]) as server, Client(theirs.getsockname()) as client:
-        assert not server.listener.getblocking()
-        assert not os.get_inheritable(fd)
         if kind == "tcp":
             assert server.listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert client.send(GET).answer().body == b"hello"

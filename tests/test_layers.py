@@ -31,7 +31,7 @@ LAYERS = [
     {"fastwsgi.server.*", "fastwsgi.observe.*"},
     {"fastwsgi.http.backend"},
     {"fastwsgi.http.connection"},
-    {"fastwsgi.http.wsgi", "fastwsgi.http.body"},
+    {"fastwsgi.http.wsgi", "fastwsgi.http.body", "fastwsgi.http.shared"},
     {"fastwsgi.http.head"},
     {"fastwsgi.http.framing"},
     {"fastwsgi.http._environ_py", "fastwsgi.http._response_py", "fastwsgi.http._wire_py", "fastwsgi.http._baton_py"},

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from deployments import SITE, deployed, wait_for_end
-from load import Load
+from traffic import Load
 
 from fastwsgi.config.settings import Settings
 from fastwsgi.process.recycle import MemoryLimit, resident, watch_wear

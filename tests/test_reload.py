@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from deployments import SITE, Deployment, deployed
-from load import Load
 from serving import GET, Client, Ended, request
+from traffic import Load
 
 
 def site(version: str) -> str:

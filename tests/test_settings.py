@@ -25,7 +25,7 @@ DEFAULTS = {
     "scanner": True,
     "server_header": "fastwsgi",
     "workers": 1,
-    "threads": 1,
+    "threads": 4,
     "max_queue": 1024,
     "max_waiting_streams": 100,
     "preload": False,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from deployments import SITE, Deployment, deployed, starting
-from load import Load
+from traffic import Load
 
 from fastwsgi.config.settings import Settings
 from fastwsgi.process.supervisor import is_needed

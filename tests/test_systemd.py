@@ -27,11 +27,12 @@ from fastwsgi.server.listeners import adopt, close_listener
 fds = listen_fds()
 assert listen_fds() == []
 for fd in fds:
+    inherited = os.get_inheritable(fd)
     listener = adopt(fd)
     listener.setblocking(True)
     with listener.accept()[0] as client:
         left = [name for name in os.environ if name.startswith("LISTEN_")]
-        client.sendall(repr((fds, os.get_inheritable(fd), left)).encode())
+        client.sendall(repr((fds, inherited, left)).encode())
     close_listener(listener)
 """
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from deployments import SITE, Deployment, deployed, is_alive, wait_for_end
-from load import Load
 from processes import ISOLATED, running
 from serving import GET, Client, request
+from traffic import Load
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 from deployments import SITE, deployed, is_alive, starting, wait_for_end
-from load import Load
 from processes import running
 from serving import GET, PATIENCE, request
+from traffic import Load
 
 
 def test_as_many_as_asked_for_serve_and_end_with_a_stop(build: SimpleNamespace, tmp_path: Path) -> None:

@@ -66,8 +66,6 @@ def serve(deployment: Configured) -> int:
     from fastwsgi.process import supervisor
     from fastwsgi.server.listeners import BindError
 
-    if deployment.current.settings.chdir is not None:
-        os.chdir(deployment.current.settings.chdir)
     try:
         return supervisor.run(deployment, announce)
     except BindError as error:
@@ -93,12 +91,11 @@ def print_check(deployment: Configured, call: bool) -> None:
 
 def check_addresses(settings: Settings) -> None:
     """Raise Mistake if an address to bind is not one."""
-    from fastwsgi.server.listeners import BindError, split_address
+    from fastwsgi.server.addresses import BindError, parse_address
 
     try:
         for address in settings.bind:
-            if not address.startswith(("unix:", "fd://")):
-                split_address(address)
+            parse_address(address)
     except BindError as error:
         raise Mistake(str(error)) from None
 

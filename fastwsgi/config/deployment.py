@@ -18,7 +18,7 @@ class Configured:
 
     Attributes:
         current: the configuration read last.
-        directory: where the command was given; a new binary is to be started there.
+        directory: where the command was given; an upgrade gives it there again.
 
     Args:
         sources: of the settings.
@@ -46,11 +46,13 @@ class Configured:
     def settings(self) -> Settings:
         """Return the settings: those read at the start first, and then, for a reload, read anew.
 
-        What a reload cannot change stays as it was, and a line tells. Sets the variables of `env`. Raises Mistake;
-        then nothing has changed.
+        What a reload cannot change stays as it was, and a line tells. Sets the variables of `env`, and goes to the
+        directory of `chdir` the first time. Raises Mistake; then nothing has changed.
         """
         if not self._asked:
             self._asked = True
+            if self.current.settings.chdir is not None:
+                os.chdir(self.current.settings.chdir)
             return self.current.settings
         self._variables.take_back()
         try:

@@ -8,7 +8,6 @@ Python is never run unless it was named.
 from __future__ import annotations
 
 import importlib
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,8 +125,3 @@ def _reader() -> Any:
         except ImportError:
             continue
     return None
-
-
-def absolute(start: str, path: object) -> str:
-    """Return a path from `start` as an absolute one."""
-    return os.path.abspath(os.path.join(start, os.fsdecode(str(path))))

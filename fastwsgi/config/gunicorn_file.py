@@ -41,7 +41,10 @@ def read(name: str, path: str, directory: str) -> Said:
         path: of the file; empty for a module.
         directory: imports of the file's are looked for here first.
     """
-    return mapped(name, _imported(name, directory) if name.startswith("python:") else _run(name, path, directory))
+    said = mapped(name, _imported(name, directory) if name.startswith("python:") else _run(name, path, directory))
+    if "threads" not in said.values:  # what runs under gunicorn may count on its default
+        said.values["threads"], said.keys["threads"] = 1, "threads, by gunicorn's default"
+    return said
 
 
 def mapped(name: str, found: dict[str, Any]) -> Said:

@@ -1,8 +1,9 @@
 """Every setting, declared once: name, kind, default, help and flags.
 
 The body of `Settings` is the table. Each line of it makes a `Setting`, from which come the attribute and
-its type, the keyword of `fastwsgi.serve`, the option of the command line and its help. A `Settings` object
-holds the values; it never changes, and the lower layers take from it what they need by attribute.
+its type, the keyword of `fastwsgi.serve`, the option of the command line, its help and its entry in the manual,
+the environment variable and the key of the file. A `Settings` object holds the values; it never changes, and the
+lower layers take from it what they need by attribute.
 Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
 """
 
@@ -59,7 +60,7 @@ class Settings:
         SERVER,
         kinds.texts("ADDRESS", ",", least=1),
         ["127.0.0.1:8000"],
-        "HOST:PORT, [::1]:PORT, :PORT or unix:/path/of.sock; may be given several times",
+        "HOST:PORT, [::1]:PORT, :PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
         ("-b",),
     )
     reuse_port = Setting(SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)")
@@ -83,7 +84,7 @@ class Settings:
     )
 
     workers = Setting(PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",))
-    threads = Setting(PROCESSES, kinds.count(1, 1024), 1, "threads that run the application in each worker")
+    threads = Setting(PROCESSES, kinds.count(1, 1024), 4, "threads that run the application in each worker")
     max_queue = Setting(
         PROCESSES, kinds.count(0), 1024, "requests that may wait for a thread in each worker; beyond: 503"
     )

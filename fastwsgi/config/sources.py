@@ -23,8 +23,8 @@ APP = "FASTWSGI_APP"
 CONFIG = "FASTWSGI_CONFIG"
 GUNICORNS_OPTIONS = "GUNICORN_CMD_ARGS"
 NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
-NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE"}
-"""Variables that mean something else: what to serve and by which file; the build."""
+NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
+"""Variables that mean something else: what to serve and by which file; the build; what an upgrade hands over."""
 NOT_FROM_VARIABLE = {"env"}
 
 
@@ -95,7 +95,8 @@ class Sources:
         return self._existing(given) if given else self.start
 
     def _existing(self, given: Given) -> str:
-        path = files.absolute(self.start, _read(SETTINGS["chdir"], given))
+        """Return the absolute path of a directory. Raises UsageError if it is none."""
+        path = os.path.abspath(os.path.join(self.start, str(_read(SETTINGS["chdir"], given))))
         if not os.path.isdir(path):
             problem = "Not a directory" if os.path.exists(path) else "No such file or directory"
             raise UsageError(f"{given.origin} {given.value}: {problem}")

@@ -8,4 +8,5 @@ cdef class Baton:
 
     cpdef object put(self, object connection)
     cpdef object take(self)
+    cpdef object look(self)
     cpdef bint holds(self, object connection)

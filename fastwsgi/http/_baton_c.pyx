@@ -14,5 +14,8 @@ cdef class Baton:
         held, self.held = self.held, None
         return held
 
+    cpdef object look(self):
+        return self.held
+
     cpdef bint holds(self, object connection):
         return self.held is connection

@@ -26,6 +26,10 @@ class Baton:
         except IndexError:
             return None
 
+    def look(self) -> Any:
+        """The connection, which stays where it is, or None."""
+        return self._held[-1] if self._held else None
+
     def holds(self, connection: Any) -> bool:
         """Whether the call for *connection* runs, and nobody has taken the loop from it."""
         return self._held == [connection]

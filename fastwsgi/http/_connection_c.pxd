@@ -5,6 +5,7 @@ from fastwsgi.http._body_c cimport Body
 from fastwsgi.http._environ_c cimport Inbox
 from fastwsgi.http._head_c cimport HeadParser
 from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._shared_c cimport Shared
 from fastwsgi.http._wire_c cimport Wire
 from fastwsgi.http._wsgi_c cimport Exchange, Gateway
 
@@ -13,20 +14,6 @@ cdef str IDLE, HEAD, BODY, RUNNING, SENDING, LINGERING, CLOSED, READ, WRITE, BY_
 cdef int TURN
 cdef Py_ssize_t GATHERED, LINGERED
 cdef double RATE_GRACE
-
-
-@cython.final
-cdef class Shared:
-    cdef public Inbox inbox
-    cdef public OutBuffer out
-    cdef public Gateway gateway
-    cdef public object body, chunked, no_body, loop, pool
-    cdef public double now, keep_alive, header_timeout, body_timeout, write_timeout, linger_timeout, min_rate
-    cdef public Py_ssize_t spool_size
-    cdef public long long max_body
-    cdef public Baton baton
-    cdef public long long calls
-    cdef public bint dozing, full
 
 
 @cython.final
@@ -64,6 +51,8 @@ cdef class Connection:
     cpdef bint on_deadline(self) except -1
     cpdef object drop(self, bint reset)
     cpdef object abort(self)
+    @cython.locals(out=OutBuffer, gateway=Gateway)
+    cpdef bint expire(self, Exchange exchange) except -1
     @cython.locals(inbox=Inbox, received=cython.Py_ssize_t)
     cdef object _receive(self)
     cdef object _end_of_input(self)

@@ -71,6 +71,7 @@ cdef class Exchange:
         int version,
         bint keep_alive,
     )
+    cpdef bint is_held_back(self) except -1
     cpdef bint run(self) except -1
     cpdef bint advance(self) except -1
     cpdef object abandon(self)

@@ -26,7 +26,7 @@ TWINS = {
     "sockio": "fastwsgi.server._sockio",
     "monitor": "fastwsgi.server._monitor",
 }
-SHARED = ("framing", "head", "body", "wsgi", "connection")
+SHARED = ("framing", "head", "body", "wsgi", "shared", "connection")
 RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 

@@ -43,55 +43,6 @@ RATE_GRACE = 30.0  # seconds before the slowest allowed rate is asked for
 LINGERED = 1048576  # bytes read and dropped from a client that was refused
 
 
-class Shared:
-    """What the connections of one loop share. Times are seconds on the loop's clock.
-
-    Args:
-        inbox, out: the receive buffer, and an empty out-buffer to be borrowed.
-        gateway: a wsgi.Gateway.
-        baton: of the thread that has the loop, a Baton.
-        body, chunked: the classes body.Body and body.ChunkedBody.
-        no_body: wsgi.input of requests without a body.
-        loop: told what a connection waits for: watch(connection, "read" or "write", what it waited for before),
-            resume(connection) for another turn, forget(connection), lose(connection, error) after a fault of ours.
-        settings: has the times and sizes by the names of config.settings.
-    """
-
-    def __init__(
-        self,
-        inbox: Any,
-        out: Any,
-        gateway: Any,
-        baton: Any,
-        body: Any,
-        chunked: Any,
-        no_body: Any,
-        loop: Any,
-        settings: Any,
-    ) -> None:
-        self.inbox = inbox
-        self.out = out
-        self.gateway = gateway
-        self.body = body
-        self.chunked = chunked
-        self.no_body = no_body
-        self.loop = loop
-        self.now = 0.0  # set by the loop
-        self.keep_alive = float(settings.keep_alive)
-        self.header_timeout = float(settings.header_timeout)
-        self.body_timeout = float(settings.body_timeout)
-        self.write_timeout = float(settings.write_timeout)
-        self.linger_timeout = float(settings.linger_timeout)
-        self.min_rate = float(settings.min_rate)  # bytes a second
-        self.spool_size = int(settings.spool_size)
-        self.max_body = gateway.framing.max_body
-        self.pool: Any = None  # the threads.Pool, where several threads run the application
-        self.baton = baton
-        self.calls = 0  # odd while such a call runs: a number that stays the same tells of a call that is stuck
-        self.dozing = False  # the pool's monitor does not look
-        self.full = False  # all threads are busy: requests queue
-
-
 class Connection:
     """The server's side of one connection.
 
@@ -243,6 +194,27 @@ class Connection:
             self.doomed = True
         else:
             self.drop(self.state is SENDING)
+
+    def expire(self, exchange: Any) -> bool:
+        """The application has had its time for *exchange*, which runs in another thread: answer 504, or cut the
+        response if its head was out. False if it has ended this moment.
+        """
+        if self.exchange is not exchange or self.state is not RUNNING:
+            return False
+        self.doomed = True
+        gateway = self.shared.gateway
+        if not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
+            self.wire.cut(self.fd)
+            return True
+        out = type(self.out)()
+        text = b"504 Gateway Timeout\n"
+        out.begin(f"504 {reason_phrase(504)}", [("Content-Type", "text/plain")])
+        out.finish(len(text), False, "close", gateway.server_line, gateway.date_line)
+        if not exchange.is_head:
+            out.add(text)
+        self.wire.send(self.fd, out)
+        self.wire.finish(self.fd)
+        return True
 
     # Receiving
 

@@ -234,6 +234,10 @@ class Exchange:
         self.spool.seek(0, io.SEEK_END)
         self.spool.write(kept.peek())
 
+    def is_held_back(self) -> bool:
+        """Whether nothing of the response is out yet."""
+        return self.stage is OPEN or self.stage is BEGUN
+
     # The three steps
 
     def run(self) -> bool:

@@ -21,6 +21,7 @@ from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.failure_page import failure_page
+from fastwsgi.process.hung import can_be_dumped
 from fastwsgi.process.last_call import LastCall
 from fastwsgi.process.probes import with_probes
 from fastwsgi.process.recycle import watch_wear
@@ -74,6 +75,7 @@ class Worker:
         """From the fork to the end; the exit code."""
         self.slot.pid = self.birth.view.pid = os.getpid()
         self._take_signals()
+        can_be_dumped()
         self.control.every(HEARTBEAT, self._beat)
         self.control.start()
         try:
@@ -112,6 +114,7 @@ class Worker:
         app = with_probes(app, settings, lambda: birth.board.leaving)
         loop = Loop(backend.current(), app, settings, log_error, ErrorStream(), self.logs.observer)
         loop.slot = self.slot
+        loop.expired = lambda: self.ask_for_successor("a request ran past its deadline")
         for listener in birth.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1})
         loop.stopped_accepting = self._close_listeners

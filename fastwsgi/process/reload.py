@@ -55,7 +55,8 @@ class Reload:
             size = check_number(settings.workers)
             entries = owner.listeners.prepare(settings)
         except (Mistake, OSError) as problem:
-            error_log.error("the reload is given up: %s", problem)
+            details = f"\n{problem.details}".rstrip("\n") if isinstance(problem, Mistake) else ""
+            error_log.error("the reload is given up: %s%s", problem, details)
             owner.notices.ready()
             return False
         if owner.app is not None:

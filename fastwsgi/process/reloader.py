@@ -16,8 +16,7 @@ from fastwsgi.process.sources import Sources, Stamp, imported_files
 INTERVAL = 0.25  # seconds between two looks without watchfiles
 UNTOLD = 0.5  # and with it: for new modules, and for file systems that do not tell
 QUIET = 0.1  # seconds without another change, after which an editor or a checkout is done
-MOST_LOOKS = 10  # until a change is told although there are others all the time
-ABSENT_LOOKS = 4  # a file that is missing is waited for so long: editors replace files
+MOST_LOOKS = 6  # until a change is told although there are others all the time, or a file has not come back
 
 
 class Watcher(threading.Thread):
@@ -61,13 +60,13 @@ class Watcher(threading.Thread):
             self.join()
 
     def _settle(self, before: dict[str, Stamp]) -> str | None:
-        """Wait until the files stay as they are: one that is not as it was *before*, if one is not."""
-        for looks in range(MOST_LOOKS):
+        """Wait until the files stay as they are, and are there: one that is not as it was *before*, if one is not."""
+        for _ in range(MOST_LOOKS):
             if self._stopped.wait(QUIET):
                 return None
             more = self._sources.changes()
             before = {**more, **before}
-            if not more and (looks >= ABSENT_LOOKS or all(map(self._sources.stamps.get, before))):
+            if not more and all(map(self._sources.stamps.get, before)):  # editors replace files: one may be missing
                 break
         return min((path for path, stamp in before.items() if self._sources.stamps[path] != stamp), default=None)
 

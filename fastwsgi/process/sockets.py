@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastwsgi.process import identity, role, systemd
+from fastwsgi.server.addresses import BindError
 from fastwsgi.server.listeners import Listener, adopt, close_listener, open_listener, spell_address
 
 HANDED_OVER = "FASTWSGI_LISTENERS"  # names descriptors and addresses for the supervisor that an upgrade starts
@@ -50,6 +51,9 @@ class Listeners:
         """What *settings* ask for: open already, or opened now. Raises BindError, with nothing changed."""
         if any(one.address.startswith(SYSTEMD) for one in self.entries):
             return self.entries
+        for address in settings.bind:
+            if address.startswith("fd://") and settings.bind.count(address) > 1:
+                raise BindError(f"{address} is given twice: name each descriptor once")
         spare = list(self.entries)
         prepared: list[Entry] = []
         try:
@@ -71,7 +75,7 @@ class Listeners:
         _close(gone)
         self.trim(_wanted(settings))
         for entry in prepared:
-            for listener in entry.sockets:
+            for listener in () if entry.lent else entry.sockets:
                 listener.listen(settings.backlog)
 
     def trim(self, positions: int) -> None:

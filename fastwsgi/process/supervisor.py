@@ -19,6 +19,7 @@ from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process import exits, identity, role
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
+from fastwsgi.process.hung import Hung
 from fastwsgi.process.notices import Notices
 from fastwsgi.process.nursery import Nursery
 from fastwsgi.process.pidfile import PidFile
@@ -66,6 +67,8 @@ class Supervisor:
         self.reload = Reload(self)
         self.upgrade = Upgrade(self)
         self.nursery = Nursery(self)
+        self.hung = Hung(lambda one: self._kill(one, signal.SIGKILL), lambda one: self.hooks.worker_abort(one.view))
+        self.next_look: float | None = None  # for hung workers
         self.notices = Notices()
         self.signals = SignalQueue()
         self.app: Callable[..., Any] | None = None
@@ -138,6 +141,8 @@ class Supervisor:
         self._tell(now)
         if self.stop_at is not None and now >= self.stop_at:
             self._stop_workers(now)
+        if self.next_look is None or now >= self.next_look:
+            self.next_look = self.hung.look(self.fleet, self.settings, now)
         for member in self.fleet.to_kill(now):
             self._kill(member, signal.SIGKILL)
         for member in self.fleet.to_retire():
@@ -160,7 +165,7 @@ class Supervisor:
         if self.exit_code is not None:
             return
         now = time.monotonic()
-        times = (self.fleet.next_time(now), self.stop_at, self.notices.next_sign, now + LONGEST_TURN)
+        times = (self.fleet.next_time(now), self.stop_at, self.notices.next_sign, self.next_look, now + LONGEST_TURN)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
         for member in list(self.fleet.members.values()):

@@ -1,4 +1,4 @@
-from fastwsgi.http._connection_c cimport Shared
+from fastwsgi.http._shared_c cimport Shared
 
 cdef extern from "pthread.h":
     ctypedef unsigned long pthread_t

@@ -3,7 +3,7 @@
 A thread that never takes the GIL: it sees a call that is stuck also while that call holds the GIL.
 """
 
-from fastwsgi.http._connection_c cimport Shared
+from fastwsgi.http._shared_c cimport Shared
 
 cdef extern from *:
     """

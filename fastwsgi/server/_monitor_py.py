@@ -18,7 +18,7 @@ class Monitor:
     """Watches the calls of one loop, and has spare threads wait.
 
     Args:
-        shared: a connection.Shared: calls is read, dozing is set.
+        shared: a shared.Shared: calls is read, dozing is set.
     """
 
     def __init__(self, shared: Any) -> None:
@@ -37,7 +37,8 @@ class Monitor:
         """Look no more."""
         self._stopped = True
         self._awake.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def wait(self) -> None:
         """Block a spare thread until it is called."""

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 from fastwsgi.server import unix_sockets
-from fastwsgi.server.addresses import BindError, Inherited, Unix, parse_address, spell_address, split_address
+from fastwsgi.server.addresses import BindError, Inherited, Unix, parse_address, spell_address
 from fastwsgi.server.unix_sockets import Listener
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "open_listener",
     "prepare",
     "spell_address",
-    "split_address",
 ]
 
 DEFER_SECONDS = 1  # a connection whose first bytes do not come in this time is accepted without them

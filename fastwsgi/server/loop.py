@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -20,47 +21,15 @@ from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from fastwsgi.http.grammar import HeadLimits
+from fastwsgi.server.entrance import environ_template, head_parser
 from fastwsgi.server.poller import BATCH, open_poller
 from fastwsgi.server.threads import Pool
+from fastwsgi.server.watchdog import Watchdog
 
 SWEEP = 1.0  # seconds between two looks at the deadlines
 OVERDUE = 5.0  # seconds after which deadlines are looked at even if events wait
 SHARE = 4  # connections that one of several processes accepts in a turn
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-
-def environ_template(listener: socket.socket, settings: Any, errors: Any, file_wrapper: Any) -> dict[str, Any]:
-    """What every environ of one listener starts as (PEP 3333, "environ Variables").
-
-    It holds each key that every request has, also those set later: then the copy has room for the fields.
-    """
-    name = listener.getsockname()
-    host, port = (name[0], str(name[1])) if isinstance(name, tuple) else (os.fsdecode(name), "")
-    return {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": settings.root_path,
-        "PATH_INFO": "",
-        "QUERY_STRING": "",
-        "RAW_URI": "",
-        "REQUEST_URI": "",
-        "SERVER_NAME": host,
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_SOFTWARE": "fastwsgi",
-        "REMOTE_ADDR": "",
-        "REMOTE_PORT": "",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": None,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": errors,
-        "wsgi.multithread": settings.threads > 1,
-        "wsgi.multiprocess": settings.workers > 1,
-        "wsgi.run_once": False,
-        "wsgi.file_wrapper": file_wrapper,
-        "wsgi.early_hints": None,
-    }
 
 
 class Loop:
@@ -93,7 +62,7 @@ class Loop:
         self.gateway = build.wsgi.Gateway(app, self.framing, log_error, settings.server_header, observer)
         self.wire = build.sockio.SocketWire()
         self.gateway.threaded = settings.threads > 1
-        self.shared = build.connection.Shared(
+        self.shared = build.shared.Shared(
             build.environ.Inbox(),
             build.response.OutBuffer(),
             self.gateway,
@@ -120,6 +89,9 @@ class Loop:
         self._asked_to_stop = False
         self._idle_grace = 0.0
         self._may_accept_again = False
+        self._thread = 0  # the one that serves
+        self.expired: Callable[[], None] = lambda: None  # called when a request has passed the deadline
+        self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
         self.aborted = False  # nothing is waited for any more
         self.stopping = False
         self.stopped_accepting: Callable[[], None] = lambda: None  # called when a stop has emptied the backlogs
@@ -131,23 +103,11 @@ class Loop:
 
     def add_listener(self, listener: socket.socket, environ: dict[str, Any] | None = None) -> None:
         """Accept connections from *listener*, which stays the caller's to close; *environ* comes into every environ."""
-        build, settings = self.build, self.settings
-        template = environ_template(listener, settings, self.errors, build.wsgi.FileWrapper)
+        template = environ_template(listener, self.settings, self.errors, self.build.wsgi.FileWrapper)
         template.update(environ or {})
-        limits = HeadLimits(
-            settings.limit_request_line,
-            settings.limit_request_fields,
-            settings.limit_request_field_size,
-            settings.limit_request_head,
-        )
-        scanner = None
-        if build.environ.Scanner is not None and settings.scanner:
-            scanner = build.environ.Scanner(template, limits, self.framing.max_body)
-        parser = build.head.HeadParser(
-            template, limits, self.framing, scanner, settings.root_path, settings.underscore_headers
-        )
+        parser = head_parser(self.build, template, self.framing, self.settings)
         self.listeners[listener.fileno()] = (listener, parser)
-        self.poller.watch(listener.fileno(), "accept", "")
+        self.poller.watch(listener.fileno(), "read", "")
 
     def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
         """Serve the connection *fd*, which somebody else has accepted from *listener*; in the loop's thread."""
@@ -203,17 +163,39 @@ class Loop:
 
         With several threads, this one only waits: where it is the main thread, signals are handled at once.
         """
-        if self.settings.threads == 1:
-            self.serve()
-            return
-        self.pool = self.shared.pool = Pool(self, self.settings)
+        self.watchdog.start()
         try:
-            self.pool.run()
+            if self.settings.threads > 1:
+                self.add_pool().run()
+            elif self.serve() and self.pool is not None:
+                self.pool.await_end()  # this thread's call was given up
         finally:
-            self.pool.close()
+            self.watchdog.stop()
+            if self.pool is not None:
+                self.pool.close()
+
+    def add_pool(self) -> Pool:
+        """From now on threads may take the loop over from each other; this one has it."""
+        self.pool = self.shared.pool = Pool(self, self.settings)
+        return self.pool
+
+    def calls(self) -> list[tuple[int, Any]]:
+        """The application calls that run now: the thread's identifier and the connection of each."""
+        running = self.pool.calls() if self.pool is not None else []
+        connection = self.shared.baton.look()
+        if connection is not None:
+            running.append((self.pool.owner if self.pool is not None else self._thread, connection))
+        return running
+
+    def give_up(self, thread: int, connection: Any, exchange: Any) -> bool:
+        """Answer 504 and go on without the call for *exchange* that runs on *thread*; False if it has just ended."""
+        if self.pool is None:
+            self.add_pool().owner = thread
+        return self.pool is not None and self.pool.give_up(thread, connection, exchange)
 
     def serve(self) -> bool:
         """Serve until all is done, or until another thread has taken the loop over: then True."""
+        self._thread = threading.get_ident()
         if self._finish_step():
             return True
         while not self.aborted and not (self.stopping and self._is_done()):
@@ -319,9 +301,9 @@ class Loop:
         self.accepting = accepting
         for fd in self.listeners:
             if accepting:
-                self.poller.watch(fd, "accept", "")
+                self.poller.watch(fd, "read", "")
             else:
-                self.poller.forget(fd, "accept")
+                self.poller.forget(fd, "read")
 
     # Time
 

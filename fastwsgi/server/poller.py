@@ -16,10 +16,7 @@ class Poller(Protocol):
     """Waits for file descriptors."""
 
     def watch(self, fd: int, event: str, before: str) -> None:
-        """Wait for *event* instead of *before*, which is "" for a new file descriptor.
-
-        The events are "read", "write" and, for a listener, "accept", which needs to wake only one of several processes.
-        """
+        """Wait for *event*, "read" or "write", instead of *before*, which is "" for a new file descriptor."""
 
     def forget(self, fd: int, before: str) -> None:
         """Wait for nothing."""
@@ -36,11 +33,7 @@ if sys.platform == "linux":
     class EpollPoller:
         """epoll."""
 
-        _masks = {
-            "read": select.EPOLLIN,
-            "write": select.EPOLLOUT,
-            "accept": select.EPOLLIN | select.EPOLLEXCLUSIVE,
-        }
+        _masks = {"read": select.EPOLLIN, "write": select.EPOLLOUT}
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
@@ -68,11 +61,7 @@ else:
     class KqueuePoller:
         """kqueue."""
 
-        _filters = {
-            "read": select.KQ_FILTER_READ,
-            "write": select.KQ_FILTER_WRITE,
-            "accept": select.KQ_FILTER_READ,
-        }
+        _filters = {"read": select.KQ_FILTER_READ, "write": select.KQ_FILTER_WRITE}
 
         def __init__(self) -> None:
             self._kqueue = select.kqueue()

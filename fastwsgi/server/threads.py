@@ -40,10 +40,12 @@ class Pool:
         self.monitor = loop.build.monitor.Monitor(self.shared)
         self.lock = threading.Lock()  # over all below, and over who has the loop
         self.running = 0
+        self.alone: dict[int, Any] = {}  # the connections of those calls, by the identifier of their thread
+        self.given_up: set[int] = set()  # threads whose calls are past the deadline, and do not count
         self.waiting: set[Any] = set()  # connections
         self.waiting_requests: deque[Any] = deque()  # connections, each with the time since when
         self.returning: deque[Any] = deque()  # locks of waiting streams that want to go on
-        self.vacant = True  # nobody has the loop
+        self.vacant = False  # nobody has the loop
         self.owner = 0  # the thread that has it, or had it last
         self.spares = 0
         self.ended = False
@@ -59,8 +61,13 @@ class Pool:
         Raises:
             BaseException: what ended the loop.
         """
+        self.vacant = True
         self.monitor.start()
         self._add_thread()
+        self.await_end()
+
+    def await_end(self) -> None:
+        """Wait until the loop is done; raises what run() does."""
         self.done.wait()
         if self.failure is not None:
             raise self.failure
@@ -90,6 +97,31 @@ class Pool:
         """After a batch: let a thread whose call has returned have the GIL."""
         if self.running:
             self.monitor.give_way()
+
+    def calls(self) -> list[tuple[int, Any]]:
+        """The identifier of each thread that runs the application without the loop, and its connection.
+
+        Streams that wait for their clients are not in it.
+        """
+        with self.lock:
+            return [one for one in self.alone.items() if one[1] not in self.waiting]
+
+    def give_up(self, thread: int, connection: Any, exchange: Any) -> bool:
+        """The call of that thread is past the deadline: its client gets 504, others get its place, and the loop.
+
+        False if it has ended this moment.
+        """
+        with self.lock:
+            if self.shared.baton.holds(connection):
+                self.shared.baton.take()
+                self._detach(connection)
+                self.vacant = True
+                self._call_spare()
+            if not connection.expire(exchange):
+                return False
+            self.given_up.add(thread)
+            self._free_place()
+            return True
 
     # What connections ask for
 
@@ -227,6 +259,7 @@ class Pool:
         shared.inbox = build.environ.Inbox()
         shared.out = build.response.OutBuffer()
         self.loop.set_aside(connection)
+        self.alone[self.owner] = connection
         self._set_running(self.running + 1)
 
     def _set_running(self, count: int) -> None:
@@ -254,11 +287,22 @@ class Pool:
         """This thread has answered alone: it answers what is in the queue, then its place is free."""
         while True:
             with self.lock:
+                if self._end_call():
+                    return
                 if self.returning or not self.waiting_requests or self.ended:
                     self._free_place()
                     return
                 connection, since = self.waiting_requests.popleft()
             self._answer(connection, since)
+
+    def _end_call(self) -> bool:
+        """This thread's call is over; True if it was given up, and another has its place."""
+        thread = threading.get_ident()
+        self.alone.pop(thread, None)
+        if thread in self.given_up:
+            self.given_up.discard(thread)
+            return True
+        return False
 
     def _begin_queued(self) -> bool:
         """Answer a request of the queue, if a place is free."""
@@ -273,6 +317,7 @@ class Pool:
 
     def _answer(self, connection: Any, since: float) -> None:
         connection.exchange.queued = time.monotonic() - since
+        self.alone[threading.get_ident()] = connection
         connection.run_alone()
 
     def _return(self, connection: Any) -> None:

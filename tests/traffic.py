@@ -7,6 +7,7 @@ the server closed before the next request was sent is no loss: that is what the 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -28,6 +29,7 @@ class Load:
         self.data = data
         self.answers: Counter[bytes] = Counter()  # bodies of whole answers with status 200
         self.lost: list[str] = []
+        self.seconds: list[float] = []  # that each whole answer took, from connect() on where there was one
         self.done = 0
         self._changed = threading.Condition()
         self._ending = False
@@ -60,6 +62,11 @@ class Load:
         with self._changed:
             assert self._changed.wait_for(lambda: body in self.answers, PATIENCE), f"{self.answers} {self.lost}"
 
+    def percentile(self, share: float) -> float:
+        """The latency in ms that *share* of the answers did not exceed."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+
     def _note(self, outcome: bytes | str) -> None:
         with self._changed:
             self.done += 1
@@ -69,7 +76,7 @@ class Load:
                 self.lost.append(outcome)
             self._changed.notify_all()
 
-    def _ask(self, client: Client) -> bool:
+    def _ask(self, client: Client, began: float) -> bool:
         """One request; whether the connection may be used again."""
         try:
             answer: Answer = client.send(self.data).answer()
@@ -77,6 +84,7 @@ class Load:
             self._note(f"{type(error).__name__}: {error}")
             return False
         whole = answer.whole and answer.status == 200
+        self.seconds.append(time.monotonic() - began)
         self._note(answer.body if whole else f"{answer.line!r} {answer.body[:80]!r} {client.end}")
         return whole and answer.get("Connection") != "close"
 
@@ -89,17 +97,18 @@ class Load:
 
     def _renew(self) -> None:
         while not self._ending:
+            began = time.monotonic()
             client = self._connect()
             if client is not None:
                 with client:
-                    self._ask(client)
+                    self._ask(client, began)
 
     def _keep(self) -> None:
         while not self._ending:
             client = self._connect()
             if client is not None:
                 with client:
-                    while not self._ending and not self._is_closed(client) and self._ask(client):
+                    while not self._ending and not self._is_closed(client) and self._ask(client, time.monotonic()):
                         pass
 
     @staticmethod

@@ -1,0 +1,290 @@
+"""What our server does under faults, with every request accounted for: real processes, real signals, real load.
+
+    python ci/faults.py                  all scenarios, some two minutes
+    python ci/faults.py --quick          shortened, as CI runs them
+    python ci/faults.py reload upgrade   some of them
+
+Each scenario prints its figures and what is wanted; the exit code is 1 if one of them misses that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Callable
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tests"))
+
+from deployments import Deployment, deployed, wait_for_end  # noqa: E402
+from serving import Client, Ended, request  # noqa: E402
+from traffic import Load  # noqa: E402
+
+SITE = """
+import os, time
+
+version = b"0"
+PIECE = b"x" * 65536
+
+def spin():
+    while True:
+        pass
+
+def app(environ, start_response):
+    path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
+    start_response("200 OK", [])
+    if path == "/pid":
+        return [str(os.getpid()).encode()]
+    if path == "/sleep":
+        time.sleep(float(query))
+    if path == "/spin":
+        spin()
+    if path == "/stream":
+        return (PIECE for _ in range(800))
+    return [version]
+"""
+SHAPE = {"workers": 2, "threads": 4}
+
+
+class Missed(Exception):
+    """A scenario did not do what is wanted."""
+
+
+def wanted(condition: bool, what: str) -> None:
+    if not condition:
+        raise Missed(what)
+
+
+@contextmanager
+def loaded(**settings: Any):
+    """A server with the usual shape, under load."""
+    shape = {**SHAPE, **settings}
+    with tempfile.TemporaryDirectory() as folder, deployed(Path(folder), source=SITE, **shape) as server:
+        server.workers(settings.get("workers", 2))
+        with Load(server.address, kept=4, new=4) as load:
+            load.more(50)
+            yield server, load
+
+
+def summary(load: Load) -> str:
+    return f"{load.done} requests, {len(load.lost)} lost, p99 {load.percentile(0.99):.1f} ms"
+
+
+def end(server: Deployment) -> None:
+    server.signal()
+    code = server.wait()
+    wanted(code == 0, f"exit code 0, not {code}: {server.seen[-5:]}")
+
+
+def until(condition: Callable[[], bool], patience: float = 5.0) -> float:
+    """Wait for *condition*: how many ms it took."""
+    began = time.monotonic()
+    while not condition():
+        wanted(time.monotonic() - began < patience, "it never came")
+        time.sleep(0.001)
+    return (time.monotonic() - began) * 1000
+
+
+def kill(quick: bool) -> str:
+    """A worker is killed each second: only what it had in flight is lost, and the count is back in 100 ms."""
+    times = 3 if quick else 10
+    back = []
+    with loaded() as (server, load):
+        for _ in range(times):
+            before = server.children()
+            victim = sorted(before)[0]
+            os.kill(victim, signal.SIGKILL)
+            back.append(until(lambda gone=victim: len(server.children() - {gone}) == 2))
+            load.more(50)
+            time.sleep(0.2 if quick else 1.0)
+        wanted(server.process.poll() is None, "no giving up")
+        load.end()
+        end(server)
+    wanted(len(load.lost) <= 4 * times, "only what was in flight is lost")
+    wanted(not any(loss.startswith("connect") for loss in load.lost), "no connection refused")
+    wanted(max(back) <= 100, "count back in 100 ms")
+    return f"{times} kills, {summary(load)}, count back in at most {max(back):.0f} ms"
+
+
+def reload(quick: bool) -> str:
+    """HUP every 2 s: nothing is lost, new code within a second."""
+    times = 3 if quick else 15
+    took = []
+    with loaded() as (server, load):
+        for number in range(1, times + 1):
+            server.write(SITE.replace('version = b"0"', f'version = b"{number}"'))
+            server.signal(signal.SIGHUP)
+            answer = str(number).encode()
+            took.append(until(lambda answer=answer: answer in load.answers))
+            server.line("reload complete")
+            time.sleep(0 if quick else max(0.0, 2 - took[-1] / 1000))
+        load.end()
+        end(server)
+    wanted(load.lost == [], f"nothing lost: {load.lost[:3]}")
+    wanted(max(took) <= 1000, "new code within a second")
+    return f"{times} reloads, {summary(load)}, new code in at most {max(took):.0f} ms"
+
+
+def broken(quick: bool) -> str:
+    """A reload into code that does not import: the old workers stay, and the next good one works."""
+    with loaded() as (server, load):
+        before = server.children()
+        server.write("import nothing_of_that_name\n")
+        server.signal(signal.SIGHUP)
+        server.line("nothing_of_that_name")
+        server.line("the old workers go on")
+        wanted(server.children() >= before, "the old workers stay")
+        load.more(100)
+        server.write(SITE.replace('version = b"0"', 'version = b"mended"'))
+        server.signal(signal.SIGHUP)
+        until(lambda: b"mended" in load.answers)
+        load.end()
+        end(server)
+    wanted(load.lost == [], f"nothing lost: {load.lost[:3]}")
+    return summary(load)
+
+
+def term(quick: bool) -> str:
+    """TERM with 20 requests of 2 s in flight on 2 x 4 threads: all are answered, newcomers refused within 100 ms."""
+    seconds = 0.3 if quick else 2.0
+    with tempfile.TemporaryDirectory() as folder, deployed(Path(folder), source=SITE, **SHAPE) as server:
+        server.workers(2)
+        with ExitStack() as stack:
+            clients = [stack.enter_context(Client(server.address)) for _ in range(20)]
+            for client in clients:
+                client.socket.settimeout(30)
+                client.send(request(target=f"/sleep?{seconds}"))
+            time.sleep(0.1)
+            server.signal()
+            refused = until(lambda: not accepts(server.address))
+            answers = [client.answer() for client in clients]
+            last = time.monotonic()
+        wanted(server.wait() == 0, "exit code 0")
+        ended = (time.monotonic() - last) * 1000
+    wanted([answer.status for answer in answers] == [200] * 20, "all 20 are answered")
+    wanted(refused <= 100, "newcomers refused within 100 ms")
+    wanted(ended <= 300, "the end comes soon after the last answer")
+    return f"20 of 20 answered, newcomers refused after {refused:.0f} ms, exit 0 {ended:.0f} ms after the last answer"
+
+
+def accepts(address: Any) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        try:
+            probe.connect(address)
+        except OSError:
+            return False
+    return True
+
+
+def upgrade(quick: bool) -> str:
+    """USR2, then TERM to the old supervisor: nothing is lost."""
+    with loaded() as (server, load):
+        server.write(SITE.replace('version = b"0"', 'version = b"new"'))
+        server.signal(signal.SIGUSR2)
+        successor = int(server.line(r"upgrade: process ([0-9]+) starts")[1])
+        try:
+            until(lambda: b"new" in load.answers)
+            server.signal()
+            wanted(server.process.wait(20) == 0, "exit code 0")
+            load.more(200 if quick else 2000)
+            load.end()
+        finally:
+            os.kill(successor, signal.SIGTERM)
+            wait_for_end(successor)
+    wanted(load.lost == [], f"nothing lost: {load.lost[:3]}")
+    return summary(load)
+
+
+def recycle(quick: bool) -> str:
+    """A worker is replaced every 100 requests: nothing is lost, and never are there fewer than two."""
+    with loaded(max_requests=100, max_requests_jitter=50) as (server, load):
+        seen = set(server.children())
+        goal = 6 if quick else 30
+        while len(seen) < goal:
+            now = server.children()
+            wanted(len(now) >= 2, "two workers at any time")
+            seen |= now
+            load.more(20)
+        load.end()
+        end(server)
+    wanted(load.lost == [], f"nothing lost: {load.lost[:3]}")
+    return f"{len(seen)} workers, {summary(load)}"
+
+
+def stuck(quick: bool) -> str:
+    """Endless loops in the application, with --timeout 1: 504, and the others are served on."""
+    with loaded(timeout=1, graceful_timeout=2) as (server, load):
+        with ExitStack() as stack:
+            for _ in range(2 if quick else 4):
+                client = stack.enter_context(Client(server.address))
+                client.send(request(target="/spin"))
+                wanted(client.answer().status == 504, "504")
+        load.more(100)
+        load.end()
+        server.line("in spin")
+        end(server)
+    wanted(load.lost == [], f"nothing lost: {load.lost[:3]}")
+    return summary(load)
+
+
+def stalled(quick: bool) -> str:
+    """50 clients that do not read their 50 MB stream: nobody else notices, little memory is taken."""
+    with loaded() as (server, load):
+        before = memory(server)
+        with ExitStack() as stack:
+            for _ in range(50):
+                client = stack.enter_context(Client(server.address, receive_buffer=4096))
+                client.send(request(target="/stream"))
+            time.sleep(0.5)
+            load.more(200 if quick else 2000)
+            grown = (memory(server) - before) / 2**20
+        load.end()
+        end(server)
+    wanted(load.lost == [], f"nothing lost: {load.lost[:3]}")
+    wanted(grown <= 50, "at most 1 MB for each")
+    return f"{summary(load)}, {grown:.1f} MiB more memory for 50 readers"
+
+
+def memory(server: Deployment) -> int:
+    """PSS of all workers, in bytes."""
+    total = 0
+    for pid in server.children():
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total * 1024
+
+
+SCENARIOS: dict[str, Callable[[bool], str]] = {
+    one.__name__: one for one in (kill, reload, broken, term, upgrade, recycle, stuck, stalled)
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"some of {', '.join(SCENARIOS)}")
+    parser.add_argument("--quick", action="store_true", help="shortened")
+    options = parser.parse_args()
+    unknown = [name for name in options.scenarios if name not in SCENARIOS]
+    if unknown:
+        parser.error(f"there is no scenario {unknown[0]}")
+    missed = 0
+    for name in options.scenarios or SCENARIOS:
+        try:
+            print(f"{name:9} passed: {SCENARIOS[name](options.quick)}", flush=True)
+        except (Missed, Ended, AssertionError, OSError) as error:
+            missed += 1
+            print(f"{name:9} MISSED: {error}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
