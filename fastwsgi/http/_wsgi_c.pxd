@@ -19,6 +19,8 @@ cdef class Gateway:
     cdef public object log_error
     cdef public bytes server_line, date_line
     cdef public object observer
+    cdef object request_started, response_started, response_ended, note, clock
+    cdef tuple noted
     cdef public bint draining
 
     @cython.locals(exchange=Exchange)
@@ -48,7 +50,7 @@ cdef class Exchange:
     cdef public bint keep_alive
     cdef public str stage, framed
     cdef public long long announced, sent
-    cdef public double started
+    cdef public double started, ready, called
     cdef public object note
     cdef public bint cut, overrun
     cdef public int code

@@ -250,8 +250,9 @@ class Connection:
             self.exchange = shared.gateway.exchange(
                 self, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
             )
-            if shared.gateway.observer is not None:
-                shared.gateway.observer.request_started(self, self.exchange, inbox.since(begin))
+            self.exchange.started = shared.now
+            if shared.gateway.request_started is not None:
+                shared.gateway.request_started(self, self.exchange, inbox.since(begin))
             if parser.body_length != 0:
                 if not self._begin_body(inbox, parser):
                     return False
@@ -321,6 +322,9 @@ class Connection:
         environ = exchange.environ
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port
+        exchange.ready = self.shared.now
+        if self.shared.gateway.note is not None:
+            exchange.note = self.shared.gateway.note(environ)
         self.waited = 0.0
         self.moved = self.taken = 0
         if not exchange.run():
