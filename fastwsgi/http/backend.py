@@ -23,6 +23,7 @@ TWINS = {
     "response": "fastwsgi.http._response",
     "wire": "fastwsgi.http._wire",
     "sockio": "fastwsgi.server._sockio",
+    "access": "fastwsgi.observe._access",
 }
 SHARED = ("framing", "head", "body", "wsgi", "connection")
 RECORD = Path(__file__).with_name("_compiled_sources.json")
@@ -30,7 +31,7 @@ RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 @lru_cache
 def build(name: str) -> SimpleNamespace:
-    """The modules of the build *name*, "c" or "py", as attributes: environ, response, wire, sockio and the shared ones.
+    """The modules of the build *name*, "c" or "py", as attributes: those of TWINS and SHARED.
 
     Raises:
         ImportError: it is not there, or is stale.
