@@ -171,11 +171,12 @@ cdef class Lines:
     ):
         cdef char *to
         cdef Step *step
-        cdef Py_ssize_t before = self.used
+        cdef Py_ssize_t before
         cdef int i, op
         if now >= self.until:
             self.stamp, self.iso, self.until = tell_second()
         self.reserve(self.bound + self.hosts * bound_of(host) + bound_of_all(note) + bound_of_all(texts))
+        before = self.used
         to = self.data + before
         for i in range(self.count):
             step = &self.steps[i]

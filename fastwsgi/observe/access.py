@@ -99,6 +99,9 @@ class AccessLog:
             self._thread.join(PATIENCE)
             if self._thread.is_alive():
                 return  # it hangs in a write, and needs the descriptor
+        self._dropped += self._rest.count(b"\n") + self._lines.take()[1]
+        self._reported = -REPORTS
+        self._report()
         self._output.close()
 
     def _keep_head(self, exchange: Any, head: bytes) -> None:

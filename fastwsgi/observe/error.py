@@ -30,13 +30,19 @@ access_log = logging.getLogger("fastwsgi.access")
 class ErrorFile(logging.Handler):
     """Appends entries to a file, each with one write: several processes may share it, and it can be reopened.
 
+    Args:
+        path: of the file.
+        captures: put the file in the place of standard output and standard error of this process, too.
+
     Raises:
         OSError: it cannot be opened.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, captures: bool = False) -> None:
         super().__init__()
         self.file = LogFile(path)
+        self._captures = captures
+        self._capture()
         self.setFormatter(logging.Formatter(ENTRY))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -48,6 +54,16 @@ class ErrorFile(logging.Handler):
             pass
         except Exception:
             self.handleError(record)
+
+    def reopen(self) -> None:
+        """Open the file anew by its path; raises OSError."""
+        self.file.reopen()
+        self._capture()
+
+    def _capture(self) -> None:
+        if self._captures:
+            os.dup2(self.file.fd, 1)
+            os.dup2(self.file.fd, 2)
 
     def close(self) -> None:
         """Close the file."""
@@ -70,7 +86,7 @@ def set_up_error_log(settings: Any) -> None:
     if settings.log_config:
         set_up_logging(settings.log_config)
     if settings.error_logfile not in (None, "-"):
-        _add(_open_error_file(settings.error_logfile))
+        _add(_open_error_file(settings.error_logfile, getattr(settings, "capture_output", False)))
     elif not error_log.hasHandlers():
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter(ENTRY))
@@ -82,9 +98,9 @@ def _add(handler: logging.Handler) -> None:
     error_log.propagate = False
 
 
-def _open_error_file(path: str) -> ErrorFile:
+def _open_error_file(path: str, captures: bool) -> ErrorFile:
     try:
-        return ErrorFile(path)
+        return ErrorFile(path, captures)
     except OSError as error:
         raise Mistake(f"--error-logfile {path}: {error.strerror}") from None
 
@@ -150,7 +166,7 @@ def reopen_files() -> None:
     """Open anew, by their paths, the files that handlers of any logger append to. Raises OSError."""
     for handler in _handlers():
         if isinstance(handler, ErrorFile):
-            handler.file.reopen()
+            handler.reopen()
         elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
             handler.acquire()
             stream: Any = handler.stream
