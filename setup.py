@@ -23,8 +23,16 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-NATIVE = ("http/_environ_c", "http/_response_c", "http/_wire_c", "server/_sockio_c", "observe/_access_c")
-SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/connection")
+NATIVE = (
+    "http/_environ_c",
+    "http/_response_c",
+    "http/_wire_c",
+    "http/_baton_c",
+    "server/_sockio_c",
+    "server/_monitor_c",
+    "observe/_access_c",
+)
+SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/shared", "http/connection")
 PACKAGE = Path("fastwsgi")
 RECORD = "http/_compiled_sources.json"  # suffix of the modules -> text -> its SHA-256 when it was compiled
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")

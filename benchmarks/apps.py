@@ -15,6 +15,7 @@ BODY_1M = b"x" * (KIB * KIB)
 CHUNK = b"x" * KIB
 CHUNKS = 20
 PAUSE_SECONDS = 0.2
+SLEEP_SECONDS = 0.1
 
 
 def hello(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -53,3 +54,10 @@ def trickle(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
     yield CHUNK
     time.sleep(PAUSE_SECONDS)
     yield CHUNK
+
+
+def sleep(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Wait 100 ms, as for a database, unless the path is /fast."""
+    if environ["PATH_INFO"] != "/fast":
+        time.sleep(SLEEP_SECONDS)
+    return hello(environ, start_response)

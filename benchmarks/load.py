@@ -70,7 +70,7 @@ def parse_wrk(output: str) -> Load:
 
 
 def wrk_percentile(percent: int, output: str) -> float:
-    value, unit = search(rf"^ +{percent}% +([\d.]+)(us|ms|s|m)$", output)
+    value, unit = search(rf"^ +{percent}% +([\d.]+)(us|ms|s|m) *$", output)
     return float(value) * MILLISECONDS[unit]
 
 

@@ -30,6 +30,9 @@ def __getattr__(name: str) -> Any:
 def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: Any) -> None:
     """Serve *app* until SIGTERM or SIGINT, then answer what is in flight and return.
 
+    With workers=1 it is served in this process, unless a setting such as max_requests wants a supervisor; else this is
+    the supervisor, and the workers are forked from it.
+
     Args:
         app: a WSGI application (PEP 3333).
         bind: HOST:PORT, [::1]:PORT or unix:/path, or a list of such.
@@ -40,11 +43,17 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
             the application, which is here already.
         fastwsgi.server.listeners.BindError: an address cannot be listened on.
         OSError: the access log cannot be opened.
+        SystemExit: the first worker could not start.
     """
     from fastwsgi.config.settings import SettingError, Settings
-    from fastwsgi.process.worker import run
+    from fastwsgi.process import supervisor, worker
+    from fastwsgi.process.deployment import Fixed
 
-    for name in ("chdir", "pythonpath", "factory"):
+    for name in ("chdir", "pythonpath", "factory", "env"):
         if name in settings:
             raise SettingError(f"{name} says how to find the application, and serve() was given one")
-    run(app, Settings(bind=[bind] if isinstance(bind, str) else bind, **settings))
+    values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
+    if not supervisor.is_needed(values):
+        worker.run(app, values)
+    elif code := supervisor.run(Fixed(app, values), worker.to_stderr):
+        raise SystemExit(code)

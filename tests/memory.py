@@ -21,8 +21,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
 
 from fastwsgi.config.settings import Settings
-from fastwsgi.http.grammar import HeadLimits
-from fastwsgi.server.loop import environ_template
+from fastwsgi.server.entrance import environ_template, head_parser
 
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 READ_SIZE = 65536  # bytes that one receive() brings at most
@@ -178,6 +177,9 @@ class NotingLoop:
         assert self.watched.pop(connection.fd, "") == connection.waits
         self.forgotten.append(connection)
 
+    def lose(self, connection: Any, error: Exception) -> None:
+        raise error
+
 
 class FakeListener:
     """An address, for the environ of those who connect."""
@@ -200,7 +202,7 @@ class Bench:
         self, build: SimpleNamespace, app: Callable[..., Any], observer: Any = None, **settings: Any
     ) -> None:
         self.build = build
-        self.settings = Settings(**settings)
+        self.settings = Settings(**{"threads": 1, **settings})
         self.errors: list[tuple[str, BaseException | None]] = []
         self.loop = NotingLoop()
         self.clients: dict[int, Client] = {}
@@ -210,11 +212,11 @@ class Bench:
             app, self.parser.framing, self._note_error, self.settings.server_header, observer
         )
         self.gateway.date_line = DATE
-        self.shared = build.connection.Shared(
+        self.shared = build.shared.Shared(
             build.environ.Inbox(),
             build.response.OutBuffer(),
-            self.parser,
             self.gateway,
+            build.baton.Baton(),
             build.body.Body,
             build.body.ChunkedBody,
             build.body.EmptyInput(),
@@ -233,7 +235,7 @@ class Bench:
         if data:
             client.incoming.append(data)
         client.connection = self.build.connection.Connection(
-            self.shared, self.wire, client.fd, "192.0.2.1", "4711"
+            self.shared, self.parser, self.wire, client.fd, "192.0.2.1", "4711"
         )
         client.connection.on_ready()
         self.settle()
@@ -254,7 +256,7 @@ class Bench:
             client.connection.on_ready()
         turns, self.loop.turns = self.loop.turns, []
         for connection in turns:
-            connection.on_ready()
+            connection.on_turn()
         return bool(ready or turns)
 
     def _is_ready(self, client: Client) -> bool:
@@ -287,19 +289,7 @@ def make_parser(build: SimpleNamespace, settings: Settings, plain: bool = False)
     template = environ_template(listener, settings, io.StringIO(), build.wsgi.FileWrapper)
     if plain:
         template = {key: value for key, value in template.items() if isinstance(value, str)}
-    limits = HeadLimits(
-        settings.limit_request_line,
-        settings.limit_request_fields,
-        settings.limit_request_field_size,
-        settings.limit_request_head,
-    )
-    framing = build.framing.Framing(settings.limit_request_body)
-    scanner = None
-    if build.environ.Scanner is not None and settings.scanner:
-        scanner = build.environ.Scanner(template, limits, framing.max_body)
-    return build.head.HeadParser(
-        template, limits, framing, scanner, settings.root_path, settings.underscore_headers
-    )
+    return head_parser(build, template, build.framing.Framing(settings.limit_request_body), settings)
 
 
 # The strict client

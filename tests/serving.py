@@ -216,11 +216,12 @@ class Client:
             answer.whole = self.end == "closed"
 
     def _read_chunks(self, answer: Answer) -> None:
+        pieces: list[bytes] = []
         try:
             while True:
                 size = int(self.until(b"\r\n"), 16)
                 data = self.take(size + 2)
-                answer.body += data[:size]
+                pieces.append(data[:size])
                 if len(data) < size + 2:
                     return
                 assert data[size:] == b"\r\n"
@@ -229,6 +230,8 @@ class Client:
                     return
         except Ended:
             return
+        finally:
+            answer.body = b"".join(pieces)
 
 
 class Clock:
@@ -249,7 +252,7 @@ class Server:
 
     def __init__(self, build: SimpleNamespace, app: App, observer: Any = None, **settings: Any) -> None:
         # A connection without bytes shall be accepted too
-        self.settings = Settings(**{"defer_accept": False, "bind": ["127.0.0.1:0"], **settings})
+        self.settings = Settings(**{"defer_accept": False, "bind": ["127.0.0.1:0"], "threads": 1, **settings})
         self.errors: list[tuple[str, BaseException | None]] = []
         self.clock = Clock()
         self.listener = open_listener(self.settings.bind[0], defer_accept=self.settings.defer_accept)

@@ -6,6 +6,7 @@ import calendar
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,6 +147,57 @@ def test_a_client_that_leaves_has_one_line_at_most(build: SimpleNamespace, tmp_p
             client.reset()
         assert server.connections() == 0
         assert [line["code"] for line in log.lines()] == ["200"]
+
+
+def test_a_request_past_its_deadline_has_the_line_of_its_504(build: SimpleNamespace, tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/cut":
+            start_response("200 OK", [("Content-Length", "2")])(b"a")
+        release.wait(10)
+        start_response("200 OK", [], (ValueError, ValueError(), None))
+        return [b"late"]
+
+    with logging(build, tmp_path, app, threads=4, timeout=0.1) as (server, log):
+        assert server.ask(request(target="/held")).status == 504
+        with server.connect() as client:
+            client.send(request(target="/cut")).rest()
+        lines = log.lines()
+        release.set()
+        server.settle()
+        assert log.lines() == lines
+    assert [(line["request"], line["code"]) for line in lines] == [
+        ("GET /held HTTP/1.1", "504"),
+        ("GET /cut HTTP/1.1", "200"),
+    ]
+    assert all(float(line["time"]) >= 0.1 for line in lines)
+
+
+def test_time_in_the_queue_is_told(build: SimpleNamespace, tmp_path: Path) -> None:
+    running = threading.Semaphore(0)
+    release = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        running.release()
+        release.wait(10)
+        start_response("200 OK", [])
+        return []
+
+    with logging(build, tmp_path, app, "%(queue)s %(L)s", threads=2) as (server, log):
+        with server.connect() as first, server.connect() as second, server.connect() as third:
+            for client in (first, second):
+                client.send(GET)
+                assert running.acquire(timeout=10)
+            third.send(GET)
+            assert not third.is_readable(0.05)
+            release.set()
+            for client in (first, second, third):
+                client.answer()
+        server.settle()
+        waited = sorted(tuple(map(float, line.split())) for line in log.text())
+    assert [queue > 0 for queue, _ in waited] == [False, False, True]
+    assert waited[2][0] <= waited[2][1]
 
 
 def test_lines_come_in_the_order_of_pipelined_requests(build: SimpleNamespace, tmp_path: Path) -> None:
@@ -334,7 +386,7 @@ def test_a_line_has_no_more_fields_than_its_format(format: str, data: st.DataObj
     environ = {key: data.draw(LATIN_1) for key in lines._format.noted}
     exchange = SimpleNamespace(
         connection=SimpleNamespace(host="::1"), note=lines.note(environ), version=11, code=200, sent=1, started=0.0,
-        called=1.0, ready=0.5, environ={},
+        queued=0.5, environ={},
     )  # fmt: skip
     lines.add(exchange)
     written, count = lines.take()

@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -350,6 +351,56 @@ def test_a_stop_leaves_every_line_on_the_disk(tmp_path: Path, number: signal.Sig
         process.signal(number)
         assert process.wait() == 0
     assert path.read_text() == "GET /a HTTP/1.1 200\nGET /b HTTP/1.1 200\nGET /exit HTTP/1.1 500\n"
+
+
+def test_rotation_of_a_whole_server(tmp_path: Path) -> None:
+    """Two workers and a supervisor, after USR1: the files of the paths get what comes, and nothing is lost."""
+    accesses, errors = tmp_path / "accesses", tmp_path / "errors"
+    options = ["-b", "127.0.0.1:0", "-w", "2", "--access-log-format", "%(r)s %(s)s", "--pythonpath", str(tmp_path)]
+    (tmp_path / "rotated.py").write_text(
+        "def app(environ, start_response):\n"
+        "    environ['wsgi.errors'].write('told\\n')\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'ok']\n"
+    )
+    logs = ["--access-logfile", str(accesses), "--error-logfile", str(errors)]
+    with running(["-m", "fastwsgi", "rotated:app", *options, *logs], backend.NAME) as process:
+        for number in range(10):
+            with process.connect() as client:
+                client.send(request(target=f"/{number}")).answer()
+        for path in (accesses, errors):
+            path.rename(f"{path}.1")
+        process.signal(signal.SIGUSR1)
+        assert waits_for(lambda: accesses.exists() and process_files(process.pid, errors) == 3)
+        assert waits_for(lambda: process_files(process.pid, accesses) == 2)
+        for number in range(10, 20):
+            with process.connect() as client:
+                client.send(request(target=f"/{number}")).answer()
+        process.signal()
+        assert process.wait() == 0
+    asked = [f"GET /{number} HTTP/1.1 200" for number in range(20)]
+    old, new = (Path(f"{accesses}.1").read_text().splitlines(), accesses.read_text().splitlines())
+    assert sorted(old + new) == sorted(asked)
+    assert {*asked[10:]} <= {*new}
+    assert errors.read_text().count("told") == 10
+
+
+def waits_for(condition: Any) -> bool:
+    """Whether *condition* comes true."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        select.select([], [], [], 0.01)
+    return True
+
+
+def process_files(pid: int, path: Path) -> int:
+    """How many of the process *pid* and its children have *path* open."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(
+        any(os.path.realpath(fd) == str(path) for fd in Path(f"/proc/{one}/fd").iterdir()) for one in (pid, *children)
+    )
 
 
 CRASH = """

@@ -248,8 +248,12 @@ USAGE = {
     "--access-log=- hello": "unknown option --access-log; did you mean --access-logfile?",
     "-Z hello": "unknown option -Z; see fastwsgi --help",
     "hello --bind": "argument -b/--bind: expected one argument (see fastwsgi --help)",
-    "-w 4 hello": "--workers '4' must be 1: this version does not have several worker processes yet",
-    "--threads 4 hello": "--threads '4' must be 1: this version does not have several threads yet",
+    "-w many hello": "--workers 'many' must be auto or a whole number from 1 to 2147483647",
+    "--threads 1025 hello": "--threads '1025' must be a whole number from 1 to 1024",
+    "-D hello": "-D: it stays in the foreground; let systemd or a container run it, or nohup fastwsgi ... &",
+    "-k gevent hello": "-k: there is one kind of worker; --threads N runs N requests at a time in each, "
+    "and none waits for slow clients",
+    "-c nowhere.toml hello": "nowhere.toml: there is no such configuration file",
     "--header-timeout soon hello": "--header-timeout 'soon' must be a number of seconds, above 0",
     "--root-path x hello": "--root-path 'x' must be a path that starts with \"/\" and does not end with it",
     "--chdir nowhere hello": "--chdir nowhere: No such file or directory",
@@ -338,7 +342,7 @@ def test_bad_address(project: Path, check: tuple[str, ...]) -> None:
 
 def test_unwritable_access_log(project: Path) -> None:
     line = complaint("-b", "127.0.0.1:0", "--access-logfile", "nowhere/access.log", "hello")
-    assert line == "--access-logfile nowhere/access.log: No such file or directory"
+    assert line == "nowhere/access.log: No such file or directory"
 
 
 # Mistakes about the build

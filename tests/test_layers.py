@@ -21,18 +21,27 @@ PACKAGE = Path(__file__).parents[1] / "fastwsgi"
 LAYERS = [
     {"fastwsgi", "fastwsgi.__main__", "fastwsgi.demo"},
     {"fastwsgi.config.cli"},
-    {"fastwsgi.config.check", "fastwsgi.config.loader", "fastwsgi.config.recognise"},
+    {
+        *("fastwsgi.config.deployment", "fastwsgi.config.report", "fastwsgi.config.manual"),
+        *("fastwsgi.config.arguments", "fastwsgi.config.sources"),
+        *("fastwsgi.config.files", "fastwsgi.config.gunicorn_file"),
+        *("fastwsgi.config.check", "fastwsgi.config.loader", "fastwsgi.config.recognise"),
+    },
     {"fastwsgi.process.*"},
     {"fastwsgi.server.*", "fastwsgi.observe.*"},
     {"fastwsgi.http.backend"},
     {"fastwsgi.http.connection"},
-    {"fastwsgi.http.wsgi", "fastwsgi.http.body"},
+    {"fastwsgi.http.wsgi", "fastwsgi.http.body", "fastwsgi.http.shared"},
     {"fastwsgi.http.head"},
     {"fastwsgi.http.framing"},
-    {"fastwsgi.http._environ_py", "fastwsgi.http._response_py", "fastwsgi.http._wire_py"},
+    {"fastwsgi.http._environ_py", "fastwsgi.http._response_py", "fastwsgi.http._wire_py", "fastwsgi.http._baton_py"},
     {"fastwsgi.http.grammar", "fastwsgi.http.errors"},
     # Leaves that anybody may import
-    {"fastwsgi.config.settings", "fastwsgi.config.kinds", "fastwsgi.config.mistakes", "fastwsgi.version"},
+    {
+        *("fastwsgi.config.settings", "fastwsgi.config.setting", "fastwsgi.config.kinds", "fastwsgi.config.cpus"),
+        *("fastwsgi.config.hooks", "fastwsgi.config.request_hooks", "fastwsgi.config.gunicorn"),
+        *("fastwsgi.config.mistakes", "fastwsgi.version"),
+    },
     {"fastwsgi.config", "fastwsgi.http", "fastwsgi.process", "fastwsgi.server", "fastwsgi.observe"},
 ]
 FORBIDDEN_IN_HTTP = {

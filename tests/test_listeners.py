@@ -1,41 +1,17 @@
-"""Listening sockets: every form of an address, and one line that helps when it cannot be had."""
+"""Listening TCP sockets, and one line that helps when one cannot be had."""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from serving import GET, Client, serving
+from serving import GET, serving
 
-from fastwsgi.server.listeners import BindError, close_listener, open_listener, spell_address, split_address
-
-
-@pytest.mark.parametrize(
-    ("address", "parts"),
-    [
-        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
-        ("localhost:0", ("localhost", 0)),
-        (":80", ("", 80)),
-        ("[::1]:8080", ("::1", 8080)),
-        ("[::]:0", ("::", 0)),
-        ("[::1]", ("::1", 8000)),
-        ("example.org", ("example.org", 8000)),
-        ("h:65535", ("h", 65535)),
-    ],
-)
-def test_split_address(address: str, parts: tuple[str, int]) -> None:
-    assert split_address(address) == parts
-
-
-@pytest.mark.parametrize("address", ["h:", "h:http", "h:-1", "h:65536", "h:1.5", "h: 1", "h:+1", "h:\xb2", ":"])
-def test_split_address_refuses(address: str) -> None:
-    with pytest.raises(BindError, match="port from 0 to 65535"):
-        split_address(address)
+from fastwsgi.server.listeners import BindError, close_listener, open_listener, spell_address
 
 
 def has_ipv6() -> bool:
@@ -113,28 +89,26 @@ def test_what_else_can_be_wrong() -> None:
     assert "cannot find the host" in complaint("no.such.host.invalid:80")
     assert "no address of this machine" in complaint("192.0.2.1:80")
     assert "port from 0 to 65535" in complaint("localhost:http")
+    assert "cannot find the host" in complaint(f"{'x' * 70}.example:80")
+    assert "cannot find the host" in complaint("a\0b:80")
+    assert "cannot find the host" in complaint("a..b:80")
 
 
-# Unix sockets
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="this system has no SO_REUSEPORT")
+def test_a_port_can_be_shared() -> None:
+    first = open_listener("127.0.0.1:0", reuse_port=True)
+    address = spell_address(first)[len("http://") :]
+    second = open_listener(address, reuse_port=True)
+    assert second.getsockname() == first.getsockname()
+    assert "is taken" in complaint(address)
+    close_listener(first)
+    close_listener(second)
 
 
-def test_a_unix_socket(build: SimpleNamespace, tmp_path: Path) -> None:
-    path = tmp_path / "sock"
-    environs: list[dict[str, Any]] = []
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        environs.append(environ)
-        start_response("200 OK", [])
-        return [b"hello"]
-
-    with serving(build, app, bind=[f"unix:{path}"]) as server, Client(str(path)) as client:
-        assert spell_address(server.listener) == f"unix:{path}"
-        for _ in range(2):
-            assert client.send(GET).answer().body == b"hello"
-    assert not path.exists()
-    environ = environs[0]
-    assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("", "")
-    assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == (str(path), "")
+def test_a_port_that_cannot_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "SO_REUSEPORT", raising=False)
+    with pytest.raises(BindError, match="leave --reuse-port out"):
+        open_listener("127.0.0.1:0", reuse_port=True)
 
 
 @IPV6
@@ -153,45 +127,3 @@ def test_ipv6(build: SimpleNamespace) -> None:
             port = client.getsockname()[1]
     environ = environs[0]
     assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"], environ["SERVER_NAME"]) == ("::1", str(port), "::1")
-
-
-def test_a_stale_unix_socket_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "sock"
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(path))
-    listener = open_listener(f"unix:{path}")
-    Client(str(path)).socket.close()
-    close_listener(listener)
-    assert not path.exists()
-
-
-def test_a_unix_socket_in_use_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "sock"
-    listener = open_listener(f"unix:{path}")
-    assert "another server listens on" in complaint(f"unix:{path}")
-    Client(str(path)).socket.close()
-    close_listener(listener)
-
-
-def test_a_file_is_no_stale_socket(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("precious")
-    assert "is no socket" in complaint(f"unix:{path}")
-    assert path.read_text() == "precious"
-
-
-def test_a_unix_socket_that_cannot_be_made(tmp_path: Path) -> None:
-    assert "cannot make the socket" in complaint(f"unix:{tmp_path}/missing/sock")
-    assert "cannot make the socket" in complaint(f"unix:{tmp_path}/{'x' * 200}")
-
-
-def test_the_socket_of_another_is_not_removed(tmp_path: Path) -> None:
-    """A new server may have taken the path over before the old one ends."""
-    path = tmp_path / "sock"
-    old = open_listener(f"unix:{path}")
-    path.unlink()
-    new = open_listener(f"unix:{path}")
-    close_listener(old)
-    Client(str(path)).socket.close()
-    close_listener(new)
-    assert not path.exists()

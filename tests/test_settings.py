@@ -6,28 +6,52 @@ from pathlib import Path
 
 import pytest
 
+from fastwsgi.config import cpus
 from fastwsgi.config.settings import SETTINGS, SettingError, Settings
 
 DEFAULTS = {
-    "bind": ["127.0.0.1:8000"],
-    "workers": 1,
-    "threads": 1,
     "chdir": None,
     "pythonpath": [],
     "factory": False,
+    "env": [],
     "root_path": "",
-    "access_logfile": None,
-    "log_level": "info",
-    "trace": False,
+    "bind": ["127.0.0.1:8000"],
+    "reuse_port": False,
+    "socket_mode": None,
+    "liveness_path": "",
+    "readiness_path": "",
     "backlog": 2048,
+    "defer_accept": True,
+    "scanner": True,
     "server_header": "fastwsgi",
+    "workers": 1,
+    "threads": 4,
+    "max_queue": 1024,
+    "max_waiting_streams": 100,
+    "preload": False,
+    "max_requests": 0,
+    "max_requests_jitter": 0,
+    "max_worker_age": 0,
+    "max_worker_age_jitter": 0,
+    "max_worker_rss": 0,
+    "max_worker_rss_jitter": 0,
+    "reload": False,
+    "reload_extra_files": [],
+    "user": None,
+    "group": None,
+    "umask": None,
+    "pid": None,
+    "proc_name": None,
+    "timeout": 0,
+    "slow_log": 0,
     "header_timeout": 10,
     "body_timeout": 30,
-    "keep_alive": 75,
     "write_timeout": 30,
-    "linger_timeout": 2,
     "min_rate": 512,
+    "keep_alive": 75,
+    "linger_timeout": 2,
     "graceful_timeout": 30,
+    "drain_delay": 0,
     "limit_request_line": 8190,
     "limit_request_fields": 100,
     "limit_request_field_size": 8190,
@@ -35,8 +59,13 @@ DEFAULTS = {
     "limit_request_body": 1 << 30,
     "spool_size": 524288,
     "underscore_headers": "drop",
-    "defer_accept": True,
-    "scanner": True,
+    "access_logfile": None,
+    "access_log_format": "combined",
+    "error_logfile": "-",
+    "log_config": None,
+    "request_id": "off",
+    "log_level": "info",
+    "trace": False,
 }
 
 
@@ -74,7 +103,19 @@ def test_every_setting_has_help() -> None:
         ("bind", ("a:1", "unix:/b"), ["a:1", "unix:/b"]),
         ("pythonpath", "lib,src", ["lib", "src"]),
         ("pythonpath", ["lib,src", "more"], ["lib", "src", "more"]),
+        ("bind", "a:1, b:2", ["a:1", "b:2"]),
         ("workers", "1", 1),
+        ("workers", "auto", cpus.available()),
+        ("threads", "1024", 1024),
+        ("env", "A=b=c, d", ["A=b=c, d"]),
+        ("env", {"A": "b", "C": 1}, ["A=b", "C=1"]),
+        ("umask", "22", "022"),
+        ("umask", "0o27", "027"),
+        ("umask", 0o22, "022"),
+        ("socket_mode", "0660", "660"),
+        ("user", 1000, "1000"),
+        ("user", "www-data", "www-data"),
+        ("log_config", {"version": 1}, {"version": 1}),
         ("chdir", Path("/srv/shop"), "/srv/shop"),
         ("root_path", "/shop/eu", "/shop/eu"),
         ("log_level", "DEBUG", "debug"),
@@ -102,6 +143,17 @@ def test_values_are_read(name: str, given: object, value: object) -> None:
         ("bind", 8000),
         ("pythonpath", "lib,,src"),
         ("workers", 0),
+        ("workers", "all"),
+        ("threads", 1025),
+        ("env", "A"),
+        ("env", "=b"),
+        ("umask", "8"),
+        ("umask", 0o1000),
+        ("socket_mode", "rw"),
+        ("user", "a b"),
+        ("user", -1),
+        ("proc_name", ""),
+        ("access_log_format", " "),
         ("workers", True),
         ("threads", "four"),
         ("chdir", ""),
@@ -160,9 +212,10 @@ def test_unknown_name_like_no_other() -> None:
         Settings(zzz=1)
 
 
-def test_several_workers_are_told_to_be_missing_yet() -> None:
-    with pytest.raises(SettingError, match="does not have several worker processes yet"):
-        Settings(workers=4)
+def test_a_reload_changes_all_but_what_was_done_once() -> None:
+    once = {name for name, setting in SETTINGS.items() if not setting.reloadable}
+    identity = {"user", "group", "umask", "pid", "proc_name"}
+    assert once == {"chdir", "preload", "reload", "reload_extra_files", *identity}
 
 
 def test_settings_do_not_change() -> None:

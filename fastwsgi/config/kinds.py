@@ -1,6 +1,6 @@
 """The kinds of value a setting can have.
 
-A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`), into the one
+A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`, TOML), into the one
 type the server uses, and words the complaint when it cannot: a ValueError whose message completes the
 sentence "it must be ...". It also knows how its values are written in the help.
 """
@@ -11,7 +11,9 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from typing import Callable, Generic, TypeVar
+from typing import Any, Callable, Generic, TypeVar
+
+from fastwsgi.config import cpus
 
 T = TypeVar("T")
 
@@ -24,13 +26,21 @@ class Kind(Generic[T]):
     """How values of one kind are read and shown.
 
     `read` raises ValueError; `metavar` stands for the value in the help, and is its unit if it has one;
-    `show` writes a value as it may be given; `repeatable` options collect what each occurrence gives.
+    `show` writes a value as it may be given; `repeatable` options collect what each occurrence gives;
+    `parse` gives what the text of an environment variable stands for, and may raise ValueError as well.
     """
 
     read: Callable[[object], T]
     metavar: str = ""
     show: Callable[[T], str] = str
     repeatable: bool = False
+    parse: Callable[[str], object] = str
+
+
+SWITCH = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
 
 
 def flag() -> Kind[bool]:
@@ -41,7 +51,12 @@ def flag() -> Kind[bool]:
             raise ValueError("True or False")
         return value
 
-    return Kind(read)
+    def parse(text: str) -> bool:
+        if text.lower() not in SWITCH:
+            raise ValueError("1, true, yes or on, or else 0, false, no or off")
+        return SWITCH[text.lower()]
+
+    return Kind(read, show=lambda on: "on" if on else "off", parse=parse)
 
 
 def count(minimum: int, maximum: int = C_INT_MAX) -> Kind[int]:
@@ -56,13 +71,17 @@ def count(minimum: int, maximum: int = C_INT_MAX) -> Kind[int]:
     return Kind(read, "N")
 
 
-def only_one(things: str) -> Kind[int]:
-    """A number that can only be 1, because several `things` are still to come."""
+def workers() -> Kind[int]:
+    """A number of processes; "auto" is the number of CPUs that may be used."""
+    number = count(1)
 
     def read(value: object) -> int:
-        if _integer(value) != 1:
-            raise ValueError(f"1: this version does not have several {things} yet")
-        return 1
+        if isinstance(value, str) and value.lower() == "auto":
+            return cpus.available()
+        try:
+            return number.read(value)
+        except ValueError as error:
+            raise ValueError(f"auto or {error}") from None
 
     return Kind(read, "N")
 
@@ -115,6 +134,56 @@ def path() -> Kind[str | None]:
     return Kind(read, "PATH")
 
 
+def text(metavar: str) -> Kind[str | None]:
+    """Text, such as a name, not empty; None is "not given"."""
+
+    def read(value: object) -> str | None:
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise ValueError("text, and not empty")
+        return value
+
+    return Kind(read, metavar)
+
+
+def account() -> Kind[str | None]:
+    """A user or group by name or number; None is "not given"."""
+
+    def read(value: object) -> str | None:
+        number = _integer(value)
+        if number is not None and number >= 0:
+            return str(number)
+        if value is None or (isinstance(value, str) and re.fullmatch(r"[^\s:/-][^\s:/]*", value)):
+            return value
+        raise ValueError("a name or a number")
+
+    return Kind(read, "NAME")
+
+
+def mode() -> Kind[str | None]:
+    """Permission bits as octal text ("022"); an int is taken as it is (0o022); None is "not given"."""
+
+    def read(value: object) -> str | None:
+        if value is None:
+            return None
+        digits = value[2:] if isinstance(value, str) and value[:2] in ("0o", "0O") else value
+        number = int(digits, 8) if isinstance(digits, str) and re.fullmatch("[0-7]{1,6}", digits) else value
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 0o777:
+            raise ValueError("permission bits in octal, from 000 to 777, such as 022")
+        return f"{number:03o}"
+
+    return Kind(read, "MODE")
+
+
+def log_setup() -> Kind[str | dict[str, Any] | None]:
+    """A file that sets up `logging`, or the table for `logging.config.dictConfig` itself; None is "not given"."""
+    name = path()
+
+    def read(value: object) -> str | dict[str, Any] | None:
+        return dict(value) if isinstance(value, dict) else name.read(value)
+
+    return Kind(read, "PATH", lambda value: "(a table)" if isinstance(value, dict) else str(value))
+
+
 def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
     """At least `least` strings: a list of them, or one alone, in which `separator` may part several."""
 
@@ -122,12 +191,30 @@ def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
         given = [value] if isinstance(value, str) else value
         if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in given):
             raise ValueError("a string or a list of strings")
-        parts = [part for item in given for part in (item.split(separator) if separator else [item])]
+        parts = [part.strip() for item in given for part in (item.split(separator) if separator else [item])]
         if "" in parts or len(parts) < least:
             raise ValueError("not empty")
         return parts
 
-    return Kind(read, metavar, " ".join, repeatable=True)
+    return Kind(read, metavar, (separator or " ").join, repeatable=True)
+
+
+def assignments() -> Kind[list[str]]:
+    """NAME=VALUE for environment variables: a list of such, one alone, or a table."""
+
+    def read(value: object) -> list[str]:
+        if isinstance(value, dict):
+            value = [f"{name}={worth}" for name, worth in value.items()]
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, (list, tuple)) or not all(_is_assignment(item) for item in given):
+            raise ValueError("NAME=VALUE")
+        return list(given)
+
+    return Kind(read, "NAME=VALUE", " ".join, repeatable=True)
+
+
+def _is_assignment(value: object) -> bool:
+    return isinstance(value, str) and "=" in value[1:] and "\0" not in value
 
 
 def url_prefix() -> Kind[str]:

@@ -1,79 +1,22 @@
 """Every setting, declared once: name, kind, default, help and flags.
 
 The body of `Settings` is the table. Each line of it makes a `Setting`, from which come the attribute and
-its type, the keyword of `fastwsgi.serve`, the option of the command line and its help. A `Settings` object
-holds the values; it never changes, and the lower layers take from it what they need by attribute.
+its type, the keyword of `fastwsgi.serve`, the option of the command line, its help and its entry in the manual,
+the environment variable and the key of the file. A `Settings` object holds the values; it never changes, and the
+lower layers take from it what they need by attribute.
 Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from typing import Any, NoReturn
 
 from fastwsgi.config import kinds
-from fastwsgi.config.kinds import OFFSET_MAX, Kind
+from fastwsgi.config.kinds import OFFSET_MAX
 from fastwsgi.config.mistakes import nearest
+from fastwsgi.config.setting import Setting, SettingError
 
-T = TypeVar("T")
-
-
-class SettingError(ValueError):
-    """A setting that does not exist or cannot have the value given; `str()` of it is one line.
-
-    For a bad value, `flag` is the setting's option and `problem` the complaint without the setting's name.
-    """
-
-    def __init__(self, line: str, flag: str = "", problem: str = "") -> None:
-        super().__init__(line)
-        self.flag = flag
-        self.problem = problem
-
-
-@dataclass(frozen=True, eq=False)
-class Setting(Generic[T]):
-    """The declaration of one setting.
-
-    `group` is the heading it has in the help. `flags` are its options on the command line: at most one
-    short one, then the long ones, of which only the first is shown; they follow from the name if empty.
-    """
-
-    group: str
-    kind: Kind[T]
-    default: T
-    help: str
-    flags: tuple[str, ...] = ()
-    name: str = field(default="", init=False)
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        object.__setattr__(self, "name", name)
-        if not any(flag.startswith("--") for flag in self.flags):
-            no = "no-" if self.default is True else ""
-            object.__setattr__(self, "flags", (*self.flags, f"--{no}{name.replace('_', '-')}"))
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        """Give the declaration on the class, the default on an object (whose own value comes first)."""
-        return self if instance is None else self.default
-
-    @property
-    def flag(self) -> str:
-        """The long flag that is shown."""
-        return next(flag for flag in self.flags if flag.startswith("--"))
-
-    def read(self, value: object) -> T:
-        """Return `value` in the setting's type. Raises SettingError."""
-        try:
-            return self.kind.read(value)
-        except ValueError as error:
-            problem = f"{value!r} must be {error}"
-            raise SettingError(f"{self.name}={problem}", self.flag, problem) from None
-
+__all__ = ["SETTINGS", "Setting", "SettingError", "Settings"]
 
 APPLICATION = "the application"
 SERVER = "the server"
@@ -90,7 +33,7 @@ class Settings:
     """
 
     chdir = Setting(
-        APPLICATION, kinds.path(), None, "change to this directory before loading the application"
+        APPLICATION, kinds.path(), None, "change to this directory before all else", reloadable=False
     )
     pythonpath = Setting(
         APPLICATION, kinds.texts("DIRS", ","), [], "directories (with commas) to import from first"
@@ -100,7 +43,7 @@ class Settings:
     )
     env = Setting(
         APPLICATION,
-        kinds.texts("NAME=VALUE"),
+        kinds.assignments(),
         [],
         "variable to set before the application is loaded; may be given several times",
         ("-e",),
@@ -115,13 +58,13 @@ class Settings:
 
     bind = Setting(
         SERVER,
-        kinds.texts("ADDRESS", least=1),
+        kinds.texts("ADDRESS", ",", least=1),
         ["127.0.0.1:8000"],
-        "HOST:PORT, [::1]:PORT, :PORT or unix:/path/of.sock; may be given several times",
+        "HOST:PORT, [::1]:PORT, :PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
         ("-b",),
     )
     reuse_port = Setting(SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)")
-    socket_mode = Setting(SERVER, kinds.path(), None, "mode, in octal, of unix sockets; else as umask has it")
+    socket_mode = Setting(SERVER, kinds.mode(), None, "mode, in octal, of unix sockets; else as umask has it")
     liveness_path = Setting(
         SERVER, kinds.url_prefix(), "", "path that is answered with 200 while the worker serves, such as /livez"
     )
@@ -140,8 +83,8 @@ class Settings:
         SERVER, kinds.field_value(), "fastwsgi", "Server field of responses; empty sends none"
     )
 
-    workers = Setting(PROCESSES, kinds.count(1), 1, "worker processes; auto: one a CPU", ("-w",))
-    threads = Setting(PROCESSES, kinds.count(1, 1024), 1, "threads that run the application in each worker")
+    workers = Setting(PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",))
+    threads = Setting(PROCESSES, kinds.count(1, 1024), 4, "threads that run the application in each worker")
     max_queue = Setting(
         PROCESSES, kinds.count(0), 1024, "requests that may wait for a thread in each worker; beyond: 503"
     )
@@ -154,6 +97,7 @@ class Settings:
         False,
         "load the application before the workers are forked",
         ("--preload", "--preload-app"),
+        reloadable=False,
     )
     max_requests = Setting(PROCESSES, kinds.count(0), 0, "replace a worker after so many requests; 0: never")
     max_requests_jitter = Setting(PROCESSES, kinds.count(0), 0, "at most so many more, at random")
@@ -169,20 +113,41 @@ class Settings:
     max_worker_rss_jitter = Setting(
         PROCESSES, kinds.size(0, OFFSET_MAX), 0, "at most so much more, at random"
     )
-    reload = Setting(PROCESSES, kinds.flag(), False, "for development: restart when a source file changes")
+    reload = Setting(
+        PROCESSES, kinds.flag(), False, "for development: restart when a source file changes", reloadable=False
+    )
     reload_extra_files = Setting(
         PROCESSES,
         kinds.texts("PATH"),
         [],
         "a file that --reload watches, too",
         ("--reload-extra-file", "--reload-extra-files"),
+        reloadable=False,
     )
-    user = Setting(PROCESSES, kinds.path(), None, "user, by name or number, that the workers run as", ("-u",))
-    group = Setting(PROCESSES, kinds.path(), None, "group, by name or number, that the workers run as", ("-g",))
-    umask = Setting(PROCESSES, kinds.path(), None, "mode bits, in octal, that created files do not get", ("-m",))
-    pid = Setting(PROCESSES, kinds.path(), None, "file for the supervisor's process ID", ("-p", "--pid", "--pidfile"))
+    user = Setting(
+        PROCESSES, kinds.account(), None, "user, by name or number, that the workers run as", ("-u",), reloadable=False
+    )
+    group = Setting(
+        PROCESSES, kinds.account(), None, "group, by name or number, that the workers run as", ("-g",), reloadable=False
+    )
+    umask = Setting(
+        PROCESSES, kinds.mode(), None, "mode bits, in octal, that created files do not get", ("-m",), reloadable=False
+    )
+    pid = Setting(
+        PROCESSES,
+        kinds.path(),
+        None,
+        "file for the supervisor's process ID",
+        ("-p", "--pid", "--pidfile"),
+        reloadable=False,
+    )
     proc_name = Setting(
-        PROCESSES, kinds.path(), None, "name in the process list (with setproctitle)", ("-n", "--name", "--proc-name")
+        PROCESSES,
+        kinds.text("NAME"),
+        None,
+        "name in the process list (with setproctitle)",
+        ("-n", "--name", "--proc-name"),
+        reloadable=False,
     )
 
     timeout = Setting(
@@ -241,12 +206,13 @@ class Settings:
         kinds.choice("drop", "refuse"),
         "drop",
         'a request field with "_" in its name: drop it, or refuse the request',
+        ("--underscore-headers", "--header-map"),
     )
 
     access_logfile = Setting(LOGS, kinds.path(), None, 'file for the access log; "-" is standard output')
     access_log_format = Setting(
         LOGS,
-        kinds.path(),
+        kinds.text("FORMAT"),
         "combined",
         "combined, json, or a format with gunicorn's atoms, such as '%(h)s %(s)s'",
         ("--access-log-format", "--access-logformat"),
@@ -255,7 +221,11 @@ class Settings:
         LOGS, kinds.path(), "-", 'file for the error log; "-" is standard error', ("--error-logfile", "--log-file")
     )
     log_config = Setting(
-        LOGS, kinds.path(), None, "file that sets up Python's logging: INI (fileConfig), JSON or TOML (dictConfig)"
+        LOGS,
+        kinds.log_setup(),
+        None,
+        "file that sets up Python's logging: INI (fileConfig), JSON or TOML (dictConfig)",
+        ("--log-config", "--log-config-json"),
     )
     request_id = Setting(
         LOGS,
@@ -271,9 +241,7 @@ class Settings:
     def __init__(self, **values: object) -> None:
         for name in values:
             if name not in SETTINGS:
-                meant = nearest(name, SETTINGS)
-                hint = f"; did you mean {meant!r}?" if meant else ""
-                raise SettingError(f"unknown setting {name!r}{hint}")
+                raise SettingError(unknown(name))
         for name, setting in SETTINGS.items():
             self.__dict__[name] = setting.read(values.get(name, setting.default))
 
@@ -291,3 +259,9 @@ SETTINGS: dict[str, Setting[Any]] = {
     name: setting for name, setting in vars(Settings).items() if isinstance(setting, Setting)
 }
 """All settings by name, in the order of the help."""
+
+
+def unknown(name: str) -> str:
+    """Return the line about a setting that does not exist."""
+    meant = nearest(name, SETTINGS)
+    return f"unknown setting {name!r}" + (f"; did you mean {meant!r}?" if meant else "")

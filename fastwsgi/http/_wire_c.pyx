@@ -25,5 +25,8 @@ cdef class Wire:
     cpdef object finish(self, int fd):
         raise NotImplementedError
 
+    cpdef object cut(self, int fd):
+        raise NotImplementedError
+
     cpdef object close(self, int fd, bint reset):
         raise NotImplementedError

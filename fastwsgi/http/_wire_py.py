@@ -36,6 +36,10 @@ class Wire:
         """Say that nothing more will be sent (RFC 9112 9.6)."""
         raise NotImplementedError
 
+    def cut(self, fd: int) -> None:
+        """Reset the connection, and leave the descriptor, good for nothing, to whoever is going to close it."""
+        raise NotImplementedError
+
     def close(self, fd: int, reset: bool) -> None:
         """Close; with *reset* so that the client cannot take what it has for the whole."""
         raise NotImplementedError

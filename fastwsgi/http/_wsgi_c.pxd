@@ -19,9 +19,10 @@ cdef class Gateway:
     cdef public object log_error
     cdef public bytes server_line, date_line
     cdef public object observer
-    cdef object request_started, response_started, response_ended, note, clock
-    cdef tuple noted
-    cdef public bint draining
+    cdef object request_started, response_started, response_ended, note
+    cdef public bint draining, threaded
+    cdef public long long served, quota
+    cdef public object quota_reached
 
     @cython.locals(exchange=Exchange)
     cdef Exchange exchange(
@@ -50,12 +51,13 @@ cdef class Exchange:
     cdef public bint keep_alive
     cdef public str stage, framed
     cdef public long long announced, sent
-    cdef public double started, ready, called
+    cdef public double queued, started
     cdef public object note
-    cdef public bint cut, overrun
+    cdef public bint cut, overrun, told
     cdef public int code
     cdef object result, iterator, spool
     cdef long long spool_at
+    cdef bint bound
     cdef int file
     cdef long long file_at, file_end
 
@@ -70,6 +72,7 @@ cdef class Exchange:
         int version,
         bint keep_alive,
     )
+    cpdef bint is_held_back(self) except -1
     cpdef bint run(self) except -1
     cpdef bint advance(self) except -1
     cpdef object abandon(self)
@@ -83,6 +86,7 @@ cdef class Exchange:
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _finish(self)
+    cpdef object tell_end(self)
     cdef object _complain(self, str message, object error=*)
     @cython.locals(out=OutBuffer, gateway=Gateway, length=cython.longlong, before=cython.Py_ssize_t)
     cdef object _start(self, long long known)

@@ -22,16 +22,18 @@ TWINS = {
     "environ": "fastwsgi.http._environ",
     "response": "fastwsgi.http._response",
     "wire": "fastwsgi.http._wire",
+    "baton": "fastwsgi.http._baton",
     "sockio": "fastwsgi.server._sockio",
+    "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
 }
-SHARED = ("framing", "head", "body", "wsgi", "connection")
+SHARED = ("framing", "head", "body", "wsgi", "shared", "connection")
 RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 
 @lru_cache
 def build(name: str) -> SimpleNamespace:
-    """The modules of the build *name*, "c" or "py", as attributes: those of TWINS and SHARED.
+    """The modules of the build *name*, "c" or "py", as attributes: TWINS and SHARED by their names.
 
     Raises:
         ImportError: it is not there, or is stale.

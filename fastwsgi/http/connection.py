@@ -4,6 +4,7 @@
     "idle"       the first byte of a request    it comes -> "head"
     "head"       the rest of a request head     it is whole -> body, or the application is called
     "body"       the rest of a request body     it is whole -> the application is called
+    "running"    the application, or a thread   it gave its response, or as much as the client takes
     "sending"    the client to read             all is written -> "idle", or the end
     "lingering"  the client to close            it did, or had its time
     "closed"     nothing
@@ -11,6 +12,10 @@
 A connection owns no socket and no clock. The loop calls on_ready() when its state's wait is over and on_deadline() when
 it took too long; a Wire moves the bytes; what the connections of one loop share comes in as a Shared. Requests
 that arrived together are answered together: their answers gather in the out-buffer and leave in one write.
+
+While the application runs, another thread may take the loop over, by taking the baton. The thread that was left
+behind ends its turn alone, with the buffers it has, and gives the connection back by asking the loop to watch it.
+Until then the connection is "away": nothing that the loop sees or counts concerns it.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ from fastwsgi.http.grammar import BY_CLOSE, reason_phrase
 IDLE = "idle"
 HEAD = "head"
 BODY = "body"
+RUNNING = "running"
 SENDING = "sending"
 LINGERING = "lingering"
 CLOSED = "closed"
@@ -37,69 +43,28 @@ RATE_GRACE = 30.0  # seconds before the slowest allowed rate is asked for
 LINGERED = 1048576  # bytes read and dropped from a client that was refused
 
 
-class Shared:
-    """What the connections of one loop share. Times are seconds on the loop's clock.
-
-    Args:
-        inbox, out: the receive buffer, and an empty out-buffer to be borrowed.
-        parser: a head.HeadParser.
-        gateway: a wsgi.Gateway.
-        body, chunked: the classes body.Body and body.ChunkedBody.
-        no_body: wsgi.input of requests without a body.
-        loop: told what a connection waits for: watch(connection, "read" or "write", what it waited for before),
-            resume(connection) for another turn, forget(connection).
-        settings: has the times and sizes by the names of config.settings.
-    """
-
-    def __init__(
-        self,
-        inbox: Any,
-        out: Any,
-        parser: Any,
-        gateway: Any,
-        body: Any,
-        chunked: Any,
-        no_body: Any,
-        loop: Any,
-        settings: Any,
-    ) -> None:
-        self.inbox = inbox
-        self.out = out
-        self.parser = parser
-        self.gateway = gateway
-        self.body = body
-        self.chunked = chunked
-        self.no_body = no_body
-        self.loop = loop
-        self.now = 0.0  # set by the loop
-        self.keep_alive = float(settings.keep_alive)
-        self.header_timeout = float(settings.header_timeout)
-        self.body_timeout = float(settings.body_timeout)
-        self.write_timeout = float(settings.write_timeout)
-        self.linger_timeout = float(settings.linger_timeout)
-        self.min_rate = float(settings.min_rate)  # bytes a second
-        self.spool_size = int(settings.spool_size)
-        self.max_body = parser.framing.max_body
-
-
 class Connection:
     """The server's side of one connection.
 
     Args:
         shared: what the connections of this loop share.
+        parser: the head.HeadParser of the listener.
         wire: the transport.
         fd: the connected socket.
         host, port: of the client, as environ gives them; "" for a unix socket.
     """
 
-    def __init__(self, shared: Any, wire: Any, fd: int, host: str, port: str) -> None:
+    def __init__(self, shared: Any, parser: Any, wire: Any, fd: int, host: str, port: str) -> None:
         self.shared = shared
+        self.parser = parser
         self.wire = wire
         self.fd = fd
         self.host = host
         self.port = port
         self.state = HEAD
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
+        self.away = False  # a thread serves it alone, or it waits for its turn
+        self.doomed = False  # whoever serves it shall give it up
         self.rest: Any = None  # received bytes that are not used yet, while others use the inbox
         self.out: Any = None  # the out-buffer: borrowed for a turn, kept while bytes are left in it
         self.body: Any = None
@@ -119,8 +84,11 @@ class Connection:
 
     # What the loop calls
 
-    def on_ready(self) -> None:
-        """What the state waited for is there."""
+    def on_ready(self) -> bool:
+        """What the state waited for is there. True if the caller has lost the loop to another thread meanwhile."""
+        if self.away or self.state is RUNNING:
+            return False
+        baton = self.shared.baton
         try:
             if self.state is SENDING:
                 self._continue()
@@ -131,23 +99,37 @@ class Connection:
             elif self.state is not CLOSED:
                 self._receive()
         except ClientDisconnected:
-            self.drop(False)
+            self.drop(self.blocked)
+        except Exception as error:
+            self.shared.loop.lose(self, error)
+        return bool(baton.lost)
+
+    def on_turn(self) -> bool:
+        """It is this connection's turn again; returns what on_ready() does."""
+        self.away = False
+        return self.on_ready()
 
     def is_idle(self) -> bool:
         """Whether nothing of a request has been read that is not answered; empty lines before it are nothing."""
+        return not self.away and self._is_between_requests()
+
+    def _is_between_requests(self) -> bool:
         if self.state is not IDLE and self.state is not HEAD:
             return False
         return self.rest is None or not self.rest.strip(b"\r\n")
 
     def is_late(self, now: float) -> bool:
         """Whether the deadline has passed, or bytes move slower than the floor (bytes a second)."""
+        if self.away or self.state is RUNNING:
+            return False
         if self.state is SENDING:
-            return bool(self.blocked) and self._reads_too_slowly(now)
+            return bool(self.blocked) and self.reads_too_slowly(now)
         if now < self.deadline:
             return self.state is BODY and self._is_below_floor(now, self.moved)
         return self.state is not IDLE or not self._reads_on(now, self.shared.keep_alive)
 
-    def _reads_too_slowly(self, now: float) -> bool:
+    def reads_too_slowly(self, now: float) -> bool:
+        """Whether a client that does not take its response has passed the deadline or the floor."""
         self._reads_on(now, self.shared.write_timeout)
         return now >= self.deadline or self._is_below_floor(now, self.taken)
 
@@ -169,15 +151,27 @@ class Connection:
         elapsed = now - self.since
         return bool(elapsed > RATE_GRACE and moved < self.shared.min_rate * elapsed)
 
-    def on_deadline(self) -> None:
-        """Too late: 408 where a request is under way or none was ever answered (RFC 9110 15.5.9), else close."""
+    def on_deadline(self) -> bool:
+        """Too late: 408 where a request is under way or none was ever answered (RFC 9110 15.5.9), else close.
+
+        An idle connection may have got a request this very moment: only if nothing is there to read, it is closed.
+        Returns what on_ready() does.
+        """
+        baton = self.shared.baton
+        deadline = self.deadline
         try:
             if self.state is BODY or (self.state is HEAD and not (self.answered and self.is_idle())):
                 self._refuse(HttpError(408, "deadline"))
-            else:
+                return False
+            if self.state is IDLE and self.rest is None:
+                self._receive()
+            if self.state is not CLOSED and self.deadline == deadline and not baton.lost:
                 self.drop(self.state is SENDING)
         except ClientDisconnected:
             self.drop(False)
+        except Exception as error:
+            self.shared.loop.lose(self, error)
+        return bool(baton.lost)
 
     def drop(self, reset: bool) -> None:
         """End the connection now; with *reset* such that the client sees its response is not whole."""
@@ -193,6 +187,38 @@ class Connection:
         self.out = self.rest = None
         self.shared.loop.forget(self)
         self.wire.close(self.fd, reset)
+
+    def abort(self) -> None:
+        """End the connection now; if a thread serves it alone, that thread will, as soon as it can."""
+        if self.away or self.state is RUNNING:
+            self.doomed = True
+        else:
+            self.drop(self.state is SENDING)
+
+    def expire(self, exchange: Any) -> bool:
+        """The application has had its time for *exchange*, which runs in another thread: answer 504, or cut the
+        response if its head was out. False if it has ended this moment.
+        """
+        if self.exchange is not exchange or self.state is not RUNNING:
+            return False
+        self.doomed = True
+        gateway = self.shared.gateway
+        if not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
+            exchange.tell_end()
+            self.wire.cut(self.fd)
+            return True
+        out = type(self.out)()
+        text = b"504 Gateway Timeout\n"
+        out.begin(f"504 {reason_phrase(504)}", [("Content-Type", "text/plain")])
+        out.finish(len(text), False, "close", gateway.server_line, gateway.date_line)
+        if not exchange.is_head:
+            out.add(text)
+            exchange.sent = len(text)
+        exchange.code = 504
+        exchange.tell_end()
+        self.wire.send(self.fd, out)
+        self.wire.finish(self.fd)
+        return True
 
     # Receiving
 
@@ -233,7 +259,7 @@ class Connection:
     def _serve_next(self, inbox: Any) -> bool:
         """Take one request from *inbox* and answer it; False when this turn is over."""
         shared = self.shared
-        parser = shared.parser
+        parser = self.parser
         begin = inbox.start
         if self.state is BODY:
             if not self.body.feed(inbox):
@@ -258,6 +284,9 @@ class Connection:
                     return False
             else:
                 parser.environ["wsgi.input"] = shared.no_body
+        if shared.full:
+            self._queue()
+            return False
         return self._respond()
 
     def _wait_for_head(self, inbox: Any) -> None:
@@ -273,7 +302,7 @@ class Connection:
         pending = inbox.available()
         if pending >= 2 * self.examined or inbox.has_bare_line_end(self.checked):
             self.examined = pending
-            shared.parser.examine(inbox)
+            self.parser.examine(inbox)
         self.checked = max(0, pending - 1)  # the last byte may be the CR of a CRLF
 
     # The request body
@@ -322,15 +351,66 @@ class Connection:
         environ = exchange.environ
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port
-        exchange.ready = self.shared.now
         if self.shared.gateway.note is not None:
             exchange.note = self.shared.gateway.note(environ)
         self.waited = 0.0
         self.moved = self.taken = 0
-        if not exchange.run():
+        if not self._run(exchange, True):
             self._begin_sending(IDLE)
             return False
         return self._end_response()
+
+    def _run(self, exchange: Any, first: bool) -> bool:
+        """Let the application work, the baton where another thread can take it; True when the response is whole."""
+        shared = self.shared
+        self.state = RUNNING
+        if self.away:
+            whole = exchange.run() if first else exchange.advance()
+            return bool(whole)
+        baton = shared.baton
+        baton.put(self)
+        shared.calls += 1
+        if shared.dozing:
+            shared.pool.wake_monitor()
+        try:
+            whole = exchange.run() if first else exchange.advance()
+        finally:
+            if baton.take() is not None:
+                shared.calls += 1
+            else:
+                self.away = baton.lost = True
+                shared.pool.await_taker()
+        return bool(whole)
+
+    def _queue(self) -> None:
+        """All threads are busy: have the request wait for one. What was read behind it waits with it."""
+        if not self.shared.pool.has_room():
+            raise HttpError(503, "the queue is full")
+        self.state = RUNNING
+
+    def run_alone(self) -> None:
+        """Answer the request that was queued, on a thread that is not the loop's."""
+        if self.out is None:
+            self.out = type(self.shared.out)()
+        try:
+            self._respond()
+            self._finish_turn()
+        except ClientDisconnected:
+            self.drop(self.blocked)
+        except Exception as error:
+            self.shared.loop.lose(self, error)
+
+    def wait_for_client(self) -> None:
+        """Block this thread until the client has read; the loop and the other threads go on without it.
+
+        Raises:
+            ClientDisconnected: it did not read in time.
+        """
+        self.shared.pool.wait_for_client(self)
+
+    def step_aside(self) -> None:
+        """Let others have the loop: this thread is busy for longer."""
+        self.shared.pool.step_aside(self)
 
     def _end_response(self) -> bool:
         exchange = self.exchange
@@ -342,7 +422,7 @@ class Connection:
         if exchange.cut:
             self._cut(exchange)
             return False
-        return self.keep and (self.out.size < GATHERED or self.flush())
+        return self.keep and not self.away and (self.out.size < GATHERED or self.flush())
 
     def _cut(self, exchange: Any) -> None:
         """End a response that is not whole; without a length or chunks only a reset can tell."""
@@ -359,12 +439,16 @@ class Connection:
         if self.exchange is None or self.then is BODY:
             if self.flush():
                 self.state = self.then
-        elif self.exchange.advance():
+        elif self._run(self.exchange, False):
             self._end_response()
+        else:
+            self.state = SENDING
         if self.state is SENDING:
             self._wait_to_send()
         elif self.state is LINGERING:
             self._linger()
+        elif self.away:
+            self._finish_turn()
         elif self.state is not CLOSED:
             self._work_on_rest()
 
@@ -388,7 +472,7 @@ class Connection:
         if before == 0:
             return True
         left = self.wire.send(self.fd, out)
-        if left < 0:
+        if left < 0 or self.doomed:
             raise ClientDisconnected("the client is gone")
         self.moved += before - left
         if left > 0 or self.blocked:
@@ -430,24 +514,36 @@ class Connection:
     # The end of a turn
 
     def _settle(self, inbox: Any) -> None:
-        """Send what was gathered, keep what was not used, and say what is waited for."""
-        shared = self.shared
+        """Keep what was not used, and end the turn."""
         if self.state is CLOSED:
             return
-        if self.state is not SENDING and not self.flush():
+        self.rest = inbox.take(inbox.available()) if inbox.available() else None
+        self._finish_turn()
+
+    def _finish_turn(self) -> None:
+        """Send what was gathered, and say what is waited for; what comes then may be another thread's."""
+        shared = self.shared
+        if self.doomed:
+            self.drop(True)
+        if self.state is CLOSED:
+            return
+        if self.state is not SENDING and not self.flush() and self.state is not RUNNING:
             self._begin_sending(BODY if self.state is BODY else IDLE if self.keep else LINGERING)
-        if self.keep:
-            self.rest = inbox.take(inbox.available()) if inbox.available() else None
+        if self.out is shared.out and (self.state is SENDING or self.out.size):
+            shared.out = type(self.out)()  # this one stays with us
         if self.state is SENDING:
-            if self.out is shared.out:
-                shared.out = type(self.out)()  # this one stays with us
             self._wait_to_send()
             return
+        if self.state is RUNNING:
+            self.out = self.out if self.out.size else None
+            self.away = True
+            shared.pool.queue(self)
+            return
         self.out = None
-        if shared.gateway.draining and self.is_idle():
+        if shared.gateway.draining and shared.keep_alive <= 0.0 and self._is_between_requests():
             self.keep = False  # its last response may have begun before that could be said in it
         if not self.keep:
-            if inbox.available() or self.moved > GATHERED:  # the client sent more, or still reads and may do so
+            if self.rest is not None or self.moved > GATHERED:  # the client sent more, or still reads and may do so
                 self._linger()
             else:
                 self.drop(False)
@@ -455,19 +551,26 @@ class Connection:
         if self.state is IDLE:
             self.deadline = shared.now + shared.keep_alive
             if self.rest is not None:
-                shared.loop.resume(self)
+                self._resume()
+                return
         self._wait(READ)
 
     def _wait(self, event: str) -> None:
         if self.waits is not event:
-            self.shared.loop.watch(self, event, self.waits)
-            self.waits = event
+            before, self.waits = self.waits, event
+            self.shared.loop.watch(self, event, before)
+        self.away = False
 
     def _wait_to_send(self) -> None:
         if self.blocked:
             self._wait(WRITE)
         else:
-            self.shared.loop.resume(self)
+            self._resume()
+
+    def _resume(self) -> None:
+        """Have another turn, after the others."""
+        self.away = True
+        self.shared.loop.resume(self)
 
     # Refusals
 
@@ -483,7 +586,10 @@ class Connection:
             self.out = shared.out
         status = f"{refusal.status} {reason_phrase(refusal.status)}"
         text = f"{status}\n".encode("latin-1")
-        self.out.begin(status, [("Content-Type", "text/plain")])
+        fields = [("Content-Type", "text/plain")]
+        if refusal.status == 503:
+            fields.append(("Retry-After", "1"))  # RFC 9110 10.2.3, in seconds
+        self.out.begin(status, fields)
         self.out.finish(len(text), False, "close", gateway.server_line, gateway.date_line)
         self.out.add(text)
         if gateway.observer is not None:
@@ -501,7 +607,7 @@ class Connection:
     def _linger(self) -> None:
         """Close our side, read on for a while: a close with unread input would reset what we wrote (RFC 9112 9.6)."""
         shared = self.shared
-        self.out = None
+        self.out = self.rest = None
         self.state = LINGERING
         self.deadline = shared.now + shared.linger_timeout
         self.moved = 0

@@ -42,7 +42,7 @@ class Gateway:
         observer: told of what happens, or None. It has request_refused(connection, refusal), and of the following what
             it needs, for each has its price: request_started(connection, exchange, head) and response_started(exchange,
             head) take copies of the heads, response_ended(exchange) is told of the end; note(environ) gives what is to
-            be kept in exchange.note before the application gets environ for its own; clock() tells exchange.called.
+            be kept in exchange.note before the application gets environ for its own.
     """
 
     def __init__(
@@ -63,8 +63,11 @@ class Gateway:
         self.response_started = getattr(observer, "response_started", None)
         self.response_ended = getattr(observer, "response_ended", None)
         self.note = getattr(observer, "note", None)
-        self.clock = getattr(observer, "clock", None)
         self.draining = False  # no connection is kept after its response
+        self.threaded = False  # a response that is made piece by piece stays on the thread that began it
+        self.served = 0  # requests
+        self.quota = 0  # at so many of them ...
+        self.quota_reached: Callable[[], None] = lambda: None  # ... this is called
 
     def exchange(
         self, connection: Any, out: Any, environ: dict[str, Any], is_head: bool, version: int, keep_alive: bool
@@ -79,6 +82,9 @@ class Gateway:
         """
         exchange = Exchange.__new__(Exchange)
         exchange.begin(self, connection, out, environ, is_head, version, keep_alive)
+        self.served += 1
+        if self.served == self.quota:
+            self.quota_reached()
         return exchange
 
 
@@ -162,15 +168,16 @@ class Exchange:
         self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
         self.sent = 0  # bytes of the body handed to the out-buffer
+        self.started = 0.0  # when the head was there, on the loop's clock
+        self.queued = 0.0  # seconds that the request waited for a thread
         self.note: Any = None  # the observer's
-        self.started = 0.0  # seconds on the loop's clock: when the head was there ...
-        self.ready = 0.0  # ... when the body was, too ...
-        self.called = 0.0  # ... and when the application was called, if the observer has a clock
+        self.told = False  # the observer was told of the end
         self.cut = False  # the connection must end such that the client sees the response is not whole
         self.overrun = False  # more came than was announced
         self.code = 0
         self.result: Any = None
         self.iterator: Any = None
+        self.bound = False  # the iterator must run on the thread that began it
         self.spool: Any = None  # what write() was given and the client has not taken yet ...
         self.spool_at = 0  # ... from this byte
         self.file = -1  # the file that is being sent ...
@@ -234,13 +241,15 @@ class Exchange:
         self.spool.seek(0, io.SEEK_END)
         self.spool.write(kept.peek())
 
+    def is_held_back(self) -> bool:
+        """Whether nothing of the response is out yet."""
+        return self.stage is OPEN or self.stage is BEGUN
+
     # The three steps
 
     def run(self) -> bool:
         """Call the application. True when the response is whole in the out-buffer, False when advance() goes on."""
         try:
-            if self.gateway.clock is not None:
-                self.called = self.gateway.clock()
             self.result = self.gateway.app(self.environ, self)
             if type(self.result) is list or type(self.result) is tuple:
                 if self._put_all(self.result):
@@ -248,6 +257,7 @@ class Exchange:
                 self.iterator = iter(self.result)
             elif type(self.result) is not FileWrapper or not self._open_file():
                 self.iterator = iter(self.result)
+                self.bound = self.gateway.threaded
             return self._produce()
         except ClientDisconnected:
             self.abandon()
@@ -286,13 +296,22 @@ class Exchange:
         return True
 
     def _produce(self) -> bool:
-        """Ask for pieces until the end (True), or until the client or other connections come first (False)."""
+        """Ask for pieces until the end (True), or until the client or other connections come first (False).
+
+        What is bound to its thread goes on to its end here, while the others go on elsewhere.
+        """
         pieces = 0
         while True:
             if not self.connection.flush():
-                return False
+                if not self.bound or self.iterator is None:
+                    return False
+                self.connection.wait_for_client()
+                continue
             if pieces == TURN:
-                return False
+                if not self.bound or self.iterator is None:
+                    return False
+                self.connection.step_aside()
+                pieces = 0
             pieces += 1
             if self.spool is not None:
                 self._send_spool()
@@ -365,9 +384,14 @@ class Exchange:
         if self.spool is not None:
             self.spool.close()
             self.spool = None
-        if self.gateway.response_ended is not None:
-            self.gateway.response_ended(self)
+        self.tell_end()
         self.connection = self.environ = None  # ends the cycle over wsgi.early_hints
+
+    def tell_end(self) -> None:
+        """Tell the observer of the end, once: at the deadline of a request that is before the application's."""
+        if not self.told and self.gateway.response_ended is not None:
+            self.told = True
+            self.gateway.response_ended(self)
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:
         environ = self.environ

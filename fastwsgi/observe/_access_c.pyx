@@ -140,12 +140,12 @@ cdef class Lines:
         now = monotonic()
         self.put(
             now, exchange.connection.host, exchange.note, exchange.version, exchange.code, exchange.sent,
-            now - exchange.started, exchange.called - exchange.ready, texts,
+            now - exchange.started, exchange.queued, texts,
         )
 
     cpdef refuse(self, str host, int code):
         """A request was answered with *code* and never understood."""
-        self.put(monotonic(), host, None, 0, code, 0, -1.0, -1.0, None)
+        self.put(monotonic(), host, None, 0, code, 0, 0.0, 0.0, None)
 
     cpdef take(self):
         """What has gathered: whole lines, and how many."""
@@ -209,7 +209,7 @@ cdef class Lines:
             elif op == ISO:
                 to = self.iso_time(to, now)
             elif op == QUEUED:
-                to = duration(to, DURATION, queued) if version and queued >= 0 else self.nothing(to)
+                to = duration(to, DURATION, queued) if version else self.nothing(to)
             elif op == PID:
                 to = number(to, getpid())
             elif op == CALLED:

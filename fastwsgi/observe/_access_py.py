@@ -49,11 +49,11 @@ class Lines:
             call(exchange) if guard < 0 or note[guard] is not None else None for call, guard in self._format.calls
         ]
         self._put(now, exchange.connection.host, note, exchange.version, exchange.code, exchange.sent,
-                  now - exchange.started, exchange.called - exchange.ready, texts)  # fmt: skip
+                  now - exchange.started, exchange.queued, texts)  # fmt: skip
 
     def refuse(self, host: str, code: int) -> None:
         """A request was answered with *code* and never understood."""
-        self._put(time.monotonic(), host, None, 0, code, 0, -1.0, -1.0, [])
+        self._put(time.monotonic(), host, None, 0, code, 0, 0.0, 0.0, [])
 
     def take(self) -> tuple[bytes, int]:
         """What has gathered: whole lines, and how many."""
@@ -97,7 +97,7 @@ class Lines:
         if op is Op.ISO:
             return b'"%s.%06dZ"' % (self._iso, min(max(0, int((1 - self._until + now) * 1e6)), 999999))
         if op is Op.QUEUED:
-            return b"%.6f" % queued if version and queued >= 0 else self._none
+            return b"%.6f" % queued if version else self._none
         if op is Op.DURATION or Op.SECONDS <= op <= Op.MICROSECONDS:
             return self._tell(op, spent) if version else self._none
         number = {Op.CODE: code, Op.SENT: sent, Op.SENT_OR_DASH: sent, Op.PID: os.getpid()}[op]

@@ -53,11 +53,11 @@ class AccessLog:
         self._closed = False
         self._begin()
         _open_logs.add(self)
+        atexit.register(self.close)
         # What the gateway asks for, each only if the format needs it
         self.note = self._lines.note
         self.response_ended = self._lines.add
         self.response_started = self._keep_head if format.wants_head else None
-        self.clock = time.monotonic if format.wants_queued else None
 
     def request_refused(self, connection: Any, refusal: Any) -> None:
         """A line for what was not understood: little of it is known."""
@@ -92,6 +92,7 @@ class AccessLog:
             return
         self._closed = True
         _open_logs.discard(self)
+        atexit.unregister(self.close)
         if self._thread is None:
             self.flush()
         else:
@@ -161,10 +162,4 @@ def _begin_in_child() -> None:
         log._begin()
 
 
-def _close_at_exit() -> None:
-    for log in list(_open_logs):
-        log.close()
-
-
 os.register_at_fork(after_in_child=_begin_in_child)
-atexit.register(_close_at_exit)

@@ -39,7 +39,7 @@ class Op(enum.IntEnum):
     MILLISECONDS = 12
     MICROSECONDS = 13
     DURATION = 14  # how long it took, in seconds with six digits
-    QUEUED = 15  # how long it waited for its call, in seconds with six digits
+    QUEUED = 15  # how long it waited for a thread, in seconds with six digits
     PID = 16
     CALLED = 17  # text: what the function at this place gives
 
@@ -56,7 +56,6 @@ class Format(NamedTuple):
     calls: list[tuple[Callable[[Any], str | None], int]]
     json: bool = False
     wants_head: bool = False  # the head of the response, as the last thing in the note
-    wants_queued: bool = False
 
 
 def read_format(text: str) -> Format:
@@ -146,8 +145,7 @@ class _Reader:
         return self._finish()
 
     def _finish(self) -> Format:
-        queued = any(op is Op.QUEUED for op, _ in self.steps)
-        return Format(self.steps, tuple(self.noted), self.calls, self.json, self.wants_head, queued)
+        return Format(self.steps, tuple(self.noted), self.calls, self.json, self.wants_head)
 
     def _write(self, text: str) -> None:
         """Add what the format itself says, to what it said just before."""

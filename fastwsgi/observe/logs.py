@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
@@ -11,7 +11,7 @@ from fastwsgi.observe.files import LogFile, standard_output
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.trace import Trace
 
-__all__ = ["Both", "ErrorStream", "Logs", "check", "error_log", "log_error", "set_up_error_log"]
+__all__ = ["Both", "ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
 
 
 def check(settings: Any) -> None:
@@ -22,6 +22,18 @@ def check(settings: Any) -> None:
 def log_error(message: str, error: BaseException | None) -> None:
     """One entry of the error log, with the traceback of *error* if there is one."""
     error_log.error("%s", message, exc_info=error)
+
+
+def reopen_error_log() -> None:
+    """Open the files of the error log anew by their paths."""
+    _try_to_reopen(reopen_files)
+
+
+def _try_to_reopen(reopen: Callable[[], None]) -> None:
+    try:
+        reopen()
+    except OSError as error:
+        log_error(f"cannot reopen {error.filename}: {error.strerror}; going on with the file as it is", None)
 
 
 class ErrorStream:
@@ -73,11 +85,9 @@ class Logs:
 
     def reopen(self) -> None:
         """Open the files of the access log and the error log anew by their paths, after they were renamed (USR1)."""
-        for reopen in (reopen_files, *([self.access.reopen] if self.access is not None else [])):
-            try:
-                reopen()
-            except OSError as error:
-                log_error(f"cannot reopen {error.filename}: {error.strerror}; going on with the file as it is", None)
+        reopen_error_log()
+        if self.access is not None:
+            _try_to_reopen(self.access.reopen)
 
     def close(self) -> None:
         """Write what is not written yet."""
@@ -90,7 +100,6 @@ class Both:
 
     def __init__(self, first: Any, second: Any) -> None:
         self.note = getattr(first, "note", None)
-        self.clock = getattr(first, "clock", None)
         for name in ("request_started", "response_started", "response_ended", "request_refused", "tick"):
             wanted = [call for one in (first, second) if (call := getattr(one, name, None)) is not None]
             setattr(self, name, _in_turn(wanted) if wanted else None)

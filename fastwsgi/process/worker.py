@@ -11,7 +11,7 @@ from typing import Any, Callable
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import ErrorStream, Logs, log_error, set_up_error_log
 from fastwsgi.observe.request_id import with_request_ids
-from fastwsgi.server.listeners import close_listener, open_listener, spell_address
+from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.server.loop import Loop
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -36,22 +36,21 @@ def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] 
     """
     build = backend.current()
     set_up_error_log(settings)
-    listeners: list[socket.socket] = []
+    listeners = Listeners()
     logs = Logs(settings)
     try:
-        for address in settings.bind:
-            listeners.append(open_listener(address, settings.backlog, settings.defer_accept))
+        listeners.inherit()
+        listeners.keep(listeners.prepare(settings), settings)
         loop = Loop(build, with_request_ids(app, settings), settings, log_error, ErrorStream(), logs.observer)
-        for listener in listeners:
+        for listener in at_position(listeners.entries, 0):
             loop.add_listener(listener)
-        announce("fastwsgi: listening on " + ", ".join(map(spell_address, listeners)))
+        announce("fastwsgi: listening on " + ", ".join(listeners.spell()))
         announce(f"fastwsgi: the {backend.describe(build.name)} build; stop with Ctrl-C")
         with StopSignals(loop, listeners, settings.graceful_timeout):
             loop.run()
         loop.close()
     finally:
-        for listener in listeners:
-            close_listener(listener)
+        listeners.close()
         logs.close()
 
 
@@ -73,7 +72,7 @@ class StopSignals:
         patience: seconds that requests in flight get.
     """
 
-    def __init__(self, loop: Loop, listeners: list[socket.socket], patience: float) -> None:
+    def __init__(self, loop: Loop, listeners: Listeners, patience: float) -> None:
         self.loop = loop
         self.listeners = listeners
         self.patience = patience
@@ -87,7 +86,7 @@ class StopSignals:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._handle_signal) for number in STOP_SIGNALS}
             signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-            self.loop.stopped_accepting = self._close_listeners
+            self.loop.stopped_accepting = self.listeners.close
             self.loop.add_waker(self._woken.fileno(), self._handle_wake_up)
         return self
 
@@ -116,8 +115,3 @@ class StopSignals:
         self._woken.recv(64)
         if self.received > 1:  # an application took StopNow for its own
             self.loop.abort()
-
-    def _close_listeners(self) -> None:
-        for listener in self.listeners:
-            close_listener(listener)
-        self.listeners.clear()

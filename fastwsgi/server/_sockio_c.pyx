@@ -3,7 +3,8 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memcmp, memcpy, memset
-from posix.unistd cimport close as close_fd
+from posix.fcntl cimport O_RDONLY, open as open_fd
+from posix.unistd cimport close as close_fd, dup2
 
 from fastwsgi.http._environ_c cimport Inbox
 from fastwsgi.http._response_c cimport OutBuffer
@@ -82,6 +83,7 @@ cdef extern from *:
         int l_onoff
         int l_linger
     int AF_INET, AF_INET6, MSG_NOSIGNAL, SHUT_WR, SOL_SOCKET, SO_LINGER, INET6_ADDRSTRLEN
+    int O_CLOEXEC
     unsigned long TIOCOUTQ
     int ioctl(int, unsigned long, ...)
     unsigned short ntohs(unsigned short)
@@ -175,13 +177,25 @@ cdef class SocketWire(Wire):
     cpdef object finish(self, int fd):
         shutdown(fd, SHUT_WR)
 
+    cpdef object cut(self, int fd):
+        cdef int nothing
+        reset_on_close(fd)
+        nothing = open_fd(b"/dev/null", O_RDONLY | O_CLOEXEC)
+        if nothing >= 0:
+            dup2(nothing, fd)
+            close_fd(nothing)
+
     cpdef object close(self, int fd, bint reset):
-        cdef linger now
         if reset:
-            now.l_onoff = 1
-            now.l_linger = 0
-            setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now))
+            reset_on_close(fd)
         close_fd(fd)
+
+
+cdef void reset_on_close(int fd) noexcept:
+    cdef linger now
+    now.l_onoff = 1
+    now.l_linger = 0
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now))
 
 
 cdef Py_ssize_t send_parts(int fd, OutBuffer out):

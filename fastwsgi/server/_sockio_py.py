@@ -88,7 +88,10 @@ class SocketWire(Wire):
 
     def finish(self, fd: int) -> None:
         """Say that nothing more will be sent."""
-        duplicate = socket.socket(fileno=os.dup(fd))
+        try:
+            duplicate = socket.socket(fileno=os.dup(fd))
+        except OSError:
+            return  # it was cut
         try:
             duplicate.shutdown(socket.SHUT_WR)
         except OSError:
@@ -96,9 +99,22 @@ class SocketWire(Wire):
         finally:
             duplicate.close()
 
+    def cut(self, fd: int) -> None:
+        """Reset the connection, and leave the descriptor, good for nothing, to whoever is going to close it."""
+        connected = socket.socket(fileno=os.dup(fd))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, fd, inheritable=False)
+        os.close(nothing)
+        connected.close()
+
     def close(self, fd: int, reset: bool) -> None:
         """Close; with *reset* so that the client cannot take what it has for the whole."""
-        connected = socket.socket(fileno=fd)
+        try:
+            connected = socket.socket(fileno=fd)
+        except OSError:  # it was cut
+            os.close(fd)
+            return
         if reset:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         connected.close()

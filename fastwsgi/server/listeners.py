@@ -1,58 +1,95 @@
-"""Listening sockets: HOST:PORT, [IPv6]:PORT and unix:/path, and what to say when one cannot be had."""
+"""Listening sockets: opened or inherited, tcp or unix, and what to say when one cannot be had."""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
-import stat
 from pathlib import Path
-from weakref import WeakKeyDictionary
+
+from fastwsgi.server import unix_sockets
+from fastwsgi.server.addresses import BindError, Inherited, Unix, parse_address, spell_address
+from fastwsgi.server.unix_sockets import Listener
+
+__all__ = [
+    "BindError",
+    "Listener",
+    "adopt",
+    "close_listener",
+    "open_listener",
+    "prepare",
+    "spell_address",
+]
 
 DEFER_SECONDS = 1  # a connection whose first bytes do not come in this time is accepted without them
 
 
-class BindError(OSError):
-    """An address cannot be listened on; str() is one line that says why and what to do."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
-
-
-def open_listener(address: str, backlog: int = 2048, defer_accept: bool = True) -> socket.socket:
+def open_listener(
+    address: str,
+    backlog: int = 2048,
+    defer_accept: bool = True,
+    *,
+    reuse_port: bool = False,
+    socket_mode: int | None = None,
+    owner: tuple[int, int] | None = None,
+) -> Listener:
     """A non-blocking socket that listens on *address*.
 
     Args:
-        address: HOST:PORT, [IPv6]:PORT, :PORT, HOST or unix:/path. Port 0 lets the system choose.
+        address: as of addresses.parse_address(). Port 0 lets the system choose. For fd://N see adopt().
         backlog: connections that may wait for accept.
         defer_accept: whether Linux holds a connection back until its first bytes are there.
+        reuse_port: let others that ask for it, too, listen on the same port: Linux shares out the connections (tcp).
+        socket_mode: who may connect to a unix socket, such as 0o660; None: as the umask has it.
+        owner: user and group IDs that a unix socket gets; None: those of this process.
 
     Raises:
         BindError: in one line.
     """
-    if address.startswith("unix:"):
-        return _listen_unix(address[5:], backlog)
-    host, port = split_address(address)
-    try:
-        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror:
-        raise BindError(f"cannot find the host {host!r} of {address!r}: give an address of this machine") from None
-    family, _, _, _, target = found[0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    parsed = parse_address(address)
+    if isinstance(parsed, Inherited):
+        return adopt(parsed.fd)
+    if isinstance(parsed, Unix):
+        return unix_sockets.listen(parsed, backlog, socket_mode, owner)
+    family, target = _look_up(address, parsed.host, parsed.port)
+    listener = Listener(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            _share_port(listener)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(target)
         prepare(listener, defer_accept)
         listener.listen(backlog)
+    except BindError:
+        listener.close()
+        raise
     except OSError as error:
         listener.close()
-        raise BindError(_explain(address, port, error)) from None
+        raise BindError(_explain(address, parsed.port, error)) from None
+    return listener
+
+
+def adopt(fd: int) -> Listener:
+    """The listening socket that this process has inherited as *fd*, made non-blocking and close-on-exec.
+
+    Its backlog, its deferred accept and its path stay as the other side made them.
+
+    Raises:
+        BindError: *fd* is no listening stream socket; it is left as it was.
+    """
+    try:
+        listener = Listener(fileno=fd)
+    except OSError as error:
+        problem = "no socket" if error.errno == errno.ENOTSOCK else "not open"
+        raise BindError(f"fd://{fd} is {problem}: the process that starts this one has to pass a listener") from None
+    problem = _what_is_wrong(listener)
+    if problem:
+        listener.detach()
+        raise BindError(f"fd://{fd} is {problem}: give the number of a listening TCP or unix socket")
+    os.set_inheritable(fd, False)
+    prepare(listener, defer_accept=False)
     return listener
 
 
@@ -66,82 +103,37 @@ def prepare(listener: socket.socket, defer_accept: bool) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of a TCP address; BindError if it is none."""
-    host, colon, port = address.rpartition(":")
-    if not colon or address.endswith("]"):
-        host, port = address, "8000"
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise BindError(f"{address!r} has no port from 0 to 65535: write HOST:PORT, [IPv6]:PORT or unix:/path")
-    return host, int(port)
-
-
-def spell_address(listener: socket.socket) -> str:
-    """Where *listener* listens, as a user would type it."""
-    name = listener.getsockname()
-    if listener.family == socket.AF_UNIX:
-        return f"unix:{os.fsdecode(name)}"
-    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}"
-
-
 def close_listener(listener: socket.socket) -> None:
-    """Stop listening; the path of a unix socket goes too."""
-    path = os.fsdecode(listener.getsockname()) if listener.family == socket.AF_UNIX else ""
-    if path and _made.pop(listener, None) == _identity(path):  # it may be another server's by now
-        Path(path).unlink(missing_ok=True)
+    """Stop listening; the path of a unix socket goes too, if it is this process's to remove."""
+    if isinstance(listener, Listener):
+        listener.remove_path()
     listener.close()
 
 
-# The unix sockets made here, and what stood at their paths then
-_made: WeakKeyDictionary[socket.socket, tuple[int, int]] = WeakKeyDictionary()
-
-
-def _identity(path: str) -> tuple[int, int]:
+def _look_up(address: str, host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+    """Family and socket address of a host."""
     try:
-        status = os.lstat(path)
-    except OSError:
-        return (0, 0)
-    return (status.st_dev, status.st_ino)
+        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError, ValueError):  # also names that IDNA or C cannot hold
+        raise BindError(f"cannot find the host {host!r} of {address!r}: give an address of this machine") from None
+    return found[0][0], found[0][4]
 
 
-def _listen_unix(path: str, backlog: int) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _remove_stale(path)
-        listener.bind(path)
-        _made[listener] = _identity(path)
-        listener.listen(backlog)
-        listener.setblocking(False)
-    except BindError:
-        listener.close()
-        raise
-    except OSError as error:
-        listener.close()
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise BindError(f"cannot make the socket {path}: {reason}; choose a path you may write to") from None
-    return listener
+def _share_port(listener: socket.socket) -> None:
+    if not hasattr(socket, "SO_REUSEPORT"):
+        raise BindError("this system has no SO_REUSEPORT: leave --reuse-port out")
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
-def _remove_stale(path: str) -> None:
-    """Remove a socket that nobody listens on any more; BindError if the path is somebody's."""
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise BindError(f"{path} exists and is no socket: choose another path")
-    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    probe.settimeout(1)
-    try:
-        probe.connect(path)
-    except ConnectionRefusedError:
-        os.unlink(path)
-    else:
-        raise BindError(f"another server listens on {path}: stop it, or choose another path")
-    finally:
-        probe.close()
+def _what_is_wrong(listener: socket.socket) -> str:
+    """Why nothing can be accepted from an inherited socket; empty if it can."""
+    if listener.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+        return "neither a TCP nor a unix socket"
+    if listener.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) != socket.SOCK_STREAM:
+        return "no stream socket"
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return "not listening"
+    return ""
 
 
 def _explain(address: str, port: int, error: OSError) -> str:

@@ -2,6 +2,10 @@
 
 Everything of HTTP is behind Connection.on_ready(). An accepted connection is read at once, before it is registered
 anywhere: its request is usually there, and if it closes after the answer the poller never hears of it.
+
+With several threads, the loop is handed from one to another (threads.py): what calls into connections returns True
+when its thread has lost the loop meanwhile, and then touches nothing of it any more. All that a loop needs is in this
+object, none of it in the module, so that an interpreter without a GIL could run one loop a thread.
 """
 
 from __future__ import annotations
@@ -9,54 +13,27 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 import time
+from collections import deque
+from collections.abc import Iterator
 from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from fastwsgi.http.grammar import HeadLimits
+from fastwsgi.server.entrance import environ_template, head_parser
 from fastwsgi.server.poller import BATCH, open_poller
+from fastwsgi.server.threads import Pool
+from fastwsgi.server.watchdog import Watchdog
 
 SWEEP = 1.0  # seconds between two looks at the deadlines
 OVERDUE = 5.0  # seconds after which deadlines are looked at even if events wait
+SHARE = 4  # connections that one of several processes accepts in a turn
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-def environ_template(listener: socket.socket, settings: Any, errors: Any, file_wrapper: Any) -> dict[str, Any]:
-    """What every environ of one listener starts as (PEP 3333, "environ Variables").
-
-    It holds each key that every request has, also those set later: then the copy has room for the fields.
-    """
-    name = listener.getsockname()
-    host, port = (name[0], str(name[1])) if isinstance(name, tuple) else (os.fsdecode(name), "")
-    return {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": settings.root_path,
-        "PATH_INFO": "",
-        "QUERY_STRING": "",
-        "RAW_URI": "",
-        "REQUEST_URI": "",
-        "SERVER_NAME": host,
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_SOFTWARE": "fastwsgi",
-        "REMOTE_ADDR": "",
-        "REMOTE_PORT": "",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": None,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": errors,
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "wsgi.file_wrapper": file_wrapper,
-        "wsgi.early_hints": None,
-    }
-
-
 class Loop:
-    """Serves connections on one thread.
+    """Serves connections, on one thread at a time.
 
     Args:
         build: the modules to run, from http.backend.
@@ -84,12 +61,38 @@ class Loop:
         self.framing = build.framing.Framing(settings.limit_request_body)
         self.gateway = build.wsgi.Gateway(app, self.framing, log_error, settings.server_header, observer)
         self.wire = build.sockio.SocketWire()
-        self.inbox = build.environ.Inbox()
-        self.listeners: dict[int, tuple[socket.socket, Any]] = {}
+        self.gateway.threaded = settings.threads > 1
+        self.shared = build.shared.Shared(
+            build.environ.Inbox(),
+            build.response.OutBuffer(),
+            self.gateway,
+            build.baton.Baton(),
+            build.body.Body,
+            build.body.ChunkedBody,
+            build.body.EmptyInput(),
+            self,
+            settings,
+        )
+        self.renew_time(self.shared)
+        self.pool: Pool | None = None
+        self.slot: Any = None  # of the scoreboard, where several processes share the listeners
+        self.listeners: dict[int, tuple[socket.socket, Any]] = {}  # with the parser of the heads that come in there
+        self.share = BATCH if settings.workers == 1 else SHARE
         self.connections: dict[int, Any] = {}
-        self.turns: list[Any] = []  # connections that go on without waiting
+        self.turns: deque[Any] = deque()  # connections that go on without waiting
         self.wakers: dict[int, Callable[[], None]] = {}
+        self._events: Iterator[tuple[int, int]] = iter(())
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._waker, False)
+        self.add_waker(self._woken, self._hear)
         self._asked_to_stop = False
+        self._idle_grace = 0.0
+        self._may_accept_again = False
+        self._thread = 0  # the one that serves
+        self.expired: Callable[[], None] = lambda: None  # called when a request has passed the deadline
+        self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
+        self.aborted = False  # nothing is waited for any more
         self.stopping = False
         self.stopped_accepting: Callable[[], None] = lambda: None  # called when a stop has emptied the backlogs
         self.accepting = True
@@ -100,35 +103,18 @@ class Loop:
 
     def add_listener(self, listener: socket.socket, environ: dict[str, Any] | None = None) -> None:
         """Accept connections from *listener*, which stays the caller's to close; *environ* comes into every environ."""
-        build, settings = self.build, self.settings
-        template = environ_template(listener, settings, self.errors, build.wsgi.FileWrapper)
+        template = environ_template(listener, self.settings, self.errors, self.build.wsgi.FileWrapper)
         template.update(environ or {})
-        limits = HeadLimits(
-            settings.limit_request_line,
-            settings.limit_request_fields,
-            settings.limit_request_field_size,
-            settings.limit_request_head,
-        )
-        scanner = None
-        if build.environ.Scanner is not None and settings.scanner:
-            scanner = build.environ.Scanner(template, limits, self.framing.max_body)
-        parser = build.head.HeadParser(
-            template, limits, self.framing, scanner, settings.root_path, settings.underscore_headers
-        )
-        shared = build.connection.Shared(
-            self.inbox,
-            build.response.OutBuffer(),
-            parser,
-            self.gateway,
-            build.body.Body,
-            build.body.ChunkedBody,
-            build.body.EmptyInput(),
-            self,
-            settings,
-        )
-        shared.now = time.monotonic()
-        self.listeners[listener.fileno()] = (listener, shared)
-        self.poller.watch(listener.fileno(), "read", "")
+        parser = head_parser(self.build, template, self.framing, self.settings)
+        self.listeners[listener.fileno()] = (listener, parser)
+        self.poller.watch(listener.fileno(), "accept", "")
+
+    def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
+        """Serve the connection *fd*, which somebody else has accepted from *listener*; in the loop's thread."""
+        parser = self.listeners[listener.fileno()][1]
+        connection = self.build.connection.Connection(self.shared, parser, self.wire, fd, host, port)
+        self.connections[fd] = connection
+        self.resume(connection)
 
     def add_waker(self, fd: int, called: Callable[[], None]) -> None:
         """Call *called* whenever *fd* is readable."""
@@ -144,6 +130,13 @@ class Loop:
     def resume(self, connection: Any) -> None:
         """*connection* wants another turn, after the others."""
         self.turns.append(connection)
+        if self.pool is not None and not self.pool.has_loop():
+            self.wake()
+
+    def set_aside(self, connection: Any) -> None:
+        """Watch *connection* no more, until it asks for it: a thread serves it alone."""
+        before, connection.waits = connection.waits, ""
+        self.poller.forget(connection.fd, before)
 
     def renew_time(self, shared: Any) -> None:
         """An application may have run for long since the turn began: set *shared*.now again."""
@@ -153,71 +146,153 @@ class Loop:
         """*connection* is about to close its file descriptor."""
         del self.connections[connection.fd]
         self.poller.forget(connection.fd, connection.waits)
-        if not self.accepting and not self.stopping:
-            self._set_accepting(True)
+        if self.stopping:
+            self.wake()  # it may have been the last
+        elif not self.accepting:
+            self.accept_again()
+
+    def lose(self, connection: Any, error: Exception) -> None:
+        """A fault of ours costs *connection* and nothing else."""
+        self.log_error("internal error: the connection is closed", error)
+        connection.drop(True)
 
     # Running
 
     def run(self) -> None:
-        """Serve until stop() was called and every response is out; who lingers then is not waited for."""
-        while not self.stopping or any(one.state != "lingering" for one in self.connections.values()):
-            self.step(SWEEP)
+        """Serve until stop() was called and every response is out; who lingers then is not waited for.
 
-    def step(self, timeout: float) -> None:
+        With several threads, this one only waits: where it is the main thread, signals are handled at once.
+        """
+        self.watchdog.start()
+        try:
+            if self.settings.threads > 1:
+                self.add_pool().run()
+            elif self.serve() and self.pool is not None:
+                self.pool.await_end()  # this thread's call was given up
+        finally:
+            self.watchdog.stop()
+            if self.pool is not None:
+                self.pool.close()
+
+    def add_pool(self) -> Pool:
+        """From now on threads may take the loop over from each other; this one has it."""
+        self.pool = self.shared.pool = Pool(self, self.settings)
+        return self.pool
+
+    def calls(self) -> list[tuple[int, Any]]:
+        """The application calls that run now: the thread's identifier and the connection of each."""
+        running = self.pool.calls() if self.pool is not None else []
+        connection = self.shared.baton.look()
+        if connection is not None:
+            running.append((self.pool.owner if self.pool is not None else self._thread, connection))
+        return running
+
+    def give_up(self, thread: int, connection: Any, exchange: Any) -> bool:
+        """Answer 504 and go on without the call for *exchange* that runs on *thread*; False if it has just ended."""
+        if self.pool is None:
+            self.add_pool().owner = thread
+        return self.pool is not None and self.pool.give_up(thread, connection, exchange)
+
+    def serve(self) -> bool:
+        """Serve until all is done, or until another thread has taken the loop over: then True."""
+        self._thread = threading.get_ident()
+        if self._finish_step():
+            return True
+        while not self.aborted and not (self.stopping and self._is_done()):
+            if self.step(SWEEP):
+                return True
+        return False
+
+    def _is_done(self) -> bool:
+        return all(one.state == "lingering" for one in self.connections.values())
+
+    def step(self, timeout: float) -> bool:
         """Wait at most *timeout* seconds for events and serve them."""
         if self._asked_to_stop and not self.stopping:
-            self._begin_to_stop()
+            if self._begin_to_stop():
+                return True
             timeout = 0.0  # nothing may be left to wait for
+        if self._may_accept_again:
+            self._may_accept_again = False
+            self._set_accepting(not self.stopping)
         events = self.poller.poll(0 if self.turns else max(0.0, min(timeout, self._next_sweep - time.monotonic())))
-        now = time.monotonic()
-        for _, shared in self.listeners.values():
-            shared.now = now
-        connections = self.connections
-        for fd, _ in events:
-            connection = connections.get(fd)
-            if connection is None:
-                self._meet_other(fd)
-                continue
-            try:
-                connection.on_ready()
-            except Exception as error:
-                self._lose(connection, error)
-        if self.turns:
-            self._take_turns()
+        self._events = iter(events)
+        now = self.shared.now = time.monotonic()
+        if self._finish_step():
+            return True
+        if self.pool is not None:
+            self.pool.give_way()
         spent = time.monotonic() - now
         if spent > SWEEP:
             self._excuse(spent)
-        if now >= self._next_sweep and (len(events) < BATCH or now >= self._next_sweep + OVERDUE):
-            self._sweep()
+        return (
+            now >= self._next_sweep
+            and (len(events) < BATCH or now >= self._next_sweep + OVERDUE)
+            and self._sweep()
+        )
 
-    def _take_turns(self) -> None:
-        turns, self.turns = self.turns, []
-        for connection in turns:
-            self._serve(connection)
+    def _finish_step(self) -> bool:
+        """Serve what is left of a batch of events, which another thread may have begun; then those who want a turn."""
+        connections = self.connections
+        for fd, _ in self._events:
+            connection = connections.get(fd)
+            if connection is None:
+                if self._meet_other(fd):
+                    return True
+            elif connection.on_ready():
+                return True
+        turns = self.turns
+        return bool(turns) and any(turns.popleft().on_turn() for _ in range(len(turns)))
 
-    def _meet_other(self, fd: int) -> None:
+    def wake(self) -> None:
+        """Let the loop look about; from any thread, and from signal handlers."""
+        try:
+            os.write(self._waker, b"\0")
+        except OSError:
+            pass  # so full that it is awake anyway, or closed
+
+    def _hear(self) -> None:
+        os.read(self._woken, 4096)
+        if self.aborted:
+            self.drop_all()
+
+    def _meet_other(self, fd: int) -> bool:
         """An event that is not a connection's."""
         if fd in self.listeners:
-            self._accept(*self.listeners[fd])
-        elif fd in self.wakers:
+            return self._accept(*self.listeners[fd], self.share)[1]
+        if fd in self.wakers:
             self.wakers[fd]()
+        return False
 
-    def _accept(self, listener: socket.socket, shared: Any, most: int = BATCH) -> bool:
-        """Take connections off the backlog, a batch at most, and read each at once; False when none is left."""
+    def _accept(self, listener: socket.socket, parser: Any, most: int) -> tuple[bool, bool]:
+        """Take connections off the backlog, *most* of them, and read each at once.
+
+        Returns:
+            Whether some may be left, and whether this thread has lost the loop.
+        """
         wire = self.wire
         make = self.build.connection.Connection
-        self.renew_time(shared)
+        self.renew_time(self.shared)
+        if self.shared.full and self.slot is not None and self.slot.others_free() and not self._asked_to_stop:
+            self._set_accepting(False)  # until a thread is free here
+            return False, False
         for _ in range(most):
             fd = wire.accept(listener)
             if fd < 0:
                 if -fd in OUT_OF_DESCRIPTORS:
                     self.log_error(f"cannot accept: {os.strerror(-fd)}; accepting again when a connection ends", None)
                     self._set_accepting(False)
-                return False
-            connection = make(shared, wire, fd, wire.host, wire.port)
+                return False, False
+            connection = make(self.shared, parser, wire, fd, wire.host, wire.port)
             self.connections[fd] = connection
-            self._serve(connection)
-        return True
+            if connection.on_ready():
+                return True, True
+        return True, False
+
+    def accept_again(self) -> None:
+        """There is room for new connections again; from any thread."""
+        self._may_accept_again = True
+        self.wake()
 
     def _set_accepting(self, accepting: bool) -> None:
         """Poll the listeners, or leave them alone."""
@@ -226,20 +301,9 @@ class Loop:
         self.accepting = accepting
         for fd in self.listeners:
             if accepting:
-                self.poller.watch(fd, "read", "")
+                self.poller.watch(fd, "accept", "")
             else:
-                self.poller.forget(fd, "read")
-
-    def _serve(self, connection: Any) -> None:
-        """Let *connection* work; a fault of ours costs this connection and nothing else."""
-        try:
-            connection.on_ready()
-        except Exception as error:
-            self._lose(connection, error)
-
-    def _lose(self, connection: Any, error: Exception) -> None:
-        self.log_error("internal error: the connection is closed", error)
-        connection.drop(True)
+                self.poller.forget(fd, "accept")
 
     # Time
 
@@ -255,18 +319,33 @@ class Loop:
             if connection.state == "idle":
                 connection.deadline += spent
 
-    def _sweep(self) -> None:
+    def _sweep(self) -> bool:
         self._tell_time()
         if self.gateway.observer is not None:
             self.gateway.observer.tick()
-        now = time.monotonic()
-        for connection in [one for one in self.connections.values() if one.is_late(now)]:
-            try:
-                connection.on_deadline()
-            except Exception as error:
-                self._lose(connection, error)
+        if self.slot is not None:
+            self._report(self.slot)
         if not self.accepting and not self.stopping:
             self._set_accepting(True)
+        now = time.monotonic()
+        return any(one.on_deadline() for one in [one for one in self.connections.values() if one.is_late(now)])
+
+    @property
+    def requests(self) -> int:
+        """How many requests were served so far."""
+        return int(self.gateway.served)
+
+    def set_quota(self, count: int, called: Callable[[], None]) -> None:
+        """Call *called* when *count* requests were served."""
+        self.gateway.quota = count
+        self.gateway.quota_reached = called
+
+    def _report(self, slot: Any) -> None:
+        """Write the figures of this process where the others see them."""
+        slot.requests = self.requests
+        slot.connections = len(self.connections)
+        if self.pool is not None:
+            slot.busy, slot.queued = self.pool.running, len(self.pool.waiting_requests)
 
     # Stopping
 
@@ -274,35 +353,61 @@ class Loop:
         """Accept one connection, if one waits, and never another; its first request is its last."""
         self.stopping = self.gateway.draining = True
         self._set_accepting(False)
-        for listener, shared in self.listeners.values():
-            self._accept(listener, shared, 1)
+        for listener, parser in self.listeners.values():
+            self._accept(listener, parser, 1)
 
-    def stop(self) -> None:
+    def stop(self, idle_grace: float = 0.0) -> None:
         """Accept what waits already and then no more, answer what is in flight, close what is idle, let run() return.
 
-        It may be called from within an application's call or a signal handler: the work is done by the next step.
+        It may be called from any thread, from within an application's call or a signal handler: the work is done by
+        the next step.
+
+        Args:
+            idle_grace: seconds for which requests on idle connections are still answered; whoever sends one as we
+                close would lose it.
         """
+        self._idle_grace = idle_grace
         self.gateway.draining = True
         self._asked_to_stop = True
+        self.wake()
 
-    def _begin_to_stop(self) -> None:
-        for listener, shared in self.listeners.values():
-            while self._accept(listener, shared):
-                pass
+    def _begin_to_stop(self) -> bool:
+        shared = self.shared
+        shared.keep_alive = min(shared.keep_alive, self._idle_grace)
+        for listener, parser in self.listeners.values():
+            more = True
+            while more:
+                more, lost = self._accept(listener, parser, BATCH)
+                if lost:
+                    return True  # who has the loop now begins again
+        until = time.monotonic() + shared.keep_alive
+        for connection in list(self.connections.values()):
+            if connection.on_ready():  # a request may have come just now
+                return True
+            if connection.is_idle():
+                connection.deadline = min(connection.deadline, until)
+                if shared.keep_alive <= 0.0:
+                    connection.drop(False)
         self.stopping = True
         self._set_accepting(False)
         self.stopped_accepting()
-        for connection in list(self.connections.values()):
-            self._serve(connection)  # a request may have come just now
-            if connection.is_idle():
-                connection.drop(False)
+        return False
 
     def abort(self) -> None:
         """End all connections now; those whose response is not whole are reset."""
+        if self.pool is not None and self.pool.abort():
+            return
+        self.drop_all()
+
+    def drop_all(self) -> None:
+        """abort(), in the thread that has the loop; what other threads serve is theirs to close."""
         for connection in list(self.connections.values()):
-            connection.drop(connection.state == "sending")
+            connection.abort()
 
     def close(self) -> None:
         """End all connections and give the poller back."""
-        self.abort()
+        self.drop_all()
         self.poller.close()
+        woken, waker, self._woken, self._waker = self._woken, self._waker, -1, -1
+        os.close(waker)
+        os.close(woken)

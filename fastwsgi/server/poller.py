@@ -16,7 +16,10 @@ class Poller(Protocol):
     """Waits for file descriptors."""
 
     def watch(self, fd: int, event: str, before: str) -> None:
-        """Wait for *event*, "read" or "write", instead of *before*, which is "" for a new file descriptor."""
+        """Wait for *event* instead of *before*, which is "" for a new file descriptor.
+
+        The events are "read", "write" and, for a listener, "accept", which needs to wake only one of several processes.
+        """
 
     def forget(self, fd: int, before: str) -> None:
         """Wait for nothing."""
@@ -33,7 +36,11 @@ if sys.platform == "linux":
     class EpollPoller:
         """epoll."""
 
-        _masks = {"read": select.EPOLLIN, "write": select.EPOLLOUT}
+        _masks = {
+            "read": select.EPOLLIN,
+            "write": select.EPOLLOUT,
+            "accept": select.EPOLLIN | select.EPOLLEXCLUSIVE,
+        }
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
@@ -61,7 +68,11 @@ else:
     class KqueuePoller:
         """kqueue."""
 
-        _filters = {"read": select.KQ_FILTER_READ, "write": select.KQ_FILTER_WRITE}
+        _filters = {
+            "read": select.KQ_FILTER_READ,
+            "write": select.KQ_FILTER_WRITE,
+            "accept": select.KQ_FILTER_READ,
+        }
 
         def __init__(self) -> None:
             self._kqueue = select.kqueue()

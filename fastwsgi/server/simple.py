@@ -187,7 +187,7 @@ class Run:
         self.thread = threading.current_thread()
         self.interrupted = False
         handlers = Handlers(server)
-        self.loop = Loop(backend.current(), handlers.call, Settings(), _report, sys.stderr, handlers)
+        self.loop = Loop(backend.current(), handlers.call, Settings(threads=1), _report, sys.stderr, handlers)
         self.loop.add_listener(server.socket, _base_environ(server))
         self._waking = threading.RLock()  # re-entered by a signal handler
         self._awaited, self._sent = socket.socketpair()

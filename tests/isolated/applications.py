@@ -111,7 +111,7 @@ def waiting(environ: dict[str, Any], start_response: Any) -> Any:
 def main() -> None:
     name, *settings = sys.argv[1:]
     values = {key: ast.literal_eval(value) for key, _, value in (one.partition("=") for one in settings)}
-    run(globals()[name], Settings(bind=["127.0.0.1:0"], **values), print)
+    run(globals()[name], Settings(**{"bind": ["127.0.0.1:0"], "threads": 1, **values}), print)
 
 
 WAITING = Waiting()

@@ -1,0 +1,164 @@
+"""pre_request and post_request: the hooks around each request, and what they see of request and response.
+
+As a WSGI middleware. What pre_request adds to the request's headers, and the scheme that it sets, reach the
+application; post_request is called when the response is over, as the server closes it. A list or a file is handed to
+the server as it is, which then knows its length or sends it by sendfile: for these it is called beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable
+
+Call = Callable[..., None]
+
+
+class Request:
+    """A request as pre_request and post_request see it.
+
+    Attributes:
+        method, path, query, uri: of the request line; uri is path and query.
+        headers: (NAME, value) pairs, names in upper case.
+        version: (1, 1) or (1, 0).
+        scheme: "http" or "https".
+        remote_addr: of the client, as (host, port); peer_addr is the same.
+    """
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.method = environ["REQUEST_METHOD"]
+        self.path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        self.query = environ.get("QUERY_STRING", "")
+        self.fragment = ""
+        self.uri = environ.get("RAW_URI") or environ.get("REQUEST_URI") or self._joined()
+        self.headers = [(_header_name(key), value) for key, value in environ.items() if _is_header(key)]
+        major, _, minor = environ.get("SERVER_PROTOCOL", "HTTP/1.1").partition("/")[2].partition(".")
+        self.version = (int(major), int(minor or 0))
+        self.scheme = environ.get("wsgi.url_scheme", "http")
+        self.remote_addr = (environ.get("REMOTE_ADDR", ""), int(environ.get("REMOTE_PORT") or 0))
+        self.peer_addr = self.remote_addr
+        self.body = environ.get("wsgi.input")
+
+    def _joined(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+def _is_header(key: str) -> bool:
+    return key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+
+def _header_name(key: str) -> str:
+    return (key[5:] if key.startswith("HTTP_") else key).replace("_", "-")
+
+
+def _environ_key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+class Response:
+    """A response as post_request sees it.
+
+    Attributes:
+        status, status_code: "200 OK" and 200; None and 0 if there was none.
+        headers: (name, value) pairs.
+        sent: bytes of the body.
+    """
+
+    def __init__(self) -> None:
+        self.status: str | None = None
+        self.status_code = 0
+        self.headers: list[tuple[str, str]] = []
+        self.sent = 0
+        self.response_length: int | None = None
+
+    def begin(self, status: str, headers: list[tuple[str, str]]) -> None:
+        """Note what start_response was called with."""
+        self.status, self.headers = status, headers
+        self.status_code = int(status[:3]) if status[:3].isdigit() else 0
+        lengths = [value for name, value in headers if name.lower() == "content-length" and value.isdigit()]
+        self.response_length = int(lengths[0]) if lengths else None
+
+
+class RequestHooks:
+    """An application with hooks around each request.
+
+    Args:
+        app: the application.
+        worker: the view that the hooks get.
+        call: calls a hook by name, and logs what it raises.
+        functions: the hooks that there are.
+    """
+
+    def __init__(self, app: Callable[..., Any], worker: Any, call: Call, functions: Mapping[str, Any]) -> None:
+        self.app = app
+        self.worker = worker
+        self.call = call
+        self.before = "pre_request" in functions
+        self.after = "post_request" in functions
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        request = Request(environ)
+        if self.before:
+            self._prepare(request, environ)
+        if not self.after:
+            return self.app(environ, start_response)
+        response = Response()
+
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            write = start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+            response.begin(status, headers)
+
+            def counting(data: bytes) -> None:
+                response.sent += len(data)
+                write(data)
+
+            return counting
+
+        def done() -> None:
+            self.call("post_request", self.worker, request, environ, response)
+
+        try:
+            result = self.app(environ, start)
+        except BaseException:
+            done()
+            raise
+        return self._watched(result, response, done, environ)
+
+    def _watched(self, result: Any, response: Response, done: Callable[[], None], environ: dict[str, Any]) -> Any:
+        """Return the application's iterable so that `done` is called at its end."""
+        if type(result) in (list, tuple) or type(result) is environ.get("wsgi.file_wrapper"):
+            response.sent = sum(map(len, result)) if type(result) in (list, tuple) else response.response_length or 0
+            done()
+            return result
+        return Body(result, response, done)
+
+    def _prepare(self, request: Request, environ: dict[str, Any]) -> None:
+        """Call pre_request and pass on what it changed."""
+        known = list(request.headers)
+        self.call("pre_request", self.worker, request)
+        for name, value in request.headers:
+            if (name, value) not in known:
+                environ[_environ_key(str(name))] = str(value)
+        environ["wsgi.url_scheme"] = request.scheme
+
+
+class Body:
+    """The application's iterable, counted, with `done` to call when it is closed."""
+
+    def __init__(self, result: Any, response: Response, done: Callable[[], None]) -> None:
+        self.result = result
+        self.response = response
+        self.done = done
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self.result:
+            self.response.sent += len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        """Close the application's iterable, then tell."""
+        try:
+            if hasattr(self.result, "close"):
+                self.result.close()
+        finally:
+            self.done()

@@ -1,0 +1,37 @@
+"""How processes ended, in words."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+
+def reap() -> Iterator[tuple[int, int]]:
+    """Pid and wait status of each child that has ended, also of those that only PID 1 inherits."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status
+
+
+def describe(status: int) -> str:
+    """What a wait status says, to follow "the worker"."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            name = signal.Signals(number).name
+        except ValueError:
+            name = f"signal {number}"
+        hint = "; was memory short?" if number == signal.SIGKILL else ""
+        return f"was killed by {name}{hint}"
+    return f"ended with exit code {os.WEXITSTATUS(status)}"
+
+
+def exit_code(status: int) -> int:
+    """The code to end with when a process that was to go on has ended with *status*; never 0."""
+    return (os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)) or 1

@@ -1,0 +1,60 @@
+"""The end of the listeners in a worker: whoever waits in their queues is still taken, then nobody can connect any more.
+
+The loop does that in its next turn. But an application may hold the only thread for long; then the control thread
+accepts in its stead, shuts the listeners for all processes, and the loop serves those when it has its turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Any
+
+PATIENCE = 0.05  # seconds for the loop to do it itself
+
+
+class LastCall:
+    """Closes *listeners* once; from two threads.
+
+    Args:
+        listeners: of this worker.
+        shared: those of them that others, outside this service, go on with: they are not shut.
+    """
+
+    def __init__(self, listeners: list[socket.socket], shared: list[socket.socket]) -> None:
+        self._listeners = listeners
+        self._shared = shared
+        self._accepted: list[tuple[socket.socket, int, str, str]] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self, loop: Any) -> None:
+        """In the loop, which has emptied the queues: close, and serve whom the other thread has accepted."""
+        with self._lock:
+            self._closed = True
+            for connection in self._accepted:
+                loop.take(*connection)
+            for listener in self._listeners:
+                listener.close()
+
+    def shut(self) -> None:
+        """In the control thread: if the loop has not had its turn, empty the queues and refuse newcomers."""
+        with self._lock:
+            if self._closed:
+                return
+            for listener in self._listeners:
+                if listener not in self._shared:
+                    self._accept_all(listener)
+                    with contextlib.suppress(OSError):  # another worker was faster; macOS cannot do it
+                        listener.shutdown(socket.SHUT_RDWR)
+
+    def _accept_all(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, address = listener.accept()
+            except OSError:
+                return
+            connection.setblocking(False)
+            host, port = (address[0], str(address[1])) if isinstance(address, tuple) else ("", "")
+            self._accepted.append((listener, connection.detach(), host, port))

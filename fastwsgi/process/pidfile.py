@@ -1,0 +1,89 @@
+"""The file that tells others the supervisor's process ID."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastwsgi.config.mistakes import Mistake
+
+
+class PidFile:
+    """A file with the number of this process; whoever holds it can tell that it is still this one's.
+
+    Args:
+        path: where it is to be; its directory has to exist.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)  # the working directory may change
+
+    def create(self) -> None:
+        """Write it, whole from the start; one that a dead process left is replaced.
+
+        Raises:
+            Mistake: a live process has it, or it cannot be written.
+        """
+        draft = f"{self.path}.{os.getpid()}"
+        with self._mistakes():
+            Path(draft).write_text(f"{os.getpid()}\n")
+            try:
+                os.link(draft, self.path)  # unlike a rename, this fails if it is there
+            except FileExistsError:
+                self._refuse_if_used()
+                os.replace(draft, self.path)
+            finally:
+                Path(draft).unlink(missing_ok=True)
+
+    def rename(self, path: str) -> None:
+        """Move it out of the way of a successor, if it is still ours. Raises Mistake if that cannot be done."""
+        if self.is_ours():
+            with self._mistakes():
+                os.replace(self.path, path)
+            self.path = os.path.abspath(path)
+
+    def remove(self) -> None:
+        """Remove it if it is still ours; that it cannot be removed is no reason not to end."""
+        if self.is_ours():
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+
+    def is_ours(self) -> bool:
+        """Whether it names this process (and not, in a forked one, its parent)."""
+        return self._read() == os.getpid()
+
+    def _read(self) -> int:
+        """The process in it; 0 if there is none, -1 if it holds something else."""
+        try:
+            return int(Path(self.path).read_text() or 0)
+        except OSError:
+            return 0
+        except ValueError:
+            return -1
+
+    def _refuse_if_used(self) -> None:
+        pid = self._read()
+        if pid < 0:
+            raise Mistake(f"--pid {self.path} is there and holds no process ID: choose another file")
+        if pid not in (0, os.getpid()) and is_alive(pid):
+            raise Mistake(f"--pid {self.path} is held by process {pid}: stop that one, or choose another file")
+
+    @contextlib.contextmanager
+    def _mistakes(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Mistake(f"--pid {self.path}: {error.strerror}") from None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True

@@ -1,0 +1,132 @@
+"""The files that an application is made of, and which of them have changed since one last looked."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from typing import Callable, NamedTuple, Optional
+
+STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+INSTALLED = ("site-packages", "dist-packages")  # of them, only what is imported
+SKIPPED = {"__pycache__", "node_modules", *INSTALLED}
+MOST_FOLDERS = 2000  # of a project: somebody may serve from / or from home
+FRESH = 10**9  # ns; in a folder younger than that, a change may come that leaves its time as it is
+
+Stamp = Optional[tuple[int, int, int]]  # time of change, size, inode; None: it is not there
+
+
+def imported_files() -> set[str]:
+    """The files of the imported modules, without those of the standard library."""
+    files = set()
+    for module in sys.modules.copy().values():
+        # The attributes of lazy modules import them
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(file, str) and (not file.startswith(STANDARD_LIBRARY) or any(map(file.__contains__, INSTALLED))):
+            files.add(file if os.path.isabs(file) else os.path.abspath(file))
+    return files
+
+
+def files_of_failure(error: BaseException) -> set[str]:
+    """The files that *error* came through: a module that cannot be imported is not among the imported ones."""
+    files: set[str] = set()
+    chain: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    for link in chain:  # grows meanwhile; a chain may be a ring
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            files |= {frame.f_code.co_filename for frame, _ in traceback.walk_tb(link.__traceback__)}
+            if isinstance(link, SyntaxError) and link.filename:
+                files.add(link.filename)
+            chain += [link.__cause__, link.__context__]
+    return {os.path.abspath(file) for file in files if not file.startswith("<")}
+
+
+class Folder(NamedTuple):
+    """What a folder held when it was listed."""
+
+    time: int  # of its last change, in ns; 0 if it was too fresh to trust
+    files: list[str]
+    folders: list[str]
+
+
+class Project:
+    """The Python files under a folder; hidden folders, virtual environments and what is installed are left out.
+
+    A look costs a stat for each folder: only those that have changed are listed.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+        self.folders: dict[str, Folder] = {}
+
+    def files(self) -> list[str]:
+        """All of them, by absolute path."""
+        found: dict[str, Folder] = {}
+        wanted = [self.root]
+        for path in wanted:  # grows meanwhile: folders near the root come first
+            if len(found) == MOST_FOLDERS:
+                break
+            try:
+                found[path] = folder = self._look(path)
+            except OSError:
+                continue
+            wanted += folder.folders
+        self.folders = found
+        return [file for folder in found.values() for file in folder.files]
+
+    def _look(self, path: str) -> Folder:
+        known, changed = self.folders.get(path), os.stat(path).st_mtime_ns
+        return known if known is not None and known.time == changed else _list(path, changed)
+
+
+def _list(path: str, changed: int) -> Folder:
+    files, folders = [], []
+    trusted = changed if time.time_ns() - changed > FRESH else 0
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name == "pyvenv.cfg":
+                return Folder(trusted, [], [])
+            if entry.name.endswith(".py"):
+                files.append(entry.path)
+            elif not entry.name.startswith(".") and entry.name not in SKIPPED and entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+    return Folder(trusted, files, folders)
+
+
+class Sources:
+    """All files to watch, with how they were when one last looked.
+
+    Args:
+        folder: whose Python files are watched, imported or not.
+        extra_files: watched, too, whether they are there yet or not.
+        imported: lists the files of the modules; called at each look, since modules appear.
+    """
+
+    def __init__(self, folder: str, extra_files: Iterable[str], imported: Callable[[], Iterable[str]]) -> None:
+        self._project = Project(folder)
+        self._imported = imported
+        self.stamps: dict[str, Stamp] = {os.path.abspath(file): None for file in extra_files}
+        self.changes()
+
+    def changes(self) -> dict[str, Stamp]:
+        """The files that are not as they were at the last look, with how they were then."""
+        before = self.stamps
+        watched = {*before, *self._project.files()}
+        modules = set(self._imported()) - watched  # that one appears is no change
+        self.stamps = {path: _stamp(path) for path in watched | modules}
+        return {path: before.get(path) for path in watched if self.stamps[path] != before.get(path)}
+
+    def folders(self) -> set[str]:
+        """The folders in which a change can be."""
+        return {*self._project.folders, *map(os.path.dirname, self.stamps)}
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

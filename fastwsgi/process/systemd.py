@@ -1,0 +1,58 @@
+"""What systemd and a service tell each other: sockets that are passed, how the service is, and that it is alive.
+
+By environment variables and datagrams (sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)); without systemd nothing
+happens.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+FIRST_FD = 3  # SD_LISTEN_FDS_START
+SEND_SECONDS = 1.0  # longest that notify() waits for room in systemd's queue
+
+
+def listen_fds() -> list[int]:
+    """The file descriptors that systemd has passed, now close-on-exec; the variables that told of them are removed.
+
+    Empty when there are none, or when they were meant for another process.
+    """
+    pid, count, _ = (os.environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"))
+    passed: list[int] = []
+    if pid != str(os.getpid()) or not _is_number(count):
+        return passed
+    for fd in range(FIRST_FD, FIRST_FD + int(count)):
+        try:
+            os.set_inheritable(fd, False)
+        except OSError:
+            break  # it is not open: the count is wrong
+        passed.append(fd)
+    return passed
+
+
+def notify(text: str) -> None:
+    """Tell systemd lines of sd_notify(3), such as "READY=1"; never raises, and does nothing without NOTIFY_SOCKET."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    elif not address.startswith("/"):
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(SEND_SECONDS)
+            sender.sendto(text.encode(errors="replace"), address)
+    except (OSError, ValueError):
+        pass  # nobody is there to be told
+
+
+def watchdog_interval() -> float | None:
+    """How often, in seconds, to notify("WATCHDOG=1"): half the time that systemd waits for it; None if it does not."""
+    time, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    if not _is_number(time) or int(time) == 0 or pid not in ("", str(os.getpid())):
+        return None
+    return int(time) / 2 / 1e6
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20

@@ -1,0 +1,92 @@
+"""SIGUSR2: a new binary, with new code and a new interpreter, beside the old one and on the same sockets.
+
+Both serve until somebody ends one of them with SIGTERM: the old one, when the new one does well; or else the new one,
+and nothing has happened. That is how nginx and gunicorn do it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from fastwsgi.observe.logs import error_log
+from fastwsgi.process import exits
+from fastwsgi.process.sockets import HANDED_OVER
+
+PREDECESSOR = "FASTWSGI_PREDECESSOR"  # the process that has handed over its sockets
+OLD = ".oldbin"  # is added to the name of its PID file
+
+
+class Upgrade:
+    """The relation of *supervisor* to the one before it and the one after it."""
+
+    def __init__(self, supervisor: Any) -> None:
+        self._supervisor = supervisor
+        self._predecessor = int(os.environ.pop(PREDECESSOR, "0"))
+        self.successor = 0  # its process, while there is one
+
+    @property
+    def has_predecessor(self) -> bool:
+        """Whether the one before, our parent, is still there."""
+        return self._predecessor != 0 and os.getppid() == self._predecessor
+
+    def begin(self) -> None:
+        """Start the successor, unless there is one."""
+        owner = self._supervisor
+        if self.successor:
+            error_log.warning("no upgrade: process %d is on its way already", self.successor)
+            return
+        owner.hooks.pre_exec(owner.view)
+        if owner.pid_file is not None:
+            owner.pid_file.rename(owner.settings.pid + OLD)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._give_up(f"cannot be forked: {error.strerror}")
+            return
+        if pid == 0:
+            self._become()
+        self.successor = pid
+        error_log.info("upgrade: process %d starts; end this one, %d, when that serves well", pid, owner.pid)
+
+    def _become(self) -> None:
+        """In the child: run the same command in a new interpreter."""
+        try:
+            os.environ[HANDED_OVER] = self._supervisor.listeners.hand_over()
+            os.environ[PREDECESSOR] = str(os.getppid())
+            if "WATCHDOG_PID" in os.environ:
+                os.environ["WATCHDOG_PID"] = str(os.getpid())
+            os.chdir(self._supervisor.deployment.directory)
+            signal.set_wakeup_fd(-1)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            command = command_line()
+            os.execv(command[0], command)
+        except BaseException as error:
+            error_log.error("the new binary cannot be started: %s", error)
+        finally:
+            os._exit(1)
+
+    def has_ended(self, status: int) -> None:
+        """The successor is gone; this one is the only one again."""
+        self.successor = 0
+        self._give_up(exits.describe(status))
+
+    def _give_up(self, how: str) -> None:
+        owner = self._supervisor
+        if owner.pid_file is not None:
+            owner.pid_file.rename(owner.settings.pid)
+        error_log.error("the upgrade is given up, this process goes on: the new one %s", how)
+
+
+def command_line() -> list[str]:
+    """The interpreter and the arguments that this process was started with."""
+    original = getattr(sys, "orig_argv", None)  # Python 3.10
+    if original:
+        return [sys.executable, *original[1:]]
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is None:
+        return [sys.executable, *sys.argv]
+    name = spec.name[: -len(".__main__")] if spec.name.endswith(".__main__") else spec.name
+    return [sys.executable, "-m", name, *sys.argv[1:]]

@@ -1,0 +1,102 @@
+"""What `bind` may name: from text to an address and from a listener back to text. Nothing is opened here."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from typing import NamedTuple, Union
+
+DEFAULT_PORT = "8000"
+FORMS = "write HOST:PORT, [IPv6]:PORT, unix:/path or fd://NUMBER"
+
+
+class BindError(OSError):
+    """An address cannot be listened on; str() is one line that says why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Tcp(NamedTuple):
+    """A host, empty for all of IPv4, and a port, 0 for one that the system chooses."""
+
+    host: str
+    port: int
+
+
+class Unix(NamedTuple):
+    """A path, or an abstract name (Linux), which begins with a NUL character and is no file."""
+
+    path: str
+
+    @property
+    def is_abstract(self) -> bool:
+        """Whether no file stands for it."""
+        return self.path.startswith("\0")
+
+
+class Inherited(NamedTuple):
+    """A file descriptor that whoever started the process has left open."""
+
+    fd: int
+
+
+Address = Union[Tcp, Unix, Inherited]
+
+
+def parse_address(text: str) -> Address:
+    """HOST:PORT, [IPv6]:PORT, :PORT, HOST, tcp://HOST:PORT, unix:/path, unix:@name or fd://N.
+
+    Raises:
+        BindError: it is none of these.
+    """
+    if text.startswith("unix:"):
+        return _unix(text)
+    if text.startswith("fd://"):
+        if not re.fullmatch("fd://[0-9]{1,9}", text):
+            raise BindError(f"{text!r} names no file descriptor: write fd:// and its number, such as fd://3")
+        return Inherited(int(text[5:]))
+    text = text[6:] if text.startswith("tcp://") else text
+    if "/" in text:
+        raise BindError(f"{text!r} is no address: {FORMS}")
+    return Tcp(*split_address(text))
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of a TCP address; BindError if it is none."""
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, DEFAULT_PORT
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise BindError(f"{text!r} has no port from 0 to 65535: {FORMS}")
+    if ":" in host and not bracketed:
+        raise BindError(f"{text!r} does not tell host from port: write [{text}]:PORT if it is an IPv6 address")
+    return host, int(port)
+
+
+def _unix(text: str) -> Unix:
+    path = re.sub("^unix:(//)?", "", text)
+    if path in ("", "@") or "\0" in path:
+        raise BindError(f"{text!r} names no socket: write unix: and its path, such as unix:/run/shop.sock")
+    if not path.startswith("@"):
+        return Unix(path)
+    if sys.platform != "linux":
+        raise BindError(f"{text!r} is an abstract socket, which only Linux has: write unix: and a path")
+    return Unix("\0" + path[1:])
+
+
+def spell_address(listener: socket.socket) -> str:
+    """Where *listener* listens, as a user would type it."""
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return "unix:" + os.fsdecode(name).replace("\0", "@", 1)
+    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
+    return f"http://{host}:{name[1]}"

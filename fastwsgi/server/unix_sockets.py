@@ -1,0 +1,109 @@
+"""Unix sockets: the file that stands for one, who may connect to it, and who removes it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from fastwsgi.server.addresses import BindError, Unix
+
+PROBE_SECONDS = 1.0  # a server that has not answered connect() in this time is there all the same
+
+
+class Listener(socket.socket):
+    """A listening socket that knows whether the path it is bound to is this process's to remove.
+
+    It is its maker's, so that no forked worker takes it away, until own_path() gives it to another process. A path is
+    recognised by its inode, which nobody else can have while the socket is open.
+    """
+
+    _owned: tuple[int, str, tuple[int, int]] | None = None  # a process, the path, and what stands there
+
+    def own_path(self) -> None:
+        """From now on the path is this process's to remove: it made it, or took over from the one that did."""
+        name = os.fsdecode(self.getsockname()) if self.family == socket.AF_UNIX else ""
+        if name and not name.startswith("\0"):
+            path = os.path.abspath(name)
+            self._owned = os.getpid(), path, _identity(path)
+
+    def remove_path(self) -> None:
+        """Remove the path if it is this process's and still leads to this socket."""
+        owned, self._owned = self._owned, None
+        if owned is not None and owned[0] == os.getpid() and owned[2] == _identity(owned[1]):
+            os.unlink(owned[1])
+
+
+def listen(address: Unix, backlog: int, mode: int | None, owner: tuple[int, int] | None) -> Listener:
+    """A non-blocking listener; its path replaces one that nobody listens on. Raises BindError."""
+    listener = Listener(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if not address.is_abstract:
+            _remove_stale(address.path)
+        with nullcontext() if mode is None else _umask(~mode & 0o777):
+            listener.bind(address.path)
+        listener.own_path()
+        if owner is not None and not address.is_abstract:
+            os.chown(address.path, *owner, follow_symlinks=False)
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except BindError:
+        listener.close()
+        raise
+    except OSError as error:
+        listener.remove_path()
+        listener.close()
+        raise BindError(_explain(address, error)) from None
+    return listener
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    """bind() makes the file with 0777 less the umask; a chmod after it would come late."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket that nobody listens on any more; BindError if the path is somebody's."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise BindError(f"{path} exists and is no socket: choose another path")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_SECONDS)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except (BlockingIOError, socket.timeout):
+            pass  # its backlog is full
+    raise BindError(f"another server listens on {path}: stop it, or choose another path")
+
+
+def _explain(address: Unix, error: OSError) -> str:
+    """What to do about a unix socket that cannot be made."""
+    path = address.path.replace("\0", "@", 1)
+    if error.errno is None:  # Python itself refuses it; Linux has room for 107 bytes, macOS for 103
+        return f"cannot make the socket {path}: its path has {len(os.fsencode(path))} bytes; choose a shorter one"
+    if error.errno == errno.EADDRINUSE:
+        return f"another server listens on unix:{path}: stop it, or choose another name"
+    reason = os.strerror(error.errno)
+    return f"cannot make the socket {path}: {reason}; choose a path you may write to"

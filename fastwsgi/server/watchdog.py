@@ -1,0 +1,105 @@
+"""The clock of each request: slow ones are logged with their stack, those past the deadline are answered with 504.
+
+A thread looks at the application calls that run, a few times a second: the requests themselves pay nothing for it.
+What it sees twice is slow. At the deadline the client is answered, or cut off if the head of its response was out
+already; the call goes on, since nothing can end a Python thread from outside, but nobody waits for it any more: the
+loop goes on without it, also when there is one thread only. Whoever runs the server is told, to replace the process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from types import FrameType
+from typing import Any, Callable
+
+LOOKS = 10  # in the shorter of the two times ...
+LONGEST = 0.25  # ... but a look each so many seconds at least
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+
+class Watchdog:
+    """Watches the application calls of one loop.
+
+    Args:
+        loop: a loop.Loop: calls() and give_up() are used.
+        timeout: seconds that a request may take; 0: for ever.
+        slow_log: seconds after which it is logged; 0: never.
+        expired: called after a request has passed the deadline.
+    """
+
+    def __init__(self, loop: Any, timeout: float, slow_log: float, expired: Callable[[], None]) -> None:
+        self.loop = loop
+        self.timeout = timeout
+        self.slow_log = slow_log
+        self.expired = expired
+        self._running: dict[Any, float] = {}  # exchanges, and when each was seen first
+        self._told: set[Any] = set()  # exchanges that were logged as slow, and those given up
+        self._given_up: set[Any] = set()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="fastwsgi-watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look; after the fork."""
+        if self.timeout or self.slow_log:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        pause = min(LONGEST, min(filter(None, (self.timeout, self.slow_log))) / LOOKS)
+        while not self._ended.wait(pause):
+            try:
+                self.look(time.monotonic())
+            except Exception as error:
+                self.loop.log_error("internal error: the watchdog", error)
+
+    def look(self, now: float) -> None:
+        """Look once, at the time *now* in seconds."""
+        calls = [(thread, connection, connection.exchange) for thread, connection in self.loop.calls()]
+        before = self._running
+        self._running = {exchange: before.get(exchange, now) for _, _, exchange in calls if exchange is not None}
+        self._told &= self._running.keys()
+        self._given_up &= self._running.keys()
+        for thread, connection, exchange in calls:
+            age = now - self._running.get(exchange, now)
+            if self.timeout and age >= self.timeout and exchange not in self._given_up:
+                self._given_up.add(exchange)
+                self._give_up(thread, connection, exchange, age)
+            elif self.slow_log and age >= self.slow_log and not {exchange} & (self._told | self._given_up):
+                self._told.add(exchange)
+                self._log(f"slow: {describe(exchange)} has run for {age:.1f} s", thread)
+
+    def _give_up(self, thread: int, connection: Any, exchange: Any, age: float) -> None:
+        request, stack = describe(exchange), stack_of(thread)
+        if self.loop.give_up(thread, connection, exchange):  # else it has ended this moment
+            self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack)
+            self.expired()
+
+    def _log(self, message: str, thread: int, stack: str | None = None) -> None:
+        stack = stack_of(thread) if stack is None else stack
+        self.loop.log_error(f"{message}; its thread is at:\n{stack}" if stack else message, None)
+
+
+def describe(exchange: Any) -> str:
+    """The request line, as far as the application has left it."""
+    environ = exchange.environ or {}
+    return f"{environ.get('REQUEST_METHOD', '?')} {environ.get('RAW_URI', '?')} from {environ.get('REMOTE_ADDR', '?')}"
+
+
+def stack_of(thread: int) -> str:
+    """The Python stack of the thread with that identifier, without our own frames below the application's."""
+    frame: FrameType | None = sys._current_frames().get(thread)
+    if frame is None:
+        return ""
+    stack = traceback.extract_stack(frame)
+    ours = [number for number, one in enumerate(stack) if one.filename.startswith(_PACKAGE)]
+    above = stack[ours[-1] + 1 :] if ours and ours[-1] + 1 < len(stack) else stack
+    return "".join(traceback.StackSummary.from_list(above).format()).rstrip("\n")

@@ -1,0 +1,9 @@
+"""What cannot be had here: another kind of worker and its limits, the background, and TLS."""
+
+worker_class = "gevent"
+worker_connections = 2000
+daemon = True
+capture_output = True
+forwarded_allow_ips = "*"
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+certfile = "/etc/ssl/shop.pem"

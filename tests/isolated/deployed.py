@@ -1,0 +1,75 @@
+"""A supervisor with its workers: deployed.py DIRECTORY [SETTING=VALUE ...]
+
+It serves `app` of DIRECTORY/site.py, which each worker reads anew. DIRECTORY/settings.py, if there, holds more
+settings; it is read anew at each reload. Both files may change, and may be broken.
+"""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from fastwsgi.config.hooks import NoHooks
+from fastwsgi.config.mistakes import Mistake, user_traceback
+from fastwsgi.config.settings import Settings
+from fastwsgi.process.supervisor import run
+
+
+class ToldHooks(NoHooks):
+    """Hooks that print that they are called."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "wrap":
+            return lambda app, worker: app
+        return lambda view, *more: print("hook", name, type(view).__name__, len(more), flush=True)
+
+
+class Directory:
+    """The Deployment."""
+
+    def __init__(self, path: Path, given: dict[str, Any]) -> None:
+        self.hooks: Any = ToldHooks() if os.environ.get("TELL_HOOKS") else NoHooks()
+        self.directory = os.getcwd()
+        self.path = path
+        self.given = given
+
+    def settings(self) -> Settings:
+        file = self.path / "settings.py"
+        try:
+            more = ast.literal_eval(file.read_text()) if file.exists() else {}
+        except SyntaxError:
+            raise Mistake(f"{file} cannot be read") from None
+        return Settings(**{"bind": ["127.0.0.1:0"], **self.given, **more})
+
+    def load(self, settings: Settings) -> Any:
+        file = self.path / "site.py"
+        names: dict[str, Any] = {"__name__": "site"}
+        try:
+            exec(compile(file.read_text(), str(file), "exec"), names)
+        except Exception as error:
+            raise Mistake(f"site cannot be imported: {error}", user_traceback(error)) from None
+        return names["app"]
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose parent ends, as PID 1 is: prctl(PR_SET_CHILD_SUBREAPER)."""
+    assert ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0) == 0
+
+
+def main() -> int:
+    if os.environ.get("ADOPT_ORPHANS"):
+        adopt_orphans()
+    directory, *settings = sys.argv[1:]
+    given = {key: ast.literal_eval(value) for key, _, value in (one.partition("=") for one in settings)}
+    try:
+        return run(Directory(Path(directory), given), lambda line: print(line, flush=True))
+    except Mistake as mistake:
+        print(f"{mistake.details}fastwsgi: {mistake}", flush=True)
+        return mistake.exit_code
+
+
+sys.exit(main())

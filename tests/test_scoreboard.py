@@ -1,0 +1,63 @@
+"""The scoreboard: what a worker writes, others read."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fastwsgi.process.scoreboard import Scoreboard, Slot
+
+
+@pytest.fixture
+def board() -> Iterator[Scoreboard]:
+    board = Scoreboard()
+    yield board
+    board.close()
+
+
+def ready(board: Scoreboard) -> Slot:
+    slot = board.take()
+    slot.state = "ready"
+    return slot
+
+
+def test_what_one_process_writes_another_reads(board: Scoreboard) -> None:
+    slot = board.take()
+    pid = os.fork()
+    if pid == 0:
+        slot.state, slot.requests, slot.saturated, slot.heartbeat = "ready", 1 << 40, True, 12.5
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert (slot.state, slot.requests, slot.saturated, slot.heartbeat) == ("ready", 1 << 40, 1, 12.5)
+
+
+def test_slots_are_taken_lowest_first_and_clean(board: Scoreboard) -> None:
+    first, second = board.take(), board.take()
+    first.requests = second.requests = 7
+    first.clear()
+    third = board.take()
+    assert (third.number, third.requests, third.state) == (first.number, 0, "booting")
+    assert second.requests == 7
+
+
+def test_others_are_free_if_one_that_is_alive_and_ready_has_a_thread(board: Scoreboard) -> None:
+    mine, other = ready(board), ready(board)
+    assert mine.others_free()
+    other.saturated = True
+    assert not mine.others_free()
+    other.saturated = False
+    other.heartbeat = time.monotonic() - 5
+    assert not mine.others_free()
+    other.heartbeat = time.monotonic()
+    other.state = "retiring"
+    assert not mine.others_free()
+
+
+def test_the_service_says_that_it_leaves(board: Scoreboard) -> None:
+    assert not board.leaving
+    board.leaving = True
+    assert board.leaving
+    assert board.take().state == "booting"
