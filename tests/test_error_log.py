@@ -288,30 +288,7 @@ def test_a_wrong_configuration_is_a_mistake_of_one_line(tmp_path: Path, name: st
     assert complaint in str(found.value)
 
 
-# Whole processes
-
-
-CAPTURE = """
-import os, sys
-from types import SimpleNamespace
-from fastwsgi.config.settings import Settings
-from fastwsgi.observe.error import reopen_files, set_up_error_log
-set_up_error_log(SimpleNamespace(**{**vars(Settings(error_logfile=sys.argv[1])), "capture_output": True}))
-print("to stdout", flush=True)
-os.system("echo from a child >&2")
-os.rename(sys.argv[1], sys.argv[1] + ".1")
-reopen_files()
-print("after", flush=True)
-"""
-
-
-def test_output_is_captured(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    with running(["-c", CAPTURE, str(path)], backend.NAME) as process:
-        assert process.wait() == 0
-        assert not any(process.seen)
-    assert (tmp_path / "log.1").read_text() == "to stdout\nfrom a child\n"
-    assert path.read_text() == "after\n"
+# A whole process
 
 
 SERVER = """

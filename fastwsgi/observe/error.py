@@ -30,19 +30,13 @@ access_log = logging.getLogger("fastwsgi.access")
 class ErrorFile(logging.Handler):
     """Appends entries to a file, each with one write: several processes may share it, and it can be reopened.
 
-    Args:
-        path: of the file.
-        captures: put the file in the place of standard output and standard error of this process, too.
-
     Raises:
         OSError: it cannot be opened.
     """
 
-    def __init__(self, path: str, captures: bool = False) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__()
         self.file = LogFile(path)
-        self._captures = captures
-        self._capture()
         self.setFormatter(logging.Formatter(ENTRY))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -55,16 +49,6 @@ class ErrorFile(logging.Handler):
         except Exception:
             self.handleError(record)
 
-    def reopen(self) -> None:
-        """Open the file anew by its path; raises OSError."""
-        self.file.reopen()
-        self._capture()
-
-    def _capture(self) -> None:
-        if self._captures:
-            os.dup2(self.file.fd, 1)
-            os.dup2(self.file.fd, 2)
-
     def close(self) -> None:
         """Close the file."""
         if self in error_log.handlers:
@@ -74,7 +58,7 @@ class ErrorFile(logging.Handler):
 
 
 def set_up_error_log(settings: Any) -> None:
-    """Set up logging as error_logfile, log_level, log_config and capture_output say; again at each call.
+    """Set up logging as error_logfile, log_level and log_config say; again at each call.
 
     Raises:
         Mistake: the configuration or the file cannot be had.
@@ -86,7 +70,7 @@ def set_up_error_log(settings: Any) -> None:
     if settings.log_config:
         set_up_logging(settings.log_config)
     if settings.error_logfile not in (None, "-"):
-        _add(_open_error_file(settings.error_logfile, getattr(settings, "capture_output", False)))
+        _add(_open_error_file(settings.error_logfile))
     elif not error_log.hasHandlers():
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter(ENTRY))
@@ -98,9 +82,9 @@ def _add(handler: logging.Handler) -> None:
     error_log.propagate = False
 
 
-def _open_error_file(path: str, captures: bool) -> ErrorFile:
+def _open_error_file(path: str) -> ErrorFile:
     try:
-        return ErrorFile(path, captures)
+        return ErrorFile(path)
     except OSError as error:
         raise Mistake(f"--error-logfile {path}: {error.strerror}") from None
 
@@ -166,7 +150,7 @@ def reopen_files() -> None:
     """Open anew, by their paths, the files that handlers of any logger append to. Raises OSError."""
     for handler in _handlers():
         if isinstance(handler, ErrorFile):
-            handler.reopen()
+            handler.file.reopen()
         elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
             handler.acquire()
             stream: Any = handler.stream
