@@ -30,6 +30,7 @@ NATIVE = (
     "http/_baton_c",
     "server/_sockio_c",
     "server/_monitor_c",
+    "observe/_access_c",
 )
 SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/shared", "http/connection")
 PACKAGE = Path("fastwsgi")

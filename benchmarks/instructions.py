@@ -29,7 +29,7 @@ COMMITTED = Path(__file__).with_name("instructions.json")
 FEW, MANY = 500, 2500  # requests
 TOLERANCE = 1.05
 BUILDS = ("c", "py")
-PURE_PROFILES = ("hello", "browser")  # under valgrind the pure build takes its time
+PURE_PROFILES = ("hello", "browser", "access")  # under valgrind the pure build takes its time
 
 GET = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
 
@@ -53,6 +53,7 @@ PROFILES: dict[str, tuple[Callable[..., Any], Callable[[int], bytes], int]] = {
     "pipeline": (apps.hello, lambda number: (GET + b"\r\n") * 16, 16),
     "post": (apps.post, lambda number: GET.replace(b"GET", b"POST") + b"Content-Length: 1024\r\n\r\n" + b"x" * 1024, 1),
     "stream": (apps.stream, lambda number: GET + b"\r\n", 1),
+    "access": (apps.hello, lambda number: GET + b"\r\n", 1),  # hello with the access log on, to a file
 }
 
 
@@ -66,24 +67,37 @@ def serve(build: str, profile: str, rounds: int) -> None:
     if build == "none":
         source, sink = os.open("/dev/zero", os.O_RDONLY), os.open("/dev/null", os.O_WRONLY)
     else:
-        on_ready = connect(build, app, served)
+        logs = make_logs(build, profile == "access")
+        on_ready = connect(build, app, served, logs.observer)
     answer = b""
     for data in requests:
         os.write(sink, data)
         on_ready()
         answer = os.read(source, 4096)
+    if build != "none":
+        logs.close()
     if build != "none" and not answer.startswith(b"HTTP/1.1 200 OK\r\n"):
         raise SystemExit(f"wrong answer: {answer!r}")
 
 
-def connect(build: str, app: Callable[..., Any], served: socket.socket) -> Any:
+def make_logs(build: str, access: bool) -> Any:
+    """No logs, or an access log in a file that is gone already."""
+    from fastwsgi.config.settings import Settings
+    from fastwsgi.http import backend
+    from fastwsgi.observe.logs import Logs
+
+    with tempfile.NamedTemporaryFile() as file:
+        return Logs(Settings(access_logfile=file.name if access else None), backend.build(build))
+
+
+def connect(build: str, app: Callable[..., Any], served: socket.socket, observer: Any) -> Any:
     """A connection of a loop that nobody runs: what to call when bytes have come."""
     from fastwsgi.config.settings import Settings
     from fastwsgi.http import backend
     from fastwsgi.server.loop import Loop
 
     modules = backend.build(build)
-    loop = Loop(modules, app, Settings(), lambda message, error: print(message, error), None)
+    loop = Loop(modules, app, Settings(), lambda message, error: print(message, error), None, observer)
     listener = socket.create_server(("127.0.0.1", 0))
     loop.add_listener(listener)
     served.setblocking(False)

@@ -99,7 +99,7 @@ def test_a_client_cannot_forge(build: SimpleNamespace) -> None:
 
 def test_both_observers_can_watch(build: SimpleNamespace, tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "log"
-    logs = Logs(Settings(access_logfile=str(path), trace=True))
+    logs = Logs(Settings(access_logfile=str(path), trace=True), build)
     with serving(build, answering(b"hello"), logs.observer) as server:
         server.ask()
         server.ask(b"nonsense\r\n\r\n")

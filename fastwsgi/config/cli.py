@@ -83,10 +83,18 @@ def print_check(deployment: Configured, call: bool) -> None:
     server = version_line()
     app: loader.Application = deployment.load(settings)
     check_addresses(settings)
+    check_logs(settings)
     done = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
     print(f"{name} ({type(app).__name__}) {done}")
     print(f"would be served on {', '.join(settings.bind)}")
     print(f"by {server}")
+
+
+def check_logs(settings: Settings) -> None:
+    """Raise Mistake if the access log's format is none."""
+    from fastwsgi.observe.logs import check
+
+    check(settings)
 
 
 def check_addresses(settings: Settings) -> None:

@@ -19,6 +19,7 @@ cdef class Gateway:
     cdef public object log_error
     cdef public bytes server_line, date_line
     cdef public object observer
+    cdef object request_started, response_started, response_ended, note
     cdef public bint draining, threaded
     cdef public long long served, quota
     cdef public object quota_reached
@@ -52,7 +53,7 @@ cdef class Exchange:
     cdef public long long announced, sent
     cdef public double queued, started
     cdef public object note
-    cdef public bint cut, overrun
+    cdef public bint cut, overrun, told
     cdef public int code
     cdef object result, iterator, spool
     cdef long long spool_at
@@ -85,6 +86,7 @@ cdef class Exchange:
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _finish(self)
+    cpdef object tell_end(self)
     cdef object _complain(self, str message, object error=*)
     @cython.locals(out=OutBuffer, gateway=Gateway, length=cython.longlong, before=cython.Py_ssize_t)
     cdef object _start(self, long long known)

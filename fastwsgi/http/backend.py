@@ -25,6 +25,7 @@ TWINS = {
     "baton": "fastwsgi.http._baton",
     "sockio": "fastwsgi.server._sockio",
     "monitor": "fastwsgi.server._monitor",
+    "access": "fastwsgi.observe._access",
 }
 SHARED = ("framing", "head", "body", "wsgi", "shared", "connection")
 RECORD = Path(__file__).with_name("_compiled_sources.json")

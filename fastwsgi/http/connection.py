@@ -204,6 +204,7 @@ class Connection:
         self.doomed = True
         gateway = self.shared.gateway
         if not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
+            exchange.tell_end()
             self.wire.cut(self.fd)
             return True
         out = type(self.out)()
@@ -212,6 +213,9 @@ class Connection:
         out.finish(len(text), False, "close", gateway.server_line, gateway.date_line)
         if not exchange.is_head:
             out.add(text)
+            exchange.sent = len(text)
+        exchange.code = 504
+        exchange.tell_end()
         self.wire.send(self.fd, out)
         self.wire.finish(self.fd)
         return True
@@ -272,8 +276,9 @@ class Connection:
             self.exchange = shared.gateway.exchange(
                 self, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
             )
-            if shared.gateway.observer is not None:
-                shared.gateway.observer.request_started(self, self.exchange, inbox.since(begin))
+            self.exchange.started = shared.now
+            if shared.gateway.request_started is not None:
+                shared.gateway.request_started(self, self.exchange, inbox.since(begin))
             if parser.body_length != 0:
                 if not self._begin_body(inbox, parser):
                     return False
@@ -346,6 +351,8 @@ class Connection:
         environ = exchange.environ
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port
+        if self.shared.gateway.note is not None:
+            exchange.note = self.shared.gateway.note(environ)
         self.waited = 0.0
         self.moved = self.taken = 0
         if not self._run(exchange, True):

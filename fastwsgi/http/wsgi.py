@@ -39,8 +39,10 @@ class Gateway:
         framing: the rules of body length, a framing.Framing.
         log_error: called with a message and an exception, or None, for what is the application's fault.
         server: the value of the Server field, "" for none.
-        observer: told of what happens, or None: request_started(connection, exchange, head),
-            response_started(exchange, head), response_ended(exchange), request_refused(connection, refusal).
+        observer: told of what happens, or None. It has request_refused(connection, refusal), and of the following what
+            it needs, for each has its price: request_started(connection, exchange, head) and response_started(exchange,
+            head) take copies of the heads, response_ended(exchange) is told of the end; note(environ) gives what is to
+            be kept in exchange.note before the application gets environ for its own.
     """
 
     def __init__(
@@ -57,6 +59,10 @@ class Gateway:
         self.server_line = f"Server: {server}\r\n".encode("latin-1") if server else b""
         self.date_line = b""
         self.observer = observer
+        self.request_started = getattr(observer, "request_started", None)
+        self.response_started = getattr(observer, "response_started", None)
+        self.response_ended = getattr(observer, "response_ended", None)
+        self.note = getattr(observer, "note", None)
         self.draining = False  # no connection is kept after its response
         self.threaded = False  # a response that is made piece by piece stays on the thread that began it
         self.served = 0  # requests
@@ -162,9 +168,10 @@ class Exchange:
         self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
         self.sent = 0  # bytes of the body handed to the out-buffer
+        self.started = 0.0  # when the head was there, on the loop's clock
         self.queued = 0.0  # seconds that the request waited for a thread
-        self.started = 0.0  # seconds; this and the note are the observer's to set
-        self.note: Any = None
+        self.note: Any = None  # the observer's
+        self.told = False  # the observer was told of the end
         self.cut = False  # the connection must end such that the client sees the response is not whole
         self.overrun = False  # more came than was announced
         self.code = 0
@@ -377,13 +384,20 @@ class Exchange:
         if self.spool is not None:
             self.spool.close()
             self.spool = None
-        if self.gateway.observer is not None:
-            self.gateway.observer.response_ended(self)
+        self.tell_end()
         self.connection = self.environ = None  # ends the cycle over wsgi.early_hints
+
+    def tell_end(self) -> None:
+        """Tell the observer of the end, once: at the deadline of a request that is before the application's."""
+        if not self.told and self.gateway.response_ended is not None:
+            self.told = True
+            self.gateway.response_ended(self)
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:
         environ = self.environ
         request = f"{environ.get('REQUEST_METHOD', '?')} {environ.get('RAW_URI', '?')}"
+        if "fastwsgi.request_id" in environ:
+            request += f", request {environ['fastwsgi.request_id']}"
         self.gateway.log_error(f"{message} ({request})", error)
 
     # Head and pieces
@@ -409,8 +423,8 @@ class Exchange:
             connection = "keep-alive"
         before = out.size
         out.finish(length, self.framed is BY_CHUNKS, connection, gateway.server_line, gateway.date_line)
-        if gateway.observer is not None:
-            gateway.observer.response_started(self, out.peek()[before:])
+        if gateway.response_started is not None:
+            gateway.response_started(self, out.peek()[before:])
         self.stage = STARTED
 
     def _check_piece(self, piece: Any) -> None:

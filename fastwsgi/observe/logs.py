@@ -1,34 +1,39 @@
-"""The error log, wsgi.errors, and the observers that the settings ask for.
-
-Errors go through the standard library's `logging`, to the logger "fastwsgi.error"; a program that has set up logging
-itself keeps what it has.
-"""
+"""The logs of a server as its settings ask for them: the observers, wsgi.errors, and entries of the error log."""
 
 from __future__ import annotations
 
-import logging
-import sys
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Callable
 
-from fastwsgi.observe.access import AccessLog
+from fastwsgi.observe.access import AccessLog, LoggerOutput
+from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
+from fastwsgi.observe.files import LogFile, standard_output
+from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.trace import Trace
 
-error_log = logging.getLogger("fastwsgi.error")
+__all__ = ["Both", "ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
 
 
-def set_up_error_log(level: str) -> None:
-    """Send the error log to stderr from *level* on ("debug" to "critical"), unless somebody handles it already."""
-    error_log.setLevel(level.upper())
-    if not error_log.hasHandlers():
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s [%(process)d] %(levelname)s %(message)s"))
-        error_log.addHandler(handler)
-        error_log.propagate = False
+def check(settings: Any) -> None:
+    """Raise Mistake, in one line, if access_log_format is wrong."""
+    read_format(settings.access_log_format)
 
 
 def log_error(message: str, error: BaseException | None) -> None:
     """One entry of the error log, with the traceback of *error* if there is one."""
     error_log.error("%s", message, exc_info=error)
+
+
+def reopen_error_log() -> None:
+    """Open the files of the error log anew by their paths."""
+    _try_to_reopen(reopen_files)
+
+
+def _try_to_reopen(reopen: Callable[[], None]) -> None:
+    try:
+        reopen()
+    except OSError as error:
+        log_error(f"cannot reopen {error.filename}: {error.strerror}; going on with the file as it is", None)
 
 
 class ErrorStream:
@@ -53,20 +58,36 @@ class ErrorStream:
 
 
 class Logs:
-    """The observers of a server, as its settings ask for them.
+    """The observers of a server, as its settings ask for them; set_up_error_log() comes before.
+
+    Lines of the access log go to access_logfile; without one, to the logger "fastwsgi.access" if log_config has given
+    it handlers. They belong to one process: Logs are made after the fork.
 
     Args:
-        settings: access_logfile and trace are read.
+        settings: access_logfile, access_log_format, log_config and trace are read.
+        build: the build that makes the responses; the one that this process runs by default.
 
     Raises:
+        Mistake: a wrong access_log_format.
         OSError: the access log cannot be opened.
     """
 
-    def __init__(self, settings: Any) -> None:
-        self.access = AccessLog(settings.access_logfile) if settings.access_logfile else None
+    def __init__(self, settings: Any, build: SimpleNamespace | None = None) -> None:
+        format = read_format(settings.access_log_format)
+        self.access: AccessLog | None = None
+        if settings.access_logfile:
+            self.access = AccessLog(LogFile(settings.access_logfile, standard_output()), format, build)
+        elif settings.log_config and access_log.handlers:
+            self.access = AccessLog(LoggerOutput(), format, build)
         self.trace = Trace() if settings.trace else None
         observers: list[Any] = [one for one in (self.access, self.trace) if one is not None]
         self.observer = None if not observers else observers[0] if len(observers) == 1 else Both(*observers)
+
+    def reopen(self) -> None:
+        """Open the files of the access log and the error log anew by their paths, after they were renamed (USR1)."""
+        reopen_error_log()
+        if self.access is not None:
+            _try_to_reopen(self.access.reopen)
 
     def close(self) -> None:
         """Write what is not written yet."""
@@ -75,17 +96,18 @@ class Logs:
 
 
 class Both:
-    """Two observers as one."""
+    """Two observers as one, of which only the first takes notes."""
 
     def __init__(self, first: Any, second: Any) -> None:
-        self.first = first
-        self.second = second
+        self.note = getattr(first, "note", None)
+        for name in ("request_started", "response_started", "response_ended", "request_refused", "tick"):
+            wanted = [call for one in (first, second) if (call := getattr(one, name, None)) is not None]
+            setattr(self, name, _in_turn(wanted) if wanted else None)
 
-    def __getattr__(self, name: str) -> Any:
-        first, second = getattr(self.first, name), getattr(self.second, name)
 
-        def both(*arguments: Any) -> None:
-            first(*arguments)
-            second(*arguments)
+def _in_turn(calls: list[Any]) -> Any:
+    def call_all(*arguments: Any) -> None:
+        for call in calls:
+            call(*arguments)
 
-        return both
+    return call_all

@@ -36,7 +36,6 @@ class Trace:
         self._stream.flush()
 
     def request_started(self, connection: Any, exchange: Any, head: bytes) -> None:
-        exchange.started = time.monotonic()
         self._show(connection, ">", head)
 
     def response_started(self, exchange: Any, head: bytes) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Callable
 from fastwsgi.config.mistakes import Mistake
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
+from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.process import last_call, role
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
@@ -102,7 +103,7 @@ class Worker:
 
     def _boot(self) -> Loop:
         birth, settings = self.birth, self.settings
-        set_up_error_log(settings.log_level)
+        set_up_error_log(settings)
         self.logs = Logs(settings)
         role.set_environment(settings)
         birth.deployment.hooks.post_fork(birth.server, birth.view)
@@ -111,6 +112,7 @@ class Worker:
         birth.view.booted = True
         birth.deployment.hooks.post_worker_init(birth.view)
         app = birth.deployment.hooks.wrap(app, birth.view)
+        app = with_request_ids(app, settings)
         app = with_probes(app, settings, lambda: birth.board.leaving)
         loop = Loop(backend.current(), app, settings, log_error, ErrorStream(), self.logs.observer)
         loop.slot = self.slot
@@ -170,7 +172,7 @@ class Worker:
         elif command == "hurry":
             self._stop(0.0)
             self.control.after(last_call.PATIENCE, self._say_closed)
-        elif command == "reopen" and self.loop is not None:
+        elif command == "reopen":  # while it boots, too: the files may be open already
             self._defer(self._reopen_logs)
 
     def _stop(self, idle_grace: float) -> None:
@@ -201,8 +203,7 @@ class Worker:
 
     def _reopen_logs(self) -> None:
         assert self.logs is not None
-        if hasattr(self.logs, "reopen"):
-            self.logs.reopen()
+        self.logs.reopen()
 
     def _beat(self) -> None:
         self.slot.heartbeat = time.monotonic()

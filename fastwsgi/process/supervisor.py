@@ -15,7 +15,7 @@ import time
 from typing import Any, Callable
 
 from fastwsgi.http import backend
-from fastwsgi.observe.logs import error_log, set_up_error_log
+from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.process import exits, identity, role
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
@@ -58,7 +58,7 @@ class Supervisor:
         self.deployment = deployment
         self.announce = announce
         self.settings = deployment.settings()
-        set_up_error_log(self.settings.log_level)
+        set_up_error_log(self.settings)
         self.pid = os.getpid()
         self.view = ServerView(self.settings, error_log)
         self.board = Scoreboard()
@@ -321,6 +321,7 @@ class Supervisor:
         error_log.info("%d workers from now on", size)
 
     def _reopen_logs(self) -> None:
+        reopen_error_log()
         for member in self.fleet.members.values():
             member.channel.send("reopen")
 

@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import ErrorStream, Logs, log_error, set_up_error_log
+from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.server.loop import Loop
 
@@ -34,13 +35,13 @@ def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] 
         OSError: the access log cannot be opened.
     """
     build = backend.current()
-    set_up_error_log(settings.log_level)
+    set_up_error_log(settings)
     listeners = Listeners()
     logs = Logs(settings)
     try:
         listeners.inherit()
         listeners.keep(listeners.prepare(settings), settings)
-        loop = Loop(build, app, settings, log_error, ErrorStream(), logs.observer)
+        loop = Loop(build, with_request_ids(app, settings), settings, log_error, ErrorStream(), logs.observer)
         for listener in at_position(listeners.entries, 0):
             loop.add_listener(listener)
         announce("fastwsgi: listening on " + ", ".join(listeners.spell()))

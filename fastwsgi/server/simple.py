@@ -266,9 +266,6 @@ class Handlers:
         exchange.environ["REMOTE_ADDR"] = connection.host
         self._handlers[exchange] = self._make_handler(connection, ReadRequest(head, exchange.environ))
 
-    def response_started(self, exchange: Any, head: bytes) -> None:
-        pass
-
     def response_ended(self, exchange: Any) -> None:
         handler = self._handlers.pop(exchange, None)
         if handler is not None and exchange.code:

@@ -1,0 +1,166 @@
+"""The error log: Python's `logging`, as the settings ask for it.
+
+Entries go to the logger "fastwsgi.error". By default it writes to standard error; error_logfile names a file;
+log_config hands all to a configuration of logging's own, which may also send the access log through the logger
+"fastwsgi.access".
+A program that has set up logging itself keeps what it has.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import json
+import logging
+import logging.config
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from fastwsgi.config.mistakes import Mistake, summary
+from fastwsgi.observe.files import LogFile
+
+ENTRY = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
+
+error_log = logging.getLogger("fastwsgi.error")
+access_log = logging.getLogger("fastwsgi.access")
+
+
+class ErrorFile(logging.Handler):
+    """Appends entries to a file, each with one write: several processes may share it, and it can be reopened.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.file = LogFile(path)
+        self.setFormatter(logging.Formatter(ENTRY))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one entry; what a full disk does not take is lost, and stops nobody."""
+        try:
+            data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+            os.write(self.file.fd, data)
+        except OSError:
+            pass
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self in error_log.handlers:
+            error_log.removeHandler(self)
+        self.file.close()
+        super().close()
+
+
+def set_up_error_log(settings: Any) -> None:
+    """Set up logging as error_logfile, log_level and log_config say; again at each call.
+
+    Raises:
+        Mistake: the configuration or the file cannot be had.
+    """
+    for handler in error_log.handlers[:]:
+        if isinstance(handler, ErrorFile):
+            handler.close()
+    error_log.setLevel(settings.log_level.upper())
+    if settings.log_config:
+        set_up_logging(settings.log_config)
+    if settings.error_logfile not in (None, "-"):
+        _add(_open_error_file(settings.error_logfile))
+    elif not error_log.hasHandlers():
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter(ENTRY))
+        _add(handler)
+
+
+def _add(handler: logging.Handler) -> None:
+    error_log.addHandler(handler)
+    error_log.propagate = False
+
+
+def _open_error_file(path: str) -> ErrorFile:
+    try:
+        return ErrorFile(path)
+    except OSError as error:
+        raise Mistake(f"--error-logfile {path}: {error.strerror}") from None
+
+
+def set_up_logging(config: str | dict[str, Any]) -> None:
+    """Configure logging from a dict as of dictConfig, or a file: .json and .toml hold such a dict, others an INI.
+
+    Loggers that exist already go on unless the configuration says otherwise. Handlers for gunicorn's loggers serve ours
+    if ours have none.
+
+    Raises:
+        Mistake: the file cannot be read, or logging does not take what it says.
+    """
+    name = "log_config" if isinstance(config, dict) else f"--log-config {config}"
+    try:
+        if isinstance(config, str) and not config.endswith((".json", ".toml")):
+            with open(config, encoding="utf-8") as file:
+                logging.config.fileConfig(file, disable_existing_loggers=False)
+        else:
+            values = config if isinstance(config, dict) else _read_dict(config)
+            logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **values})
+    except OSError as error:
+        raise Mistake(f"{name}: {error.strerror or error}") from None
+    except configparser.Error as error:
+        raise Mistake(f"{name}: {' '.join(str(error).split())}") from None
+    except Mistake:
+        raise
+    except Exception as error:
+        cause = f": {summary(error.__cause__)}" if error.__cause__ is not None else ""
+        raise Mistake(f"{name}: {summary(error)}{cause}") from None
+    _take_over("gunicorn.error", error_log)
+    _take_over("gunicorn.access", access_log)
+    if access_log.level == logging.NOTSET:
+        access_log.setLevel(logging.INFO)  # what the root logger has by default would hide every line
+
+
+def _read_dict(path: str) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        values = json.load(file) if path.endswith(".json") else _toml().load(file)
+    if not isinstance(values, dict):
+        raise Mistake(f"--log-config {path}: an object must be in it, with the keys of logging's dictConfig")
+    return values
+
+
+def _toml() -> Any:
+    for name in ("tomllib", "tomli"):
+        with contextlib.suppress(ImportError):
+            return import_module(name)
+    raise Mistake("--log-config: TOML needs Python 3.11 or the package tomli; JSON and INI do not")
+
+
+def _take_over(theirs: str, ours: logging.Logger) -> None:
+    """Give *ours* the handlers of gunicorn's logger, so that a configuration written for it serves here."""
+    known = logging.root.manager.loggerDict.get(theirs)
+    if isinstance(known, logging.Logger) and known.handlers and not ours.handlers:
+        for handler in known.handlers:
+            ours.addHandler(handler)
+        ours.setLevel(known.level or ours.level)
+        ours.propagate = known.propagate
+
+
+def reopen_files() -> None:
+    """Open anew, by their paths, the files that handlers of any logger append to. Raises OSError."""
+    for handler in _handlers():
+        if isinstance(handler, ErrorFile):
+            handler.file.reopen()
+        elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
+            handler.acquire()
+            stream: Any = handler.stream
+            handler.stream = None  # logging opens it with the next entry
+            handler.release()
+            if stream is not None:
+                stream.close()
+
+
+def _handlers() -> set[logging.Handler]:
+    """The handlers of all loggers."""
+    known = [logging.root, *logging.root.manager.loggerDict.values()]
+    return {handler for logger in known if isinstance(logger, logging.Logger) for handler in logger.handlers}

@@ -1,0 +1,64 @@
+"""A log file: appended to, one write a piece, and opened anew by its path when it was rotated.
+
+Several processes may have the same file open: with O_APPEND each write lands whole behind the others.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+
+PIECE = 1048576  # bytes of one write to a file
+
+
+class LogFile:
+    """The file at *path*, made if it is missing; "-" stands for the descriptor *standard*.
+
+    Raises:
+        OSError: it cannot be opened; ENXIO for a named pipe that nobody reads.
+    """
+
+    def __init__(self, path: str, standard: int = 1) -> None:
+        self.path = path
+        self.fd = standard if path == "-" else _open(path)
+        # What several processes write to a pipe stays in one piece up to here (POSIX, PIPE_BUF)
+        self.piece = PIECE if stat.S_ISREG(os.fstat(self.fd).st_mode) else select.PIPE_BUF
+
+    def write(self, data: bytes) -> int:
+        """Write *data*, whole lines, or as much of it as may go in one piece: bytes written. Raises OSError."""
+        if len(data) > self.piece:
+            end = data.rfind(b"\n", 0, self.piece) + 1 or data.find(b"\n") + 1
+            data = data[: end or len(data)]
+        return os.write(self.fd, data)
+
+    def reopen(self) -> None:
+        """Open the path again, in the place of what is open; a write that is under way ends where it began.
+
+        Raises:
+            OSError: it cannot be opened; then all is as it was.
+        """
+        if self.path != "-":
+            fd = _open(self.path)
+            os.dup2(fd, self.fd, inheritable=False)
+            os.close(fd)
+
+    def close(self) -> None:
+        if self.path != "-":
+            os.close(self.fd)
+
+
+def _open(path: str) -> int:
+    """Without O_NONBLOCK a named pipe would keep us here until somebody reads it."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    os.set_blocking(fd, True)
+    return fd
+
+
+def standard_output() -> int:
+    """The descriptor of sys.stdout, which a program may have replaced by something without one."""
+    try:
+        return sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return 1

@@ -1,0 +1,241 @@
+"""Formats of the access log: gunicorn's atoms and JSON, read once into the steps that make a line.
+
+A format is text with atoms, as in `%(h)s "%(r)s" %(s)s`; "combined" and "json" are names of two. It becomes a list of
+steps, each an Op and what that needs: the twins _access_c.pyx and _access_py.py run them for each response. A wrong
+atom is found here, at the start.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+import re
+import time
+from typing import Any, Callable, NamedTuple
+
+from fastwsgi.config.mistakes import Mistake
+from fastwsgi.http.head import environ_key
+
+COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(L)s'
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Op(enum.IntEnum):
+    """What one step writes. A text is escaped; one that is not there is "-", in JSON null."""
+
+    LITERAL = 0  # bytes of the format
+    HOST = 1  # text: the client's address
+    NOTED = 2  # text: the value of environ that was noted at this place
+    PATH = 3  # text: the same, as far as its "?"
+    REQUEST = 4  # text: the request line from the method noted at this place and the target at the next
+    VERSION = 5  # HTTP/1.1, in JSON 1.1
+    CODE = 6  # the status
+    SENT = 7  # bytes of the response's body
+    SENT_OR_DASH = 8  # the same, "-" for none
+    STAMP = 9  # [22/Nov/2026:10:00:00 +0000]
+    ISO = 10  # 2026-11-22T10:00:00.000000Z
+    SECONDS = 11  # how long it took, whole
+    MILLISECONDS = 12
+    MICROSECONDS = 13
+    DURATION = 14  # how long it took, in seconds with six digits
+    QUEUED = 15  # how long it waited for a thread, in seconds with six digits
+    PID = 16
+    CALLED = 17  # text: what the function at this place gives
+
+
+class Format(NamedTuple):
+    """A format that was read.
+
+    noted: keys of environ whose values the steps need as the client sent them. calls: functions that make a text of an
+    exchange, each with the place of the noted value without which it is not called, or -1.
+    """
+
+    steps: list[tuple[Op, Any]]
+    noted: tuple[str, ...]
+    calls: list[tuple[Callable[[Any], str | None], int]]
+    json: bool = False
+    wants_head: bool = False  # the head of the response, as the last thing in the note
+
+
+def read_format(text: str) -> Format:
+    """The format that *text* is, or names. Raises Mistake, in one line, for an atom that does not exist."""
+    if text == "json":
+        return _Reader(json=True).read_json()
+    return _Reader(json=False).read(COMBINED if text == "combined" else text)
+
+
+ATOM = re.compile(r"%\((?:\{(?P<name>[^{}()]+)\}(?P<kind>[a-z])|(?P<atom>\w+))\)s|(?P<percent>%%)|(?P<wrong>%.{0,12})")
+
+# Atoms that are one step
+PLAIN = {
+    "h": Op.HOST,
+    "H": Op.VERSION,
+    "s": Op.CODE,
+    "B": Op.SENT,
+    "b": Op.SENT_OR_DASH,
+    "t": Op.STAMP,
+    "T": Op.SECONDS,
+    "M": Op.MILLISECONDS,
+    "D": Op.MICROSECONDS,
+    "L": Op.DURATION,
+    "queue": Op.QUEUED,
+}
+FIELDS = {"m": "REQUEST_METHOD", "q": "QUERY_STRING", "f": "HTTP_REFERER", "a": "HTTP_USER_AGENT"}
+OTHERS = ("l", "u", "r", "U", "p", "request_id")
+
+# OpenTelemetry's names, where it has one
+JSON = (
+    ("timestamp", Op.ISO, ""),
+    ("client.address", Op.HOST, ""),
+    ("http.request.method", Op.NOTED, "REQUEST_METHOD"),
+    ("url.scheme", Op.NOTED, "wsgi.url_scheme"),
+    ("url.path", Op.PATH, "RAW_URI"),
+    ("url.query", Op.NOTED, "QUERY_STRING"),
+    ("network.protocol.version", Op.VERSION, ""),
+    ("http.response.status_code", Op.CODE, ""),
+    ("http.response.body.size", Op.SENT, ""),
+    ("http.server.request.duration", Op.DURATION, ""),
+    ("http.server.request.queue_time", Op.QUEUED, ""),
+    ("http.request.id", Op.CALLED, "request_id"),
+    ("http.request.header.referer", Op.NOTED, "HTTP_REFERER"),
+    ("user_agent.original", Op.NOTED, "HTTP_USER_AGENT"),
+    ("process.pid", Op.PID, ""),
+)
+
+
+class _Reader:
+    """Gathers the steps of one format."""
+
+    def __init__(self, json: bool) -> None:
+        self.json = json
+        self.steps: list[tuple[Op, Any]] = []
+        self.noted: list[str] = []
+        self.calls: list[tuple[Callable[[Any], str | None], int]] = []
+        self.wants_head = False
+
+    def read(self, text: str) -> Format:
+        if re.search(r"[\x00-\x1f\x7f]", text):
+            raise Mistake("--access-log-format: a line cannot have control characters in it")
+        end = 0
+        for match in ATOM.finditer(text):
+            self._write(text[end : match.start()])
+            end = match.end()
+            if match["wrong"]:
+                raise Mistake(f"--access-log-format: {match['wrong']!r} is no atom; write them as %(h)s, and %% for %")
+            if match["percent"]:
+                self._write("%")
+            elif match["atom"]:
+                self._add_atom(match["atom"])
+            else:
+                self._add_named(match["name"], match["kind"])
+        self._write(text[end:] + "\n")
+        return self._finish()
+
+    def read_json(self) -> Format:
+        opening = "{"
+        for name, op, key in JSON:
+            self._write(f'{opening}"{name}": ')
+            opening = ", "
+            if op is Op.CALLED:
+                self._call(_request_id)
+            else:
+                self.steps.append((op, self._note(key) if key else None))
+        self._write("}\n")
+        return self._finish()
+
+    def _finish(self) -> Format:
+        return Format(self.steps, tuple(self.noted), self.calls, self.json, self.wants_head)
+
+    def _write(self, text: str) -> None:
+        """Add what the format itself says, to what it said just before."""
+        if self.steps and self.steps[-1][0] is Op.LITERAL:
+            text = self.steps.pop()[1].decode() + text
+        if text:
+            self.steps.append((Op.LITERAL, text.encode()))
+
+    def _note(self, *keys: str) -> int:
+        """A place for each of *keys*, one behind the other: that of the first."""
+        self.noted += keys
+        return len(self.noted) - len(keys)
+
+    def _call(self, function: Callable[[Any], str | None], guard: int = -1) -> None:
+        self.calls.append((function, guard))
+        self.steps.append((Op.CALLED, len(self.calls) - 1))
+
+    def _add_atom(self, atom: str) -> None:
+        if atom in PLAIN:
+            self.steps.append((PLAIN[atom], None))
+        elif atom in FIELDS:
+            self.steps.append((Op.NOTED, self._note(FIELDS[atom])))
+        elif atom == "l":
+            self._write("-")
+        elif atom == "r":
+            self.steps.append((Op.REQUEST, self._note("REQUEST_METHOD", "RAW_URI")))
+        elif atom == "U":
+            place = self._note("SCRIPT_NAME", "PATH_INFO")
+            self.steps += [(Op.NOTED, place), (Op.NOTED, place + 1)]
+        elif atom == "u":
+            place = self._note("HTTP_AUTHORIZATION")
+            self._call(lambda exchange: basic_user(exchange.note[place]), place)
+        elif atom == "p":
+            self._write("<")
+            self.steps.append((Op.PID, None))
+            self._write(">")
+        elif atom == "request_id":
+            self._call(_request_id)
+        else:
+            known = ", ".join(sorted([*PLAIN, *FIELDS, *OTHERS], key=str.lower))
+            known += ", {name}i, {name}o, {name}e"
+            raise Mistake(f"--access-log-format: no atom %({atom})s; there are {known}")
+
+    def _add_named(self, name: str, kind: str) -> None:
+        if kind == "i":
+            self.steps.append((Op.NOTED, self._note(environ_key(name.encode("utf-8")))))
+        elif kind == "o":
+            self.wants_head = True
+            self._call(lambda exchange: response_field(exchange.note[-1], name))
+        elif kind == "e":
+            self._call(lambda exchange: _as_text((exchange.environ or {}).get(name)))
+        else:
+            raise Mistake(f"--access-log-format: no atom %({{{name}}}{kind})s; behind the name comes i, o or e")
+
+
+def basic_user(authorization: str) -> str | None:
+    """The user of Basic credentials (RFC 7617), whether the application let them in or not; None for others."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, _ = base64.b64decode(credentials.strip().encode("latin-1")).partition(b":")
+    except binascii.Error:
+        return None
+    return user.decode("latin-1") if colon and user else None
+
+
+def response_field(head: Any, name: str) -> str | None:
+    """The value of the field *name* in the bytes of a response head."""
+    if isinstance(head, bytes):
+        for line in head.split(b"\r\n")[1:]:
+            found, _, value = line.partition(b":")
+            if found.decode("latin-1").lower() == name.lower():
+                return value.strip().decode("latin-1")
+    return None
+
+
+def _request_id(exchange: Any) -> str | None:
+    return _as_text((exchange.environ or {}).get("fastwsgi.request_id"))
+
+
+def _as_text(value: object) -> str | None:
+    """What an application left in environ; a value with a __str__ of its own is not the log's to run."""
+    return str(value) if type(value) in (str, int, float, bool) else None
+
+
+def tell_second() -> tuple[bytes, bytes, float]:
+    """The second that runs now, for Op.STAMP and Op.ISO, and when it ends on the monotonic clock."""
+    wall = time.time()
+    now = time.gmtime(wall)
+    clock = b"%02d:%02d:%02d" % now[3:6]
+    stamp = b"[%02d/%s/%d:%s +0000]" % (now.tm_mday, MONTHS[now.tm_mon - 1].encode(), now.tm_year, clock)
+    return stamp, b"%d-%02d-%02dT%s" % (*now[:3], clock), time.monotonic() + 1 - wall % 1
