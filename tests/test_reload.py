@@ -87,6 +87,14 @@ def test_workers_and_addresses_change(tmp_path: Path) -> None:
     assert not os.path.exists(path)
 
 
+def test_the_supervisor_logs_as_the_new_settings_say(tmp_path: Path) -> None:
+    """Here, from the level on at which it tells of the scoreboard."""
+    with deployed(tmp_path, "py", workers=1) as server:
+        server.write("{'log_level': 'debug'}", "settings.py")
+        reload(server)
+        server.line(r"DEBUG worker [0-9]+ ready, generation 1, for [0-9]+ s: [0-9]+ requests")
+
+
 def test_new_addresses_are_given_back_if_the_code_cannot_start(tmp_path: Path) -> None:
     path = str(tmp_path / "sock")
     with deployed(tmp_path, "py", workers=1) as server:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastwsgi.config.mistakes import Mistake
-from fastwsgi.observe.logs import error_log
+from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process.fleet import Fleet
 from fastwsgi.process.scoreboard import check_number
 from fastwsgi.process.sockets import Entry
@@ -73,6 +73,7 @@ class Reload:
         owner.settings = owner.view.cfg = self._settings
         owner.listeners.keep(self._entries, self._settings)
         owner.view.address = owner.listeners.spell()
+        set_up_error_log(self._settings)  # what it cannot have, the new workers could not have either
         owner.notices.ready()
         error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))
 
