@@ -96,8 +96,8 @@ def waiting(core: int, seconds: int, build: str) -> None:
         with running(server, sys.executable, "sleep", core) as (_, port):
             slow = wrk(port, "/slow", CONNECTIONS, seconds + 3)
             rate = slow.requests / slow.seconds
-            with others(port, threads - 1, seconds + 1):
-                fast = wrk(port, "/fast", 16, seconds)
+        with running(server, sys.executable, "sleep", core) as (_, port), others(port, threads - 1, seconds + 1):
+            fast = wrk(port, "/fast", 16, seconds)
         ideal = threads / apps.SLEEP_SECONDS
         print(f"| {threads} | {rate:.1f} | {rate / ideal:.3f} | {fast.p99_ms:.2f} |")
 
