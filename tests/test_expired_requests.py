@@ -61,11 +61,19 @@ def test_a_thread_that_returns_in_time_is_not_killed(tmp_path: Path) -> None:
         assert server.wait() == 0
 
 
-def test_a_call_that_holds_the_gil_is_logged_and_its_worker_replaced(tmp_path: Path) -> None:
-    with deployed(tmp_path, source=SITE, workers=1, slow_log=0.2, timeout=0.6) as server:
+@pytest.mark.parametrize(("backend", "threads"), [("c", 1), ("c", 4), ("py", 4)])
+def test_a_call_that_holds_the_gil_is_logged_and_its_worker_replaced(
+    tmp_path: Path, backend: str, threads: int
+) -> None:
+    settings = {"workers": 1, "threads": threads, "slow_log": 0.2, "timeout": 0.5}
+    with deployed(tmp_path, backend, SITE, **settings) as server:
         (worker,) = server.workers(1)
         with server.connect() as client:
-            client.send(request(target="/gil")).rest()
+            client.send(request(target="/gil"))
+            if backend == "c":  # its monitor needs no GIL
+                answer = client.answer()
+                assert (answer.status, answer.get("Connection"), answer.whole) == (504, "close", True)
+            client.rest()
         server.line(f"worker {worker}: a C call has held the GIL for [0-9.]+ s")
         server.line('File ".*site.py", line [0-9]+ in app')
         server.line(f"worker {worker}: its requests are past the deadline")

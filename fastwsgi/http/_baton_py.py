@@ -14,9 +14,10 @@ class Baton:
     def __init__(self) -> None:
         self._held: list[Any] = []
         self.lost = False  # its thread came back and found that another had taken it
+        self.given_up = False  # the client was answered by the monitor: in C alone, which needs no GIL for it
 
-    def put(self, connection: Any) -> None:
-        """The call for *connection* begins."""
+    def put(self, connection: Any, fd: int) -> None:
+        """The call for *connection* begins. *fd* may be written to as it is until begin_head(); -1: it may not."""
         self._held.append(connection)
 
     def take(self) -> Any:
@@ -25,6 +26,10 @@ class Baton:
             return self._held.pop()  # one bytecode that no other thread can divide
         except IndexError:
             return None
+
+    def begin_head(self) -> bool:
+        """The head of the response goes out; False if the client has been answered already."""
+        return not self.given_up
 
     def look(self) -> Any:
         """The connection, which stays where it is, or None."""

@@ -11,7 +11,7 @@ cdef class Shared:
     cdef public Inbox inbox
     cdef public OutBuffer out
     cdef public Gateway gateway
-    cdef public object body, chunked, no_body, loop, pool
+    cdef public object body, chunked, no_body, loop, pool, monitor
     cdef public double now, keep_alive, header_timeout, body_timeout, write_timeout, linger_timeout, min_rate
     cdef public Py_ssize_t spool_size
     cdef public long long max_body

@@ -1,6 +1,7 @@
 cimport cython
 
 from fastwsgi.http._connection_c cimport Connection
+from fastwsgi.http._baton_c cimport Baton
 from fastwsgi.http._framing_c cimport Framing
 from fastwsgi.http._response_c cimport OutBuffer
 
@@ -53,6 +54,7 @@ cdef class Exchange:
     cdef public long long announced, sent
     cdef public double queued, started
     cdef public object note
+    cdef public Baton baton
     cdef public bint cut, overrun, told
     cdef public int code
     cdef object result, iterator, spool

@@ -203,6 +203,8 @@ class Connection:
             return False
         self.doomed = True
         gateway = self.shared.gateway
+        if exchange.baton is not None and not exchange.baton.begin_head():
+            return True  # the monitor was faster
         if not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
             exchange.tell_end()
             self.wire.cut(self.fd)
@@ -368,10 +370,12 @@ class Connection:
             whole = exchange.run() if first else exchange.advance()
             return bool(whole)
         baton = shared.baton
-        baton.put(self)
+        # Earlier answers that were gathered come first: only without them may the monitor write
+        baton.put(self, self.fd if first and self.out.size == 0 and self.wire.can_send_files else -1)
+        exchange.baton = baton
         shared.calls += 1
         if shared.dozing:
-            shared.pool.wake_monitor()
+            shared.monitor.wake()
         try:
             whole = exchange.run() if first else exchange.advance()
         finally:
@@ -380,6 +384,8 @@ class Connection:
             else:
                 self.away = baton.lost = True
                 shared.pool.await_taker()
+            if baton.given_up:
+                self.doomed = True
         return bool(whole)
 
     def _queue(self) -> None:

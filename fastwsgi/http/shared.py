@@ -50,5 +50,6 @@ class Shared:
         self.pool: Any = None  # the threads.Pool, where several threads run the application
         self.baton = baton
         self.calls = 0  # odd while such a call runs: a number that stays the same tells of a call that is stuck
-        self.dozing = False  # the pool's monitor does not look
+        self.monitor: Any = None  # looks at the calls, where there is somebody to tell
+        self.dozing = False  # it does not look now
         self.full = False  # all threads are busy: requests queue

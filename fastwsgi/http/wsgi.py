@@ -174,6 +174,7 @@ class Exchange:
         self.told = False  # the observer was told of the end
         self.cut = False  # the connection must end such that the client sees the response is not whole
         self.overrun = False  # more came than was announced
+        self.baton: Any = None  # of the thread on which it runs, if that has the loop
         self.code = 0
         self.result: Any = None
         self.iterator: Any = None
@@ -406,6 +407,8 @@ class Exchange:
         """Finish the head; *known* is the length of the whole body in bytes, -1 if nobody knows yet."""
         if self.stage is OPEN:
             raise ApplicationError("a body before start_response was called")
+        if self.baton is not None and not self.baton.begin_head():
+            raise ClientDisconnected("it was given up")
         out = self.out
         gateway = self.gateway
         length = out.length if out.length >= 0 else known

@@ -20,6 +20,7 @@ from fastwsgi.process.fleet import Fleet, Member
 DUMP = signal.SIGURG  # ignored by default, and used by nobody
 LOOK = 0.25  # seconds
 DUMP_TIME = 0.1  # seconds that a dump may take
+LAST_WORDS = 0.5  # seconds beyond the deadline, in which the worker's monitor, which needs no GIL, answers the client
 
 
 def can_be_dumped() -> None:
@@ -53,7 +54,7 @@ class Hung:
                 self._told[member.pid] = now
                 error_log.error("worker %d: a C call has held the GIL for %.1f s; the stacks are:", member.pid, silence)
                 os.kill(member.pid, DUMP)
-            elif settings.timeout and silence >= settings.timeout and now - self._told[member.pid] >= DUMP_TIME:
+            elif settings.timeout and silence >= settings.timeout + LAST_WORDS and now - self._told[member.pid] >= DUMP_TIME:
                 error_log.error("worker %d: its requests are past the deadline", member.pid)
                 self._abort(member)
                 self._kill(member)

@@ -1,3 +1,4 @@
+from fastwsgi.http._baton_c cimport Baton, Call
 from fastwsgi.http._shared_c cimport Shared
 
 cdef extern from "pthread.h":
@@ -11,6 +12,8 @@ cdef extern from "pthread.h":
 cdef struct Watch:
     const volatile long long *calls  # of the Shared, which the Monitor keeps alive
     volatile bint *dozing
+    Call *call
+    int limit  # looks at a call until its client is given up; 0: for ever
     volatile long long stuck
     volatile bint stopped
     pthread_mutex_t mutex  # over posts and awake
@@ -21,9 +24,11 @@ cdef struct Watch:
 
 cdef class Monitor:
     cdef Shared shared
+    cdef Baton baton
     cdef Watch watch
     cdef pthread_t thread
     cdef bint running
 
+    cpdef object follow(self, Baton baton)
     cpdef object stop(self)
     cpdef object wake(self)

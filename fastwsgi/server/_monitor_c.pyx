@@ -3,17 +3,42 @@
 A thread that never takes the GIL: it sees a call that is stuck also while that call holds the GIL.
 """
 
+from fastwsgi.http._baton_c cimport GIVEN_UP, HELD_BACK, Baton, Call
 from fastwsgi.http._shared_c cimport Shared
 
 cdef extern from *:
     """
     #include <pthread.h>
     #include <sched.h>
+    #include <stdio.h>
+    #include <sys/socket.h>
     #include <time.h>
+    #ifndef MSG_NOSIGNAL
+    #define MSG_NOSIGNAL 0
+    #endif
 
     static void rest(long nanoseconds) {
         struct timespec time = {0, nanoseconds};
         nanosleep(&time, NULL);
+    }
+
+    #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
+
+    /* 504 without a body, which fits a HEAD as well, and the end of what we send. */
+    static void answer_timeout(int fd) {
+        static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        char answer[160];
+        struct tm now;
+        time_t seconds = time(NULL);
+        gmtime_r(&seconds, &now);
+        int size = snprintf(
+            answer, sizeof(answer),
+            "HTTP/1.1 504 Gateway Timeout\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n"
+            "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\\r\\n\\r\\n",
+            days + 3 * now.tm_wday, now.tm_mday, months + 3 * now.tm_mon, now.tm_year + 1900,
+            now.tm_hour, now.tm_min, now.tm_sec);
+        if (send(fd, answer, size, MSG_NOSIGNAL) == size)
+            shutdown(fd, SHUT_WR);
     }
     """
     int pthread_create(pthread_t *, const void *, void *(*)(void *) noexcept nogil, void *) nogil
@@ -28,17 +53,25 @@ cdef extern from *:
     int pthread_cond_signal(pthread_cond_t *) nogil
     int sched_yield() nogil
     void rest(long) nogil
+    bint advance_stage(volatile int *, int, int) nogil
+    void answer_timeout(int) nogil
 
 cdef enum:
     TICK = 1000000  # nanoseconds
     PATIENCE = 100  # looks without a new call until the monitor dozes
+    MARGIN = 100  # looks that the watchdog gets beyond its own pause: it answers better, if it can
+    PAUSE = 250  # looks; the longest pause of the watchdog
 
 
 cdef class Monitor:
     """Watches the calls of one loop, and has spare threads wait."""
 
-    def __cinit__(self, Shared shared not None):
+    def __cinit__(self, Shared shared not None, double timeout=0.0):
+        cdef int limit = <int>min(timeout * 1000, 1e9)
         self.shared = shared
+        self.follow(shared.baton)
+        if limit > 0:
+            self.watch.limit = limit + min(limit // 10, PAUSE) + MARGIN
         self.watch.calls = &shared.calls
         self.watch.dozing = &shared.dozing
         pthread_mutex_init(&self.watch.mutex, NULL)
@@ -59,6 +92,12 @@ cdef class Monitor:
         if pthread_create(&self.thread, NULL, look, &self.watch) != 0:
             raise RuntimeError("cannot start the monitor's thread")
         self.running = True
+
+    cpdef object follow(self, Baton baton):
+        before = self.baton
+        self.baton = baton
+        self.watch.call = &baton.call
+        del before  # only now nobody looks at it
 
     cpdef object stop(self):
         if not self.running:
@@ -113,6 +152,8 @@ cdef void *look(void *argument) noexcept nogil:
             continue
         looks += 1
         if calls & 1:
+            if looks == watch.limit:
+                give_up(watch.call)
             if watch.stuck != calls:
                 watch.stuck = calls
                 call_spare(watch)
@@ -120,6 +161,13 @@ cdef void *look(void *argument) noexcept nogil:
             doze(watch, calls)
             looks = 0
     return NULL
+
+
+cdef void give_up(Call *call) noexcept nogil:
+    """Answer the client of a call that holds the GIL: else the watchdog would have done so."""
+    cdef int fd = call.fd
+    if fd >= 0 and advance_stage(&call.stage, HELD_BACK, GIVEN_UP):
+        answer_timeout(fd)
 
 
 cdef void doze(Watch *watch, long long calls) noexcept nogil:

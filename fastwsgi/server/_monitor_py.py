@@ -19,9 +19,11 @@ class Monitor:
 
     Args:
         shared: a shared.Shared: calls is read, dozing is set.
+        timeout: seconds after which the twin in C, which needs no GIL, gives up the client of a call by itself: then
+            the call holds the GIL, and nobody else can. 0: never.
     """
 
-    def __init__(self, shared: Any) -> None:
+    def __init__(self, shared: Any, timeout: float = 0.0) -> None:
         self._shared = shared
         self.stuck = 0  # the number of the call that a spare was called for
         self._spares = threading.Semaphore(0)
@@ -32,6 +34,9 @@ class Monitor:
     def start(self) -> None:
         """Begin to look; after the fork, since threads do not survive it."""
         self._thread.start()
+
+    def follow(self, baton: Any) -> None:
+        """The calls of *baton* are looked at from now on."""
 
     def stop(self) -> None:
         """Look no more."""

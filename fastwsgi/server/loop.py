@@ -163,9 +163,13 @@ class Loop:
 
         With several threads, this one only waits: where it is the main thread, signals are handled at once.
         """
+        settings = self.settings
+        if settings.threads > 1 or settings.timeout:
+            self.shared.monitor = self.build.monitor.Monitor(self.shared, settings.timeout)
+            self.shared.monitor.start()
         self.watchdog.start()
         try:
-            if self.settings.threads > 1:
+            if settings.threads > 1:
                 self.add_pool().run()
             elif self.serve() and self.pool is not None:
                 self.pool.await_end()  # this thread's call was given up
@@ -173,6 +177,8 @@ class Loop:
             self.watchdog.stop()
             if self.pool is not None:
                 self.pool.close()
+            if self.shared.monitor is not None:
+                self.shared.monitor.stop()
 
     def add_pool(self) -> Pool:
         """From now on threads may take the loop over from each other; this one has it."""

@@ -37,7 +37,7 @@ class Pool:
         self.size = settings.threads
         self.max_queue = settings.max_queue
         self.max_waiting = settings.max_waiting_streams
-        self.monitor = loop.build.monitor.Monitor(self.shared)
+        self.monitor = loop.shared.monitor
         self.lock = threading.Lock()  # over all below, and over who has the loop
         self.running = 0
         self.alone: dict[int, Any] = {}  # the connections of those calls, by the identifier of their thread
@@ -62,7 +62,6 @@ class Pool:
             BaseException: what ended the loop.
         """
         self.vacant = True
-        self.monitor.start()
         self._add_thread()
         self.await_end()
 
@@ -91,7 +90,6 @@ class Pool:
             self.ended = True
             for _ in range(self._threads):
                 self.monitor.post()
-        self.monitor.stop()
 
     def give_way(self) -> None:
         """After a batch: let a thread whose call has returned have the GIL."""
@@ -124,10 +122,6 @@ class Pool:
             return True
 
     # What connections ask for
-
-    def wake_monitor(self) -> None:
-        """An application call has begun while the monitor dozed."""
-        self.monitor.wake()
 
     def await_taker(self) -> None:
         """The loop was taken from this thread: return when that is complete."""
@@ -255,6 +249,7 @@ class Pool:
         """The loop goes on without *connection*, which keeps the buffers that it uses; the baton was taken out."""
         shared, build = self.shared, self.loop.build
         shared.baton = build.baton.Baton()
+        self.monitor.follow(shared.baton)
         shared.calls += 1
         shared.inbox = build.environ.Inbox()
         shared.out = build.response.OutBuffer()
