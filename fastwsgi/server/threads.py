@@ -20,6 +20,7 @@ from typing import Any
 
 from fastwsgi.http.errors import ClientDisconnected
 
+SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
 LOOK = 1.0  # seconds between two looks at a client that does not read
 
 
@@ -49,7 +50,10 @@ class Pool:
         self.owner = 0  # the thread that has it, or had it last
         self.spares = 0
         self.ended = False
-        self.done = threading.Event()
+        self.done = False  # all is served, or the loop has failed
+        # A plain lock: of an Event, the exception of a signal handler could leave the lock behind
+        self._news = threading.Lock()
+        self._news.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # made so far
 
@@ -66,18 +70,23 @@ class Pool:
         self.await_end()
 
     def await_end(self) -> None:
-        """Wait until the loop is done; raises what run() does."""
-        self.done.wait()
+        """Wait until the loop is done; raises what run() does.
+
+        The system may give a signal to any thread, but only the main one, this one, runs Python's handlers.
+        """
+        while not self.done:
+            self._news.acquire(timeout=SIGNAL_LOOK)
         if self.failure is not None:
             raise self.failure
 
     def abort(self) -> bool:
         """Have the loop's thread end all connections; False if this is the one, or nobody runs the loop."""
         self.loop.aborted = True
-        if self.done.is_set() or self.has_loop():
+        if self.done or self.has_loop():
             return False
         self.loop.wake()
-        self.done.wait(LOOK)
+        if not self.done:
+            self._news.acquire(timeout=LOOK)
         return True
 
     def has_loop(self) -> bool:
@@ -209,7 +218,11 @@ class Pool:
                     stuck = self.monitor.stuck
         except BaseException as error:
             self.failure = error
-        self.done.set()
+        self.done = True
+        try:
+            self._news.release()
+        except RuntimeError:
+            pass  # another thread was faster
 
     def _wait_as_spare(self) -> bool:
         """Wait to be called; False if there are spares enough."""
