@@ -54,7 +54,9 @@ class Hung:
                 self._told[member.pid] = now
                 error_log.error("worker %d: a C call has held the GIL for %.1f s; the stacks are:", member.pid, silence)
                 os.kill(member.pid, DUMP)
-            elif settings.timeout and silence >= settings.timeout + LAST_WORDS and now - self._told[member.pid] >= DUMP_TIME:
+            elif now - self._told[member.pid] < DUMP_TIME:
+                pass
+            elif settings.timeout and silence >= settings.timeout + LAST_WORDS:
                 error_log.error("worker %d: its requests are past the deadline", member.pid)
                 self._abort(member)
                 self._kill(member)
