@@ -157,7 +157,7 @@ class Client:
         self.socket.settimeout(timeout)
         try:
             return bool(self.socket.recv(1, socket.MSG_PEEK)) or True
-        except socket.timeout:  # noqa: UP041 - another class before Python 3.10
+        except socket.timeout:  # TimeoutError is another class before Python 3.10
             return False
         except ConnectionResetError:
             return True
