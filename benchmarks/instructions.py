@@ -101,7 +101,7 @@ def connect(build: str, app: Callable[..., Any], served: socket.socket, observer
     listener = socket.create_server(("127.0.0.1", 0))
     loop.add_listener(listener)
     served.setblocking(False)
-    parser = loop.listeners[listener.fileno()][1]
+    parser = loop.acceptor.listeners[listener.fileno()][1]
     connection = modules.connection.Connection(loop.shared, parser, loop.wire, served.fileno(), "127.0.0.1", "50000")
     loop.connections[served.fileno()] = connection
     return connection.on_ready

@@ -1,8 +1,9 @@
 """The servers: how each is started for an application on a port, each a row of one table.
 
 Every server runs one worker process, and one thread for the application unless its arguments say
-otherwise; fastwsgi runs as it does by default, with four. Access logs are off. Of the settings a server offers, it has those that were the fastest when
-tried; fastpysgi is in twice, since Nagle's algorithm spares it CPU in pipeline and costs it requests.
+otherwise; fastwsgi runs as it does by default, with four. Access logs are off. Of the settings a
+server offers, it has those that were the fastest when tried; fastpysgi is in twice, since Nagle's
+algorithm spares it CPU in pipeline and costs it requests.
 """
 
 from __future__ import annotations

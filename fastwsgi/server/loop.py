@@ -10,7 +10,6 @@ object, none of it in the module, so that an interpreter without a GIL could run
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import threading
@@ -21,6 +20,7 @@ from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any, Callable
 
+from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.entrance import environ_template, head_parser
 from fastwsgi.server.poller import BATCH, open_poller
 from fastwsgi.server.threads import Pool
@@ -28,8 +28,6 @@ from fastwsgi.server.watchdog import Watchdog
 
 SWEEP = 1.0  # seconds between two looks at the deadlines
 OVERDUE = 5.0  # seconds after which deadlines are looked at even if events wait
-SHARE = 4  # connections that one of several processes accepts in a turn
-OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Loop:
@@ -76,8 +74,7 @@ class Loop:
         self.renew_time(self.shared)
         self.pool: Pool | None = None
         self.slot: Any = None  # of the scoreboard, where several processes share the listeners
-        self.listeners: dict[int, tuple[socket.socket, Any]] = {}  # with the parser of the heads that come in there
-        self.share = BATCH if settings.workers == 1 else SHARE
+        self.acceptor = Acceptor(self, settings.workers)
         self.connections: dict[int, Any] = {}
         self.turns: deque[Any] = deque()  # connections that go on without waiting
         self.wakers: dict[int, Callable[[], None]] = {}
@@ -86,7 +83,7 @@ class Loop:
         os.set_blocking(self._woken, False)
         os.set_blocking(self._waker, False)
         self.add_waker(self._woken, self._hear)
-        self._asked_to_stop = False
+        self.asked_to_stop = False
         self._idle_grace = 0.0
         self._may_accept_again = False
         self._thread = 0  # the one that serves
@@ -95,7 +92,6 @@ class Loop:
         self.aborted = False  # nothing is waited for any more
         self.stopping = False
         self.stopped_accepting: Callable[[], None] = lambda: None  # called when a stop has emptied the backlogs
-        self.accepting = True
         self._next_sweep = 0.0
         self._tell_time()
 
@@ -106,15 +102,11 @@ class Loop:
         template = environ_template(listener, self.settings, self.errors, self.build.wsgi.FileWrapper)
         template.update(environ or {})
         parser = head_parser(self.build, template, self.framing, self.settings)
-        self.listeners[listener.fileno()] = (listener, parser)
-        self.poller.watch(listener.fileno(), "read", "")
+        self.acceptor.add(listener, parser)
 
     def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
         """Serve the connection *fd*, which somebody else has accepted from *listener*; in the loop's thread."""
-        parser = self.listeners[listener.fileno()][1]
-        connection = self.build.connection.Connection(self.shared, parser, self.wire, fd, host, port)
-        self.connections[fd] = connection
-        self.resume(connection)
+        self.resume(self.acceptor.make(fd, host, port, self.acceptor.listeners[listener.fileno()][1]))
 
     def add_waker(self, fd: int, called: Callable[[], None]) -> None:
         """Call *called* whenever *fd* is readable."""
@@ -148,7 +140,7 @@ class Loop:
         self.poller.forget(connection.fd, connection.waits)
         if self.stopping:
             self.wake()  # it may have been the last
-        elif not self.accepting:
+        elif not self.acceptor.polled:
             self.accept_again()
 
     def lose(self, connection: Any, error: Exception) -> None:
@@ -214,13 +206,13 @@ class Loop:
 
     def step(self, timeout: float) -> bool:
         """Wait at most *timeout* seconds for events and serve them."""
-        if self._asked_to_stop and not self.stopping:
+        if self.asked_to_stop and not self.stopping:
             if self._begin_to_stop():
                 return True
             timeout = 0.0  # nothing may be left to wait for
         if self._may_accept_again:
             self._may_accept_again = False
-            self._set_accepting(not self.stopping)
+            self.acceptor.poll(not self.stopping)
         events = self.poller.poll(0 if self.turns else max(0.0, min(timeout, self._next_sweep - time.monotonic())))
         self._events = iter(events)
         now = self.shared.now = time.monotonic()
@@ -264,52 +256,16 @@ class Loop:
 
     def _meet_other(self, fd: int) -> bool:
         """An event that is not a connection's."""
-        if fd in self.listeners:
-            return self._accept(*self.listeners[fd], self.share)[1]
+        if fd in self.acceptor.listeners:
+            return self.acceptor.on_ready(fd)
         if fd in self.wakers:
             self.wakers[fd]()
         return False
-
-    def _accept(self, listener: socket.socket, parser: Any, most: int) -> tuple[bool, bool]:
-        """Take connections off the backlog, *most* of them, and read each at once.
-
-        Returns:
-            Whether some may be left, and whether this thread has lost the loop.
-        """
-        wire = self.wire
-        make = self.build.connection.Connection
-        self.renew_time(self.shared)
-        if self.shared.full and self.slot is not None and self.slot.others_free() and not self._asked_to_stop:
-            self._set_accepting(False)  # until a thread is free here
-            return False, False
-        for _ in range(most):
-            fd = wire.accept(listener)
-            if fd < 0:
-                if -fd in OUT_OF_DESCRIPTORS:
-                    self.log_error(f"cannot accept: {os.strerror(-fd)}; accepting again when a connection ends", None)
-                    self._set_accepting(False)
-                return False, False
-            connection = make(self.shared, parser, wire, fd, wire.host, wire.port)
-            self.connections[fd] = connection
-            if connection.on_ready():
-                return True, True
-        return True, False
 
     def accept_again(self) -> None:
         """There is room for new connections again; from any thread."""
         self._may_accept_again = True
         self.wake()
-
-    def _set_accepting(self, accepting: bool) -> None:
-        """Poll the listeners, or leave them alone."""
-        if accepting == self.accepting:
-            return
-        self.accepting = accepting
-        for fd in self.listeners:
-            if accepting:
-                self.poller.watch(fd, "read", "")
-            else:
-                self.poller.forget(fd, "read")
 
     # Time
 
@@ -331,8 +287,8 @@ class Loop:
             self.gateway.observer.tick()
         if self.slot is not None:
             self._report(self.slot)
-        if not self.accepting and not self.stopping:
-            self._set_accepting(True)
+        if not self.stopping:
+            self.acceptor.poll(True)
         now = time.monotonic()
         return any(one.on_deadline() for one in [one for one in self.connections.values() if one.is_late(now)])
 
@@ -358,9 +314,8 @@ class Loop:
     def accept_one(self) -> None:
         """Accept one connection, if one waits, and never another; its first request is its last."""
         self.stopping = self.gateway.draining = True
-        self._set_accepting(False)
-        for listener, parser in self.listeners.values():
-            self._accept(listener, parser, 1)
+        self.acceptor.poll(False)
+        self.acceptor.accept_one()
 
     def stop(self, idle_grace: float = 0.0) -> None:
         """Accept what waits already and then no more, answer what is in flight, close what is idle, let run() return.
@@ -374,18 +329,14 @@ class Loop:
         """
         self._idle_grace = idle_grace
         self.gateway.draining = True
-        self._asked_to_stop = True
+        self.asked_to_stop = True
         self.wake()
 
     def _begin_to_stop(self) -> bool:
         shared = self.shared
         shared.keep_alive = min(shared.keep_alive, self._idle_grace)
-        for listener, parser in self.listeners.values():
-            more = True
-            while more:
-                more, lost = self._accept(listener, parser, BATCH)
-                if lost:
-                    return True  # who has the loop now begins again
+        if self.acceptor.accept_all():
+            return True  # who has the loop now begins again
         until = time.monotonic() + shared.keep_alive
         for connection in list(self.connections.values()):
             if connection.on_ready():  # a request may have come just now
@@ -395,7 +346,7 @@ class Loop:
                 if shared.keep_alive <= 0.0:
                     connection.drop(False)
         self.stopping = True
-        self._set_accepting(False)
+        self.acceptor.poll(False)
         self.stopped_accepting()
         return False
 

@@ -277,7 +277,7 @@ class Pool:
             self.shared.full = full
             if self.loop.slot is not None:
                 self.loop.slot.saturated = full
-            if not full and not self.loop.accepting:
+            if not full and not self.loop.acceptor.polled:
                 self.loop.accept_again()
 
     # Places: of the N threads that may run the application

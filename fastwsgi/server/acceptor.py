@@ -1,0 +1,96 @@
+"""Accepting: the listeners of one loop, and whether new connections are welcome there.
+
+They are not while file descriptors are short, while all threads are busy and another process has one free, and when a
+stop has begun. Then the listeners are not polled, since the poller would report them again and again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Any
+
+from fastwsgi.server.poller import BATCH
+
+SHARE = 4  # connections that one of several processes accepts in a turn
+OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Acceptor:
+    """Accepts for *loop*, in its thread.
+
+    Args:
+        loop: a loop.Loop: its poller, wire, connections and slot are used.
+        workers: how many processes share the listeners.
+    """
+
+    def __init__(self, loop: Any, workers: int) -> None:
+        self.loop = loop
+        self.share = BATCH if workers == 1 else SHARE
+        self.listeners: dict[int, tuple[socket.socket, Any]] = {}  # with the parser of the heads that come in there
+        self.polled = True  # whether the listeners are
+
+    def add(self, listener: socket.socket, parser: Any) -> None:
+        """Accept from *listener*, which stays the caller's to close, too."""
+        self.listeners[listener.fileno()] = (listener, parser)
+        self.loop.poller.watch(listener.fileno(), "read", "")
+
+    def on_ready(self, fd: int) -> bool:
+        """Connections wait at the listener *fd*; returns whether this thread has lost the loop."""
+        return self._accept(*self.listeners[fd], self.share)[1]
+
+    def accept_all(self) -> bool:
+        """Empty all backlogs; returns whether this thread has lost the loop, and with it the rest of the work."""
+        for listener, parser in self.listeners.values():
+            more = True
+            while more:
+                more, lost = self._accept(listener, parser, BATCH)
+                if lost:
+                    return True
+        return False
+
+    def accept_one(self) -> None:
+        """Take one connection from each listener, if one waits."""
+        for listener, parser in self.listeners.values():
+            self._accept(listener, parser, 1)
+
+    def poll(self, wanted: bool) -> None:
+        """Poll the listeners, or leave them alone."""
+        if wanted == self.polled:
+            return
+        self.polled = wanted
+        for fd in self.listeners:
+            if wanted:
+                self.loop.poller.watch(fd, "read", "")
+            else:
+                self.loop.poller.forget(fd, "read")
+
+    def make(self, fd: int, host: str, port: str, parser: Any) -> Any:
+        """The Connection of an accepted socket, known to the loop."""
+        loop = self.loop
+        connection = loop.build.connection.Connection(loop.shared, parser, loop.wire, fd, host, port)
+        loop.connections[fd] = connection
+        return connection
+
+    def _accept(self, listener: socket.socket, parser: Any, most: int) -> tuple[bool, bool]:
+        """Take connections off the backlog, *most* of them, and read each at once.
+
+        Returns:
+            Whether some may be left, and whether this thread has lost the loop.
+        """
+        loop, wire = self.loop, self.loop.wire
+        loop.renew_time(loop.shared)
+        if loop.shared.full and not loop.asked_to_stop and loop.slot is not None and loop.slot.others_free():
+            self.poll(False)  # until a thread is free here
+            return False, False
+        for _ in range(most):
+            fd = wire.accept(listener)
+            if fd < 0:
+                if -fd in OUT_OF_DESCRIPTORS:
+                    loop.log_error(f"cannot accept: {os.strerror(-fd)}; accepting again when a connection ends", None)
+                    self.poll(False)
+                return False, False
+            if self.make(fd, wire.host, wire.port, parser).on_ready():
+                return True, True
+        return True, False
