@@ -70,10 +70,11 @@ def serve(build: str, profile: str, rounds: int) -> None:
         logs = make_logs(build, profile == "access")
         on_ready = connect(build, app, served, logs.observer)
     answer = b""
+    room = 65536 if profile == "stream" else 4096  # bytes of a response, all of which must be read
     for data in requests:
         os.write(sink, data)
         on_ready()
-        answer = os.read(source, 4096)
+        answer = os.read(source, room)
     if build != "none":
         logs.close()
     if build != "none" and not answer.startswith(b"HTTP/1.1 200 OK\r\n"):
@@ -97,7 +98,7 @@ def connect(build: str, app: Callable[..., Any], served: socket.socket, observer
     from fastwsgi.server.loop import Loop
 
     modules = backend.build(build)
-    loop = Loop(modules, app, Settings(), lambda message, error: print(message, error), None, observer)
+    loop = Loop(modules, app, Settings(threads=1), lambda message, error: print(message, error), None, observer)
     listener = socket.create_server(("127.0.0.1", 0))
     loop.add_listener(listener)
     served.setblocking(False)
