@@ -10,4 +10,5 @@ cat "$scratch/server.log"
 try_demo "$url"
 wrk -t1 -c16 -d2s --latency "$url/headers" | tee "$scratch/wrk.log"
 if grep -E "Socket errors|Non-2xx" "$scratch/wrk.log"; then exit 1; fi
-stop_server "$(pgrep -P "$server" || echo "$server")"  # bash may have become the server, or wait for it
+# bash may have become the server, or wait for it
+if [[ $(ps -o comm= -p "$server") == bash ]]; then stop_server "$(pgrep -P "$server")"; else stop_server; fi
