@@ -39,7 +39,7 @@ def test_the_worker_is_replaced_and_nobody_else_harmed(tmp_path: Path, threads: 
             client.send(request(target=target))
             answer = client.answer()
             assert (answer.status, answer.get("Connection")) == (504, "close")
-            server.line(f"timeout: GET {target[:4]}.* has run for 0.[3-9] s and is given up")
+            server.line(f"timeout: GET {target[:4]}.* has run for [0-9.]+ s and is given up")
             server.line("in spin" if target == "/spin" else "in app")
             server.line(f"worker {worker} is to be replaced: a request ran past its deadline")
             server.line(f"worker {worker} has not ended in time: killed", 3)
@@ -86,7 +86,7 @@ def test_a_call_that_holds_the_gil_is_logged_and_its_worker_replaced(
 def test_slow_requests_are_logged_with_their_stack(tmp_path: Path) -> None:
     with deployed(tmp_path, source=SITE, workers=1, slow_log=0.1) as server, server.connect() as client:
         client.send(request(target="/sleep?0.3"))
-        server.line("slow: GET /sleep.* has run for 0.[1-3] s")
+        server.line("slow: GET /sleep.* has run for [0-9.]+ s")
         server.line("in app")
         assert client.answer().status == 200
         assert client.send(GET).answer().status == 200
