@@ -127,10 +127,14 @@ class Supervisor:
 
     def _close_listeners(self) -> None:
         """The paths of unix sockets stay for another supervisor that serves there."""
-        alone = not self.upgrade.successor and not self.upgrade.has_predecessor
+        alone = self._is_alone()
         if alone:
             self.listeners.own_paths()
         self.listeners.close(alone)
+
+    def _is_alone(self) -> bool:
+        """Whether no other supervisor serves on the same sockets."""
+        return not self.upgrade.successor and not self.upgrade.has_predecessor
 
     # A turn
 
@@ -294,8 +298,8 @@ class Supervisor:
         """The workers empty the queues of the listeners before they close them, so ours may be closed before."""
         self._close_fleet()
         for member in self.fleet.members.values():
-            # With a successor on the same sockets, it is a reload to the clients
-            self._retire(member, "retire" if self.upgrade.successor else "stop", now)
+            # With another supervisor on the same sockets, it is a reload to the clients
+            self._retire(member, "stop" if self._is_alone() else "retire", now)
 
     def _close_fleet(self) -> None:
         self.stop_at = None
