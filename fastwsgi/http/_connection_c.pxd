@@ -23,6 +23,7 @@ cdef class Connection:
     cdef public Wire wire
     cdef public int fd
     cdef public str host, port, state, waits
+    cdef public object describe
     cdef bytes rest
     cdef OutBuffer out
     cdef Body body

@@ -61,6 +61,7 @@ class Connection:
         self.fd = fd
         self.host = host
         self.port = port
+        self.describe: Any = None  # called with each environ: adds what the transport or a proxy tells of the client
         self.state = HEAD
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
         self.away = False  # a thread serves it alone, or it waits for its turn
@@ -353,6 +354,8 @@ class Connection:
         environ = exchange.environ
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port
+        if self.describe is not None:
+            self.describe(environ)
         if self.shared.gateway.note is not None:
             exchange.note = self.shared.gateway.note(environ)
         self.waited = 0.0

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from typing import Any
 
+from fastwsgi.server.entrance import Entrance
 from fastwsgi.server.poller import BATCH
 
 SHARE = 4  # connections that one of several processes accepts in a turn
@@ -28,52 +28,46 @@ class Acceptor:
     def __init__(self, loop: Any, workers: int) -> None:
         self.loop = loop
         self.share = BATCH if workers == 1 else SHARE
-        self.listeners: dict[int, tuple[socket.socket, Any]] = {}  # with the parser of the heads that come in there
+        self.entrances: dict[int, Entrance] = {}  # by the file descriptor of the listener
         self.polled = True  # whether the listeners are
 
-    def add(self, listener: socket.socket, parser: Any) -> None:
-        """Accept from *listener*, which stays the caller's to close, too."""
-        self.listeners[listener.fileno()] = (listener, parser)
-        self.loop.poller.watch(listener.fileno(), "read", "")
+    def add(self, entrance: Entrance) -> None:
+        """Accept from the listener of *entrance*, too."""
+        fd = entrance.listener.fileno()
+        self.entrances[fd] = entrance
+        self.loop.poller.watch(fd, "read", "")
 
     def on_ready(self, fd: int) -> bool:
         """Connections wait at the listener *fd*; returns whether this thread has lost the loop."""
-        return self._accept(*self.listeners[fd], self.share)[1]
+        return self._accept(self.entrances[fd], self.share)[1]
 
     def accept_all(self) -> bool:
         """Empty all backlogs; returns whether this thread has lost the loop, and with it the rest of the work."""
-        for listener, parser in self.listeners.values():
+        for entrance in self.entrances.values():
             more = True
             while more:
-                more, lost = self._accept(listener, parser, BATCH)
+                more, lost = self._accept(entrance, BATCH)
                 if lost:
                     return True
         return False
 
     def accept_one(self) -> None:
         """Take one connection from each listener, if one waits."""
-        for listener, parser in self.listeners.values():
-            self._accept(listener, parser, 1)
+        for entrance in self.entrances.values():
+            self._accept(entrance, 1)
 
     def poll(self, wanted: bool) -> None:
         """Poll the listeners, or leave them alone."""
         if wanted == self.polled:
             return
         self.polled = wanted
-        for fd in self.listeners:
+        for fd in self.entrances:
             if wanted:
                 self.loop.poller.watch(fd, "read", "")
             else:
                 self.loop.poller.forget(fd, "read")
 
-    def make(self, fd: int, host: str, port: str, parser: Any) -> Any:
-        """The Connection of an accepted socket, known to the loop."""
-        loop = self.loop
-        connection = loop.build.connection.Connection(loop.shared, parser, loop.wire, fd, host, port)
-        loop.connections[fd] = connection
-        return connection
-
-    def _accept(self, listener: socket.socket, parser: Any, most: int) -> tuple[bool, bool]:
+    def _accept(self, entrance: Entrance, most: int) -> tuple[bool, bool]:
         """Take connections off the backlog, *most* of them, and read each at once.
 
         Returns:
@@ -85,12 +79,12 @@ class Acceptor:
             self.poll(False)  # until a thread is free here
             return False, False
         for _ in range(most):
-            fd = wire.accept(listener)
+            fd = wire.accept(entrance.listener)
             if fd < 0:
                 if -fd in OUT_OF_DESCRIPTORS:
                     loop.log_error(f"cannot accept: {os.strerror(-fd)}; accepting again when a connection ends", None)
                     self.poll(False)
                 return False, False
-            if self.make(fd, wire.host, wire.port, parser).on_ready():
+            if entrance.open(fd, wire.host, wire.port).on_ready():
                 return True, True
         return True, False

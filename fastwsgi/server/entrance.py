@@ -1,4 +1,4 @@
-"""What the requests of one listener have in common: how their environ begins, and how their heads are parsed."""
+"""An entrance: one listener, and what all connections that come in there have in common."""
 
 from __future__ import annotations
 
@@ -8,6 +8,30 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastwsgi.http.grammar import HeadLimits
+
+
+class Entrance:
+    """Where connections come in.
+
+    Args:
+        loop: the loop.Loop that serves them.
+        listener: the listening socket.
+        environ: comes into every environ.
+    """
+
+    def __init__(self, loop: Any, listener: socket.socket, environ: dict[str, Any]) -> None:
+        self.loop = loop
+        self.listener = listener
+        template = environ_template(listener, loop.settings, loop.errors, loop.build.wsgi.FileWrapper)
+        template.update(environ)
+        self.parser = head_parser(loop.build, template, loop.framing, loop.settings)
+
+    def open(self, fd: int, host: str, port: str) -> Any:
+        """The Connection of the accepted socket *fd*, known to the loop."""
+        loop = self.loop
+        connection = loop.build.connection.Connection(loop.shared, self.parser, loop.wire, fd, host, port)
+        loop.connections[fd] = connection
+        return connection
 
 
 def environ_template(listener: socket.socket, settings: Any, errors: Any, file_wrapper: Any) -> dict[str, Any]:

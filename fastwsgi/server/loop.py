@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 from fastwsgi.server.acceptor import Acceptor
-from fastwsgi.server.entrance import environ_template, head_parser
+from fastwsgi.server.entrance import Entrance
 from fastwsgi.server.poller import BATCH, open_poller
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
@@ -99,14 +99,11 @@ class Loop:
 
     def add_listener(self, listener: socket.socket, environ: dict[str, Any] | None = None) -> None:
         """Accept connections from *listener*, which stays the caller's to close; *environ* comes into every environ."""
-        template = environ_template(listener, self.settings, self.errors, self.build.wsgi.FileWrapper)
-        template.update(environ or {})
-        parser = head_parser(self.build, template, self.framing, self.settings)
-        self.acceptor.add(listener, parser)
+        self.acceptor.add(Entrance(self, listener, environ or {}))
 
     def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
         """Serve the connection *fd*, which somebody else has accepted from *listener*; in the loop's thread."""
-        self.resume(self.acceptor.make(fd, host, port, self.acceptor.listeners[listener.fileno()][1]))
+        self.resume(self.acceptor.entrances[listener.fileno()].open(fd, host, port))
 
     def add_waker(self, fd: int, called: Callable[[], None]) -> None:
         """Call *called* whenever *fd* is readable."""
@@ -256,7 +253,7 @@ class Loop:
 
     def _meet_other(self, fd: int) -> bool:
         """An event that is not a connection's."""
-        if fd in self.acceptor.listeners:
+        if fd in self.acceptor.entrances:
             return self.acceptor.on_ready(fd)
         if fd in self.wakers:
             self.wakers[fd]()
