@@ -15,6 +15,8 @@ from site_app import Site
 
 from fastwsgi.http import backend
 
+os.environ.setdefault("container", "of the tests")  # else root would get a line more, the warning of its rights
+
 
 def without_compiled() -> bool:
     """Whether this process was told to do without the compiled build."""

@@ -35,7 +35,7 @@ LAYERS = [
     {"fastwsgi.http.head"},
     {"fastwsgi.http.framing"},
     {"fastwsgi.http._environ_py", "fastwsgi.http._response_py", "fastwsgi.http._wire_py", "fastwsgi.http._baton_py"},
-    {"fastwsgi.http.grammar", "fastwsgi.http.errors"},
+    {"fastwsgi.http.grammar", "fastwsgi.http.errors", "fastwsgi.http.naming"},
     # Leaves that anybody may import
     {
         *("fastwsgi.config.settings", "fastwsgi.config.setting", "fastwsgi.config.kinds", "fastwsgi.config.cpus"),

@@ -200,7 +200,7 @@ def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
 
 
 def assignments() -> Kind[list[str]]:
-    """NAME=VALUE for environment variables: a list of such, one alone, or a table."""
+    """NAME=VALUE for environment variables: a list of such, one alone, or a table. Values may be secret: not shown."""
 
     def read(value: object) -> list[str]:
         if isinstance(value, dict):
@@ -210,7 +210,10 @@ def assignments() -> Kind[list[str]]:
             raise ValueError("NAME=VALUE")
         return list(given)
 
-    return Kind(read, "NAME=VALUE", " ".join, repeatable=True)
+    def show(assignments: list[str]) -> str:
+        return " ".join(f"{one.partition('=')[0]}=..." for one in assignments)
+
+    return Kind(read, "NAME=VALUE", show, repeatable=True)
 
 
 def _is_assignment(value: object) -> bool:

@@ -64,7 +64,9 @@ class Settings:
         ("-b",),
     )
     reuse_port = Setting(SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)")
-    socket_mode = Setting(SERVER, kinds.mode(), None, "mode, in octal, of unix sockets; else as umask has it")
+    socket_mode = Setting(
+        SERVER, kinds.mode(), None, "mode, in octal, of unix sockets; default: as umask has it, or else 600"
+    )
     liveness_path = Setting(
         SERVER, kinds.url_prefix(), "", "path that is answered with 200 while the worker serves, such as /livez"
     )

@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY, reason_phrase
+from fastwsgi.http.naming import request_name
 
 # How far a response has come (Exchange.stage); the words are compared by identity
 OPEN = "open"  # start_response was not called
@@ -396,7 +397,7 @@ class Exchange:
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:
         environ = self.environ
-        request = f"{environ.get('REQUEST_METHOD', '?')} {environ.get('RAW_URI', '?')}"
+        request = request_name(environ)
         if "fastwsgi.request_id" in environ:
             request += f", request {environ['fastwsgi.request_id']}"
         self.gateway.log_error(f"{message} ({request})", error)

@@ -7,6 +7,8 @@
     #3 < Content-Length: 13
     #3 <
     #3 = 13 bytes of body, 0.213 ms
+
+Of fields that carry secrets only the size is shown: a trace ends up in tickets and chats.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 import time
 from typing import Any
 
+_SECRET = re.compile(r"((?:proxy-)?authorization|(?:set-)?cookie): *(.+)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
@@ -31,6 +34,9 @@ class Trace:
             self._connections += 1
             connection.number = self._connections
         for line in head.decode("latin-1").removesuffix("\r\n").split("\r\n"):
+            secret = _SECRET.fullmatch(line)
+            if secret is not None:
+                line = f"{secret[1]}: ({len(secret[2])} bytes)"
             safe = _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", line)
             self._stream.write(f"#{connection.number} {mark} {safe}".rstrip() + "\n")
         self._stream.flush()

@@ -11,6 +11,7 @@ from fastwsgi.process import identity, role, systemd
 from fastwsgi.server.addresses import BindError
 from fastwsgi.server.listeners import Listener, adopt, close_listener, open_listener, spell_address
 
+OWNER_ONLY = 0o600
 HANDED_OVER = "FASTWSGI_LISTENERS"  # names descriptors and addresses for the supervisor that an upgrade starts
 SYSTEMD = "systemd:"  # begins the addresses of what systemd has passed; it stands for all of `bind`
 
@@ -117,9 +118,15 @@ def _wanted(settings: Any) -> int:
     return int(settings.workers) if settings.reuse_port else 1
 
 
+def _mode(settings: Any) -> int | None:
+    """Who may connect to a unix socket: this user alone, unless a mode or a umask was given. Raises Mistake."""
+    if settings.socket_mode is not None:
+        return identity.read_mode("--socket-mode", settings.socket_mode)
+    return OWNER_ONLY if settings.umask is None else None
+
+
 def _fill(entry: Entry, settings: Any) -> None:
     """Open what is missing in *entry*. Raises BindError."""
-    mode = None if settings.socket_mode is None else identity.read_mode("--socket-mode", settings.socket_mode)
     address, wanted = entry.address, _wanted(settings)
     while len(entry.sockets) < wanted:
         listener = open_listener(
@@ -127,7 +134,7 @@ def _fill(entry: Entry, settings: Any) -> None:
             settings.backlog,
             settings.defer_accept,
             reuse_port=settings.reuse_port,
-            socket_mode=mode,
+            socket_mode=_mode(settings),
             owner=role.ids_of_workers(settings),
         )
         entry.sockets.append(listener)

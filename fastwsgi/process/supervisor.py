@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
-from fastwsgi.process import exits, identity, role
+from fastwsgi.process import exits, identity, privileges, role
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
 from fastwsgi.process.hung import Hung
@@ -101,10 +101,13 @@ class Supervisor:
         settings = self.settings
         if settings.umask is not None:
             identity.set_umask(settings.umask)
-        role.ids_of_workers(settings)  # a mistake in it is told now
+        ids = role.ids_of_workers(settings)  # a mistake in it is told now
         self.listeners.inherit()
         self.listeners.keep(self.listeners.prepare(settings), settings)
         self.view.address = self.listeners.spell()
+        warning = privileges.warning(settings, ids)
+        if warning:
+            error_log.warning(warning)
         if settings.pid is not None:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()

@@ -9,8 +9,9 @@ import threading
 from typing import Any, Callable
 
 from fastwsgi.http import backend
-from fastwsgi.observe.logs import ErrorStream, Logs, log_error, set_up_error_log
+from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
 from fastwsgi.observe.request_id import with_request_ids
+from fastwsgi.process import privileges
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.server.loop import Loop
 
@@ -44,6 +45,9 @@ def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] 
         loop = Loop(build, with_request_ids(app, settings), settings, log_error, ErrorStream(), logs.observer)
         for listener in at_position(listeners.entries, 0):
             loop.add_listener(listener)
+        warning = privileges.warning(settings, None)
+        if warning:
+            error_log.warning(warning)
         announce("fastwsgi: listening on " + ", ".join(listeners.spell()))
         announce(f"fastwsgi: the {backend.describe(build.name)} build; stop with Ctrl-C")
         with StopSignals(loop, listeners, settings.graceful_timeout):

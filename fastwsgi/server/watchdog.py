@@ -16,6 +16,8 @@ import traceback
 from types import FrameType
 from typing import Any, Callable
 
+from fastwsgi.http.naming import request_name
+
 LOOKS = 10  # in the shorter of the two times ...
 LONGEST = 0.25  # ... but a look each so many seconds at least
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -89,9 +91,9 @@ class Watchdog:
 
 
 def describe(exchange: Any) -> str:
-    """The request line, as far as the application has left it."""
+    """The request and its client, as far as the application has left it."""
     environ = exchange.environ or {}
-    return f"{environ.get('REQUEST_METHOD', '?')} {environ.get('RAW_URI', '?')} from {environ.get('REMOTE_ADDR', '?')}"
+    return f"{request_name(environ)} from {environ.get('REMOTE_ADDR', '?')}"
 
 
 def stack_of(thread: int) -> str:

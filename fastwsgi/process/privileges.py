@@ -1,0 +1,40 @@
+"""The rights of root: whether application code would have them, outside a container, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# What container engines leave behind, below /: Docker, Podman, and by systemd's Container Interface all others
+MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
+VARIABLES = ("container", "KUBERNETES_SERVICE_HOST")
+
+
+def warning(settings: Any, worker: tuple[int, int] | None, contained: bool | None = None) -> str:
+    """One line if root's rights come to the application, else "".
+
+    Args:
+        settings: preload and reload are read.
+        worker: the user and group that workers become, as of role.ids_of_workers().
+        contained: whether root is that of a container only; None: look.
+    """
+    if os.geteuid() != 0 or (is_contained() if contained is None else contained):
+        return ""
+    if worker is None or worker[0] == 0:
+        return "the application runs as root, and a hole in it is one in the machine: give --user, or start as another"
+    if settings.preload and not settings.reload:
+        return "--preload loads the application as root: leave it out, or start as the user"
+    return ""
+
+
+def is_contained(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process lives in a container or a user namespace, where root is not the machine's."""
+    if any((root / mark).exists() for mark in MARKS) or any(environ.get(name) for name in VARIABLES):
+        return True
+    try:
+        users = (root / "proc/self/uid_map").read_text().split()
+    except OSError:
+        return False
+    return users != ["0", "0", "4294967295"]  # user_namespaces(7): the first one maps all IDs to themselves
