@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.server.addresses import BindError, Inherited, Tcp, Unix, parse_address, split_address
+from fastwsgi.server.addresses import BindError, Inherited, Tcp, Unix, client_network, parse_address, split_address
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 
@@ -82,3 +82,19 @@ def test_split_address(address: str, parts: tuple[str, int]) -> None:
 def test_split_address_refuses(address: str) -> None:
     with pytest.raises(BindError, match="port from 0 to 65535"):
         split_address(address)
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("", ""),
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+    ],
+)
+def test_what_counts_as_one_client(host: str, network: str) -> None:
+    assert client_network(host) == network

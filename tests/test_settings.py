@@ -52,6 +52,8 @@ DEFAULTS = {
     "linger_timeout": 2,
     "graceful_timeout": 30,
     "drain_delay": 0,
+    "max_connections": 10000,
+    "max_connections_per_ip": 0,
     "limit_request_line": 8190,
     "limit_request_fields": 100,
     "limit_request_field_size": 8190,

@@ -88,6 +88,7 @@ TAKEN = {
     "logconfig_json": Taken("log_config"),
     "logconfig_dict": Taken("log_config", _logging),
     "header_map": Taken("underscore_headers"),
+    "worker_connections": Taken("max_connections"),
     "reload": Taken("reload", _switch),
     "reuse_port": Taken("reuse_port", _switch),
     "limit_request_line": Taken("limit_request_line", _limit),
@@ -150,12 +151,6 @@ LEFT = {
         "there is one kind of worker; --threads N runs N requests at a time in each, and none waits for slow clients",
         ("-k", "--worker-class"),
         _SYNC,
-    ),
-    "worker_connections": Left(
-        "not needed: open connections are limited by ulimit -n alone",
-        ("--worker-connections",),
-        (1000,),
-        MOOT,
     ),
     "worker_tmp_dir": Left(
         "not needed: the heartbeat is in shared memory, not in a file", ("--worker-tmp-dir",), (), MOOT

@@ -189,6 +189,19 @@ class Settings:
         "how long a stop serves on, not ready, before it closes the listeners",
     )
 
+    max_connections = Setting(
+        LIMITS,
+        kinds.count(1),
+        10_000,
+        "connections that each worker has open at most, fewer if ulimit -n is small; the longest idle make room",
+        ("--max-connections", "--worker-connections"),
+    )
+    max_connections_per_ip = Setting(
+        LIMITS,
+        kinds.count(0),
+        0,
+        "connections that one address, of IPv6 one /64, may have open in each worker; 0: no limit",
+    )
     limit_request_line = Setting(LIMITS, kinds.size(1), 8190, "longest request line")
     limit_request_fields = Setting(LIMITS, kinds.count(1), 100, "most fields in a request head")
     limit_request_field_size = Setting(

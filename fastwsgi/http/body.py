@@ -91,11 +91,19 @@ class Body:
     def _store(self, data: bytes) -> int:
         self.received += len(data)
         if not self.spooled and self.received > self.spool_size:
-            memory, self.file = self.file, tempfile.TemporaryFile()
-            self.file.write(memory.getvalue())
-            self.spooled = True
+            self._spool()
         self.file.write(data)
         return len(data)
+
+    def _spool(self) -> None:
+        """Go on in a temporary file; 503 where none can be had, as when file descriptors are used up."""
+        try:
+            file = tempfile.TemporaryFile()
+        except OSError as error:
+            raise HttpError(503, f"no temporary file: {error.strerror}") from None
+        file.write(self.file.getvalue())
+        self.file = file
+        self.spooled = True
 
     def rewind(self) -> Any:
         """The complete body as wsgi.input."""

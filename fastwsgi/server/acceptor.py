@@ -1,7 +1,7 @@
 """Accepting: the listeners of one loop, and whether new connections are welcome there.
 
-They are not while file descriptors are short, while all threads are busy and another process has one free, and when a
-stop has begun. Then the listeners are not polled, since the poller would report them again and again.
+They are not while there is no room for more (admission.py), while all threads are busy and another process has one
+free, and when a stop has begun. Then the listeners are not polled, since the poller would report them again and again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import os
 from typing import Any
 
+from fastwsgi.server.admission import Admission, is_readable
 from fastwsgi.server.entrance import Entrance
 from fastwsgi.server.poller import BATCH
 
@@ -22,12 +23,13 @@ class Acceptor:
 
     Args:
         loop: a loop.Loop: its poller, wire, connections and slot are used.
-        workers: how many processes share the listeners.
+        settings: workers, which share the listeners, and what Admission asks for are read.
     """
 
-    def __init__(self, loop: Any, workers: int) -> None:
+    def __init__(self, loop: Any, settings: Any) -> None:
         self.loop = loop
-        self.share = BATCH if workers == 1 else SHARE
+        self.admission = Admission(loop, settings)
+        self.share = BATCH if settings.workers == 1 else SHARE
         self.entrances: dict[int, Entrance] = {}  # by the file descriptor of the listener
         self.polled = True  # whether the listeners are
 
@@ -79,12 +81,32 @@ class Acceptor:
             self.poll(False)  # until a thread is free here
             return False, False
         for _ in range(most):
+            # At a stop all are taken that wait, so that none of them is reset
+            missing = 0 if loop.asked_to_stop else self.admission.missing()
+            if missing:
+                if not is_readable(entrance.listener.fileno()):
+                    return False, False
+                if not self.admission.make_room(missing):
+                    return self._pause()
             fd = wire.accept(entrance.listener)
-            if fd < 0:
-                if -fd in OUT_OF_DESCRIPTORS:
-                    loop.log_error(f"cannot accept: {os.strerror(-fd)}; accepting again when a connection ends", None)
-                    self.poll(False)
+            if fd >= 0:
+                if not self.admission.welcome(fd, wire.host):
+                    self._turn_away(fd)
+                elif entrance.open(fd, wire.host, wire.port).on_ready():
+                    return True, True
+            elif -fd not in OUT_OF_DESCRIPTORS:
                 return False, False
-            if entrance.open(fd, wire.host, wire.port).on_ready():
-                return True, True
+            elif not self.admission.relieve(os.strerror(-fd)):
+                return self._pause()
         return True, False
+
+    def _pause(self) -> tuple[bool, bool]:
+        """There is no room: the backlog holds newcomers until a connection ends, or it is time to look again."""
+        self.poll(False)
+        self.loop.look_at(self.admission.try_again)
+        return False, False
+
+    def _turn_away(self, fd: int) -> None:
+        """Reset a connection of a client that has too many: an answer would have to wait for its request."""
+        self.loop.connection_refused(self.loop.wire.host, "too many connections")
+        self.loop.wire.close(fd, True)

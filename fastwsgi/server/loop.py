@@ -74,9 +74,11 @@ class Loop:
         self.renew_time(self.shared)
         self.pool: Pool | None = None
         self.slot: Any = None  # of the scoreboard, where several processes share the listeners
-        self.acceptor = Acceptor(self, settings.workers)
+        self.acceptor = Acceptor(self, settings)
+        self.admission = self.acceptor.admission
         self.connections: dict[int, Any] = {}
         self.turns: deque[Any] = deque()  # connections that go on without waiting
+        self.late: deque[Any] = deque()  # those past their deadlines
         self.wakers: dict[int, Callable[[], None]] = {}
         self._events: Iterator[tuple[int, int]] = iter(())
         self._woken, self._waker = os.pipe()
@@ -92,7 +94,7 @@ class Loop:
         self.aborted = False  # nothing is waited for any more
         self.stopping = False
         self.stopped_accepting: Callable[[], None] = lambda: None  # called when a stop has emptied the backlogs
-        self._next_sweep = 0.0
+        self._next_sweep = self._next_look = 0.0
         self._tell_time()
 
     # What is listened on
@@ -134,11 +136,19 @@ class Loop:
     def forget(self, connection: Any) -> None:
         """*connection* is about to close its file descriptor."""
         del self.connections[connection.fd]
+        if self.admission.networks:
+            self.admission.leave(connection.fd)
         self.poller.forget(connection.fd, connection.waits)
         if self.stopping:
             self.wake()  # it may have been the last
         elif not self.acceptor.polled:
             self.accept_again()
+
+    def connection_refused(self, host: str, reason: str) -> None:
+        """Tell the observer of a client that was turned away before it could send a request."""
+        told = getattr(self.gateway.observer, "connection_refused", None)
+        if told is not None:
+            told(host, reason)
 
     def lose(self, connection: Any, error: Exception) -> None:
         """A fault of ours costs *connection* and nothing else."""
@@ -210,7 +220,7 @@ class Loop:
         if self._may_accept_again:
             self._may_accept_again = False
             self.acceptor.poll(not self.stopping)
-        events = self.poller.poll(0 if self.turns else max(0.0, min(timeout, self._next_sweep - time.monotonic())))
+        events = self.poller.poll(0 if self.turns else max(0.0, min(timeout, self._next_look - time.monotonic())))
         self._events = iter(events)
         now = self.shared.now = time.monotonic()
         if self._finish_step():
@@ -221,9 +231,7 @@ class Loop:
         if spent > SWEEP:
             self._excuse(spent)
         return (
-            now >= self._next_sweep
-            and (len(events) < BATCH or now >= self._next_sweep + OVERDUE)
-            and self._sweep()
+            now >= self._next_look and (len(events) < BATCH or now >= self._next_look + OVERDUE) and self._look_about()
         )
 
     def _finish_step(self) -> bool:
@@ -278,16 +286,33 @@ class Loop:
             if connection.state == "idle":
                 connection.deadline += spent
 
-    def _sweep(self) -> bool:
+    def look_at(self, when: float) -> None:
+        """Look at *when*, or before, whether newcomers can be let in again."""
+        self._next_look = min(self._next_look, when)
+
+    def _look_about(self) -> bool:
+        """It is time for something. True if this thread has lost the loop."""
+        now = time.monotonic()
+        if now >= self._next_sweep:
+            self._sweep(now)
+        if not self.stopping:
+            self.acceptor.poll(True)
+        # What comes next may be another thread's; those who are late go on in its next step
+        self._next_look = 0.0 if len(self.late) > BATCH else self._next_sweep
+        late = self.late
+        for _ in range(min(len(late), BATCH)):
+            if late and (one := late.popleft()).is_late(now) and one.on_deadline():
+                return True
+        return False
+
+    def _sweep(self, now: float) -> None:
         self._tell_time()
         if self.gateway.observer is not None:
             self.gateway.observer.tick()
         if self.slot is not None:
             self._report(self.slot)
-        if not self.stopping:
-            self.acceptor.poll(True)
-        now = time.monotonic()
-        return any(one.on_deadline() for one in [one for one in self.connections.values() if one.is_late(now)])
+        if not self.late:
+            self.late.extend(one for one in self.connections.values() if one.is_late(now))
 
     @property
     def requests(self) -> int:

@@ -1,10 +1,14 @@
-"""Serves one of the applications below, on a port that the system chooses: applications.py NAME [SETTING=VALUE ...]"""
+"""Serves one of the applications below, on a port that the system chooses: applications.py NAME [SETTING=VALUE ...]
+
+nofile=N is no setting, but how many file descriptors there may be.
+"""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -69,6 +73,25 @@ def big(environ: dict[str, Any], start_response: Any) -> Any:
     return [b"hello"]
 
 
+HOARD: list[int] = []
+
+
+def hoarding(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """An application that takes all file descriptors, and gives them back; or the length of the body."""
+    path = environ["PATH_INFO"]
+    start_response("200 OK", [])
+    if path == "/hoard":
+        while True:
+            try:
+                HOARD.append(os.open(os.devnull, os.O_RDONLY))
+            except OSError:
+                break
+    elif path == "/free":
+        while HOARD:
+            os.close(HOARD.pop())
+    return [b"%d" % len(environ["wsgi.input"].read())]
+
+
 class Waiting:
     """Applications that go on at SIGUSR1, also if it came before."""
 
@@ -111,6 +134,9 @@ def waiting(environ: dict[str, Any], start_response: Any) -> Any:
 def main() -> None:
     name, *settings = sys.argv[1:]
     values = {key: ast.literal_eval(value) for key, _, value in (one.partition("=") for one in settings)}
+    nofile = values.pop("nofile", None)
+    if nofile is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
     run(globals()[name], Settings(**{"bind": ["127.0.0.1:0"], "threads": 1, **values}), print)
 
 

@@ -1,0 +1,29 @@
+"""Log lines that clients could bring about as often as they like: each is written at most once a minute."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+PERIOD = 60.0  # seconds
+
+
+class Seldom:
+    """Writes one kind of line: the first at once, then one a minute that says how many were left out.
+
+    Args:
+        log_error: called with a message and None.
+    """
+
+    def __init__(self, log_error: Callable[[str, BaseException | None], None]) -> None:
+        self._log_error = log_error
+        self._since = float("-inf")
+        self._left_out = 0
+
+    def log(self, now: float, message: str) -> None:
+        """Write *message*, or count it; *now* is in seconds, on any clock that does not go back."""
+        if now < self._since + PERIOD:
+            self._left_out += 1
+            return
+        more = f" ({self._left_out} times more since the last such line)" if self._left_out else ""
+        self._log_error(message + more, None)
+        self._since, self._left_out = now, 0

@@ -1,0 +1,188 @@
+"""Who is let in: how many connections there may be, in all and of one client, and what is done when there is no room.
+
+Room is made by closing those that have been idle for longest. Where nobody is idle, newcomers wait in the backlog. The
+last file descriptors are not given to connections: temporary files, logs and the application need some, too.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+from collections import deque
+from typing import Any
+
+from fastwsgi.observe.seldom import Seldom
+from fastwsgi.server.addresses import client_network
+
+RESERVE = 16  # file descriptors that connections leave to others; of a small limit an eighth
+SPARED = 1.0  # seconds in which a newcomer that has said nothing is not thought to be idle
+SHARE = 16  # a search brings a sixteenth of the connections, so that each newcomer pays for a look at 16 of them ...
+LEAST = 64  # ... or so many
+EFFORT = 50  # searches take at most 1 / EFFORT of the time
+LOOK = 0.1  # seconds after which somebody may be idle, or a file descriptor free, that was not
+
+
+class Admission:
+    """Counts the connections of *loop*, in its thread.
+
+    Args:
+        loop: a loop.Loop: its connections, shared, renew_time() and log_error are used.
+        settings: max_connections and max_connections_per_ip are read.
+    """
+
+    def __init__(self, loop: Any, settings: Any) -> None:
+        self.loop = loop
+        self.most = settings.max_connections
+        self.most_of_one = settings.max_connections_per_ip
+        self.networks: dict[int, str] = {}  # of the connections that count, by their file descriptors
+        self._counts: dict[str, int] = {}
+        self._ceiling = 0  # the first file descriptor of the reserve
+        self._reserve = 0
+        self._crowded = False  # the reserve was touched
+        self._idle: deque[tuple[float, int]] = deque()  # since when, and the file descriptor: the next to be closed
+        self._times = {"lingering": settings.linger_timeout, "idle": settings.keep_alive}  # that deadlines leave
+        self._silence = settings.header_timeout - SPARED
+        self._search_again = 0.0
+        self.try_again = 0.0  # when it is worth while, after there was no room
+        self._full = Seldom(loop.log_error)
+        self._short = Seldom(loop.log_error)
+        self._read_limit()
+
+    # What the acceptor asks
+
+    def missing(self) -> int:
+        """How many connections must end before another may be accepted."""
+        excess: int = len(self.loop.connections) + 1 - self.most
+        if excess > 0:
+            return excess
+        return self._missing_descriptors() if self._crowded else 0
+
+    def make_room(self, count: int) -> bool:
+        """Close *count* idle connections; False if there are fewer."""
+        if self._crowded:
+            self._complain_of_descriptors("file descriptors are short")
+        else:
+            self._full.log(
+                self.loop.shared.now,
+                f"{self.most} connections are open (--max-connections): idle ones are closed, newcomers wait for room",
+            )
+        return self._close_idle(count)
+
+    def relieve(self, problem: str) -> bool:
+        """The system refuses another connection because of *problem*: close one that is idle. False: there is none."""
+        self._crowded = True
+        self._read_limit()
+        self._complain_of_descriptors(f"cannot accept: {problem}")
+        return self._close_idle(1)
+
+    def welcome(self, fd: int, host: str) -> bool:
+        """Count the connection *fd* of the client *host*, or say that this client has too many.
+
+        Args:
+            host: of the peer, so of the proxy where there is one; "" for a unix socket, which does not count.
+        """
+        if fd >= self._ceiling:
+            self._crowded = True
+        if self.most_of_one == 0 or not host:
+            return True
+        network = client_network(host)
+        count = self._counts.get(network, 0) + 1
+        if count > self.most_of_one:
+            return False
+        self._counts[network] = count
+        self.networks[fd] = network
+        return True
+
+    def leave(self, fd: int) -> None:
+        """The connection *fd* ends."""
+        network = self.networks.pop(fd, None)
+        if network is not None:
+            self._counts[network] -= 1
+            if self._counts[network] == 0:
+                del self._counts[network]
+
+    # File descriptors
+
+    def _read_limit(self) -> None:
+        """Look at RLIMIT_NOFILE, which the application may change."""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit == resource.RLIM_INFINITY:
+            limit = 1 << 30
+        self._reserve = min(RESERVE, limit // 8)
+        self._ceiling = limit - self._reserve
+
+    def _missing_descriptors(self) -> int:
+        """How many more must be free, so that a newcomer leaves the reserve alone; a first connection may touch it."""
+        self._read_limit()
+        fd = next(iter(self.loop.connections), -1)
+        missing = self._reserve + 1 - count_free(fd, self._reserve + 1) if fd >= 0 else 0
+        self._crowded = missing > 0
+        return missing
+
+    def _complain_of_descriptors(self, problem: str) -> None:
+        self._short.log(
+            self.loop.shared.now,
+            f"{problem} (ulimit -n is {self._ceiling + self._reserve}): idle connections are closed, "
+            "newcomers wait for room",
+        )
+
+    # Idle connections
+
+    def _close_idle(self, count: int) -> bool:
+        """Close *count* connections, the longest idle first; False if there are fewer."""
+        connections = self.loop.connections
+        self.try_again = self.loop.shared.now + LOOK
+        if len(self._idle) < count:
+            self._search()
+        while count > 0:
+            if not self._idle:
+                return False
+            since, fd = self._idle.popleft()
+            connection = connections.get(fd)
+            if connection is not None and self._idle_since(connection) == since and not is_readable(fd):
+                connection.drop(False)
+                count -= 1
+        return True
+
+    def _search(self) -> None:
+        """Look for idle connections, unless the last search was just now."""
+        loop = self.loop
+        began = loop.shared.now
+        if began < self._search_again:
+            self.try_again = self._search_again
+            return
+        found = sorted(pair for fd, one in loop.connections.items() if (pair := (self._idle_since(one), fd))[0] < began)
+        self._idle = deque(found[: max(LEAST, len(found) // SHARE)])
+        loop.renew_time(loop.shared)
+        self._search_again = loop.shared.now + EFFORT * (loop.shared.now - began)
+
+    def _idle_since(self, connection: Any) -> float:
+        """When *connection* became idle; far in the future if it is not.
+
+        What lingers after its last response counts as idle, and so does who has not said a word.
+        """
+        state = connection.state
+        if state != "lingering" and not connection.is_idle():
+            return float("inf")
+        return float(connection.deadline - self._times.get(state, self._silence))
+
+
+def count_free(fd: int, most: int) -> int:
+    """How many file descriptors this process may still open, counted up to *most* by duplicates of *fd*."""
+    opened: list[int] = []
+    try:
+        while len(opened) < most:
+            opened.append(os.dup(fd))
+    except OSError:
+        pass
+    for one in opened:
+        os.close(one)
+    return len(opened)
+
+
+def is_readable(fd: int) -> bool:
+    """Whether something has come that was not read, the end of the connection included."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
