@@ -234,7 +234,7 @@ def test_a_configuration_without_access_log_has_none(tmp_path: Path) -> None:
     config = dictionary(tmp_path)
     del config["loggers"]["fastwsgi.access"]
     set_up_error_log(with_config(config))
-    assert Logs(with_config(config)).observer is None
+    assert Logs(with_config(config)).access is None
 
 
 def test_handlers_for_gunicorns_loggers_serve_ours(tmp_path: Path) -> None:

@@ -151,6 +151,30 @@ def test_a_full_queue_is_a_503(build: SimpleNamespace, gate: Gate) -> None:
             assert queued.answer().status == 200
 
 
+@pytest.mark.parametrize("leave", ["reset", "finish"])
+def test_a_queued_request_whose_client_has_reset_is_not_run(build: SimpleNamespace, gate: Gate, leave: str) -> None:
+    """One that only sends no more still waits for its answer."""
+    asked: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        asked.append(environ["PATH_INFO"])
+        return gate(environ, start_response)
+
+    with serving(build, app, threads=2) as server:
+        with waiting(server, gate, 2), server.connect() as leaving, server.connect() as staying:
+            for number, client in enumerate((leaving, staying)):
+                client.send(request(target=f"/{number}"))
+                await_loop(server, lambda loop, count=number + 1: len(loop.pool.waiting_requests) == count)
+            getattr(leaving, leave)()
+            gate.opened.set()
+            assert staying.answer().body == b"/1"
+            if leave == "finish":
+                assert leaving.answer().body == b"/0"
+        await_loop(server, lambda loop: not loop.connections)
+        assert server.errors == []
+    assert ("/0" in asked) == (leave == "finish")
+
+
 def test_pipelined_requests_keep_their_order(build: SimpleNamespace, gate: Gate) -> None:
     targets = ["/a", "/wait1", "/b", "/wait2", "/c"]
     with serving(build, gate, threads=2) as server, server.connect() as client:

@@ -111,7 +111,9 @@ def test_both_observers_can_watch(build: SimpleNamespace, tmp_path: Path, capsys
     assert "#2 = refused with 400" in shown
 
 
-def test_nobody_watches_by_default() -> None:
+def test_requests_pay_for_nothing_by_default() -> None:
+    """Only refusals are told of."""
     logs = Logs(Settings())
-    assert logs.observer is None
+    for name in ("note", "request_started", "response_started", "response_ended"):
+        assert not hasattr(logs.observer, name)
     logs.close()

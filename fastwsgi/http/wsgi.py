@@ -40,10 +40,11 @@ class Gateway:
         framing: the rules of body length, a framing.Framing.
         log_error: called with a message and an exception, or None, for what is the application's fault.
         server: the value of the Server field, "" for none.
-        observer: told of what happens, or None. It has request_refused(connection, refusal), and of the following what
-            it needs, for each has its price: request_started(connection, exchange, head) and response_started(exchange,
-            head) take copies of the heads, response_ended(exchange) is told of the end; note(environ) gives what is to
-            be kept in exchange.note before the application gets environ for its own.
+        observer: told of what happens, or None. It has request_refused(connection, refusal) and tick(), called each
+            second. It may have connection_refused(host, reason), and of the following what it needs, for each has its
+            price: request_started(connection, exchange, head) and response_started(exchange, head) take copies of the
+            heads, response_ended(exchange) is told of the end; note(environ) gives what is to be kept in exchange.note
+            before the application gets environ for its own.
     """
 
     def __init__(

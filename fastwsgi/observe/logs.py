@@ -9,9 +9,10 @@ from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
 from fastwsgi.observe.files import LogFile, standard_output
 from fastwsgi.observe.formats import read_format
+from fastwsgi.observe.refusals import Refusals
 from fastwsgi.observe.trace import Trace
 
-__all__ = ["Both", "ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
+__all__ = ["ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
 
 
 def check(settings: Any) -> None:
@@ -80,8 +81,9 @@ class Logs:
         elif settings.log_config and access_log.handlers:
             self.access = AccessLog(LoggerOutput(), format, build)
         self.trace = Trace() if settings.trace else None
-        observers: list[Any] = [one for one in (self.access, self.trace) if one is not None]
-        self.observer = None if not observers else observers[0] if len(observers) == 1 else Both(*observers)
+        self.refusals = Refusals()
+        observers: list[Any] = [one for one in (self.access, self.trace, self.refusals) if one is not None]
+        self.observer = observers[0] if len(observers) == 1 else Several(observers)
 
     def reopen(self) -> None:
         """Open the files of the access log and the error log anew by their paths, after they were renamed (USR1)."""
@@ -91,18 +93,22 @@ class Logs:
 
     def close(self) -> None:
         """Write what is not written yet."""
+        self.refusals.close()
         if self.access is not None:
             self.access.close()
 
 
-class Both:
-    """Two observers as one, of which only the first takes notes."""
+class Several:
+    """Several observers as one, of which only the first takes notes."""
 
-    def __init__(self, first: Any, second: Any) -> None:
-        self.note = getattr(first, "note", None)
-        for name in ("request_started", "response_started", "response_ended", "request_refused", "tick"):
-            wanted = [call for one in (first, second) if (call := getattr(one, name, None)) is not None]
-            setattr(self, name, _in_turn(wanted) if wanted else None)
+    def __init__(self, observers: list[Any]) -> None:
+        self.note = getattr(observers[0], "note", None)
+        for name in (
+            *("request_started", "response_started", "response_ended"),
+            *("request_refused", "connection_refused", "tick"),
+        ):
+            wanted = [call for one in observers if (call := getattr(one, name, None)) is not None]
+            setattr(self, name, _in_turn(wanted) if len(wanted) > 1 else wanted[0] if wanted else None)
 
 
 def _in_turn(calls: list[Any]) -> Any:

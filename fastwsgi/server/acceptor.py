@@ -10,9 +10,10 @@ import errno
 import os
 from typing import Any
 
-from fastwsgi.server.admission import Admission, is_readable
+from fastwsgi.server.admission import Admission
 from fastwsgi.server.entrance import Entrance
 from fastwsgi.server.poller import BATCH
+from fastwsgi.server.readiness import is_readable
 
 SHARE = 4  # connections that one of several processes accepts in a turn
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import resource
-import select
 from collections import deque
 from typing import Any
 
 from fastwsgi.observe.seldom import Seldom
 from fastwsgi.server.addresses import client_network
+from fastwsgi.server.readiness import is_readable
 
 RESERVE = 16  # file descriptors that connections leave to others; of a small limit an eighth
 SPARED = 1.0  # seconds in which a newcomer that has said nothing is not thought to be idle
@@ -179,10 +179,3 @@ def count_free(fd: int, most: int) -> int:
     for one in opened:
         os.close(one)
     return len(opened)
-
-
-def is_readable(fd: int) -> bool:
-    """Whether something has come that was not read, the end of the connection included."""
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))

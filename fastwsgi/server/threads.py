@@ -19,6 +19,7 @@ from collections import deque
 from typing import Any
 
 from fastwsgi.http.errors import ClientDisconnected
+from fastwsgi.server.readiness import is_gone
 
 SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
 LOOK = 1.0  # seconds between two looks at a client that does not read
@@ -326,7 +327,10 @@ class Pool:
     def _answer(self, connection: Any, since: float) -> None:
         connection.exchange.queued = time.monotonic() - since
         self.alone[threading.get_ident()] = connection
-        connection.run_alone()
+        if is_gone(connection.fd):
+            connection.drop(False)  # nobody waits for the answer any more
+        else:
+            connection.run_alone()
 
     def _return(self, connection: Any) -> None:
         """A waiting stream goes on: with a place, or when one is free."""
