@@ -1,16 +1,77 @@
 #!/usr/bin/env bash
-# The tests on a build with AddressSanitizer, UndefinedBehaviorSanitizer and assertions, made in a copy.
-# Arguments go to pytest. Left out are tests of other things, and those whose child processes are not ours: what is
-# preloaded here stalls curl.
+# The whole test suite on a build with AddressSanitizer, UndefinedBehaviorSanitizer and assertions, made in a copy.
+#
+#     ci/sanitize.sh [ARGUMENT...]    the arguments go to pytest
+#     ci/sanitize.sh --leaks          LeakSanitizer, after ten thousand inputs of the fuzzers' targets and a loop on sockets
+#     ci/sanitize.sh --planted        with a buffer made too short and a reference never given back: both must be seen
+#
+# Tests that measure memory run by themselves, for what is freed is kept for a while, to see whether it is used.
 . "$(dirname "$0")/common.sh"
-LEFT_OUT=()
-for name in real_apps benchmarks check cli demo layers loader modules packaging readme settings; do
-    LEFT_OUT+=("--ignore=tests/test_$name.py")
-done
+
+# build: the interpreter with the sanitizers in it takes the place of that of .venv.
+build() {
+    "${BASE_PYTHON:-python3}" -m venv .venv
+    FASTWSGI_REQUIRE_EXT=1 FASTWSGI_SANITIZE=1 .venv/bin/pip install -q -e '.[test]' -r ci/requirements.txt
+    local flags
+    mapfile -t flags < <(.venv/bin/python - <<'PYTHON'
+import sysconfig
+said = sysconfig.get_config_vars()
+where = [f"-I{said['INCLUDEPY']}", f"-L{said['LIBDIR']}", f"-L{said['LIBPL']}", f"-Wl,-rpath,{said['LIBDIR']}"]
+print(*where, f"-lpython{said['LDVERSION']}", *said["LIBS"].split(), *said["SYSLIBS"].split(), sep="\n")
+PYTHON
+    )
+    gcc -g -fsanitize=address,undefined ci/sanitized_python.c -o "$scratch/python" "${flags[@]}"
+    rm .venv/bin/python3
+    mv "$scratch/python" .venv/bin/python3
+}
+
+run_pytest() {
+    .venv/bin/python -m pytest -q -o timeout=300 "$@"
+}
+
+# seek_leaks: what nobody refers to at the end is reported. The threads that LeakSanitizer stops are the interpreter's.
+seek_leaks() {
+    ASAN_OPTIONS=detect_leaks=1:fast_unwind_on_malloc=0 LSAN_OPTIONS=suppressions=ci/leaks_of_others.txt \
+        FASTWSGI_BACKEND=c .venv/bin/python "$@"
+}
+
+# must_fail WORDS COMMAND...: the command fails, and says why.
+must_fail() {
+    if "${@:2}" > "$scratch/planted.log" 2>&1 || ! grep "$1" "$scratch/planted.log"; then
+        cat "$scratch/planted.log"
+        echo "not seen: $1"
+        exit 1
+    fi
+}
+
 copy_tree "$scratch/tree"
 cd "$scratch/tree"
-"${BASE_PYTHON:-python3}" -m venv .venv
-FASTWSGI_REQUIRE_EXT=1 FASTWSGI_SANITIZE=1 .venv/bin/pip install -q -e '.[test]'
-# PYTHONMALLOC: each object is an allocation that the sanitizer sees. Leaks have tests of their own.
-env LD_PRELOAD="$(gcc -print-file-name=libasan.so)" PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
-    UBSAN_OPTIONS=print_stacktrace=1 .venv/bin/python -m pytest -q -o timeout=300 "${LEFT_OUT[@]}" "$@"
+export PYTHONMALLOC=malloc  # each object is an allocation that the sanitizer sees
+export UBSAN_OPTIONS=print_stacktrace=1
+case ${1:-} in
+--planted)
+    sed -i 's/cdef char buffer\[MAX_NAME + 5\]/cdef char buffer[8]/' fastwsgi/http/_environ_c.pyx
+    sed -i '/PyMem_Free(self.lines)/d' fastwsgi/http/_environ_c.pyx
+    build
+    must_fail stack-buffer-overflow .venv/bin/python ci/fuzz.py heads --cases 100 --seed 1
+    sed -i 's/cdef char buffer\[8\]/cdef char buffer[MAX_NAME + 5]/' fastwsgi/http/_environ_c.pyx
+    FASTWSGI_REQUIRE_EXT=1 FASTWSGI_SANITIZE=1 .venv/bin/pip install -q -e .
+    must_fail "Direct leak" seek_leaks ci/fuzz.py heads --cases 100 --seed 1
+    ;;
+--leaks)
+    build
+    echo hello > "$scratch/hello"
+    seek_leaks ci/fuzz.py --cases 2000 --seed 1
+    kinds=(hello vary upload spooled generator write file hints failing breach midway refused left)
+    seek_leaks tests/isolated/leaks.py "$scratch/hello" "${kinds[@]}"
+    ;;
+"")
+    build
+    run_pytest -m "not measures_memory"
+    ASAN_OPTIONS=quarantine_size_mb=1:thread_local_quarantine_size_kb=64 run_pytest -m measures_memory
+    ;;
+*)
+    build
+    run_pytest "$@"
+    ;;
+esac

@@ -263,6 +263,23 @@ def test_a_cut_that_only_a_reset_can_tell(bench: Bench, site: Site) -> None:
     assert site.closed == 1
 
 
+def test_a_slow_reader_gets_what_was_answered_before_a_cut(build: SimpleNamespace) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        write = start_response("200 OK", [])
+        if environ["PATH_INFO"] == "/cut":
+            write(b"x")
+            raise LookupError
+        return [b"whole"]
+
+    client = Bench(build, app).connect(GET % b"/" + GET % b"/cut" + GET % b"/never", capacity=10)
+    assert client.connection.state == "sending"
+    client.read(10**6)
+    answers = [(one.body, one.whole) for one in client.responses()]
+    assert answers == [(b"whole", True), (b"x", False)]
+    client.end()
+    assert (client.closed, client.reset) == (True, False)
+
+
 # Requests that come bit by bit
 
 

@@ -27,6 +27,7 @@ KINDS = {
 RESIDENT = 1 << 20  # bytes that the allocators may take for themselves
 
 
+@pytest.mark.measures_memory
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("kinds", [list(KINDS)[:6], list(KINDS)[6:]], ids=["bodies", "ends"])
 def test_nothing_grows(build: SimpleNamespace, tmp_path: Path, kinds: list[str]) -> None:

@@ -44,6 +44,7 @@ def hello(client: Client) -> bool:
     return client.send(GET).answer().body == b"hello"
 
 
+@pytest.mark.measures_memory
 def test_a_gib_to_readers_that_stop(server: Process) -> None:
     with server.connect() as other:
         assert hello(other)
@@ -63,6 +64,7 @@ def test_a_gib_to_readers_that_stop(server: Process) -> None:
         assert len(server.descriptors()) == descriptors
 
 
+@pytest.mark.measures_memory
 @pytest.mark.parametrize(("target", "size"), [("/stream", GIB), ("/file", GIB // 4)])
 def test_big_responses_to_a_reader_that_reads(server: Process, target: str, size: int) -> None:
     with server.connect() as other, begin(server, target, receive_buffer=0) as client:
@@ -77,6 +79,7 @@ def test_big_responses_to_a_reader_that_reads(server: Process, target: str, size
         assert server.most_memory() - before <= 8 * MIB
 
 
+@pytest.mark.measures_memory
 def test_fifty_readers_that_stop(server: Process, tmp_path: Path) -> None:
     with server.connect() as other:
         assert hello(other)

@@ -160,7 +160,7 @@ def is_accepted(server: Process) -> bool:
     """Whether a new connection is."""
     try:
         server.connect().socket.close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # the listener closed before, or just now
         return False
     return True
 

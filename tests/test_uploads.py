@@ -35,6 +35,7 @@ def temporary_files(process: Process) -> list[str]:
     return [one for one in process.descriptors() if "deleted" in one]
 
 
+@pytest.mark.measures_memory
 @pytest.mark.parametrize("kind", ["length", "chunked"])
 def test_200_mb_in_bounded_memory(server: Process, tmp_path: Path, kind: str) -> None:
     sha = hashlib.sha256()

@@ -434,10 +434,17 @@ class Connection:
         return self.keep and not self.away and (self.out.size < GATHERED or self.flush())
 
     def _cut(self, exchange: Any) -> None:
-        """End a response that is not whole; without a length or chunks only a reset can tell."""
-        if exchange.framed is not BY_CLOSE:
-            self.flush()
-        self.drop(exchange.framed is BY_CLOSE)
+        """End a response that is not whole; without a length or chunks only a reset can tell.
+
+        What the client has not taken yet is sent first: it may hold the whole answers of earlier requests.
+        """
+        if exchange.framed is BY_CLOSE:
+            self.drop(True)
+        elif self.flush():
+            self.drop(False)
+        else:
+            self.keep = False
+            self._begin_sending(LINGERING)
 
     def _begin_sending(self, then: str) -> None:
         self.state = SENDING

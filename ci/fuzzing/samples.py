@@ -1,0 +1,24 @@
+"""Inputs to begin with: the messages of tests/http_cases."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+CASES = Path(__file__).parents[2] / "tests/http_cases"
+LONGEST = 4096  # bytes: longer ones slow the fuzzer down and say little more
+
+
+@lru_cache
+def messages() -> tuple[bytes, ...]:
+    """What the clients of all HTTP cases send, each once."""
+    from test_http_cases import read_cases
+
+    sent = [b"".join(case.sent) for path in sorted(CASES.glob("*.http")) for case in read_cases(path)]
+    return tuple(dict.fromkeys(message for message in sent if len(message) <= LONGEST))
+
+
+def bodies() -> list[bytes]:
+    """What stands behind the heads of the messages in chunks."""
+    found = (message.partition(b"\r\n\r\n")[2] for message in messages() if b"chunked" in message.lower())
+    return list(dict.fromkeys(filter(None, found)))
