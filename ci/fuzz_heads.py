@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Looks for request heads about which the scanner, the compiled parser and the pure parser do not say the same.
 
-    ci/fuzz_heads.py [--seconds N] [--cases N] [--seed N]
+    ci/fuzz_heads.py [--seconds N | --days N] [--cases N] [--seed N]
 
-Heads are made of good and odd pieces, then broken a little. Each is read by the pure and the compiled parser; what
-the scanner takes is read by it too. Whatever was accepted is also cut somewhere, since no beginning of a good head may
-be refused. Prints the seed, the rate, how the heads fared and each difference with its input; ends with 1 if there
-is one.
+Heads are made of good and odd pieces or taken from tests/http_cases, then broken a little; some are bytes at random.
+Each is read by the pure and the compiled parser; what the scanner takes is read by it too. Whatever was accepted is
+also cut somewhere, since no beginning of a good head may be refused. Prints the seed, the rate, how the heads fared and
+each difference with its input; ends with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "tests", "ci")]
 
 import heads  # noqa: E402
+from fuzzing.samples import messages  # noqa: E402
 from heads import CONFIGURATIONS, HeadReader  # noqa: E402
 
 from fastwsgi.http import backend  # noqa: E402
@@ -39,10 +40,14 @@ class Generator:
     """
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed).random
+        numbers = random.Random(seed)
+        self.random, self.randbytes = numbers.random, numbers.randbytes
         self.lines = [b"%b: %b\r\n" % (name, value) for name in heads.NAMES for value in heads.VALUES]
         self.plain = [line for line in self.lines if not line.lower().startswith(heads.TELLING)]
         self.hosts = [b"Host: h\r\n", b"host: www.example.org:80\r\n", b"Host:\t127.0.0.1 \r\n", b"HOST: [::1]\r\n"]
+        self.samples = messages()
+        alphabet = b"\r\n\r\n\t :;,./-_%GETHOSThostx019\x80\0"
+        self.familiar = bytes(alphabet[byte % len(alphabet)] for byte in range(256))
 
     def pick(self, things: Sequence[Any]) -> Any:
         return things[int(self.random() * len(things))]
@@ -80,6 +85,8 @@ class Generator:
     def broken(self, raw: bytes) -> bytes:
         """*raw* with something put in, taken out, said twice or changed."""
         at = int(self.random() * len(raw))
+        if not raw:
+            return b"\0"
         kind = int(self.random() * 5)
         if kind == 0:
             return raw[:at] + self.pick(heads.SPLINTERS) + raw[at:]
@@ -91,9 +98,17 @@ class Generator:
             return raw[: at + 12] + raw[at:]
         return raw[:at] + bytes((raw[at] ^ 0x20,)) + raw[at + 1 :]
 
+    def noise(self) -> bytes:
+        """Any bytes, or any of those that heads are made of."""
+        raw = self.randbytes(int(self.random() * 60))
+        if self.random() < 0.5:
+            raw = raw.translate(self.familiar)
+        return self.pick([b"", b"GET / HTTP/1.1\r\nHost: h\r\n"]) + raw + self.pick([b"", b"\r\n\r\n"])
+
     def case(self) -> bytes:
-        """Any bytes that have something of a head."""
-        raw = self.head()
+        """Any bytes; most have something of a head."""
+        kind = self.random()
+        raw = self.head() if kind < 0.8 else self.pick(self.samples) if kind < 0.9 else self.noise()
         while self.random() < 0.3:
             raw = self.broken(raw)
         if self.random() < 0.02:
@@ -155,11 +170,12 @@ def fuzz(seed: int, cases: int, seconds: float, say: Callable[[str], None] = pri
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="stop after this time (60)")
+    parser.add_argument("--days", type=float, default=0.0, help="... in days")
     parser.add_argument("--cases", type=int, default=10**9, help="stop after so many heads (no bound)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="to repeat a run")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    return 1 if fuzz(options.seed, options.cases, options.seconds) else 0
+    return 1 if fuzz(options.seed, options.cases, options.days * 86400 or options.seconds) else 0
 
 
 if __name__ == "__main__":
