@@ -1,42 +1,18 @@
-r"""Runs the cases of http_cases/*.http: what a client sends, and what must come of it.
+"""Runs the cases of http_cases/*.http; cases.py tells how they read.
 
 Each case runs in three servers (compiled, compiled without the scanner, pure) and in five manners: whole, byte by
 byte, line by line, behind another request, and with another request behind it, which must be answered if the connection
-stays open and must not if it closes. The outcome is the same in all of them. A case reads like this:
-
-    === A query is given as it was sent             the name; a new case begins
-    # RFC 3986 3.4                                  a remark
-    !set root_path=/shop                            a setting of the server, by its name in config.settings
-    !app stream                                     another application than echo: see APPS
-    > GET /a?b=%20 HTTP/1.1                         a line of the request, sent with CRLF
-    > Host: h
-    >                                               ... an empty one
-    >| abc                                          bytes sent without CRLF
-    !wait                                           the client sends on only when it saw what came of this
-    !end                                            the client closes its side
-    < 200                                           the status of a response, in order ("100?": may be left out)
-      QUERY_STRING = b=%20                          what environ said for the request that it answers
-      HTTP_X absent
-      body = abc                                    what wsgi.input gave
-      text = GET /a?b=%20 3\n                       the body of the response
-      whole = True                                  whether its end came
-      field Connection = close                      a field of the response
-      field Date present
-    = open                                          at the end the connection is open, close(d), or must wait for more
-
-Everywhere \r \n \t \0 \\ \{ \} \xHH are bytes, and {a*8190} is "a" 8190 times; one such may stand within another. A
-refusal (a 4xx or 5xx that the server gives without asking the application) is held to its form without being told.
+stays open and must not if it closes. The outcome is the same in all of them. A refusal (a 4xx or 5xx that the server
+gives without asking the application) is held to its form without being told.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
+from cases import Case, Expected, all_cases, read_fact
 from conftest import without_compiled
 from memory import Bench, Client, Response
 
@@ -49,90 +25,6 @@ PIECES = 1500  # a long case goes not byte by byte but in about so many pieces
 REFUSALS = (400, 408, 413, 414, 417, 431, 501, 505)
 FIRST = b"POST /first HTTP/1.1\r\nHost: first\r\nContent-Length: 2\r\n\r\nhi"
 NEXT = b"GET /next HTTP/1.1\r\nHost: next\r\n\r\n"
-
-
-# Reading the files
-
-
-@dataclass
-class Expected:
-    """One response, and what the application saw."""
-
-    status: int
-    optional: bool
-    facts: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Case:
-    """One conversation."""
-
-    name: str
-    settings: dict[str, str] = field(default_factory=dict)
-    app: str = "echo"
-    sent: list[bytes] = field(default_factory=list)  # each waits for what came of the one before
-    ends: bool = False  # the client closes its side
-    expected: list[Expected] = field(default_factory=list)
-    outcome: str = ""
-
-
-ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0"}
-ONE = r"[^{}\\]|\\."
-NOTATION = re.compile(rf"\\x([0-9a-f]{{2}})|\\(.)|\{{((?:{ONE}|\{{(?:{ONE})*\}})*)\*([0-9]+)\}}|([{{}}\\])")
-
-
-def unescape(text: str) -> str:
-    """The characters (of latin-1) that *text* stands for."""
-
-    def replace(found: re.Match[str]) -> str:
-        code, escape, unit, count, stray = found.groups()
-        assert stray is None, f"{stray} must be written \\{stray} in {text!r}"
-        if code:
-            return chr(int(code, 16))
-        return unescape(unit) * int(count) if count else ESCAPES.get(escape, escape)
-
-    return NOTATION.sub(replace, text)
-
-
-def read_cases(path: Path) -> list[Case]:
-    """The cases of one file."""
-    cases: list[Case] = []
-    for number, line in enumerate(path.read_text("ascii").splitlines(), 1):
-        if line.startswith("==="):
-            cases.append(Case(line[3:].strip()))
-        elif line.strip() and not line.startswith("#"):
-            try:
-                read_line(cases[-1], line)
-            except (AssertionError, ValueError, IndexError) as error:
-                raise ValueError(f"{path}:{number}: {error}") from None
-    return cases
-
-
-def read_line(case: Case, line: str) -> None:
-    """Add one line to its case."""
-    word, _, rest = line.partition(" ")
-    if word in (">", ">|"):
-        if not case.sent:
-            case.sent.append(b"")
-        case.sent[-1] += unescape(rest + ("\r\n" if word == ">" else "")).encode("latin-1")
-    elif word == "!wait":
-        case.sent.append(b"")
-    elif word == "!end":
-        case.ends = True
-    elif word == "!set":
-        name, _, value = rest.partition("=")
-        case.settings[name] = value
-    elif word == "!app":
-        assert rest in APPS, f"no application {rest}"
-        case.app = rest
-    elif word == "<":
-        case.expected.append(Expected(int(rest.rstrip("?")), rest.endswith("?")))
-    elif word == "=":
-        assert rest in ("open", "close", "wait"), f"no such end: {rest}"
-        case.outcome = rest
-    else:
-        assert line.startswith("  "), f"not understood: {line}"
-        case.expected[-1].facts.append(line.strip())
 
 
 # The applications
@@ -276,15 +168,11 @@ def check_refusal(response: Response) -> None:
     assert response.field("Date") is not None
 
 
-FACT = re.compile(r"(field )?(\S+) (?:= ?(?P<value>.*)|(?P<absent>absent)|(?P<present>present))")
-
-
 def check_fact(fact: str, response: Response, asked: Any) -> None:
     """One line of what is expected: of the response, or of what the application saw."""
-    read = FACT.fullmatch(fact)
-    assert read is not None, f"not understood: {fact}"
-    of_response, name = read[1], unescape(read[2])
-    if of_response:
+    read = read_fact(fact)
+    name = read.name
+    if read.of_response:
         found = response.field(name)
     elif name == "whole":
         found = response.whole
@@ -294,10 +182,10 @@ def check_fact(fact: str, response: Response, asked: Any) -> None:
         assert asked is not None, "the application was not called"
         environ, body = asked
         found = body.decode("latin-1") if name == "body" else environ.get(name)
-    if read["value"] is None:
-        assert (found is None) == (read["absent"] is not None), f"{name} is {found!r}"
+    if read.value is None:
+        assert (found is None) == read.absent, f"{name} is {found!r}"
     else:
-        assert (found if isinstance(found, str) else repr(found)) == unescape(read["value"]), name
+        assert (found if isinstance(found, str) else repr(found)) == read.value, name
 
 
 def compare_end(case: Case, client: Client, bench: Bench) -> None:
@@ -311,8 +199,7 @@ def compare_end(case: Case, client: Client, bench: Bench) -> None:
     assert bench.shared.out.size == 0
 
 
-FOLDER = Path(__file__).with_name("http_cases")
-ALL = [(path.stem, case) for path in sorted(FOLDER.glob("*.http")) for case in read_cases(path)]
+ALL = all_cases()
 
 
 @pytest.fixture(params=SERVERS)

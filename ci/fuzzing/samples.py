@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
-CASES = Path(__file__).parents[2] / "tests/http_cases"
 LONGEST = 4096  # bytes: longer ones slow the fuzzer down and say little more
 
 
 @lru_cache
 def messages() -> tuple[bytes, ...]:
     """What the clients of all HTTP cases send, each once."""
-    from test_http_cases import read_cases
+    from cases import all_cases
 
-    sent = [b"".join(case.sent) for path in sorted(CASES.glob("*.http")) for case in read_cases(path)]
+    sent = [b"".join(case.sent) for _, case in all_cases()]
     return tuple(dict.fromkeys(message for message in sent if len(message) <= LONGEST))
 
 
