@@ -31,13 +31,17 @@ class ServerFailed(Exception):
 
 
 @contextlib.contextmanager
-def running(server: Server, python: str, app: str, core: int) -> Iterator[tuple[int, int]]:
-    """Run a server on one core for the time of a with block: (pid, port). Raises ServerFailed."""
+def running(server: Server, python: str, app: str, core: int, folder: Path = HERE) -> Iterator[tuple[int, int]]:
+    """Run a server on one core for the time of a with block: (pid, port). Raises ServerFailed.
+
+    Args:
+        folder: where the module apps with the application is.
+    """
     port = free_port()
     command = ["taskset", "-c", str(core), *server.command(python, app, port)]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            command, cwd=HERE, env={**os.environ, **server.environment}, start_new_session=True,
+            command, cwd=folder, env={**os.environ, **server.environment}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:
             await_ready(process, port, output)

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import venv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).parent / "requirements-peers.txt"
@@ -27,13 +27,17 @@ print(json.dumps(found))
 """
 
 
-def prepare(folder: Path, distributions: Iterable[str]) -> str:
-    """Install what is missing of the distributions into the environment; returns its interpreter."""
+def prepare(folder: Path, distributions: Iterable[str], pinned: Mapping[str, str] | None = None) -> str:
+    """Install what is missing of the distributions into the environment; returns its interpreter.
+
+    Args:
+        pinned: their versions, where they are not those of requirements().
+    """
     python = folder.absolute() / "bin" / "python"
     if not python.exists():
         print(f"making the peers' environment in {folder}", file=sys.stderr)
         venv.create(folder, with_pip=True)
-    pinned = requirements()
+    pinned = pinned or requirements()
     present = versions(str(python), pinned)
     for name in distributions:
         if present.get(name) != pinned[name]:
@@ -41,9 +45,9 @@ def prepare(folder: Path, distributions: Iterable[str]) -> str:
     return str(python)
 
 
-def requirements() -> dict[str, str]:
+def requirements(path: Path = REQUIREMENTS) -> dict[str, str]:
     """The pinned version of each distribution."""
-    lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines())
+    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
     return dict(line.split("==") for line in lines if line)
 
 

@@ -1,0 +1,76 @@
+"""environ and the connection, as far as cases try them (PEP 3333, RFC 3875 4.1, RFC 9112 9)."""
+
+from __future__ import annotations
+
+from .rules import CHOICE, LENIENT, MUST, WRONG, Rule, of
+
+ENVIRON = "PEP 3333 environ Variables"
+
+RULES = [
+    Rule("environ keys", MUST, ENVIRON, WRONG,
+         "All that environ must have is there, and right",
+         of("environ", "What every request has", "What is absent when it was not sent")),
+    Rule("environ keys", CHOICE, "RFC 3875 4.1.18", WRONG,
+         "Content-Type and Content-Length have keys of their own only",
+         of("environ", "Content-Type and Content-Length have keys of their own")),
+    Rule("environ keys", CHOICE, "beyond PEP 3333", WRONG,
+         "Of a chunked request the decoded length is told, and RAW_URI the target as it was sent",
+         of("environ", "A chunked request has the decoded length") + of("target", "Path and query")),
+    Rule("environ path", MUST, "RFC 3875 4.1.5", WRONG,
+         "PATH_INFO is decoded once, QUERY_STRING is as it was sent",
+         of("target", "The path is percent-decoded once", "Lower-case digits decode as well", "A plus sign stays one",
+            "An encoded question mark is no query", "An empty query", "A question mark in the query",
+            "An encoded number sign is data", "An encoded NUL in the query is as it was sent")
+         + of("environ", "Values are latin-1")),
+    Rule("environ path", MUST, "RFC 9112 3.2.1", WRONG,
+         "A path that looks like something else is a path",
+         of("target", "A URL in the path is no absolute-form",
+            "All that a path may hold")),
+    Rule("environ path", CHOICE, "RFC 3875 4.1.5", WRONG,
+         "Dots and slashes may be folded",
+         of("target", "Dots and slashes are not folded", "Two slashes are no authority")),
+    Rule("environ fresh", MUST, ENVIRON, WRONG,
+         "A request knows nothing of the one before it",
+         of("environ", "A request knows nothing of the one before it")),
+    Rule("keep-alive", MUST, "RFC 9112 9.6", WRONG,
+         "After Connection: close nothing more is served",
+         of("connection", "HTTP/1.1 with close", "Close in capitals", "Close in a list", "Close in a list, by tabs",
+            "Close in the second of two fields", "Close wins over keep-alive")
+         + of("pipelining", "What comes after close is not served"),
+         closes=True),
+    Rule("keep-alive", MUST, "RFC 9112 9.3", WRONG,
+         "HTTP/1.0 without keep-alive closes",
+         of("connection", "HTTP/1.0 closes", "HTTP/1.0 with keep-alive and close",
+            "HTTP/1.0 with something like keep-alive") + of("pipelining", "What comes after HTTP/1.0 is not served"),
+         closes=True),
+    Rule("keep-alive", CHOICE, "RFC 9112 9.3, C.2.2", WRONG,
+         "A connection may be kept: in HTTP/1.1, and in HTTP/1.0 where the client asks for it",
+         of("connection", "HTTP/1.1 stays", "HTTP/1.1 with keep-alive stays",
+            "HTTP/1.0 with keep-alive stays, and is told so", "HTTP/1.0 with Keep-Alive in a list",
+            "HTTP/1.0 with keep-alive and a body") + of("pipelining", "HTTP/1.0 with keep-alive is served on")),
+    Rule("keep-alive", MUST, "RFC 9112 9.3", WRONG,
+         "What is no close does not end a request",
+         of("connection", "Something like close is not close", "A no-break space is no blank", "Empty options",
+            "An empty field", "Options that we don't know", "Proxy-Connection means nothing",
+            "Keep-Alive means nothing")),
+    Rule("pipelining", MUST, "RFC 9112 9.3.2", WRONG,
+         "Pipelined requests are answered in order, or the connection is closed behind an answer",
+         of("pipelining", "Two requests at once", "40 requests at once", "HEAD and GET in one go")),
+    Rule("pipelining", MUST, "RFC 9112 9.3.2", WRONG,
+         "The same with bodies, and a trailer that may be refused",
+         of("pipelining", "Bodies of all kinds between them"),
+         leaves="refused"),
+    Rule("pipelining", CHOICE, "RFC 9112 9.3", LENIENT,
+         "What comes after a refusal is not served",
+         of("pipelining", "What comes after a refusal is not served",
+            "More bytes than Content-Length said are the next request")),
+    Rule("half-close", CHOICE, "RFC 9112 9.6", WRONG,
+         "A client that closes its side gets its answers",
+         of("request_line", "A client that ends after a request gets its answer")
+         + of("connection", "A client that closes its side behind a whole request with a body",
+              "A client that closes its side behind two requests")),
+    Rule("half-close", MUST, "RFC 9112 8", WRONG,
+         "A head that a client cut off is not served",
+         of("request_line", "A client that ends inside the head")
+         + of("connection", "A client that closes its side behind a request and half of one")),
+]
