@@ -9,24 +9,19 @@ Each scenario prints its figures and what is wanted; the exit code is 1 if one o
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import socket
-import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests"))
-
-from deployments import Deployment, deployed, wait_for_end  # noqa: E402
-from serving import Client, Ended, request  # noqa: E402
-from traffic import Load  # noqa: E402
+import scenarios  # makes the modules of tests/ known
+from deployments import deployed, wait_for_end
+from scenarios import end, loaded, memory, summary, until, wanted
+from serving import Client, request
 
 SITE = """
 import os, time
@@ -51,53 +46,13 @@ def app(environ, start_response):
         return (PIECE for _ in range(800))
     return [version]
 """
-SHAPE = {"workers": 2, "threads": 4}
-
-
-class Missed(Exception):
-    """A scenario did not do what is wanted."""
-
-
-def wanted(condition: bool, what: str) -> None:
-    if not condition:
-        raise Missed(what)
-
-
-@contextmanager
-def loaded(**settings: Any):
-    """A server with the usual shape, under load."""
-    shape = {**SHAPE, **settings}
-    with tempfile.TemporaryDirectory() as folder, deployed(Path(folder), source=SITE, **shape) as server:
-        server.workers(settings.get("workers", 2))
-        with Load(server.address, kept=4, new=4) as load:
-            load.more(50)
-            yield server, load
-
-
-def summary(load: Load) -> str:
-    return f"{load.done} requests, {len(load.lost)} lost, p99 {load.percentile(0.99):.1f} ms"
-
-
-def end(server: Deployment) -> None:
-    server.signal()
-    code = server.wait()
-    wanted(code == 0, f"exit code 0, not {code}: {server.seen[-5:]}")
-
-
-def until(condition: Callable[[], bool], patience: float = 5.0) -> float:
-    """Wait for *condition*: how many ms it took."""
-    began = time.monotonic()
-    while not condition():
-        wanted(time.monotonic() - began < patience, "it never came")
-        time.sleep(0.001)
-    return (time.monotonic() - began) * 1000
 
 
 def kill(quick: bool) -> str:
     """A worker is killed each second: only what it had in flight is lost, and the count is back in 100 ms."""
     times = 3 if quick else 10
     back = []
-    with loaded() as (server, load):
+    with loaded(SITE) as (server, load):
         for _ in range(times):
             before = server.children()
             victim = sorted(before)[0]
@@ -118,7 +73,7 @@ def reload(quick: bool) -> str:
     """HUP every 2 s: nothing is lost, new code within a second."""
     times = 3 if quick else 15
     took = []
-    with loaded() as (server, load):
+    with loaded(SITE) as (server, load):
         for number in range(1, times + 1):
             server.write(SITE.replace('version = b"0"', f'version = b"{number}"'))
             server.signal(signal.SIGHUP)
@@ -135,7 +90,7 @@ def reload(quick: bool) -> str:
 
 def broken(quick: bool) -> str:
     """A reload into code that does not import: the old workers stay, and the next good one works."""
-    with loaded() as (server, load):
+    with loaded(SITE) as (server, load):
         before = server.children()
         server.write("import nothing_of_that_name\n")
         server.signal(signal.SIGHUP)
@@ -155,7 +110,7 @@ def broken(quick: bool) -> str:
 def term(quick: bool) -> str:
     """TERM with 20 requests of 2 s in flight on 2 x 4 threads: all are answered, newcomers refused within 100 ms."""
     seconds = 0.3 if quick else 2.0
-    with tempfile.TemporaryDirectory() as folder, deployed(Path(folder), source=SITE, **SHAPE) as server:
+    with tempfile.TemporaryDirectory() as folder, deployed(Path(folder), source=SITE, **scenarios.SHAPE) as server:
         server.workers(2)
         with ExitStack() as stack:
             clients = [stack.enter_context(Client(server.address)) for _ in range(20)]
@@ -187,7 +142,7 @@ def accepts(address: Any) -> bool:
 
 def upgrade(quick: bool) -> str:
     """USR2, then TERM to the old supervisor: nothing is lost."""
-    with loaded() as (server, load):
+    with loaded(SITE) as (server, load):
         server.write(SITE.replace('version = b"0"', 'version = b"new"'))
         server.signal(signal.SIGUSR2)
         successor = int(server.line(r"upgrade: process ([0-9]+) starts")[1])
@@ -206,7 +161,7 @@ def upgrade(quick: bool) -> str:
 
 def recycle(quick: bool) -> str:
     """A worker is replaced every 100 requests: nothing is lost, and never are there fewer than two."""
-    with loaded(max_requests=100, max_requests_jitter=50) as (server, load):
+    with loaded(SITE, max_requests=100, max_requests_jitter=50) as (server, load):
         seen = set(server.children())
         goal = 6 if quick else 30
         while len(seen) < goal:
@@ -222,7 +177,7 @@ def recycle(quick: bool) -> str:
 
 def stuck(quick: bool) -> str:
     """Endless loops in the application, with --timeout 1: 504, and the others are served on."""
-    with loaded(timeout=1, graceful_timeout=2) as (server, load):
+    with loaded(SITE, timeout=1, graceful_timeout=2) as (server, load):
         with ExitStack() as stack:
             for _ in range(2 if quick else 4):
                 client = stack.enter_context(Client(server.address))
@@ -238,7 +193,7 @@ def stuck(quick: bool) -> str:
 
 def stalled(quick: bool) -> str:
     """50 clients that do not read their 50 MB stream: nobody else notices, little memory is taken."""
-    with loaded() as (server, load):
+    with loaded(SITE) as (server, load):
         before = memory(server)
         with ExitStack() as stack:
             for _ in range(50):
@@ -254,37 +209,7 @@ def stalled(quick: bool) -> str:
     return f"{summary(load)}, {grown:.1f} MiB more memory for 50 readers"
 
 
-def memory(server: Deployment) -> int:
-    """PSS of all workers, in bytes."""
-    total = 0
-    for pid in server.children():
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total * 1024
-
-
-SCENARIOS: dict[str, Callable[[bool], str]] = {
-    one.__name__: one for one in (kill, reload, broken, term, upgrade, recycle, stuck, stalled)
-}
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"some of {', '.join(SCENARIOS)}")
-    parser.add_argument("--quick", action="store_true", help="shortened")
-    options = parser.parse_args()
-    unknown = [name for name in options.scenarios if name not in SCENARIOS]
-    if unknown:
-        parser.error(f"there is no scenario {unknown[0]}")
-    missed = 0
-    for name in options.scenarios or SCENARIOS:
-        try:
-            print(f"{name:9} passed: {SCENARIOS[name](options.quick)}", flush=True)
-        except (Missed, Ended, AssertionError, OSError) as error:
-            missed += 1
-            print(f"{name:9} MISSED: {error}", flush=True)
-    return 1 if missed else 0
-
+SCENARIOS = {one.__name__: one for one in (kill, reload, broken, term, upgrade, recycle, stuck, stalled)}
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(scenarios.run(SCENARIOS, scenarios.make_parser(__doc__, SCENARIOS).parse_args()))

@@ -102,14 +102,17 @@ class Client:
     Args:
         address: where to connect to; a str is the path of a unix socket.
         receive_buffer: bytes that the system may take for a reader that has stopped; 0 for its default.
+        source: the address to connect from, "" for any.
     """
 
-    def __init__(self, address: Any, receive_buffer: int = 0) -> None:
+    def __init__(self, address: Any, receive_buffer: int = 0, source: str = "") -> None:
         self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.settimeout(PATIENCE)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
         except OSError:
             self.socket.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -154,14 +153,6 @@ class Refusals:
         pass
 
 
-def connect_from(server: Server, host: str) -> Client:
-    """A client with the address *host*."""
-    client = Client.__new__(Client)
-    client.socket = socket.create_connection(server.address, 10, (host, 0))
-    client.buffer, client.end = bytearray(), ""
-    return client
-
-
 def is_turned_away(server: Server) -> bool:
     try:
         with server.connect() as client:
@@ -176,7 +167,7 @@ def test_a_client_with_too_many_is_turned_away(build: SimpleNamespace) -> None:
         first, _ = answered(server, stack, 2)
         assert is_turned_away(server)
         assert observer.seen == [("127.0.0.1", "too many connections")]
-        with connect_from(server, "127.0.0.2") as other:
+        with Client(server.address, source="127.0.0.2") as other:
             assert is_answered(other)
         first.socket.close()
         while server.connections() > 1:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from memory import Bench
-from site_app import BIG, GET, POST, Site, bodies, statuses
+from site_app import BIG, CHUNKED, GET, POST, Site, bodies, statuses
 
 # States
 
@@ -99,6 +99,16 @@ def test_pipelined_requests_leave_others_their_turn(bench: Bench, site: Site) ->
     bench.settle()
     assert site.asked.index("/modest") == 64
     assert len(bodies(greedy)) == 200
+
+
+def test_small_chunks_leave_others_their_turn(bench: Bench) -> None:
+    many, other = bench.connect(), bench.connect()
+    many.incoming.append(CHUNKED + b"1\r\nx\r\n" * 9000 + b"0\r\nX: trailer\r\n\r\n" + GET % b"/next")
+    other.incoming.append(GET % b"/")
+    bench.step()
+    assert (statuses(many), bodies(other)) == ([], [b"/ "])
+    bench.settle()
+    assert bodies(many) == [b"/chunked " + b"x" * 9000, b"/next "]
 
 
 def test_more_requests_than_one_read_brings(bench: Bench) -> None:

@@ -9,7 +9,7 @@ cdef class Body:
     cdef public Py_ssize_t spool_size
     cdef public long long left, received
     cdef public object file
-    cdef public bint spooled
+    cdef public bint spooled, paused
 
     cpdef bint feed(self, Inbox inbox) except -1
     cpdef Py_ssize_t _store(self, bytes data) except -1

@@ -20,6 +20,10 @@ from fastwsgi.http.grammar import (
     TOKEN,
 )
 
+TURN = 256  # lines of a chunked body before other connections get their turn
+SHORT = 64  # bytes in which nearly every line ends
+LONGEST = {"size": MAX_CHUNK_EXTENSIONS + 16, "data-end": 0, "trailers": MAX_TRAILERS}  # bytes of a line
+
 
 class EmptyInput:
     """wsgi.input of a request without a body. Stateless, so that one serves all; close() does nothing."""
@@ -82,6 +86,7 @@ class Body:
         self.received = 0
         self.file: Any = io.BytesIO()
         self.spooled = False
+        self.paused = False  # feed() has left bytes that it can go on with
 
     def feed(self, inbox: Any) -> bool:
         """Take what belongs to the body; True when it is complete."""
@@ -133,11 +138,13 @@ class ChunkedBody(Body):
         self.trailers = 0
 
     def feed(self, inbox: Any) -> bool:
-        """Decode what has arrived; True when the body is complete.
+        """Decode what has arrived, or as much of it as is done in a turn; True when the body is complete.
 
         Raises:
             HttpError: 400 for any fault of the coding, 413 for a body over the bound.
         """
+        self.paused = False
+        lines = 0
         while self.expects != "end":
             if self.expects == "data":
                 self.left -= self._store(inbox.take(self.left))
@@ -145,6 +152,10 @@ class ChunkedBody(Body):
                     return False
                 self.expects = "data-end"
                 continue
+            if lines == TURN:
+                self.paused = True
+                return False
+            lines += 1
             line = self._take_line(inbox)
             if line is None:
                 return False
@@ -160,9 +171,12 @@ class ChunkedBody(Body):
 
     def _take_line(self, inbox: Any) -> bytes | None:
         """The next line without its CRLF; None while it is incomplete and may still become right."""
-        limit = {"size": MAX_CHUNK_EXTENSIONS + 16, "data-end": 0, "trailers": MAX_TRAILERS}[self.expects]
-        raw: bytes = inbox.peek(limit + 2)
+        limit = LONGEST[self.expects]
+        raw: bytes = inbox.peek(min(limit + 2, SHORT))
         line, ending, _ = raw.partition(b"\r\n")
+        if not ending and limit + 2 > SHORT:
+            raw = inbox.peek(limit + 2)
+            line, ending, _ = raw.partition(b"\r\n")
         if b"\n" in line or b"\r" in line[:-1] or len(line.rstrip(b"\r")) > limit:
             raise HttpError(400, "malformed or overlong line in a chunked body")
         if ending:
@@ -181,9 +195,10 @@ class ChunkedBody(Body):
 
     def _read_size(self, line: bytes) -> None:
         size, extension = self._split_size(line)
-        self.extensions += len(extension)
-        if CHUNK_EXTENSION.fullmatch(extension) is None or self.extensions > MAX_CHUNK_EXTENSIONS:
-            raise HttpError(400, "malformed chunk extension")
+        if extension:
+            self.extensions += len(extension)
+            if CHUNK_EXTENSION.fullmatch(extension) is None or self.extensions > MAX_CHUNK_EXTENSIONS:
+                raise HttpError(400, "malformed chunk extension")
         length = int(size, 16)
         if length > self.max_body - self.received:
             raise HttpError(413, "body over the limit")

@@ -97,6 +97,8 @@ class Connection:
                 self._discard()
             elif self.state is IDLE and self.rest is not None:
                 self._work_on_rest()  # its turn was over before its requests were
+            elif self.state is BODY and self.body.paused:
+                self._work_on_rest()
             elif self.state is not CLOSED:
                 self._receive()
         except ClientDisconnected:
@@ -569,6 +571,9 @@ class Connection:
             if self.rest is not None:
                 self._resume()
                 return
+        if self.state is BODY and self.body.paused:
+            self._resume()
+            return
         self._wait(READ)
 
     def _wait(self, event: str) -> None:

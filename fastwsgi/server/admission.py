@@ -17,9 +17,9 @@ from fastwsgi.server.readiness import is_readable
 
 RESERVE = 16  # file descriptors that connections leave to others; of a small limit an eighth
 SPARED = 1.0  # seconds in which a newcomer that has said nothing is not thought to be idle
-SHARE = 16  # a search brings a sixteenth of the connections, so that each newcomer pays for a look at 16 of them ...
+SHARE = 16  # a search brings a sixteenth of those that are idle: each newcomer pays for a look at 16 of them ...
 LEAST = 64  # ... or so many
-EFFORT = 50  # searches take at most 1 / EFFORT of the time
+EFFORT = 50  # searches that bring little take at most 1 / EFFORT of the time
 LOOK = 0.1  # seconds after which somebody may be idle, or a file descriptor free, that was not
 
 
@@ -43,6 +43,7 @@ class Admission:
         self._idle: deque[tuple[float, int]] = deque()  # since when, and the file descriptor: the next to be closed
         self._times = {"lingering": settings.linger_timeout, "idle": settings.keep_alive}  # that deadlines leave
         self._silence = settings.header_timeout - SPARED
+        self._found = self._closed = 0  # by the last search, and of those
         self._search_again = 0.0
         self.try_again = 0.0  # when it is worth while, after there was no room
         self._full = Seldom(loop.log_error)
@@ -142,18 +143,20 @@ class Admission:
             connection = connections.get(fd)
             if connection is not None and self._idle_since(connection) == since and not is_readable(fd):
                 connection.drop(False)
+                self._closed += 1
                 count -= 1
         return True
 
     def _search(self) -> None:
-        """Look for idle connections, unless the last search was just now."""
+        """Look for idle connections, unless the last search was just now and brought little."""
         loop = self.loop
         began = loop.shared.now
-        if began < self._search_again:
+        if began < self._search_again and 2 * self._closed <= self._found:
             self.try_again = self._search_again
             return
         found = sorted(pair for fd, one in loop.connections.items() if (pair := (self._idle_since(one), fd))[0] < began)
         self._idle = deque(found[: max(LEAST, len(found) // SHARE)])
+        self._found, self._closed = len(self._idle), 0
         loop.renew_time(loop.shared)
         self._search_again = loop.shared.now + EFFORT * (loop.shared.now - began)
 
