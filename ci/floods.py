@@ -29,7 +29,7 @@ ENDLESS = {  # what is sent first, what is sent again and again, and the answer
 
 def endless(quick: bool) -> str:
     """Heads, fields, chunk extensions and trailers without end, from 8 clients each: refused at their limit."""
-    with abused(threads=1, limit_request_body="1M") as (server, most), beside(server) as load:
+    with abused(threads=1, limit_request_body="128K") as (server, most), beside(server) as load:
         for name, (first, piece, status) in ENDLESS.items():
             statuses = together(8, lambda first=first, piece=piece: pour(server.address, first, piece))
             wanted(statuses == [status] * 8, f"{name}: {statuses}, not {status}")

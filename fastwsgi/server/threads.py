@@ -19,6 +19,7 @@ from collections import deque
 from typing import Any
 
 from fastwsgi.http.errors import ClientDisconnected
+from fastwsgi.observe.seldom import Seldom
 from fastwsgi.server.readiness import is_gone
 
 SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
@@ -57,6 +58,7 @@ class Pool:
         self._news.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # made so far
+        self._cuts = Seldom(loop.log_error)
 
     # From outside
 
@@ -345,7 +347,6 @@ class Pool:
         turn.acquire()
 
     def _cut_off(self, connection: Any) -> None:
-        self.loop.log_error(
-            f"more than {self.max_waiting} streams wait for their clients: the one furthest behind is cut", None
-        )
+        message = f"more than {self.max_waiting} streams wait for their clients: the one furthest behind is cut"
+        self._cuts.log(time.monotonic(), message)
         connection.doomed = True
