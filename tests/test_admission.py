@@ -222,7 +222,8 @@ def test_an_application_that_takes_all_of_them(small: Process) -> None:
         assert ask(second).status == ask(first, "/hoard").status == 200
         assert ask(second, body=b"x" * 100).status == 503  # no temporary file
         first.send(free[:9])
-        with small.connect() as waiting:
+        with small.connect() as third, small.connect() as waiting:
+            third.send(GET[:9])  # in the place of the second, which lingers
             waiting.send(GET)
             before = cpu(small)
             assert not waiting.is_readable(0.5)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
+import threading
 from collections import deque
 from typing import Any
 
@@ -37,9 +39,10 @@ class Admission:
         self.most_of_one = settings.max_connections_per_ip
         self.networks: dict[int, str] = {}  # of the connections that count, by their file descriptors
         self._counts: dict[str, int] = {}
-        self._ceiling = 0  # the first file descriptor of the reserve
+        self._lock = threading.Lock()  # over these two
+        self._ceiling = 0  # the first file descriptor of the reserve: the system gives the lowest that is free
         self._reserve = 0
-        self._crowded = False  # the reserve was touched
+        self._crowded = False  # the next connection would get it
         self._idle: deque[tuple[float, int]] = deque()  # since when, and the file descriptor: the next to be closed
         self._times = {"lingering": settings.linger_timeout, "idle": settings.keep_alive}  # that deadlines leave
         self._silence = settings.header_timeout - SPARED
@@ -61,7 +64,7 @@ class Admission:
 
     def make_room(self, count: int) -> bool:
         """Close *count* idle connections; False if there are fewer."""
-        if self._crowded:
+        if len(self.loop.connections) < self.most:
             self._complain_of_descriptors("file descriptors are short")
         else:
             self._full.log(
@@ -83,25 +86,27 @@ class Admission:
         Args:
             host: of the peer, so of the proxy where there is one; "" for a unix socket, which does not count.
         """
-        if fd >= self._ceiling:
+        if fd >= self._ceiling - 1:
             self._crowded = True
         if self.most_of_one == 0 or not host:
             return True
         network = client_network(host)
-        count = self._counts.get(network, 0) + 1
-        if count > self.most_of_one:
-            return False
-        self._counts[network] = count
-        self.networks[fd] = network
+        with self._lock:
+            count = self._counts.get(network, 0) + 1
+            if count > self.most_of_one:
+                return False
+            self._counts[network] = count
+            self.networks[fd] = network
         return True
 
     def leave(self, fd: int) -> None:
-        """The connection *fd* ends."""
-        network = self.networks.pop(fd, None)
-        if network is not None:
-            self._counts[network] -= 1
-            if self._counts[network] == 0:
-                del self._counts[network]
+        """The connection *fd* ends; in any thread."""
+        with self._lock:
+            network = self.networks.pop(fd, None)
+            if network is not None:
+                self._counts[network] -= 1
+                if self._counts[network] == 0:
+                    del self._counts[network]
 
     # File descriptors
 
@@ -114,12 +119,11 @@ class Admission:
         self._ceiling = limit - self._reserve
 
     def _missing_descriptors(self) -> int:
-        """How many more must be free, so that a newcomer leaves the reserve alone; a first connection may touch it."""
+        """1 if the next file descriptor would be one of the reserve, else 0. A first connection may have it."""
         self._read_limit()
         fd = next(iter(self.loop.connections), -1)
-        missing = self._reserve + 1 - count_free(fd, self._reserve + 1) if fd >= 0 else 0
-        self._crowded = missing > 0
-        return missing
+        self._crowded = fd >= 0 and next_descriptor(fd) >= self._ceiling
+        return int(self._crowded)
 
     def _complain_of_descriptors(self, problem: str) -> None:
         self._short.log(
@@ -171,14 +175,11 @@ class Admission:
         return float(connection.deadline - self._times.get(state, self._silence))
 
 
-def count_free(fd: int, most: int) -> int:
-    """How many file descriptors this process may still open, counted up to *most* by duplicates of *fd*."""
-    opened: list[int] = []
+def next_descriptor(fd: int) -> int:
+    """The lowest file descriptor that is free, found by a duplicate of *fd*; beyond any limit if none is."""
     try:
-        while len(opened) < most:
-            opened.append(os.dup(fd))
+        found = os.dup(fd)
     except OSError:
-        pass
-    for one in opened:
-        os.close(one)
-    return len(opened)
+        return sys.maxsize
+    os.close(found)
+    return found
