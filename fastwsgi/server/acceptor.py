@@ -76,16 +76,16 @@ class Acceptor:
         Returns:
             Whether some may be left, and whether this thread has lost the loop.
         """
-        loop, wire = self.loop, self.loop.wire
+        loop, wire, listener = self.loop, self.loop.wire, entrance.listener.fileno()
         loop.renew_time(loop.shared)
         if loop.shared.full and not loop.asked_to_stop and loop.slot is not None and loop.slot.others_free():
             self.poll(False)  # until a thread is free here
             return False, False
         for _ in range(most):
             # At a stop all are taken that wait, so that none of them is reset
-            missing = 0 if loop.asked_to_stop else self.admission.missing()
+            missing = 0 if loop.asked_to_stop else self.admission.missing(listener)
             if missing:
-                if not is_readable(entrance.listener.fileno()):
+                if not is_readable(listener):
                     return False, False
                 if not self.admission.make_room(missing):
                     return self._pause()

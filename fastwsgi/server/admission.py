@@ -55,12 +55,12 @@ class Admission:
 
     # What the acceptor asks
 
-    def missing(self) -> int:
-        """How many connections must end before another may be accepted."""
+    def missing(self, listener: int) -> int:
+        """How many connections must end before another may be accepted from the file descriptor *listener*."""
         excess: int = len(self.loop.connections) + 1 - self.most
         if excess > 0:
             return excess
-        return self._missing_descriptors() if self._crowded else 0
+        return self._missing_descriptors(listener) if self._crowded else 0
 
     def make_room(self, count: int) -> bool:
         """Close *count* idle connections; False if there are fewer."""
@@ -118,11 +118,10 @@ class Admission:
         self._reserve = min(RESERVE, limit // 8)
         self._ceiling = limit - self._reserve
 
-    def _missing_descriptors(self) -> int:
+    def _missing_descriptors(self, known: int) -> int:
         """1 if the next file descriptor would be one of the reserve, else 0. A first connection may have it."""
         self._read_limit()
-        fd = next(iter(self.loop.connections), -1)
-        self._crowded = fd >= 0 and next_descriptor(fd) >= self._ceiling
+        self._crowded = bool(self.loop.connections) and next_descriptor(known) >= self._ceiling
         return int(self._crowded)
 
     def _complain_of_descriptors(self, problem: str) -> None:
@@ -158,7 +157,8 @@ class Admission:
         if began < self._search_again and 2 * self._closed <= self._found:
             self.try_again = self._search_again
             return
-        found = sorted(pair for fd, one in loop.connections.items() if (pair := (self._idle_since(one), fd))[0] < began)
+        pairs = ((self._idle_since(one), one.fd) for one in loop.all_connections())
+        found = sorted(pair for pair in pairs if pair[0] < began)
         self._idle = deque(found[: max(LEAST, len(found) // SHARE)])
         self._found, self._closed = len(self._idle), 0
         loop.renew_time(loop.shared)

@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 from fastwsgi.server.acceptor import Acceptor
+from fastwsgi.server.deadlines import Deadlines
 from fastwsgi.server.entrance import Entrance
 from fastwsgi.server.poller import BATCH, open_poller
 from fastwsgi.server.threads import Pool
@@ -78,7 +79,7 @@ class Loop:
         self.admission = self.acceptor.admission
         self.connections: dict[int, Any] = {}
         self.turns: deque[Any] = deque()  # connections that go on without waiting
-        self.late: deque[Any] = deque()  # those past their deadlines
+        self.deadlines = Deadlines(self)
         self.wakers: dict[int, Callable[[], None]] = {}
         self._events: Iterator[tuple[int, int]] = iter(())
         self._woken, self._waker = os.pipe()
@@ -143,6 +144,10 @@ class Loop:
             self.wake()  # it may have been the last
         elif not self.acceptor.polled:
             self.accept_again()
+
+    def all_connections(self) -> list[Any]:
+        """All of now, taken at once: a thread that serves one alone may end it while the others are looked at."""
+        return list(self.connections.values())
 
     def connection_refused(self, host: str, reason: str) -> None:
         """Tell the observer of a client that was turned away before it could send a request."""
@@ -209,7 +214,7 @@ class Loop:
         return False
 
     def _is_done(self) -> bool:
-        return all(one.state == "lingering" for one in self.connections.values())
+        return all(one.state == "lingering" for one in self.all_connections())
 
     def step(self, timeout: float) -> bool:
         """Wait at most *timeout* seconds for events and serve them."""
@@ -229,7 +234,7 @@ class Loop:
             self.pool.give_way()
         spent = time.monotonic() - now
         if spent > SWEEP:
-            self._excuse(spent)
+            self.deadlines.excuse(spent)
         return (
             now >= self._next_look and (len(events) < BATCH or now >= self._next_look + OVERDUE) and self._look_about()
         )
@@ -280,12 +285,6 @@ class Loop:
         self.gateway.date_line = f"Date: {formatdate(wall, usegmt=True)}\r\n".encode("latin-1")
         self._next_sweep = time.monotonic() + SWEEP - wall % SWEEP
 
-    def _excuse(self, spent: float) -> None:
-        """Applications took *spent* seconds of this step: idle clients, whose time ran from its beginning, get them."""
-        for connection in self.connections.values():
-            if connection.state == "idle":
-                connection.deadline += spent
-
     def look_at(self, when: float) -> None:
         """Look at *when*, or before, whether newcomers can be let in again."""
         self._next_look = min(self._next_look, when)
@@ -297,13 +296,9 @@ class Loop:
             self._sweep(now)
         if not self.stopping:
             self.acceptor.poll(True)
-        # What comes next may be another thread's; those who are late go on in its next step
-        self._next_look = 0.0 if len(self.late) > BATCH else self._next_sweep
-        late = self.late
-        for _ in range(min(len(late), BATCH)):
-            if late and (one := late.popleft()).is_late(now) and one.on_deadline():
-                return True
-        return False
+        # What comes next may be another thread's, and so may be those who are met in the next step
+        self._next_look = 0.0 if self.deadlines.are_more else self._next_sweep
+        return self.deadlines.meet(now)
 
     def _sweep(self, now: float) -> None:
         self._tell_time()
@@ -311,8 +306,7 @@ class Loop:
             self.gateway.observer.tick()
         if self.slot is not None:
             self._report(self.slot)
-        if not self.late:
-            self.late.extend(one for one in self.connections.values() if one.is_late(now))
+        self.deadlines.look(now)
 
     @property
     def requests(self) -> int:
@@ -360,7 +354,7 @@ class Loop:
         if self.acceptor.accept_all():
             return True  # who has the loop now begins again
         until = time.monotonic() + shared.keep_alive
-        for connection in list(self.connections.values()):
+        for connection in self.all_connections():
             if connection.on_ready():  # a request may have come just now
                 return True
             if connection.is_idle():
@@ -380,7 +374,7 @@ class Loop:
 
     def drop_all(self) -> None:
         """abort(), in the thread that has the loop; what other threads serve is theirs to close."""
-        for connection in list(self.connections.values()):
+        for connection in self.all_connections():
             connection.abort()
 
     def close(self) -> None:
