@@ -94,7 +94,7 @@ def send_what_goes(client: Client, data: bytes) -> None:
 
 
 def storm(quick: bool) -> str:
-    """New connections as fast as four clients can make them: for one request, for none, and left by a reset."""
+    """New connections as fast as two clients can make them: for one request, for none, and left by a reset."""
     until_then = time.monotonic() + (2 if quick else 10)
     last = request(fields=[("Connection", "close")])
 
@@ -110,7 +110,7 @@ def storm(quick: bool) -> str:
         return number
 
     with abused(threads=4) as (server, most), beside(server) as load:
-        made = sum(together(4, lambda: come_and_go(server.address)))
+        made = sum(together(2, lambda: come_and_go(server.address)))
         most.look()
         wanted(most.mib <= GROWTH, f"{most.mib:.1f} MiB")
     return f"{made} connections, {shown(load, most)}"

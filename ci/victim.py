@@ -47,6 +47,7 @@ def app(environ, start_response):
 MIB = 1 << 20
 LATENCY = 50.0  # ms, p99 of the others
 GROWTH = 16  # MiB
+PAUSE = 0.002  # seconds between two requests of one of the others
 
 
 class Peak:
@@ -82,7 +83,7 @@ def abused(**settings: Any) -> Iterator[tuple[Deployment, Peak]]:
 @contextmanager
 def beside(server: Deployment, latency: float = LATENCY) -> Iterator[Load]:
     """Others that are served meanwhile: none of their requests may be lost, and none may take long."""
-    with Load(server.address, kept=2, new=1) as load:
+    with Load(server.address, kept=2, new=1, pause=PAUSE) as load:
         load.more(100)
         load.seconds.clear()
         yield load

@@ -22,11 +22,13 @@ class Load:
         kept: how many clients keep their connection.
         new: how many take a new one for each request.
         data: the request.
+        pause: seconds that each client waits after each request; without, they are as fast as they can be.
     """
 
-    def __init__(self, address: Any, kept: int = 2, new: int = 2, data: bytes = GET) -> None:
+    def __init__(self, address: Any, kept: int = 2, new: int = 2, data: bytes = GET, pause: float = 0.0) -> None:
         self.address = address
         self.data = data
+        self.pause = pause
         self.answers: Counter[bytes] = Counter()  # bodies of whole answers with status 200
         self.lost: list[str] = []
         self.seconds: list[float] = []  # that each whole answer took, from connect() on where there was one
@@ -85,6 +87,8 @@ class Load:
             return False
         whole = answer.whole and answer.status == 200
         self.seconds.append(time.monotonic() - began)
+        if self.pause:
+            time.sleep(self.pause)
         self._note(answer.body if whole else f"{answer.line!r} {answer.body[:80]!r} {client.end}")
         return whole and answer.get("Connection") != "close"
 
