@@ -58,6 +58,9 @@ def test_a_line_a_minute_whatever_comes(told: Told, caplog: pytest.LogCaptureFix
         "refused 900 in 60 s (400: 600, 431: 300), most of them from 192.0.2.7 (600)",
         "refused 600 in 40 s (400: 400, 431: 200), most of them from 192.0.2.7 (400)",
     ]
+    told.refusals.connection_refused("192.0.2.7", "too many connections")
+    told.refusals.close()
+    assert caplog.messages[3:] == ["refused 1 in 1 s (too many connections: 1), from 192.0.2.7"]
     assert {record.levelno for record in caplog.records} == {logging.INFO}
 
 

@@ -3,7 +3,7 @@
     refused 1234 in 60 s (400: 1000, 408: 234), most of them from 192.0.2.7 (1100)
 
 The first line comes with the next tick after the first refusal, the last one when the server ends. What is the client's
-fault is logged as information; what is for lack of room here, 503 and connections turned away, as a warning.
+fault is logged as information, and 503, for lack of room here, as a warning.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ class Refusals:
 
     def connection_refused(self, host: str, reason: str) -> None:
         """A connection was closed before it could bring a request."""
-        self._is_warning = True
         self._note(host, reason)
 
     def tick(self) -> None:
