@@ -1,0 +1,180 @@
+"""The PROXY protocol: how a proxy that passes bytes on says who the client is, ahead of its first byte.
+
+The rules are those of HAProxy's specification (doc/proxy-protocol.txt), versions 1 (text) and 2 (binary). A header
+that does not follow them to the letter is refused: what stands behind it could not be trusted either.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"  # of version 2
+PREFIX = b"PROXY "  # of version 1
+MAX_LINE = 107  # bytes of a version 1 header, with its CRLF
+MAX_SIZE = 4096  # bytes of a version 2 header, TLVs included: ours, HAProxy sends some hundred
+FIXED = 16  # bytes of version 2 before the addresses
+
+# What the second byte of version 2 says, and the low half of the third
+LOCAL, ANNOUNCED = 0x20, 0x21
+UNSPECIFIED, STREAM, DATAGRAM = 0, 1, 2
+ADDRESSES = {0: 0, 1: 12, 2: 36, 3: 216}  # bytes by family: unspecified, IPv4, IPv6, unix
+
+CRC32C = 0x03  # PP2_TYPE_...
+NOOP = 0x04
+SSL = 0x20
+CLIENT_SSL = 0x01  # a bit of SSL's first byte
+
+
+class ProxyError(ValueError):
+    """A header that is malformed, or over its bound."""
+
+
+class NoHeader(ProxyError):
+    """The bytes are something else than a PROXY header, from the first one that differs."""
+
+
+class Header(NamedTuple):
+    """What a header says.
+
+    Attributes:
+        size: of the header in bytes; what stands behind it is the client's.
+        host, port: of the client, as environ gives them, "" for a unix socket. host is None where the proxy speaks for
+            itself (LOCAL, a health check) or does not know (UNKNOWN, unspecified): then the peer is the client.
+        tlvs: the values of version 2 by their type.
+    """
+
+    size: int
+    host: str | None = None
+    port: str = ""
+    tlvs: dict[int, bytes] = {}
+
+    @property
+    def by_tls(self) -> bool:
+        """Whether the client came to the proxy by TLS."""
+        return bool(self.tlvs.get(SSL, b"\0")[0] & CLIENT_SSL)
+
+
+def parse(data: bytes) -> Header | None:
+    """The header at the beginning of *data*; None while it is incomplete: then all of *data* belongs to it.
+
+    Raises:
+        NoHeader: *data* is no PROXY header.
+        ProxyError: it is a malformed one.
+    """
+    if data.startswith(PREFIX):
+        return _parse_line(data)
+    if data.startswith(SIGNATURE):
+        return _parse_binary(data)
+    if PREFIX.startswith(data) or SIGNATURE.startswith(data):
+        return None
+    raise NoHeader("no PROXY header")
+
+
+def _parse_line(data: bytes) -> Header | None:
+    end = data.find(b"\r\n", 0, MAX_LINE)
+    if end < 0:
+        if len(data) >= MAX_LINE:
+            raise ProxyError("a PROXY line over 107 bytes")
+        return None
+    words = data[:end].split(b" ")
+    if words[1] == b"UNKNOWN":
+        return Header(end + 2)
+    if len(words) != 6 or words[1] not in (b"TCP4", b"TCP6"):
+        raise ProxyError("a malformed PROXY line")
+    source, _ = (_read_address(word, words[1]) for word in words[2:4])
+    port, _ = (_read_port(word) for word in words[4:])
+    return Header(end + 2, source, port)
+
+
+def _read_address(word: bytes, family: bytes) -> str:
+    """The address in its canonical spelling."""
+    try:
+        text = word.decode("ascii")
+        if "%" in text:
+            raise ProxyError("a zone in a PROXY line")
+        return str(IPv4Address(text) if family == b"TCP4" else IPv6Address(text))
+    except ValueError:
+        raise ProxyError("a malformed address in a PROXY line") from None
+
+
+def _read_port(word: bytes) -> str:
+    """Without a leading zero, which some would read as octal."""
+    if not word.isdigit() or len(word) > 5 or int(word) > 65535 or (word[:1] == b"0" and word != b"0"):
+        raise ProxyError("a malformed port in a PROXY line")
+    return word.decode("ascii")
+
+
+def _parse_binary(data: bytes) -> Header | None:
+    if len(data) < FIXED:
+        return None
+    command, family, protocol = data[12], data[13] >> 4, data[13] & 15
+    size = FIXED + int.from_bytes(data[14:16], "big")
+    if command not in (LOCAL, ANNOUNCED):
+        raise ProxyError("an unknown version or command of PROXY")
+    if size > MAX_SIZE:
+        raise ProxyError(f"a PROXY header over {MAX_SIZE} bytes")
+    if len(data) < size:
+        return None
+    if command == LOCAL:
+        return Header(size)  # what follows means nothing
+    if family not in ADDRESSES or protocol not in (UNSPECIFIED, STREAM, DATAGRAM):
+        raise ProxyError("an unknown address family of PROXY")
+    if family == 0 or protocol != STREAM:
+        return Header(size)  # no address of a client that could have come here
+    begin = FIXED + ADDRESSES[family]
+    if begin > size:
+        raise ProxyError("a PROXY header without its addresses")
+    tlvs = _read_tlvs(data[:size], begin)
+    return Header(size, *_read_source(data, family), tlvs)
+
+
+def _read_source(data: bytes, family: int) -> tuple[str, str]:
+    if family == 3:
+        return "", ""  # as the clients of a unix socket of ours
+    if family == 1:
+        return str(IPv4Address(data[16:20])), str(int.from_bytes(data[24:26], "big"))
+    return str(IPv6Address(data[16:32])), str(int.from_bytes(data[48:50], "big"))
+
+
+def _read_tlvs(header: bytes, at: int) -> dict[int, bytes]:
+    """The TLVs that fill *header* from *at* on: a type, a length of two bytes, the value; the last of a type counts."""
+    tlvs = {}
+    while at < len(header):
+        value = at + 3
+        end = value + int.from_bytes(header[at + 1 : value], "big")
+        if value > len(header) or end > len(header):
+            raise ProxyError("a TLV that goes beyond its PROXY header")
+        kind = header[at]
+        if kind == CRC32C:
+            _check_sum(header, value, end)
+        if kind == SSL and end - value < 5:
+            raise ProxyError("an SSL TLV of PROXY without its fields")
+        if kind != NOOP:
+            tlvs[kind] = header[value:end]
+        at = end
+    return tlvs
+
+
+def _check_sum(header: bytes, begin: int, end: int) -> None:
+    """The sum is made with its own place filled with zeros."""
+    said = header[begin:end]
+    if len(said) != 4 or int.from_bytes(said, "big") != crc32c(header[:begin] + b"\0\0\0\0" + header[end:]):
+        raise ProxyError("a PROXY header whose checksum is wrong")
+
+
+def _crc_of_byte(value: int) -> int:
+    for _ in range(8):
+        value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value
+
+
+_CRC = [_crc_of_byte(value) for value in range(256)]
+
+
+def crc32c(data: bytes) -> int:
+    """The CRC-32C of *data* (RFC 3720 B.4: Castagnoli's polynomial, reflected)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFF
