@@ -385,7 +385,7 @@ def test_a_line_has_no_more_fields_than_its_format(format: str, data: st.DataObj
     lines = backend.build("py").access.Lines(read_format(format), lambda: None)
     environ = {key: data.draw(LATIN_1) for key in lines._format.noted}
     exchange = SimpleNamespace(
-        connection=SimpleNamespace(host="::1"), note=lines.note(environ), version=11, code=200, sent=1, started=0.0,
+        connection=SimpleNamespace(client="::1"), note=lines.note(environ), version=11, code=200, sent=1, started=0.0,
         queued=0.5, environ={},
     )  # fmt: skip
     lines.add(exchange)

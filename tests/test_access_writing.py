@@ -30,7 +30,7 @@ from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.logs import Logs
 
 REFUSAL = SimpleNamespace(status=400)
-CLIENT = SimpleNamespace(host="192.0.2.1")
+CLIENT = SimpleNamespace(host="192.0.2.1", client="192.0.2.1")
 
 
 def refuse(log: AccessLog, count: int) -> None:

@@ -23,7 +23,7 @@ CI = Path(__file__).parents[1] / "ci"
 CASES = 400
 # What is broken in the pure build: module, where, name, and what takes its place
 FAULTS = {
-    "heads": ("head", "", "_is_host", lambda host: True),
+    "heads": ("head", "", "is_host", lambda host: True),
     "chunks": ("body", "ChunkedBody", "_split_size", lambda self, line: (line.partition(b";")[0] or b"0", b"")),
     "serializer": ("response", "", "_VALUE", re.compile(r"[\t\n\r \x21-\x7e\x80-\xff]*")),
     "application": ("wsgi", "Exchange", "_finish", lambda self: None),

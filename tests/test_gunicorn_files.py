@@ -110,11 +110,31 @@ def test_what_cannot_be_done_without_is_refused() -> None:
 def test_the_rest_of_it_is_listed_by_name(tmp_path: Path) -> None:
     text = (CONFIGS / "gevent_and_tls.py").read_text().replace("certfile", "CERTIFICATE")
     (line,) = read(write(tmp_path, text), tmp_path).notices
-    names = ["worker_class", "daemon", "capture_output", "forwarded_allow_ips"]
-    assert [name for name in [*names, "secure_scheme_headers", "CERTIFICATE"] if f"{name} (" in line] == [
-        *names,
-        "secure_scheme_headers",
-    ]
+    names = ["worker_class", "daemon", "capture_output", "secure_scheme_headers"]
+    assert [name for name in [*names, "forwarded_allow_ips", "CERTIFICATE"] if f"{name} (" in line] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "trusted"),
+    [
+        ("", ["127.0.0.1", "::1", "unix"]),
+        ("forwarded_allow_ips = None", ["127.0.0.1", "::1", "unix"]),
+        ("forwarded_allow_ips = '*'", ["*", "unix"]),
+        ("forwarded_allow_ips = '10.0.0.1,10.1.0.0/16'", ["10.0.0.1", "10.1.0.0/16", "unix"]),
+        ("forwarded_allow_ips = ''", ["unix"]),
+    ],
+)
+def test_the_scheme_comes_from_whom_gunicorn_trusts(tmp_path: Path, text: str, trusted: list[str]) -> None:
+    found = read(write(tmp_path, text), tmp_path)
+    assert (found.settings.forwarded_allow_ips, found.settings.forwarded_headers) == (trusted, ["x-forwarded-proto"])
+    assert found.notices == []
+
+
+@pytest.mark.parametrize(("value", "ours"), [("True", "optional"), ("'v2'", "optional"), ("'off'", "off")])
+def test_the_proxy_protocol(tmp_path: Path, value: str, ours: str) -> None:
+    found = read(write(tmp_path, f"proxy_protocol = {value}\nproxy_allow_ips = '10.0.0.1'"), tmp_path)
+    assert found.settings.proxy_protocol == ours
+    assert found.settings.proxy_allow_ips == ["10.0.0.1", "unix"]
 
 
 # How it is run

@@ -31,16 +31,19 @@ LAYERS = [
     {"fastwsgi.server.*", "fastwsgi.observe.*"},
     {"fastwsgi.http.backend"},
     {"fastwsgi.http.connection"},
-    {"fastwsgi.http.wsgi", "fastwsgi.http.body", "fastwsgi.http.shared"},
+    {"fastwsgi.http.wsgi", "fastwsgi.http.body", "fastwsgi.http.shared", "fastwsgi.http.forwarded"},
     {"fastwsgi.http.head"},
     {"fastwsgi.http.framing"},
     {"fastwsgi.http._environ_py", "fastwsgi.http._response_py", "fastwsgi.http._wire_py", "fastwsgi.http._baton_py"},
-    {"fastwsgi.http.grammar", "fastwsgi.http.errors", "fastwsgi.http.naming"},
+    {
+        *("fastwsgi.http.grammar", "fastwsgi.http.errors", "fastwsgi.http.naming"),
+        "fastwsgi.http.proxy_protocol",
+    },
     # Leaves that anybody may import
     {
         *("fastwsgi.config.settings", "fastwsgi.config.setting", "fastwsgi.config.kinds", "fastwsgi.config.cpus"),
         *("fastwsgi.config.hooks", "fastwsgi.config.request_hooks", "fastwsgi.config.gunicorn"),
-        *("fastwsgi.config.mistakes", "fastwsgi.version"),
+        *("fastwsgi.config.mistakes", "fastwsgi.version", "fastwsgi.http.peers"),
     },
     {"fastwsgi.config", "fastwsgi.http", "fastwsgi.process", "fastwsgi.server", "fastwsgi.observe"},
 ]

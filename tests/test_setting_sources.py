@@ -55,6 +55,34 @@ def test_beside_gunicorns_file_they_are_defaults_as_they_are_there(project: Path
     assert (found.settings.bind, found.settings.workers) == (["127.0.0.1:1"], 2)
 
 
+def test_gunicorns_variable_of_proxies(project: Path) -> None:
+    """It counts where nothing else is said; beside gunicorn's file it is the default, as there."""
+    (project / "g.py").write_text("")
+    (project / "said.py").write_text("forwarded_allow_ips = '10.0.0.3'\n")
+    assert read(project).settings.forwarded_allow_ips == []
+    assert read(project, FORWARDED_ALLOW_IPS="10.0.0.1,unix").settings.forwarded_allow_ips == ["10.0.0.1", "unix"]
+    assert read(project, FORWARDED_ALLOW_IPS="").settings.forwarded_allow_ips == []
+    found = read(project, "--forwarded-allow-ips 10.0.0.2", FORWARDED_ALLOW_IPS="10.0.0.1")
+    assert found.settings.forwarded_allow_ips == ["10.0.0.2"]
+    found = read(project, "-c g.py", FORWARDED_ALLOW_IPS="10.0.0.1")
+    assert (found.settings.forwarded_allow_ips, found.origins["forwarded_allow_ips"]) == (
+        ["10.0.0.1"],
+        "FORWARDED_ALLOW_IPS",
+    )
+    assert read(project, "-c g.py", FORWARDED_ALLOW_IPS="").notices == []
+    assert read(project, "-c said.py", FORWARDED_ALLOW_IPS="10.0.0.1").settings.forwarded_allow_ips == [
+        "10.0.0.3",
+        "unix",
+    ]
+    assert read(project, "-c g.py").origins["forwarded_headers"] == "g.py: forwarded_headers, by gunicorn's default"
+
+
+def test_the_proxy_protocol_without_a_word(project: Path) -> None:
+    assert read(project, "--proxy-protocol").settings.proxy_protocol == "optional"
+    assert read(project, "--proxy-protocol required").settings.proxy_protocol == "required"
+    assert read(project, "--proxy-protocol=auto").settings.proxy_protocol == "optional"
+
+
 def test_gunicorns_variable_of_options(project: Path) -> None:
     (project / "g.py").write_text("threads = 9\nworkers = 9\n")
     options = "-c g.py --workers=2 --name 'the shop' --worker-tmp-dir /dev/shm"
@@ -105,6 +133,12 @@ COMPLAINTS = [
     ("", {"FASTWSGI_TRACE": "maybe"}, "FASTWSGI_TRACE 'maybe' must be 1, true, yes or on, or else 0, false, no or off"),
     ("", {"PORT": "http"}, "PORT 'http' must be a port number, from 0 to 65535"),
     ("", {"WEB_CONCURRENCY": "x"}, "WEB_CONCURRENCY 'x' must be auto or a whole number from 1 to 2147483647"),
+    (
+        "",
+        {"FORWARDED_ALLOW_IPS": "proxy"},
+        "FORWARDED_ALLOW_IPS 'proxy' must be addresses, networks, unix or *: "
+        "'proxy' does not appear to be an IPv4 or IPv6 network",
+    ),
     ("-m 9", {}, "--umask '9' must be permission bits in octal, from 000 to 777, such as 022"),
     ("-e A", {}, "--env ['A'] must be NAME=VALUE"),
     ("--chdir nowhere", {}, "--chdir nowhere: No such file or directory"),
@@ -132,6 +166,9 @@ def test_unknown_variables_get_one_line(project: Path) -> None:
 
 WITHOUT_EFFECT = {
     "--max-requests-jitter 5": "--max-requests-jitter has no effect without --max-requests",
+    "--forwarded-hops 2": "--forwarded-hops has no effect without --forwarded-allow-ips",
+    "--forwarded-headers forwarded": "--forwarded-headers has no effect without --forwarded-allow-ips",
+    "--proxy-allow-from ::1": "--proxy-allow-from has no effect without --proxy-protocol",
     "--timeout 5 --slow-log 6": "--slow-log has no effect: it is not below the time-out of 5 s",
     "--preload --reload": "--preload has no effect with --reload, which loads the application anew",
 }

@@ -107,6 +107,8 @@ def add_option(group: Any, setting: Setting[Any]) -> None:
         options.update(action="store_const", const=not setting.default)
     else:
         options.update(action="append" if setting.kind.repeatable else "store", metavar=setting.kind.metavar)
+        if setting.kind.bare is not None:
+            options.update(nargs="?", const=setting.kind.bare)
     group.add_argument(*setting.flags[:shown], help=help_text(setting).replace("%", "%%"), **options)
     if setting.flags[shown:]:
         group.add_argument(*setting.flags[shown:], help=argparse.SUPPRESS, **options)

@@ -45,6 +45,12 @@ def _limit(value: Any) -> object:
     return "64K" if value in (0, "0") else value
 
 
+def _peers(value: Any) -> object:
+    """Gunicorn always trusts whoever comes by a unix socket."""
+    given = value.split(",") if isinstance(value, str) else value
+    return [*filter(None, given), "unix"] if isinstance(given, (list, tuple)) else value
+
+
 def _logging(value: Any) -> object:
     """A table for dictConfig; the formatter and handlers that gunicorn has itself are below it."""
     return {**LOGGING, **value} if isinstance(value, dict) else value
@@ -68,10 +74,14 @@ LOGGING: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Taken:
-    """A setting of gunicorn's that is one of ours: its name here, and how a value of it becomes one of ours."""
+    """A setting of gunicorn's that is one of ours: its name here, and how a value of it becomes one of ours.
+
+    `empties` are the values that say nothing.
+    """
 
     ours: str
     convert: Callable[[Any], object] = _same
+    empties: tuple[object, ...] = (None, "", {})
 
 
 TAKEN = {
@@ -89,6 +99,9 @@ TAKEN = {
     "logconfig_dict": Taken("log_config", _logging),
     "header_map": Taken("underscore_headers"),
     "worker_connections": Taken("max_connections"),
+    "forwarded_allow_ips": Taken("forwarded_allow_ips", _peers, (None,)),
+    "proxy_protocol": Taken("proxy_protocol"),
+    "proxy_allow_ips": Taken("proxy_allow_ips", _peers, (None,)),
     "reload": Taken("reload", _switch),
     "reuse_port": Taken("reuse_port", _switch),
     "limit_request_line": Taken("limit_request_line", _limit),
@@ -102,6 +115,12 @@ TAKEN = {
         )
     },
 }
+DEFAULTS: dict[str, object] = {
+    "threads": 1,
+    "forwarded_allow_ips": ["127.0.0.1", "::1", "unix"],
+    "forwarded_headers": ["x-forwarded-proto"],
+}
+"""Of gunicorn's defaults those that an application which runs under it may count on, by our names."""
 OWN_FLAGS = {"config": ("-c", "--config"), "check_config": ("--check-config",), "print_config": ("--print-config",)}
 """Settings of gunicorn's that say what the command does, as they do here."""
 
@@ -143,7 +162,6 @@ _DIRTY = "there are no processes for long work; use a task queue"
 _STATSD = "no statistics are sent by statsd; have the access log as JSON (--access-log-format json) and count there"
 _SYSLOG = "log to standard error, which systemd and Docker pass on, or set up a SysLogHandler with --log-config"
 _GRAMMAR = "requests that are malformed in this way are refused, always"
-_PROXY = "X-Forwarded-* and PROXY headers are not read in this version"
 _SOCKET = "there is no control socket; use signals: HUP, TTIN, TTOU, USR1, USR2, TERM"
 
 LEFT = {
@@ -179,13 +197,19 @@ LEFT = {
     ),
     "initgroups": Left("not needed: it is part of --user", ("--initgroups",), (False, True), MOOT, 0),
     "tmp_upload_dir": Left("set the environment variable TMPDIR, which holds for all temporary files"),
-    "secure_scheme_headers": Left(_PROXY),
-    "forwarded_allow_ips": Left(_PROXY, ("--forwarded-allow-ips",), ("127.0.0.1,::1", "127.0.0.1")),
-    "forwarder_headers": Left(_PROXY, ("--forwarder-headers",), ("SCRIPT_NAME,PATH_INFO",)),
-    "proxy_protocol": Left(
-        "the PROXY protocol is not spoken in this version", ("--proxy-protocol",), (False, "off"), NEEDED, "?"
+    "secure_scheme_headers": Left(
+        "the scheme comes from X-Forwarded-Proto or Forwarded alone; have the proxy send one of them",
+        (),
+        (
+            {"X-FORWARDED-PROTO": "https"},
+            {"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"},
+        ),
     ),
-    "proxy_allow_ips": Left(_PROXY, ("--proxy-allow-from",), ("127.0.0.1,::1", "127.0.0.1")),
+    "forwarder_headers": Left(
+        "a proxy sets SCRIPT_NAME by X-Forwarded-Prefix, with --forwarded-headers; --root-path sets it for all",
+        ("--forwarder-headers",),
+        ("SCRIPT_NAME,PATH_INFO",),
+    ),
     "protocol": Left("HTTP is spoken, and not uwsgi", ("--protocol",), ("http",), NEEDED),
     "uwsgi_allow_ips": Left("HTTP is spoken, and not uwsgi", ("--uwsgi-allow-from",), ("127.0.0.1,::1",)),
     "disable_redirect_access_to_syslog": Left(

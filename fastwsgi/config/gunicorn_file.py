@@ -41,10 +41,7 @@ def read(name: str, path: str, directory: str) -> Said:
         path: of the file; empty for a module.
         directory: imports of the file's are looked for here first.
     """
-    said = mapped(name, _imported(name, directory) if name.startswith("python:") else _run(name, path, directory))
-    if "threads" not in said.values:  # what runs under gunicorn may count on its default
-        said.values["threads"], said.keys["threads"] = 1, "threads, by gunicorn's default"
-    return said
+    return mapped(name, _imported(name, directory) if name.startswith("python:") else _run(name, path, directory))
 
 
 def mapped(name: str, found: dict[str, Any]) -> Said:
@@ -52,7 +49,7 @@ def mapped(name: str, found: dict[str, Any]) -> Said:
     said = Said()
     left = []
     for key, value in found.items():
-        if key in TAKEN and value not in (None, "", {}):
+        if key in TAKEN and value not in TAKEN[key].empties:
             taken = TAKEN[key]
             if taken.ours in said.keys:
                 raise UsageError(f"{name}: {said.keys[taken.ours]} and {key} are one setting here; leave one out")

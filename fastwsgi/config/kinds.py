@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Generic, TypeVar
 
 from fastwsgi.config import cpus
+from fastwsgi.http.peers import Trusted
 
 T = TypeVar("T")
 
@@ -27,7 +28,8 @@ class Kind(Generic[T]):
 
     `read` raises ValueError; `metavar` stands for the value in the help, and is its unit if it has one;
     `show` writes a value as it may be given; `repeatable` options collect what each occurrence gives;
-    `parse` gives what the text of an environment variable stands for, and may raise ValueError as well.
+    `parse` gives what the text of an environment variable stands for, and may raise ValueError as well;
+    `bare` is what the option means without a value, None if it needs one.
     """
 
     read: Callable[[object], T]
@@ -35,6 +37,7 @@ class Kind(Generic[T]):
     show: Callable[[T], str] = str
     repeatable: bool = False
     parse: Callable[[str], object] = str
+    bare: T | None = None
 
 
 SWITCH = {
@@ -197,6 +200,55 @@ def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
         return parts
 
     return Kind(read, metavar, (separator or " ").join, repeatable=True)
+
+
+def peers(least: int = 0) -> Kind[list[str]]:
+    """Addresses and networks, "unix", or "*"; with commas as text."""
+    several = texts("PEERS", ",", least)
+
+    def read(value: object) -> list[str]:
+        given = [] if value in ("", [""]) and not least else several.read(value)
+        for name in given:
+            try:
+                Trusted([name])
+            except ValueError as error:
+                raise ValueError(f"addresses, networks, unix or *: {error}") from None
+        return given
+
+    return Kind(read, "PEERS", ",".join, repeatable=True)
+
+
+FORWARDED_HEADERS = (
+    *("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix"),
+    "forwarded",
+)
+
+
+def forwarded_headers() -> Kind[list[str]]:
+    """Names of fields that proxies write: some of the X-Forwarded family, or Forwarded alone."""
+    several = texts("NAMES", ",", least=1)
+
+    def read(value: object) -> list[str]:
+        names = [name.lower() for name in several.read(value)]
+        if not set(names) <= set(FORWARDED_HEADERS):
+            raise ValueError(f"some of {', '.join(FORWARDED_HEADERS[:-1])}, or forwarded")
+        if "forwarded" in names and len(names) > 1:
+            raise ValueError("forwarded alone, or others without it: a client could choose which one counts")
+        return names
+
+    return Kind(read, "NAMES", ",".join, repeatable=True)
+
+
+def proxy_protocol() -> Kind[str]:
+    """Whether PROXY headers are read; gunicorn's words for it, which tell versions apart, mean optional ones."""
+    words = choice("off", "optional", "required")
+    gunicorns = {"v1": "optional", "v2": "optional", "auto": "optional", True: "optional", False: "off"}
+
+    def read(value: object) -> str:
+        given = value.lower() if isinstance(value, str) else value
+        return words.read(gunicorns.get(given, given) if isinstance(given, (str, bool)) else given)
+
+    return Kind(read, words.metavar, bare="optional")
 
 
 def assignments() -> Kind[list[str]]:

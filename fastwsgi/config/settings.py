@@ -20,6 +20,7 @@ __all__ = ["SETTINGS", "Setting", "SettingError", "Settings"]
 
 APPLICATION = "the application"
 SERVER = "the server"
+PROXIES = "behind proxies"
 PROCESSES = "processes and threads"
 TIMES = "times"
 LIMITS = "limits"
@@ -83,6 +84,39 @@ class Settings:
     scanner = Setting(SERVER, kinds.flag(), True, "parse every request head with llhttp")
     server_header = Setting(
         SERVER, kinds.field_value(), "fastwsgi", "Server field of responses; empty sends none"
+    )
+
+    forwarded_allow_ips = Setting(
+        PROXIES,
+        kinds.peers(),
+        [],
+        "who is believed about the client: addresses, networks (10.0.0.0/8), unix, or * for everybody",
+    )
+    forwarded_headers = Setting(
+        PROXIES,
+        kinds.forwarded_headers(),
+        ["x-forwarded-for", "x-forwarded-proto"],
+        "what they say it with: x-forwarded-for, -proto, -host, -port, -prefix, or forwarded (RFC 7239)",
+    )
+    forwarded_hops = Setting(PROXIES, kinds.count(1, 100), 1, "how many proxies in a row add to those lists")
+    forwarded_untrusted = Setting(
+        PROXIES,
+        kinds.choice("pass", "drop"),
+        "pass",
+        "such headers that are not believed: pass them on as they are, or drop them",
+    )
+    proxy_protocol = Setting(
+        PROXIES,
+        kinds.proxy_protocol(),
+        "off",
+        "PROXY header before the first request of a connection, version 1 or 2; alone it means optional",
+    )
+    proxy_allow_ips = Setting(
+        PROXIES,
+        kinds.peers(least=1),
+        ["127.0.0.1", "::1", "unix"],
+        "who may send it: as in --forwarded-allow-ips",
+        ("--proxy-allow-from",),
     )
 
     workers = Setting(PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",))

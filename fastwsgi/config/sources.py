@@ -1,8 +1,9 @@
 """Where settings come from, and which of several values counts.
 
-The order is: the command line; the environment (FASTWSGI_<NAME>, then GUNICORN_CMD_ARGS, then PORT and
-WEB_CONCURRENCY); the configuration file; the default. Beside a gunicorn.conf.py PORT and WEB_CONCURRENCY come last, as
-they do in gunicorn, where they are but defaults. All is read anew for each reload.
+The order is: the command line; the environment (FASTWSGI_<NAME>, then GUNICORN_CMD_ARGS, then PORT, WEB_CONCURRENCY
+and FORWARDED_ALLOW_IPS); the configuration file; the default. Beside a gunicorn.conf.py PORT and the like come behind
+it, as they do in gunicorn, where they are but defaults, and then some of gunicorn's own. All is read anew for each
+reload.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from fastwsgi.config import files
 from fastwsgi.config.arguments import parse
+from fastwsgi.config.gunicorn import DEFAULTS
 from fastwsgi.config.mistakes import UsageError, nearest
 from fastwsgi.config.settings import SETTINGS, Setting, SettingError, Settings
 
@@ -26,6 +28,7 @@ NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_RE
 NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
 """Variables that mean something else: what to serve and by which file; the build; what an upgrade hands over."""
 NOT_FROM_VARIABLE = {"env"}
+BY_GUNICORN = "by gunicorn's default"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Sources:
         layers = [self._flags(), variables(environment), options]
         file = files.read(self.config or environment.get(CONFIG) or config, self.start, self._directory(layers))
         below = [_file_layer(file), hosting_variables(environment)]
-        layers += below if file.python else reversed(below)
+        layers += [*below, gunicorns_defaults(file.name)] if file.python else reversed(below)
         if self.app is not None:
             layers[0]["app"] = Given(self.app, "command line")
         chosen: Layer = {}
@@ -165,8 +168,13 @@ def _can_be_empty(setting: Setting[Any]) -> bool:
         return False
 
 
+def gunicorns_defaults(name: str) -> Layer:
+    """Return what holds beside gunicorn's configuration file *name* if nobody says otherwise."""
+    return {ours: Given(value, f"{name}: {ours}, {BY_GUNICORN}") for ours, value in DEFAULTS.items()}
+
+
 def hosting_variables(environment: Mapping[str, str]) -> Layer:
-    """Return what the variables say by which hosting services tell the port and the number of workers."""
+    """Return what the variables say by which hosting services tell the port, the number of workers, and the proxies."""
     layer = {}
     port = environment.get("PORT")
     if port:
@@ -175,6 +183,8 @@ def hosting_variables(environment: Mapping[str, str]) -> Layer:
         layer["bind"] = Given([f"0.0.0.0:{port}"], "PORT")
     if environment.get("WEB_CONCURRENCY"):
         layer["workers"] = Given(environment["WEB_CONCURRENCY"], "WEB_CONCURRENCY")
+    if "FORWARDED_ALLOW_IPS" in environment:  # empty: nobody
+        layer["forwarded_allow_ips"] = Given(environment["FORWARDED_ALLOW_IPS"], "FORWARDED_ALLOW_IPS")
     return layer
 
 
@@ -200,6 +210,12 @@ def usable(settings: Settings, origins: Mapping[str, str], notices: list[str]) -
     for name in ("max_requests", "max_worker_age", "max_worker_rss"):
         if getattr(settings, f"{name}_jitter") and not getattr(settings, name):
             notices.append(f"{origins[f'{name}_jitter']} has no effect without {SETTINGS[name].flag}")
+    if not settings.forwarded_allow_ips:
+        for name in ("forwarded_headers", "forwarded_hops"):
+            if name in origins and not origins[name].endswith(BY_GUNICORN):
+                notices.append(f"{origins[name]} has no effect without {SETTINGS['forwarded_allow_ips'].flag}")
+    if settings.proxy_protocol == "off" and "proxy_allow_ips" in origins:
+        notices.append(f"{origins['proxy_allow_ips']} has no effect without {SETTINGS['proxy_protocol'].flag}")
     if settings.timeout and settings.slow_log >= settings.timeout:
         notices.append(f"{origins['slow_log']} has no effect: it is not below the time-out of {settings.timeout:g} s")
     if settings.preload and settings.reload:

@@ -22,9 +22,9 @@ cdef class Connection:
     cdef public HeadParser parser
     cdef public Wire wire
     cdef public int fd
-    cdef public str host, port, state, waits
+    cdef public str host, port, client, state, waits
     cdef public object describe
-    cdef bytes rest
+    cdef public bytes rest
     cdef OutBuffer out
     cdef Body body
     cdef public Exchange exchange
@@ -61,6 +61,7 @@ cdef class Connection:
     cdef object _work(self, Inbox inbox)
     @cython.locals(shared=Shared, parser=HeadParser, begin=cython.Py_ssize_t)
     cdef bint _serve_next(self, Inbox inbox) except -1
+    cdef object _introduce(self, dict environ)
     @cython.locals(shared=Shared, pending=cython.Py_ssize_t)
     cdef object _wait_for_head(self, Inbox inbox)
     @cython.locals(shared=Shared, length=cython.longlong)
@@ -68,7 +69,7 @@ cdef class Connection:
     @cython.locals(environ=dict)
     cdef object _end_body(self)
     cdef object _drop_body(self)
-    @cython.locals(exchange=Exchange, environ=dict)
+    @cython.locals(exchange=Exchange)
     cdef bint _respond(self) except -1
     @cython.locals(shared=Shared, baton=Baton, whole=cython.bint)
     cdef bint _run(self, Exchange exchange, bint first) except -1

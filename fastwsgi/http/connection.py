@@ -62,6 +62,7 @@ class Connection:
         self.host = host
         self.port = port
         self.describe: Any = None  # called with each environ: adds what the transport or a proxy tells of the client
+        self.client = host  # REMOTE_ADDR of the last request
         self.state = HEAD
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
         self.away = False  # a thread serves it alone, or it waits for its turn
@@ -278,6 +279,7 @@ class Connection:
             return False
         else:
             self.examined = self.checked = 0
+            self._introduce(parser.environ)
             self.exchange = shared.gateway.exchange(
                 self, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
             )
@@ -293,6 +295,14 @@ class Connection:
             self._queue()
             return False
         return self._respond()
+
+    def _introduce(self, environ: Any) -> None:
+        """Say who the client is; HttpError if what a proxy tells of it is malformed."""
+        environ["REMOTE_ADDR"] = self.host
+        environ["REMOTE_PORT"] = self.port
+        if self.describe is not None:
+            self.describe(environ)
+            self.client = environ["REMOTE_ADDR"]
 
     def _wait_for_head(self, inbox: Any) -> None:
         """A head that is not whole: look at it each time its size has doubled, so that the sum is linear.
@@ -353,13 +363,8 @@ class Connection:
         """Call the application; True when its response is whole and another request may be served now."""
         exchange = self.exchange
         exchange.out = self.out  # not that of the turn in which the head came
-        environ = exchange.environ
-        environ["REMOTE_ADDR"] = self.host
-        environ["REMOTE_PORT"] = self.port
-        if self.describe is not None:
-            self.describe(environ)
         if self.shared.gateway.note is not None:
-            exchange.note = self.shared.gateway.note(environ)
+            exchange.note = self.shared.gateway.note(exchange.environ)
         self.waited = 0.0
         self.moved = self.taken = 0
         if not self._run(exchange, True):

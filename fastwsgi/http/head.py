@@ -203,7 +203,7 @@ class HeadParser:
         if len(hosts) > 1 or (not hosts and self.version == 11):
             raise HttpError(400, "not exactly one Host")
         for host in hosts if authority is None else [*hosts, authority]:
-            if not _is_host(host):
+            if not is_host(host):
                 raise HttpError(400, "malformed Host")
             environ["HTTP_HOST"] = host.decode("latin-1")
 
@@ -260,7 +260,7 @@ def _without_repeated_lengths(raw: bytes) -> bytes:
     return b"\r\n".join([lines[0], said[0], *others])
 
 
-def _is_host(host: bytes) -> bool:
+def is_host(host: bytes) -> bool:
     """Whether *host* is uri-host [":" port]; the inside of an IP-literal is looked at by who knows addresses."""
     found = HOST.fullmatch(host)
     if found is None or found["ipv6"] is None:

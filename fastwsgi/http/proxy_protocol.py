@@ -7,7 +7,9 @@ that does not follow them to the letter is refused: what stands behind it could 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from fastwsgi.http.peers import spell
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"  # of version 2
 PREFIX = b"PROXY "  # of version 1
@@ -54,6 +56,15 @@ class Header(NamedTuple):
         """Whether the client came to the proxy by TLS."""
         return bool(self.tlvs.get(SSL, b"\0")[0] & CLIENT_SSL)
 
+    def describe(self, peer: str, environ: dict[str, Any]) -> None:
+        """Add to *environ* what the header says beyond the address; *peer* is the address of who sent it."""
+        environ["fastwsgi.peer_addr"] = peer
+        if self.tlvs:
+            environ["fastwsgi.proxy_tlvs"] = dict(self.tlvs)
+        if self.by_tls:
+            environ["wsgi.url_scheme"] = "https"
+            environ["HTTPS"] = "on"
+
 
 def parse(data: bytes) -> Header | None:
     """The header at the beginning of *data*; None while it is incomplete: then all of *data* belongs to it.
@@ -93,7 +104,7 @@ def _read_address(word: bytes, family: bytes) -> str:
         text = word.decode("ascii")
         if "%" in text:
             raise ProxyError("a zone in a PROXY line")
-        return str(IPv4Address(text) if family == b"TCP4" else IPv6Address(text))
+        return spell(IPv4Address(text) if family == b"TCP4" else IPv6Address(text))
     except ValueError:
         raise ProxyError("a malformed address in a PROXY line") from None
 
@@ -134,7 +145,7 @@ def _read_source(data: bytes, family: int) -> tuple[str, str]:
         return "", ""  # as the clients of a unix socket of ours
     if family == 1:
         return str(IPv4Address(data[16:20])), str(int.from_bytes(data[24:26], "big"))
-    return str(IPv6Address(data[16:32])), str(int.from_bytes(data[48:50], "big"))
+    return spell(IPv6Address(data[16:32])), str(int.from_bytes(data[48:50], "big"))
 
 
 def _read_tlvs(header: bytes, at: int) -> dict[int, bytes]:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 
+from fastwsgi.http.forwarded import Forwarding
 from fastwsgi.http.grammar import HeadLimits
+from fastwsgi.http.peers import UNIX, Trusted
+from fastwsgi.observe.seldom import Seldom
+from fastwsgi.server.preamble import PLAIN, Preamble
+
+Describer = Callable[[dict[str, Any]], None]
 
 
 class Entrance:
@@ -25,13 +32,61 @@ class Entrance:
         template = environ_template(listener, loop.settings, loop.errors, loop.build.wsgi.FileWrapper)
         template.update(environ)
         self.parser = head_parser(loop.build, template, loop.framing, loop.settings)
+        self._set_up_proxies(loop.settings)
+
+    def _set_up_proxies(self, settings: Any) -> None:
+        announced = settings.proxy_protocol != "off"
+        drops = settings.forwarded_untrusted == "drop"
+        self.forwarding = Forwarding(settings) if settings.forwarded_allow_ips or announced or drops else None
+        self.takes_plain = settings.proxy_protocol != "required"
+        self._announcers = Trusted(settings.proxy_allow_ips) if announced else None
+        self._refusals = Seldom(self.loop.log_error)
 
     def open(self, fd: int, host: str, port: str) -> Any:
-        """The Connection of the accepted socket *fd*, known to the loop."""
+        """What serves the accepted socket *fd*, known to the loop: its Connection, or first a Preamble."""
+        if self._announcers is None or (self.takes_plain and host not in self._announcers):
+            return self.connect(fd, host, port, PLAIN)
+        preamble = self.loop.connections[fd] = Preamble(self, fd, host, port)
+        return preamble
+
+    def announces(self, host: str) -> bool:
+        """Whether a PROXY header of the peer *host* is believed."""
+        return self._announcers is not None and host in self._announcers
+
+    def note_refusal(self, host: str, reason: str) -> None:
+        """Log, not too often, that a connection was closed for the PROXY header that it has or has not."""
+        self._refusals.log(self.loop.shared.now, f"PROXY protocol: a connection of {host or UNIX} is closed: {reason}")
+
+    def connect(self, fd: int, host: str, port: str, header: Any) -> Any:
+        """The Connection of *fd*, known to the loop.
+
+        Args:
+            host, port: of the peer.
+            header: the proxy_protocol.Header that it sent first, or PLAIN.
+        """
         loop = self.loop
+        describers: list[Describer] = []
+        if header.host is not None:
+            describers.append(partial(header.describe, host))
+            host, port = header.host, header.port
+        if self.forwarding is not None:
+            describers.append(self.forwarding.describer(host))
         connection = loop.build.connection.Connection(loop.shared, self.parser, loop.wire, fd, host, port)
+        connection.describe = in_turn(describers)
         loop.connections[fd] = connection
         return connection
+
+
+def in_turn(describers: list[Describer]) -> Describer | None:
+    """One function that calls all of them; None if there are none."""
+    if len(describers) < 2:
+        return describers[0] if describers else None
+
+    def describe(environ: dict[str, Any]) -> None:
+        for describer in describers:
+            describer(environ)
+
+    return describe
 
 
 def environ_template(listener: socket.socket, settings: Any, errors: Any, file_wrapper: Any) -> dict[str, Any]:

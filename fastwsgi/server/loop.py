@@ -357,6 +357,7 @@ class Loop:
         for connection in self.all_connections():
             if connection.on_ready():  # a request may have come just now
                 return True
+            connection = self.connections.get(connection.fd, connection)  # a preamble may have made way
             if connection.is_idle():
                 connection.deadline = min(connection.deadline, until)
                 if shared.keep_alive <= 0.0:

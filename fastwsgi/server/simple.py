@@ -263,7 +263,6 @@ class Handlers:
         return app(environ, exchange)
 
     def request_started(self, connection: Any, exchange: Any, head: bytes) -> None:
-        exchange.environ["REMOTE_ADDR"] = connection.host
         self._handlers[exchange] = self._make_handler(connection, ReadRequest(head, exchange.environ))
 
     def response_ended(self, exchange: Any) -> None:

@@ -5,5 +5,5 @@ worker_connections = 2000
 daemon = True
 capture_output = True
 forwarded_allow_ips = "*"
-secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+secure_scheme_headers = {"X-SCHEME": "https"}
 certfile = "/etc/ssl/shop.pem"

@@ -1,0 +1,50 @@
+"""Peers: how environ spells an address, and which of them the operator trusts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Union
+
+EVERYBODY = "*"
+UNIX = "unix"  # whoever comes by a unix socket
+
+
+def spell(address: Union[IPv4Address, IPv6Address]) -> str:
+    """The canonical text; an IPv4 address that was mapped into IPv6 (RFC 4291 2.5.5.2) as what it is."""
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def read_address(text: str) -> str:
+    """The address in *text*, spelled; without a zone, which means something on one machine alone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if "%" in text:
+        raise ValueError("an address with a zone")
+    return spell(ip_address(text))
+
+
+class Trusted:
+    """Peers, as `host in trusted` asks for; "" is one that came by a unix socket.
+
+    Args:
+        names: addresses, networks as ADDRESS/BITS, "unix", or "*" for everybody.
+
+    Raises:
+        ValueError: a name is none of these.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        self._everybody = EVERYBODY in names
+        self._unix = UNIX in names
+        self._networks = [ip_network(name) for name in names if name not in (EVERYBODY, UNIX)]
+        self._is_near = lru_cache(maxsize=1024)(self._look_up)
+
+    def __contains__(self, host: str) -> bool:
+        return self._everybody or (self._is_near(host) if host else self._unix)
+
+    def _look_up(self, host: str) -> bool:
+        address = ip_address(spell(ip_address(host.partition("%")[0])))
+        return any(address in network for network in self._networks)
