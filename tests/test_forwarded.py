@@ -154,6 +154,7 @@ def test_a_field_that_is_not_there_or_empty_says_nothing() -> None:
         ("::ffff:192.0.2.7", "192.0.2.7", ""),
         ("192.0.2.7:_hidden", "192.0.2.7", ""),
         ("unknown", "", ""),
+        ("unix:", "", ""),
         ("_gazonk.1", "", ""),
         ("_gazonk:80", "", ""),
     ],

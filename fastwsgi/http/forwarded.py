@@ -39,7 +39,8 @@ STEP = re.compile(
 )
 # node (RFC 7239 6): what stands before the port, and a port that is a number or obfuscated
 NODE = re.compile(r"(?P<name>\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(?::(?:(?P<port>[0-9]{1,5})|_[A-Za-z0-9._-]+))?")
-OBFUSCATED = re.compile(r"_[A-Za-z0-9._-]+|unknown", re.IGNORECASE)
+NAMELESS = re.compile(r"_[A-Za-z0-9._-]+|unknown", re.IGNORECASE)
+BY_UNIX_SOCKET = "unix:"  # what nginx says of such a client
 PORT = re.compile(r"[1-9][0-9]{0,4}")
 PREFIX = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+;=:@/-]|%[0-9A-Fa-f]{2})+")
 # What would be another host or path in a URL that is made of SCRIPT_NAME
@@ -126,18 +127,20 @@ def read_forwarded(value: str) -> list[dict[str, str]]:
 
 @lru_cache(maxsize=4096)
 def read_node(text: str) -> tuple[str, str]:
-    """Address and port of a client; an unknown or obfuscated one has neither (RFC 7239 6).
+    """Address and port of a client; one that is unknown, obfuscated or came by a unix socket has neither (RFC 7239 6).
 
     Raises:
         HttpError: it is malformed.
     """
     try:
+        if text == BY_UNIX_SOCKET:
+            return "", ""
         if text.count(":") > 1 and text[0] != "[":
             return read_address(text), ""
         node = NODE.fullmatch(text)
         if node is None or int(node["port"] or 0) > 65535:
             raise ValueError(text)
-        if OBFUSCATED.fullmatch(node["name"]):
+        if NAMELESS.fullmatch(node["name"]):
             return "", ""
         return read_address(node["name"].strip("[]")), node["port"] or ""
     except ValueError:
