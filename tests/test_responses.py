@@ -155,8 +155,9 @@ def test_a_longer_body_is_cut_at_its_length(build: SimpleNamespace) -> None:
             with server.connect() as client:
                 answer = client.send(GET).answer()
                 assert (answer.body, answer.whole) == (b"hello", True)
-                assert (client.rest(), client.end) == (b"", "closed")
-            assert len(server.errors) == 1
+                # It was said that the connection is kept: a proxy may have sent somebody else's request meanwhile
+                assert client.send(GET).answer().body == b"hello"
+            assert len(server.errors) == 2
             assert "longer than its Content-Length" in server.log
 
 

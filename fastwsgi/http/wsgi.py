@@ -348,8 +348,6 @@ class Exchange:
             self._start(0)
         if self.framed is BY_CHUNKS:
             self.out.add(b"0\r\n\r\n")
-        elif self.overrun:
-            self.keep_alive = False
         elif self.sent < self.announced:
             self._complain(f"body of {self.sent} bytes is shorter than its Content-Length of {self.announced}")
             self.cut = True
