@@ -24,7 +24,7 @@ NGINX = """
 daemon off; worker_processes 1; {user} pid {folder}/nginx.pid; error_log {folder}/nginx.errors;
 events {{ worker_connections 512; }}
 http {{
-log_format forwarded '$upstream_status|$request'; access_log {folder}/nginx.log forwarded;
+log_format forwarded '$upstream_bytes_sent|$status|$upstream_status|$request'; access_log {folder}/nginx.log forwarded;
 {paths}
 {extra}
 {block}
@@ -118,7 +118,7 @@ def nginx(folder: Path, block: str, extra: str = "") -> Iterator[Front]:
                 command, pass_fds=[fd], env={**os.environ, "NGINX": f"{fd};"}, stdout=out, stderr=out
             )
         try:
-            yield Front((host, port), folder / "nginx.log", r"[0-9]+(, [0-9]+)*\|")
+            yield Front((host, port), folder / "nginx.log", r"[1-9][0-9]*(, [1-9][0-9]*)*\|")
         finally:
             end(process)
 
