@@ -10,8 +10,7 @@ from typing import Any, Callable
 
 from fastwsgi.http.forwarded import Forwarding
 from fastwsgi.http.grammar import HeadLimits
-from fastwsgi.http.peers import UNIX, Trusted
-from fastwsgi.observe.seldom import Seldom
+from fastwsgi.http.peers import Trusted
 from fastwsgi.server.preamble import PLAIN, Preamble
 
 Describer = Callable[[dict[str, Any]], None]
@@ -40,7 +39,6 @@ class Entrance:
         self.forwarding = Forwarding(settings) if settings.forwarded_allow_ips or announced or drops else None
         self.takes_plain = settings.proxy_protocol != "required"
         self._announcers = Trusted(settings.proxy_allow_ips) if announced else None
-        self._refusals = Seldom(self.loop.log_error)
 
     def open(self, fd: int, host: str, port: str) -> Any:
         """What serves the accepted socket *fd*, known to the loop: its Connection, or first a Preamble."""
@@ -52,10 +50,6 @@ class Entrance:
     def announces(self, host: str) -> bool:
         """Whether a PROXY header of the peer *host* is believed."""
         return self._announcers is not None and host in self._announcers
-
-    def note_refusal(self, host: str, reason: str) -> None:
-        """Log, not too often, that a connection was closed for the PROXY header that it has or has not."""
-        self._refusals.log(self.loop.shared.now, f"PROXY protocol: a connection of {host or UNIX} is closed: {reason}")
 
     def connect(self, fd: int, host: str, port: str, header: Any) -> Any:
         """The Connection of *fd*, known to the loop.

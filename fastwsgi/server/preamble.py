@@ -127,6 +127,6 @@ class Preamble:
 
     def _refuse(self, reason: str) -> bool:
         """Close without an answer: whoever is at the other end does not expect HTTP."""
-        self.entrance.note_refusal(self.host, reason)
+        self.entrance.loop.connection_refused(self.host, reason)
         self.drop(False)
         return False
