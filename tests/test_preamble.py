@@ -357,7 +357,7 @@ def test_the_access_log_names_the_client(build: SimpleNamespace, tmp_path: Path)
     ]
 
 
-def test_workers(tmp_path: Path) -> None:
+def test_workers(build: SimpleNamespace, tmp_path: Path) -> None:
     """What waits in the queue when the listeners close is announced, too."""
     source = """
 import time
@@ -368,7 +368,7 @@ def app(environ, start_response):
         time.sleep(0.3)
     return [environ["REMOTE_ADDR"].encode()]
 """
-    with deployed(tmp_path, source=source, workers=1, threads=1, proxy_protocol="required") as server:
+    with deployed(tmp_path, build.name, source, workers=1, threads=1, proxy_protocol="required") as server:
         with Client(server.address) as first, Client(server.address) as waiting:
             first.send(LINE + request(target="/wait"))
             server.line("entered")

@@ -39,6 +39,8 @@ STEP = re.compile(
 )
 # node (RFC 7239 6): what stands before the port, and a port that is a number or obfuscated
 NODE = re.compile(r"(?P<name>\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(?::(?:(?P<port>[0-9]{1,5})|_[A-Za-z0-9._-]+))?")
+MOST_PARAMETERS = 256  # of one Forwarded field, empty ones included
+LONGEST_NODE = 128  # bytes: an obfuscated one may have any length, and they are kept
 NAMELESS = re.compile(r"_[A-Za-z0-9._-]+|unknown", re.IGNORECASE)
 BY_UNIX_SOCKET = "unix:"  # what nginx says of such a client
 PORT = re.compile(r"[1-9][0-9]{0,4}")
@@ -105,11 +107,11 @@ def read_forwarded(value: str) -> list[dict[str, str]]:
     The whole field has to be right: a quote that the client left open would hide what a proxy has appended.
 
     Raises:
-        HttpError: it is malformed.
+        HttpError: it is malformed, or has too many of them.
     """
     elements: list[dict[str, str]] = [{}]
     at = 0
-    while True:
+    for _ in range(MOST_PARAMETERS):
         step = STEP.match(value, at)
         if step is None:
             raise HttpError(400, "malformed Forwarded")
@@ -123,6 +125,7 @@ def read_forwarded(value: str) -> list[dict[str, str]]:
         if step["end"] == ",":
             elements.append({})
         at = step.end()
+    raise HttpError(400, "too many parameters in Forwarded")
 
 
 @lru_cache(maxsize=4096)
@@ -137,7 +140,7 @@ def read_node(text: str) -> tuple[str, str]:
             return "", ""
         if text.count(":") > 1 and text[0] != "[":
             return read_address(text), ""
-        node = NODE.fullmatch(text)
+        node = NODE.fullmatch(text) if len(text) <= LONGEST_NODE else None
         if node is None or int(node["port"] or 0) > 65535:
             raise ValueError(text)
         if NAMELESS.fullmatch(node["name"]):
