@@ -116,7 +116,7 @@ class Settings:
         kinds.peers(least=1),
         ["127.0.0.1", "::1", "unix"],
         "who may send it: as in --forwarded-allow-ips",
-        ("--proxy-allow-from",),
+        ("--proxy-allow-from", "--proxy-allow-ips"),
     )
 
     workers = Setting(PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",))
