@@ -130,7 +130,7 @@ class Conversations(RuleBasedStateMachine):
         stalled = [one for one in self.active if not one.is_reading() and not one.client.closed]
         sending = [one for one in stalled if one.client.connection.state == "sending"]
         for account in self.active:
-            account.late = account.late or not account.client.closed
+            account.late = account.late or account.client.is_open
         for _ in range(3):  # the response, what is behind it, lingering
             self.bench.pass_time(LONG)
         self.ticks = 0
