@@ -53,7 +53,7 @@ def in_process(kind: str, build: str, requests: int, folder: Path) -> dict[str, 
         [sys.executable, ROOT / "tests/isolated/leaks.py", file, str(requests), kind],
         env={**os.environ, "PYTHONPATH": str(ROOT), "FASTWSGI_BACKEND": build},
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     report: dict[str, Any] = json.loads(ran.stdout)

@@ -97,8 +97,8 @@ class Guided:
         flags = f"-fsanitize=fuzzer-no-link -fsanitize-ignorelist={self.root}/ci/fuzzing/ignored.txt"
         ours = {**os.environ, "CC": "clang", "CFLAGS": flags, "FASTWSGI_SANITIZE": "1", "FASTWSGI_REQUIRE_EXT": "1"}
         llhttp = {**ours, "CFLAGS": f"-O1 -g {flags} -fsanitize={SANITIZERS} -fno-sanitize-recover=all"}
-        subprocess.run([*install, "pytest"], check=True)  # tests/test_http_cases.py, the seeds, imports it
-        subprocess.run([*install, "--no-binary=httptools", "--no-cache-dir", "httptools"], env=llhttp, check=True)
+        pinned = ["--no-binary=httptools", "--no-cache-dir", "-r", self.root / "ci/requirements.txt"]
+        subprocess.run([*install, *pinned], env=llhttp, check=True)
         subprocess.run([*install, "-e", self.tree], env=ours, check=True)
 
     def build_fuzzer(self) -> None:
