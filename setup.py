@@ -29,6 +29,7 @@ NATIVE = (
     "http/_wire_c",
     "http/_baton_c",
     "server/_sockio_c",
+    "server/_tlsio_c",
     "server/_monitor_c",
     "observe/_access_c",
 )

@@ -18,7 +18,7 @@ from serving import PATIENCE, Client
 
 ROOT = Path(__file__).parent.parent
 ISOLATED = Path(__file__).parent / "isolated"
-ADDRESS = re.compile(r"http://([0-9.]+):([0-9]+)")
+ADDRESS = re.compile(r"https?://([0-9.]+):([0-9]+)")
 KIB = 1024
 
 

@@ -83,6 +83,7 @@ def print_check(deployment: Configured, call: bool) -> None:
     server = version_line()
     app: loader.Application = deployment.load(settings)
     check_addresses(settings)
+    check_certificates(settings)
     check_logs(settings)
     done = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
     print(f"{name} ({type(app).__name__}) {done}")
@@ -95,6 +96,13 @@ def check_logs(settings: Settings) -> None:
     from fastwsgi.observe.logs import check
 
     check(settings)
+
+
+def check_certificates(settings: Settings) -> None:
+    """Raise Mistake if the files of TLS cannot be used."""
+    from fastwsgi.process.certificates import Certificates
+
+    Certificates(settings)
 
 
 def check_addresses(settings: Settings) -> None:

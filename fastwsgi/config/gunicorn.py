@@ -111,7 +111,7 @@ TAKEN = {
         for name in (
             *("backlog", "workers", "threads", "max_requests", "max_requests_jitter", "timeout", "graceful_timeout"),
             *("limit_request_fields", "reload_extra_files", "chdir", "user", "group", "umask", "access_log_format"),
-            *("proc_name", "pythonpath", "root_path"),
+            *("proc_name", "pythonpath", "root_path", "certfile", "keyfile", "ca_certs", "cert_reqs", "ciphers"),
         )
     },
 }
@@ -155,7 +155,6 @@ _SYNC = (
     *("sync", "gthread", "gunicorn.workers.sync.SyncWorker", "gunicorn.workers.gthread.ThreadWorker"),
     *("egg:gunicorn#sync", "egg:gunicorn#gthread"),
 )
-_TLS = "there is no TLS in this version; put a proxy before it that ends TLS"
 _HTTP2 = "HTTP/2 is not spoken; a proxy may speak it with the clients"
 _ASGI = "ASGI and WebSockets are not spoken; serve such an application with an ASGI server"
 _DIRTY = "there are no processes for long work; use a task queue"
@@ -247,15 +246,23 @@ LEFT = {
         weight=NEEDED,
     ),
     "raw_paste_global_conf": Left("there is no PasteDeploy in this version", ("--paste-global",)),
-    "certfile": Left(_TLS, ("--certfile",), weight=NEEDED),
-    "keyfile": Left(_TLS, ("--keyfile",), weight=NEEDED),
-    "ssl_version": Left(_TLS, ("--ssl-version",)),
-    "cert_reqs": Left(_TLS, ("--cert-reqs",), (0,)),
-    "ca_certs": Left(_TLS, ("--ca-certs",)),
-    "ciphers": Left(_TLS, ("--ciphers",)),
-    "suppress_ragged_eofs": Left(_TLS, ("--suppress-ragged-eofs",), (True,), values=0),
-    "do_handshake_on_connect": Left(_TLS, ("--do-handshake-on-connect",), (False,), values=0),
-    "ssl_context": Left(_TLS),
+    "ssl_version": Left(
+        "not needed: gunicorn does not heed it either; use --ssl-min-version", ("--ssl-version",), (2,), MOOT
+    ),
+    "suppress_ragged_eofs": Left(
+        "not needed: an end without close_notify is an end, and a body that is cut is refused by its length",
+        ("--suppress-ragged-eofs",),
+        (True,),
+        MOOT,
+        0,
+    ),
+    "do_handshake_on_connect": Left(
+        "not needed: no thread waits for a handshake", ("--do-handshake-on-connect",), (False,), MOOT, 0
+    ),
+    "ssl_context": Left(
+        "no context of the user's own is taken; use --certfile, --ssl-min-version, --ciphers and --ca-certs",
+        weight=NEEDED,
+    ),
     "http_protocols": Left(_HTTP2, ("--http-protocols",), ("h1",)),
     "http2_cleartext": Left(_HTTP2, ("--http2-cleartext",), (False, "off"), values="?"),
     "http2_max_concurrent_streams": Left(_HTTP2, ("--http2-max-concurrent-streams",), (100,)),

@@ -117,11 +117,24 @@ def choice(*words: str) -> Kind[str]:
     """One of some words."""
 
     def read(value: object) -> str:
-        if not isinstance(value, str) or value.lower() not in words:
+        if not isinstance(value, str) or value.lower() not in spellings:
             raise ValueError(" or ".join([", ".join(words[:-1]), words[-1]]))
-        return value.lower()
+        return spellings[value.lower()]
 
+    spellings = {word.lower(): word for word in words}
     return Kind(read, "{" + ",".join(words) + "}")
+
+
+def verification() -> Kind[str]:
+    """Whether the other side must show a certificate; also as a number, 0 to 2, as `ssl` has it."""
+    words = ("none", "optional", "required")
+    word = choice(*words)
+
+    def read(value: object) -> str:
+        number = _integer(value)
+        return words[number] if number is not None and 0 <= number < len(words) else word.read(value)
+
+    return Kind(read, word.metavar)
 
 
 def path() -> Kind[str | None]:

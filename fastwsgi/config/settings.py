@@ -20,6 +20,7 @@ __all__ = ["SETTINGS", "Setting", "SettingError", "Settings"]
 
 APPLICATION = "the application"
 SERVER = "the server"
+ENCRYPTION = "encryption"
 PROXIES = "behind proxies"
 PROCESSES = "processes and threads"
 TIMES = "times"
@@ -84,6 +85,26 @@ class Settings:
     scanner = Setting(SERVER, kinds.flag(), True, "parse every request head with llhttp")
     server_header = Setting(
         SERVER, kinds.field_value(), "fastwsgi", "Server field of responses; empty sends none"
+    )
+
+    certfile = Setting(
+        ENCRYPTION,
+        kinds.texts("PATH"),
+        [],
+        "speak TLS, with the certificate and chain (PEM) in this file; may be given several times, for several hosts",
+    )
+    keyfile = Setting(
+        ENCRYPTION, kinds.texts("PATH"), [], "key (PEM) of each certificate, if not in the same file"
+    )
+    ca_certs = Setting(
+        ENCRYPTION, kinds.path(), None, "authorities (PEM) that sign the certificates of clients"
+    )
+    cert_reqs = Setting(ENCRYPTION, kinds.verification(), "none", "whether clients must have a certificate")
+    ssl_min_version = Setting(
+        ENCRYPTION, kinds.choice("TLSv1.2", "TLSv1.3"), "TLSv1.2", "oldest version of TLS that is spoken"
+    )
+    ciphers = Setting(
+        ENCRYPTION, kinds.text("LIST"), "ECDHE+AESGCM:ECDHE+CHACHA20", "ciphers for TLS 1.2, as OpenSSL writes them"
     )
 
     forwarded_allow_ips = Setting(

@@ -12,6 +12,7 @@ from fastwsgi.http._wsgi_c cimport Exchange, Gateway
 
 cdef str IDLE, HEAD, BODY, RUNNING, SENDING, LINGERING, CLOSED, READ, WRITE, BY_CLOSE
 cdef int TURN
+cdef Py_ssize_t WOULD_BLOCK, MUST_WRITE, REFUSED, NOT_TLS
 cdef Py_ssize_t GATHERED, LINGERED
 cdef double RATE_GRACE
 
@@ -56,6 +57,7 @@ cdef class Connection:
     cpdef bint expire(self, Exchange exchange) except -1
     @cython.locals(inbox=Inbox, received=cython.Py_ssize_t)
     cdef object _receive(self)
+    cdef object _meet(self, Py_ssize_t word)
     cdef object _end_of_input(self)
     @cython.locals(turn=cython.int)
     cdef object _work(self, Inbox inbox)

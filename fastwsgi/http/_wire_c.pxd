@@ -3,12 +3,12 @@ from fastwsgi.http._response_c cimport OutBuffer
 
 
 cdef class Wire:
-    cdef public bint can_send_files
+    cdef public bint can_send_files, mute, opening
 
-    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -3
-    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -3
-    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -3
-    cpdef Py_ssize_t unsent(self, int fd) except -1
+    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -9
+    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -9
+    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -9
+    cpdef Py_ssize_t unsent(self, int fd) except? -1
     cpdef object finish(self, int fd)
     cpdef object cut(self, int fd)
     cpdef object close(self, int fd, bint reset)

@@ -5,21 +5,24 @@ from fastwsgi.http._response_c cimport OutBuffer
 
 WOULD_BLOCK = -1
 LOST = -2
+MUST_WRITE = -3
+REFUSED = -4
+NOT_TLS = -5
 
 
 cdef class Wire:
     """A transport; the methods never block and never raise for what a client did."""
 
-    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -3:
+    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -9:
         raise NotImplementedError
 
-    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -3:
+    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -9:
         raise NotImplementedError
 
-    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -3:
+    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -9:
         raise NotImplementedError
 
-    cpdef Py_ssize_t unsent(self, int fd) except -1:
+    cpdef Py_ssize_t unsent(self, int fd) except? -1:
         raise NotImplementedError
 
     cpdef object finish(self, int fd):

@@ -1,6 +1,6 @@
-"""What a connection needs of a transport: the interface that plain sockets (and later TLS) implement.
+"""What a connection needs of a transport: the interface that plain sockets and TLS implement.
 
-The transport moves bytes between a file descriptor and the two buffers; it decides nothing.
+The transport moves bytes between a file descriptor and the two buffers; it decides nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -9,15 +9,20 @@ from typing import Any
 
 WOULD_BLOCK = -1
 LOST = -2  # reset, or another error that ends a connection
+MUST_WRITE = -3  # nothing is read until the socket takes what the transport itself has to say
+REFUSED = -4  # the transport ends the connection, and has said why in its own language
+NOT_TLS = -5  # the client speaks plain HTTP where TLS is spoken; so does the transport from now on
 
 
 class Wire:
     """A transport; the methods never block and never raise for what a client did."""
 
     can_send_files = False
+    mute = False  # no answer can be sent yet
+    opening = False  # the client has begun to open the connection, beyond that of the sockets
 
     def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
-        """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, WOULD_BLOCK or LOST."""
+        """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or one of the above."""
         raise NotImplementedError
 
     def send(self, fd: int, out: Any) -> int:
@@ -29,7 +34,10 @@ class Wire:
         raise NotImplementedError
 
     def unsent(self, fd: int) -> int:
-        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows."""
+        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows.
+
+        Below 0 where it has acknowledged bytes of a part that send() does not count yet.
+        """
         raise NotImplementedError
 
     def finish(self, fd: int) -> None:

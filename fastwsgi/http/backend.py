@@ -24,6 +24,7 @@ TWINS = {
     "wire": "fastwsgi.http._wire",
     "baton": "fastwsgi.http._baton",
     "sockio": "fastwsgi.server._sockio",
+    "tlsio": "fastwsgi.server._tlsio",
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
 }

@@ -37,6 +37,12 @@ CLOSED = "closed"
 READ = "read"
 WRITE = "write"
 
+# What Wire.receive() says instead of a count
+WOULD_BLOCK = -1
+MUST_WRITE = -3
+REFUSED = -4
+NOT_TLS = -5
+
 TURN = 64  # pipelined requests before other connections get their turn
 GATHERED = 65536  # bytes of pipelined answers before they are sent
 RATE_GRACE = 30.0  # seconds before the slowest allowed rate is asked for
@@ -118,7 +124,7 @@ class Connection:
         return not self.away and self._is_between_requests()
 
     def _is_between_requests(self) -> bool:
-        if self.state is not IDLE and self.state is not HEAD:
+        if (self.state is not IDLE and self.state is not HEAD) or self.wire.opening:
             return False
         return self.rest is None or not self.rest.strip(b"\r\n")
 
@@ -164,6 +170,9 @@ class Connection:
         baton = self.shared.baton
         deadline = self.deadline
         try:
+            if self.wire.mute:
+                self.drop(False)
+                return False
             if self.state is BODY or (self.state is HEAD and not (self.answered and self.is_idle())):
                 self._refuse(HttpError(408, "deadline"))
                 return False
@@ -238,8 +247,19 @@ class Connection:
             self._work(inbox)
         elif received == 0:
             self._end_of_input()
-        elif received == -1:
+        elif received == WOULD_BLOCK:
             self._wait(READ)
+        else:
+            self._meet(received)
+
+    def _meet(self, word: int) -> None:
+        """The transport has brought no bytes, and says in a *word* of _wire_py.py why."""
+        if word == MUST_WRITE:
+            self._wait(WRITE)
+        elif word == REFUSED:
+            self._linger()
+        elif word == NOT_TLS:
+            self._refuse(HttpError(400, "plain HTTP on a TLS port", "this port speaks TLS: use https://"))
         else:
             self.drop(False)
 
@@ -611,7 +631,7 @@ class Connection:
         if self.out is None:
             self.out = shared.out
         status = f"{refusal.status} {reason_phrase(refusal.status)}"
-        text = f"{status}\n".encode("latin-1")
+        text = (f"{status}: {refusal.advice}\n" if refusal.advice else f"{status}\n").encode("latin-1")
         fields = [("Content-Type", "text/plain")]
         if refusal.status == 503:
             fields.append(("Retry-After", "1"))  # RFC 9110 10.2.3, in seconds

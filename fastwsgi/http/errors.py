@@ -4,12 +4,13 @@ from __future__ import annotations
 
 
 class HttpError(Exception):
-    """A request that is refused: *status* goes to the client, *reason* only to the log."""
+    """A refused request: *status* goes to the client, and *advice* if there is any; *reason* only to the log."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, advice: str = "") -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
+        self.advice = advice
 
 
 class ApplicationError(Exception):

@@ -31,6 +31,7 @@ from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.sources import files_of_failure, imported_files
 from fastwsgi.process.views import ServerView, WorkerView
+from fastwsgi.server import tls_files
 from fastwsgi.server.loop import Loop
 
 IDLE_GRACE = 1.5  # seconds that idle connections get when others go on serving: time for a request on its way
@@ -43,6 +44,7 @@ class Birth:
     deployment: Deployment
     settings: Any
     app: Callable[..., Any] | None  # if it is loaded already
+    tls: Any  # the server.tls.Tls, or None
     listeners: list[socket.socket]
     shared: list[socket.socket]  # those of them that are not this service's alone
     board: Scoreboard
@@ -118,7 +120,9 @@ class Worker:
         loop.slot = self.slot
         loop.expired = lambda: self.ask_for_successor("a request ran past its deadline")
         for listener in birth.listeners:
-            loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1})
+            loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, birth.tls)
+        if birth.tls is not None:
+            loop.ticks.append(lambda: birth.tls.failures.tell(error_log.info))
         loop.stopped_accepting = self._close_listeners
         loop.add_waker(self._woken.fileno(), self._take_calls)
         return loop
@@ -174,6 +178,13 @@ class Worker:
             self.control.after(last_call.PATIENCE, self._say_closed)
         elif command == "reopen":  # while it boots, too: the files may be open already
             self._defer(self._reopen_logs)
+        elif command.startswith("certificates "):
+            self._defer(lambda: self._renew(command.partition(" ")[2]))
+
+    def _renew(self, line: str) -> None:
+        """Take what the supervisor has found in the files of certificates, and found good."""
+        if self.birth.tls is not None:
+            self.birth.tls.renew(tls_files.decode(line))
 
     def _stop(self, idle_grace: float) -> None:
         self.birth.view.alive = False

@@ -42,7 +42,7 @@ class Nursery:
 
     def _prepare(self, position: int, theirs: channel.Channel) -> forked.Birth:
         owner = self._supervisor
-        settings, entries = owner.reload.material()
+        settings, entries, tls = owner.reload.material()
         self.started += 1
         view = WorkerView(owner.view, settings, self.started)
         owner.hooks.pre_fork(owner.view, view)
@@ -52,6 +52,7 @@ class Nursery:
             owner.deployment,
             settings,
             owner.app,
+            tls,
             at_position(entries, position),
             shared_with_others(entries),
             owner.board,

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastwsgi.config.mistakes import Mistake
 from fastwsgi.observe.logs import error_log, set_up_error_log
+from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.fleet import Fleet
 from fastwsgi.process.scoreboard import check_number
 from fastwsgi.process.sockets import Entry
@@ -25,17 +26,24 @@ class Reload:
         self._before: tuple[int, int] | None = None  # generation and size to return to, while one runs
         self._settings: Any = None
         self._entries: list[Entry] = []
+        self._certificates: Any = None
 
     def ask(self, hurried: bool = False) -> None:
         """A reload is wanted, as soon as none runs; a *hurried* one ends the old workers at once (for development)."""
         self._asked = True
         self._hurried = hurried
 
-    def material(self) -> tuple[Any, list[Entry]]:
-        """Settings and listeners for a worker that starts now."""
+    @property
+    def runs(self) -> bool:
+        """Whether one is under way."""
+        return self._before is not None
+
+    def material(self) -> tuple[Any, list[Entry], Any]:
+        """Settings, listeners and TLS for a worker that starts now."""
         if self._before is not None:
-            return self._settings, self._entries
-        return self._supervisor.settings, self._supervisor.listeners.entries
+            return self._settings, self._entries, self._certificates.tls
+        owner = self._supervisor
+        return owner.settings, owner.listeners.entries, owner.certificates.tls
 
     def look(self, fleet: Fleet) -> bool:
         """Go on, if it is time; whether the fleet has something to do now."""
@@ -53,6 +61,7 @@ class Reload:
         try:
             settings = owner.deployment.settings()
             size = check_number(settings.workers)
+            certificates = Certificates(settings)
             entries = owner.listeners.prepare(settings)
         except (Mistake, OSError) as problem:
             details = f"\n{problem.details}".rstrip("\n") if isinstance(problem, Mistake) else ""
@@ -62,7 +71,7 @@ class Reload:
         if owner.app is not None:
             error_log.warning("the application is preloaded: SIGHUP renews the settings, SIGUSR2 the code, too")
         self._before = (fleet.generation, fleet.size)
-        self._settings, self._entries = settings, entries
+        self._settings, self._entries, self._certificates = settings, entries, certificates
         owner.hooks.on_reload(owner.view)
         fleet.begin_generation(size, self._hurried)
         return True
@@ -72,7 +81,8 @@ class Reload:
         self._before = None
         owner.settings = owner.view.cfg = self._settings
         owner.listeners.keep(self._entries, self._settings)
-        owner.view.address = owner.listeners.spell()
+        owner.certificates = self._certificates
+        owner.view.address = owner.listeners.spell(owner.certificates.scheme)
         set_up_error_log(self._settings)  # what it cannot have, the new workers could not have either
         owner.notices.ready()
         error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))

@@ -89,9 +89,9 @@ class Listeners:
         """*prepared* is not wanted: what was opened for it is closed."""
         _close([one for one in prepared if one not in self.entries])
 
-    def spell(self) -> list[str]:
+    def spell(self, scheme: str) -> list[str]:
         """Where the service listens."""
-        return [spell_address(entry.sockets[0]) for entry in self.entries]
+        return [spell_address(entry.sockets[0], scheme) for entry in self.entries]
 
     def own_paths(self) -> None:
         """The paths of unix sockets are this process's to remove, as the predecessor that made them is gone."""

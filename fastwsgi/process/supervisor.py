@@ -17,6 +17,7 @@ from typing import Any, Callable
 from fastwsgi.http import backend
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.process import exits, identity, privileges, role
+from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
 from fastwsgi.process.hung import Hung
@@ -29,6 +30,7 @@ from fastwsgi.process.signals import SignalQueue
 from fastwsgi.process.sockets import Listeners
 from fastwsgi.process.upgrade import Upgrade
 from fastwsgi.process.views import ServerView
+from fastwsgi.server import tls_files
 
 LONGEST_TURN = 10.0  # seconds
 QUIT_PATIENCE = 0.3  # seconds that workers get to write their logs when they are told to quit
@@ -69,6 +71,7 @@ class Supervisor:
         self.nursery = Nursery(self)
         self.hung = Hung(lambda one: self._kill(one, signal.SIGKILL), lambda one: self.hooks.worker_abort(one.view))
         self.next_look: float | None = None  # for hung workers
+        self.certificates = Certificates(self.settings)
         self.notices = Notices()
         self.signals = SignalQueue()
         self.app: Callable[..., Any] | None = None
@@ -104,7 +107,7 @@ class Supervisor:
         ids = role.ids_of_workers(settings)  # a mistake in it is told now
         self.listeners.inherit()
         self.listeners.keep(self.listeners.prepare(settings), settings)
-        self.view.address = self.listeners.spell()
+        self.view.address = self.listeners.spell(self.certificates.scheme)
         warning = privileges.warning(settings, ids)
         if warning:
             error_log.warning(warning)
@@ -148,6 +151,7 @@ class Supervisor:
         self._tell(now)
         if self.stop_at is not None and now >= self.stop_at:
             self._stop_workers(now)
+        self._renew_certificates(now)
         if self.next_look is None or now >= self.next_look:
             self.next_look = self.hung.look(self.fleet, self.settings, now)
         for member in self.fleet.to_kill(now):
@@ -161,6 +165,14 @@ class Supervisor:
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
 
+    def _renew_certificates(self, now: float) -> None:
+        """Take certificates that have changed, and let the workers have them; after a reload, which takes them too."""
+        material = None if self.reload.runs else self.certificates.look(now)
+        if material is not None:
+            for member in self.fleet.members.values():
+                if member.generation == self.fleet.generation:
+                    member.channel.send(f"certificates {tls_files.encode(material)}")
+
     def _tell(self, now: float) -> None:
         """The figures of the scoreboard, for who debugs."""
         if now >= self.next_report and error_log.isEnabledFor(logging.DEBUG):
@@ -172,7 +184,8 @@ class Supervisor:
         if self.exit_code is not None:
             return
         now = time.monotonic()
-        times = (self.fleet.next_time(now), self.stop_at, self.notices.next_sign, self.next_look, now + LONGEST_TURN)
+        known = (self.stop_at, self.notices.next_sign, self.next_look, self.certificates.next_look)
+        times = (self.fleet.next_time(now), now + LONGEST_TURN, *known)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
         for member in list(self.fleet.members.values()):

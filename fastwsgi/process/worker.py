@@ -12,6 +12,7 @@ from fastwsgi.http import backend
 from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.process import privileges
+from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.server.loop import Loop
 
@@ -32,11 +33,13 @@ def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] 
         announce: called with the two lines of the start-up output.
 
     Raises:
+        Mistake: certificates cannot be used.
         BindError: an address cannot be listened on.
         OSError: the access log cannot be opened.
     """
     build = backend.current()
     set_up_error_log(settings)
+    certificates = Certificates(settings)
     listeners = Listeners()
     logs = Logs(settings)
     try:
@@ -44,11 +47,13 @@ def run(app: Callable[..., Any], settings: Any, announce: Callable[[str], None] 
         listeners.keep(listeners.prepare(settings), settings)
         loop = Loop(build, with_request_ids(app, settings), settings, log_error, ErrorStream(), logs.observer)
         for listener in at_position(listeners.entries, 0):
-            loop.add_listener(listener)
+            loop.add_listener(listener, tls=certificates.tls)
+        if certificates.tls is not None:
+            loop.ticks.append(certificates.tick)
         warning = privileges.warning(settings, None)
         if warning:
             error_log.warning(warning)
-        announce("fastwsgi: listening on " + ", ".join(listeners.spell()))
+        announce("fastwsgi: listening on " + ", ".join(listeners.spell(certificates.scheme)))
         announce(f"fastwsgi: the {backend.describe(build.name)} build; stop with Ctrl-C")
         with StopSignals(loop, listeners, settings.graceful_timeout):
             loop.run()

@@ -143,7 +143,7 @@ cdef class SocketWire(Wire):
         memcpy(self.last, address, size)
         self.last_size = size
 
-    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -3:
+    cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -9:
         cdef Py_ssize_t count
         inbox.start = inbox.end = 0
         if rest is not None:
@@ -154,7 +154,7 @@ cdef class SocketWire(Wire):
         inbox.end += count
         return count
 
-    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -3:
+    cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -9:
         cdef Py_ssize_t count
         while out.size > 0:
             if out.big is None:
@@ -166,11 +166,11 @@ cdef class SocketWire(Wire):
             out.sent(count)
         return 0
 
-    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -3:
+    cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -9:
         cdef Py_ssize_t sent = send_file_part(fd, file, offset, count)
         return sent if sent >= 0 else verdict()
 
-    cpdef Py_ssize_t unsent(self, int fd) except -1:
+    cpdef Py_ssize_t unsent(self, int fd) except? -1:
         cdef int count = 0
         return count if ioctl(fd, TIOCOUTQ, &count) == 0 else 0
 

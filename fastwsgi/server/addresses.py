@@ -94,13 +94,13 @@ def _unix(text: str) -> Unix:
     return Unix("\0" + path[1:])
 
 
-def spell_address(listener: socket.socket) -> str:
-    """Where *listener* listens, as a user would type it."""
+def spell_address(listener: socket.socket, scheme: str = "http") -> str:
+    """Where *listener* listens, as a user would type it; a unix socket has no *scheme*."""
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:
         return "unix:" + os.fsdecode(name).replace("\0", "@", 1)
     host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}"
+    return f"{scheme}://{host}:{name[1]}"
 
 
 def client_network(host: str) -> str:

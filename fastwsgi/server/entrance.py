@@ -23,13 +23,17 @@ class Entrance:
         loop: the loop.Loop that serves them.
         listener: the listening socket.
         environ: comes into every environ.
+        tls: the tls.Tls of a listener of TLS, or None.
     """
 
-    def __init__(self, loop: Any, listener: socket.socket, environ: dict[str, Any]) -> None:
+    def __init__(self, loop: Any, listener: socket.socket, environ: dict[str, Any], tls: Any = None) -> None:
         self.loop = loop
         self.listener = listener
+        self.tls = tls
         template = environ_template(listener, loop.settings, loop.errors, loop.build.wsgi.FileWrapper)
         template.update(environ)
+        if tls is not None:
+            template.update(tls.ENVIRON)
         self.parser = head_parser(loop.build, template, loop.framing, loop.settings)
         self._set_up_proxies(loop.settings)
 
@@ -59,13 +63,14 @@ class Entrance:
             header: the proxy_protocol.Header that it sent first, or PLAIN.
         """
         loop = self.loop
-        describers: list[Describer] = []
+        wire = loop.wire if self.tls is None else loop.build.tlsio.TlsWire(loop.wire, self.tls)
+        describers: list[Describer] = [] if self.tls is None else [wire.describe]
         if header.host is not None:
             describers.append(partial(header.describe, host))
             host, port = header.host, header.port
         if self.forwarding is not None:
             describers.append(self.forwarding.describer(host))
-        connection = loop.build.connection.Connection(loop.shared, self.parser, loop.wire, fd, host, port)
+        connection = loop.build.connection.Connection(loop.shared, self.parser, wire, fd, host, port)
         connection.describe = in_turn(describers)
         loop.connections[fd] = connection
         return connection

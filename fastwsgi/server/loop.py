@@ -94,15 +94,24 @@ class Loop:
         self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
         self.aborted = False  # nothing is waited for any more
         self.stopping = False
+        self.ticks: list[Callable[[], None]] = []  # called each second
         self.stopped_accepting: Callable[[], None] = lambda: None  # called when a stop has emptied the backlogs
         self._next_sweep = self._next_look = 0.0
         self._tell_time()
 
     # What is listened on
 
-    def add_listener(self, listener: socket.socket, environ: dict[str, Any] | None = None) -> None:
-        """Accept connections from *listener*, which stays the caller's to close; *environ* comes into every environ."""
-        self.acceptor.add(Entrance(self, listener, environ or {}))
+    def add_listener(
+        self, listener: socket.socket, environ: dict[str, Any] | None = None, tls: Any = None
+    ) -> None:
+        """Accept connections from *listener*, which stays the caller's to close.
+
+        Args:
+            listener: it listens already.
+            environ: comes into every environ.
+            tls: the tls.Tls if TLS is spoken there.
+        """
+        self.acceptor.add(Entrance(self, listener, environ or {}, tls))
 
     def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
         """Serve the connection *fd*, which somebody else has accepted from *listener*; in the loop's thread."""
@@ -304,6 +313,8 @@ class Loop:
         self._tell_time()
         if self.gateway.observer is not None:
             self.gateway.observer.tick()
+        for tick in self.ticks:
+            tick()
         if self.slot is not None:
             self._report(self.slot)
         self.deadlines.look(now)

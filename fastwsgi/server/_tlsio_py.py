@@ -1,0 +1,254 @@
+"""TLS over a non-blocking socket as a Wire, in pure Python: the specification of _tlsio_c.pyx.
+
+One TlsWire serves one connection. Ciphertext is moved between the socket and a TLS object in memory, so OpenSSL never
+touches the socket. All bounds are here: what is decrypted in one call fits the inbox, with nothing left behind in the
+TLS object, since the poller looks at the socket alone; and no more ciphertext waits for the socket than one send()
+makes of CHUNK bytes. The out-buffer keeps what was encrypted until the socket has taken all of that.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fastwsgi.http._wire_py import LOST, MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK, Wire
+from fastwsgi.server.client_hello import is_http, is_record, server_name
+
+READ_SIZE = 32826  # bytes asked for at once: two full records
+RECORD = 18437  # bytes; the longest record (RFC 5246 6.2.3), and the most that the TLS object holds undecrypted
+CHUNK = 65536  # bytes encrypted at once
+BARREN = 2 * RECORD  # bytes in which a client says nothing before it is cut off: key updates without end
+HANDSHAKE = 262144  # bytes in which it must have said all of its handshake, a chain of certificates included
+WANT_READ = 2  # SSLError.errno
+
+# Stages
+NEW = 0  # the ClientHello is not whole
+OPENING = 1  # the handshake is under way
+OPEN = 2
+PLAIN = 3  # the client does not speak TLS, and is told so in plain text
+OVER = 4  # nothing is said any more, and what comes is dropped
+
+
+class TlsWire(Wire):
+    """The server's side of one TLS connection.
+
+    Args:
+        plain: the SocketWire of the loop.
+        tls: the tls.Tls of the listener: it gives the TLS object, and is told of handshakes that fail.
+    """
+
+    can_send_files = False
+
+    def __init__(self, plain: Any, tls: Any) -> None:
+        self.plain = plain
+        self.tls = tls
+        self.stage = NEW
+        self.mute = True
+        self.opening = False
+        self.hello = b""  # received, and not given to the TLS object yet
+        self.host = ""  # what the client asks for
+        self.object: Any = None
+        self.incoming: Any = None
+        self.outgoing: Any = None
+        self.held = b""  # ciphertext for the socket ...
+        self.held_at = 0  # ... of which so many bytes are sent
+        self.covered = 0  # bytes of the out-buffer that are in it
+        self.barren = 0  # bytes received since the client last said something
+        self.ended = False  # it says no more
+        self.facts: dict[str, str] | None = None
+
+    # Receiving
+
+    def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
+        """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or a word of _wire_py.py."""
+        inbox.fill(rest or b"")
+        if self.stage == OPEN or self.stage == OPENING:
+            word = self._push(fd)
+            if word < 0:
+                return word
+        if self.ended:
+            return 0
+        try:
+            data = os.read(fd, READ_SIZE)
+        except BlockingIOError:
+            return WOULD_BLOCK
+        except OSError:
+            return self._lose("the connection was lost")
+        if not data:
+            return 0 if self.stage >= OPEN else self._lose("the client has closed the connection")
+        if self.stage == NEW:
+            self.hello += data
+            word = self._begin()
+            if word < 0:
+                return word
+            data, self.hello = self.hello, b""
+        return self._decrypt(fd, inbox, data) if self.stage < PLAIN else len(data)
+
+    def _begin(self) -> int:
+        """The first bytes: make the TLS object as soon as it is known for which host; 0 then."""
+        if not is_record(self.hello):
+            if not is_http(self.hello):
+                return self._lose("not TLS")
+            self.stage = PLAIN
+            self.mute = False
+            return NOT_TLS
+        self.opening = True
+        host = server_name(self.hello)
+        if host is None:
+            return WOULD_BLOCK
+        self.host = host
+        self.object, self.incoming, self.outgoing = self.tls.wrap(host)
+        self.stage = OPENING
+        return 0
+
+    def _decrypt(self, fd: int, inbox: Any, data: bytes) -> int:
+        """Put the plaintext of *data* into *inbox*."""
+        before = inbox.end
+        self.incoming.write(data)
+        try:
+            while True:
+                count = self.object.read(CHUNK, inbox.view[inbox.end : inbox.end + CHUNK])
+                if count == 0:
+                    self.ended = True
+                    break
+                inbox.end += count
+                if not self.incoming.pending:
+                    break
+        except OSError as error:
+            if error.errno != WANT_READ:
+                return self._fail(fd, error)
+        if self.stage == OPENING and self.object.version() is not None:
+            self.stage = OPEN
+            self.mute = self.opening = False
+        if inbox.end > before:
+            self.barren = 0
+            return int(inbox.end - before)
+        self.barren += len(data)
+        if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
+            return self._lose("too much is said to no end")
+        word = self._push(fd)
+        return word if word < 0 else 0 if self.ended else WOULD_BLOCK
+
+    # Failing
+
+    def _fail(self, fd: int, error: OSError) -> int:
+        """What came is no TLS, or none that we take; the TLS object has an alert for it."""
+        self._push(fd)
+        opening = self.opening
+        self._lose(str(getattr(error, "reason", None) or "not understood").replace("_", " ").lower())
+        return REFUSED if opening else LOST
+
+    def _lose(self, reason: str) -> int:
+        """The end of this wire; LOST."""
+        if self.stage < OPEN:
+            self.tls.failures.note(reason)
+        self._retire()
+        return LOST
+
+    def _retire(self) -> None:
+        self.stage = OVER
+        self.mute = True
+        self.opening = False
+        self.object = self.incoming = self.outgoing = None
+        self.held = self.hello = b""
+
+    # Sending
+
+    def send(self, fd: int, out: Any) -> int:
+        """Send what *out* holds: bytes left (0 when it is empty), or LOST."""
+        if self.stage == PLAIN:
+            return int(self.plain.send(fd, out))
+        if self.stage != OPEN:
+            return LOST
+        while True:
+            word = self._push(fd)
+            if word < 0:
+                return int(out.size) if word == MUST_WRITE else LOST
+            out.sent(self.covered)
+            self.covered = 0
+            if out.size == 0:
+                return 0
+            if not self._encrypt(out):
+                return LOST
+
+    def _encrypt(self, out: Any) -> bool:
+        """Encrypt up to CHUNK bytes of *out*; False if that cannot be."""
+        try:
+            for part in out.parts:
+                view = memoryview(part)[: CHUNK - self.covered]
+                while view:
+                    count = self.object.write(view)  # at most a record
+                    view = view[count:]
+                    self.covered += count
+                if self.covered == CHUNK:
+                    break
+        except OSError:
+            return False
+        return True
+
+    def _push(self, fd: int) -> int:
+        """Send what the TLS object has for the socket: 0 if that took all, MUST_WRITE or LOST."""
+        if self.outgoing.pending:
+            self.held = self.held[self.held_at :] + self.outgoing.read()
+            self.held_at = 0
+        while self.held_at < len(self.held):
+            try:
+                self.held_at += os.write(fd, memoryview(self.held)[self.held_at :])
+            except BlockingIOError:
+                return MUST_WRITE
+            except OSError:
+                return LOST
+        self.held = b""
+        self.held_at = 0
+        return 0
+
+    def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
+        """Not over TLS: can_send_files says so."""
+        raise NotImplementedError
+
+    def unsent(self, fd: int) -> int:
+        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows.
+
+        Below 0 where it has acknowledged bytes of a part that send() does not count yet.
+        """
+        return int(self.plain.unsent(fd)) - self.held_at
+
+    # The end
+
+    def finish(self, fd: int) -> None:
+        """Say that nothing more will be sent, in TLS and below."""
+        if self.stage == OPEN:
+            self._say_end(fd)
+        self._retire()
+        self.plain.finish(fd)
+
+    def _say_end(self, fd: int) -> None:
+        """Send close_notify (RFC 8446 6.1), unless it would be behind a record that is not whole."""
+        if self.held:
+            return
+        try:
+            self.object.unwrap()
+        except OSError:
+            pass  # that of the client is not there, and not waited for
+        self._push(fd)
+
+    def cut(self, fd: int) -> None:
+        """Reset the connection, and leave the descriptor, good for nothing, to whoever is going to close it."""
+        self.plain.cut(fd)
+
+    def close(self, fd: int, reset: bool) -> None:
+        """Close; with *reset* so that the client cannot take what it has for the whole."""
+        if self.opening:
+            self._lose("not finished")
+        if self.stage == OPEN and not reset:
+            self._say_end(fd)
+        self._retire()
+        self.plain.close(fd, reset)
+
+    # What is known
+
+    def describe(self, environ: dict[str, Any]) -> None:
+        """Add what the application may know of this connection."""
+        if self.facts is None:
+            self.facts = self.tls.describe(self.object, self.host)
+        environ.update(self.facts)

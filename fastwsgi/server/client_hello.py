@@ -1,0 +1,84 @@
+"""What a client's first bytes say: the host that a TLS ClientHello asks for, or that they are plain HTTP.
+
+They are read before OpenSSL gets them, so that a certificate can be chosen and a silent client costs no TLS object. The
+callback that Python has for it would print a traceback for every name that is not ASCII, and clients choose the names.
+Nothing is refused here: what cannot be read names no host, and OpenSSL says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+
+HANDSHAKE = 22  # types of records (RFC 8446 5.1)
+CLIENT_HELLO = 1  # type of a message (RFC 8446 4)
+MOST_BYTES = 16384  # of a ClientHello that is waited for; browsers send less than 2 KiB
+MOST_RECORDS = 8  # that it may come in
+MOST_EXTENSIONS = 100  # that are looked at
+_NAME = re.compile(rb"[A-Za-z0-9_.-]{1,253}")
+
+
+def is_record(data: bytes) -> bool:
+    """Whether the bytes may begin a handshake; OpenSSL looks again."""
+    return data[0] == HANDSHAKE
+
+
+def is_http(data: bytes) -> bool:
+    """Whether they begin as a request in plain HTTP does, with a letter."""
+    return data[:1].isalpha()
+
+
+def server_name(data: bytes) -> str | None:
+    """The host that the client asks for (RFC 6066 3) in lower case, "" if it names none; None: more has to come."""
+    message = _message(data)
+    return None if message is None else _server_name(message)
+
+
+def _message(data: bytes) -> bytes | None:
+    """The ClientHello, taken out of its records; b"" if there is none to be understood, None if it is not whole."""
+    message = b""
+    at = 0
+    for _ in range(MOST_RECORDS):
+        if len(data) < at + 5:
+            return None
+        size = int.from_bytes(data[at + 3 : at + 5], "big")
+        if data[at] != HANDSHAKE or not 0 < size <= MOST_BYTES:
+            return b""
+        if len(data) < at + 5 + size:
+            return None
+        message += data[at + 5 : at + 5 + size]
+        at += 5 + size
+        if message[0] != CLIENT_HELLO or len(message) > MOST_BYTES:
+            return b""
+        wanted = 4 + int.from_bytes(message[1:4], "big")
+        if len(message) >= max(4, wanted):
+            return message[:wanted]
+    return b""
+
+
+def _server_name(message: bytes) -> str:
+    """The name in a ClientHello (RFC 8446 4.1.2)."""
+    try:
+        at = 38  # after type, length, version and random
+        at += 1 + message[at]  # session ID
+        at += 2 + int.from_bytes(message[at : at + 2], "big")  # cipher suites
+        at += 1 + message[at]  # compression methods
+    except IndexError:
+        return ""
+    at += 2  # length of all extensions
+    for _ in range(MOST_EXTENSIONS):
+        kind = message[at : at + 2]
+        size = int.from_bytes(message[at + 2 : at + 4], "big")
+        if len(kind) < 2:
+            break
+        if kind == b"\0\0":
+            return _first_host(message[at + 4 : at + 4 + size])
+        at += 4 + size
+    return ""
+
+
+def _first_host(extension: bytes) -> str:
+    """The name in a server_name extension: a list, of which only one type of entry, and one entry, is defined."""
+    name = extension[5:]
+    if extension[2:3] != b"\0" or int.from_bytes(extension[3:5], "big") != len(name) or not _NAME.fullmatch(name):
+        return ""
+    return name.decode("ascii").lower()
