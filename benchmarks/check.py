@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 
@@ -22,7 +23,7 @@ HELD_BACK = "holds a stream back until the application has made all of it, so it
 
 def check(profile: Profile, port: int) -> None:
     """Send the profile's request once. Raises ServerFailed unless status and body length are right."""
-    with connected(port) as connection:
+    with connected(port, profile.tls) as connection:
         method = "POST" if profile.body else "GET"
         connection.request(method, "/", profile.body or None, profile.headers)
         response = connection.getresponse()
@@ -57,9 +58,12 @@ def holds_back(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def connected(port: int) -> Iterator[http.client.HTTPConnection]:
+def connected(port: int, tls: bool = False) -> Iterator[http.client.HTTPConnection]:
     """A client connection to the server; its errors become ServerFailed."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    if tls:
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS, context=context)
     try:
         yield connection
     except (OSError, http.client.HTTPException) as error:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from certificate import pair
 from servers import Server
 
 HERE = Path(__file__).parent
@@ -31,14 +32,19 @@ class ServerFailed(Exception):
 
 
 @contextlib.contextmanager
-def running(server: Server, python: str, app: str, core: int, folder: Path = HERE) -> Iterator[tuple[int, int]]:
+def running(
+    server: Server, python: str, app: str, core: int, tls: bool = False, folder: Path = HERE
+) -> Iterator[tuple[int, int]]:
     """Run a server on one core for the time of a with block: (pid, port). Raises ServerFailed.
 
     Args:
+        tls: whether it is to speak TLS.
         folder: where the module apps with the application is.
     """
+    if tls and not server.tls:
+        raise ServerFailed("speaks no TLS")
     port = free_port()
-    command = ["taskset", "-c", str(core), *server.command(python, app, port)]
+    command = ["taskset", "-c", str(core), *server.command(python, app, port, pair() if tls else None)]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, **server.environment}, start_new_session=True,

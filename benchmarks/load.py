@@ -28,7 +28,7 @@ class Load:
 
 def drive(profile: Profile, port: int, seconds: int) -> Load:
     """Load a server for some seconds. Raises ServerFailed if nothing was completed."""
-    url = f"http://127.0.0.1:{port}/"
+    url = f"{'https' if profile.tls else 'http'}://127.0.0.1:{port}/"
     command, parse = {"wrk": (wrk_command, parse_wrk), "ab": (ab_command, parse_ab)}[profile.tool]
     try:
         done = subprocess.run(command(profile, url, seconds), cwd=HERE, timeout=seconds + GRACE_SECONDS,

@@ -36,7 +36,7 @@ class Profile:
 
     app: function in apps.py; length: bytes of the right response body; tool: "wrk" or "ab"; script:
     file in wrk/; headers: fields sent with each request, beside Host; body: request body in bytes;
-    depth: requests in one write; streams: the response has no declared length.
+    depth: requests in one write; streams: the response has no declared length; tls: by https.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Profile:
     body: bytes = b""
     depth: int = 1
     streams: bool = False
+    tls: bool = False
 
 
 TABLE = (
@@ -66,6 +67,10 @@ TABLE = (
     Profile("body1m", "response of 1 MiB", "body1m", len(apps.BODY_1M)),
     Profile("stream", "response of 20 chunks of 1 KiB, without Content-Length", "stream",
             apps.CHUNKS * len(apps.CHUNK), streams=True),
+    Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, tls=True),
+    Profile("tls-close", "a TLS 1.3 connection, with a full handshake, for every request", "hello", 13,
+            headers={"Connection": "close"}, tls=True),
+    Profile("tls-body1m", "response of 1 MiB over TLS 1.3", "body1m", len(apps.BODY_1M), tls=True),
 )
 
 PROFILES = {profile.name: profile for profile in TABLE}

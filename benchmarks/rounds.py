@@ -58,7 +58,7 @@ def attempt(results: Results, profile: Profile, server: Server, python: str) -> 
 
 def measure(profile: Profile, server: Server, python: str, settings: Mapping[str, int]) -> Round:
     """Start a server, check its answer, warm it up, load it. Raises ServerFailed."""
-    with running(server, python, profile.app, settings["server_core"]) as (session, port):
+    with running(server, python, profile.app, settings["server_core"], profile.tls) as (session, port):
         check(profile, port)
         drive(profile, port, WARM_UP_SECONDS)
         before, steal_before = cpu_seconds(session), steal_seconds()

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from memory import Bench
+from pki import Pki
 from site_app import Site
 
 from fastwsgi.http import backend
@@ -34,6 +35,12 @@ def build(request: pytest.FixtureRequest) -> SimpleNamespace:
     if request.param == "c" and without_compiled():
         pytest.skip("told to run without the compiled build")
     return backend.build(request.param)
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """Certificates for the tests of TLS."""
+    return Pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture

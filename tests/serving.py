@@ -25,6 +25,7 @@ from fastwsgi.observe.logs import ErrorStream
 from fastwsgi.server import loop as loop_module
 from fastwsgi.server.listeners import close_listener, open_listener
 from fastwsgi.server.loop import Loop
+from fastwsgi.server.tls import Tls
 
 PATIENCE = 10.0  # seconds after which a test that still waits has failed
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2}) [\t \x21-\x7e\x80-\xff]*")
@@ -261,7 +262,8 @@ class Server:
         self.listener = open_listener(self.settings.bind[0], defer_accept=self.settings.defer_accept)
         self.address = self.listener.getsockname()
         self.loop = Loop(build, app, self.settings, self._note, ErrorStream(), observer)
-        self.loop.add_listener(self.listener)
+        self.tls = Tls(self.settings) if self.settings.certfile else None
+        self.loop.add_listener(self.listener, tls=self.tls)
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]]] = queue.SimpleQueue()
         self._waker, self._wake = socket.socketpair()
         self.loop.add_waker(self._waker.fileno(), self._called)
