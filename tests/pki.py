@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,15 @@ class Pki:
     ) -> TlsClient:
         """A connection whose handshake is over, to the server at *address* as *host*."""
         return TlsClient(address, context or self.context(), host, session, receive_buffer)
+
+
+def client_hello(context: ssl.SSLContext, host: str | None = "localhost") -> bytes:
+    """The first message of a client."""
+    outgoing = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=host)
+    with suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
 
 
 class TlsClient(Client):

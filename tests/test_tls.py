@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import requests
-from pki import Pki
+from pki import Pki, client_hello
 from serving import GET, PATIENCE, Client, Server, answering, request, serving
 
 HELLO = answering(b"hello")
@@ -367,15 +367,6 @@ def test_sessions_are_resumed(build: SimpleNamespace, pki: Pki, version: ssl.TLS
 
 
 # What is no TLS, or not all of it
-
-
-def client_hello(context: ssl.SSLContext, host: str = "localhost") -> bytes:
-    """The first message of a client."""
-    outgoing = ssl.MemoryBIO()
-    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=host)
-    with pytest.raises(ssl.SSLWantReadError):
-        client.do_handshake()
-    return outgoing.read()
 
 
 def test_plain_http_is_told_to_use_https(build: SimpleNamespace, pki: Pki) -> None:

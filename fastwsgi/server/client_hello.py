@@ -47,11 +47,11 @@ def _message(data: bytes) -> bytes | None:
             return None
         message += data[at + 5 : at + 5 + size]
         at += 5 + size
-        if message[0] != CLIENT_HELLO or len(message) > MOST_BYTES:
+        if message[0] != CLIENT_HELLO:
             return b""
-        wanted = 4 + int.from_bytes(message[1:4], "big")
-        if len(message) >= max(4, wanted):
-            return message[:wanted]
+        wanted = 4 + int.from_bytes(message[1:4], "big") if len(message) >= 4 else MOST_BYTES
+        if wanted > MOST_BYTES or len(message) >= wanted:
+            return message[:wanted] if wanted <= MOST_BYTES else b""
     return b""
 
 
