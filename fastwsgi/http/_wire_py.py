@@ -20,6 +20,7 @@ class Wire:
     can_send_files = False
     mute = False  # no answer can be sent yet
     opening = False  # the client has begun to open the connection, beyond that of the sockets
+    last = False  # set by the connection: what send() is given next is all that will be sent
 
     def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
         """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or one of the above."""

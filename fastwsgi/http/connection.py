@@ -570,6 +570,8 @@ class Connection:
             self.drop(True)
         if self.state is CLOSED:
             return
+        if not self.keep and self.state is IDLE:
+            self.wire.last = True
         if self.state is not SENDING and not self.flush() and self.state is not RUNNING:
             self._begin_sending(BODY if self.state is BODY else IDLE if self.keep else LINGERING)
         if self.out is shared.out and (self.state is SENDING or self.out.size):
@@ -642,6 +644,7 @@ class Connection:
             gateway.observer.request_refused(self, refusal)
         self.keep = False
         self.rest = None
+        self.wire.last = True
         if self.flush():
             self._linger()
             return

@@ -44,6 +44,7 @@ cdef enum:
     READ_SIZE = 32826
     RECORD = 18437
     CHUNK = 65536
+    DEFERRED = 4096
     BARREN = 2 * RECORD
     HANDSHAKE = 262144
     WANT_READ = 2
@@ -122,44 +123,48 @@ cdef class TlsWire(Wire):
 
     cdef Py_ssize_t decrypt(self, int fd, Inbox inbox, const char *data, Py_ssize_t size) except -9:
         cdef Py_ssize_t before = inbox.end
-        cdef Py_ssize_t word
+        cdef bint opening = self.stage == OPENING
         self.feed(passed(data, size))
-        word = self.decrypt_records(fd, inbox)
-        if word < 0:
-            return word
-        if self.stage == OPENING and self.tls_object.version() is not None:
-            self.stage = OPEN
-            self.mute = self.opening = False
-        self.owing = self.outgoing.pending > 0
-        if inbox.end > before:
-            self.barren = 0
-            return inbox.end - before
-        self.barren += size
-        if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
-            return self.lose("too much is said to no end")
-        if self.owing:
-            word = self.push(fd)
-            if word < 0:
-                return word
-        return 0 if self.ended else WOULD_BLOCK
-
-    cdef Py_ssize_t decrypt_records(self, int fd, Inbox inbox) except -9:
-        """Read what the TLS object can make of what it has: 0, or what fail() says."""
-        cdef Py_ssize_t count, room
         try:
-            while True:
-                room = min(CHUNK, INBOX_SIZE - inbox.end)
-                count = self.read(CHUNK, PyMemoryView_FromMemory(inbox.data + inbox.end, room, PyBUF_WRITE))
-                if count == 0:
-                    self.ended = True
-                    break
-                inbox.end += count
-                if not self.incoming.pending:
-                    break
+            if opening:
+                self.shake_hands()
+            if not opening or self.incoming.pending:
+                self.read_all(inbox)
         except OSError as error:
             if error.errno != WANT_READ:
                 return self.fail(fd, error)
-        return 0
+        if inbox.end == before:
+            return self.go_on(fd, size, opening)
+        self.barren = 0
+        self.owing = self.outgoing.pending > DEFERRED
+        return inbox.end - before
+
+    cdef object shake_hands(self):
+        self.tls_object.do_handshake()
+        self.stage = OPEN
+        self.mute = self.opening = False
+
+    cdef object read_all(self, Inbox inbox):
+        cdef Py_ssize_t count, room
+        while True:
+            room = min(CHUNK, INBOX_SIZE - inbox.end)
+            count = self.read(CHUNK, PyMemoryView_FromMemory(inbox.data + inbox.end, room, PyBUF_WRITE))
+            if count == 0:
+                self.ended = True
+                return
+            inbox.end += count
+            if not self.incoming.pending:
+                return
+
+    cdef Py_ssize_t go_on(self, int fd, Py_ssize_t size, bint opening) except -9:
+        cdef Py_ssize_t word
+        self.barren += size
+        if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
+            return self.lose("too much is said to no end")
+        if opening and self.stage == OPEN and self.tls_object.version() == "TLSv1.3":
+            return WOULD_BLOCK
+        word = self.push(fd)
+        return word if word < 0 else 0 if self.ended else WOULD_BLOCK
 
     cdef Py_ssize_t fail(self, int fd, error) except -9:
         cdef bint opening = self.opening
@@ -197,11 +202,11 @@ cdef class TlsWire(Wire):
                     self.covered = 0
             if out.size == 0:
                 return 0
-            self.owing = True
             if not self.encrypt(out):
                 return LOST
 
     cdef bint encrypt(self, OutBuffer out) except -1:
+        self.owing = True
         try:
             if out.big is None:
                 self.encrypt_part(out.data + out.start, out.sendable() - out.start)
@@ -213,7 +218,16 @@ cdef class TlsWire(Wire):
                 self.encrypt_part(out.data + out.big_at, out.sendable() - out.big_at)
         except OSError:
             return False
+        if self.last and self.covered == out.size:
+            self.end()
         return True
+
+    cdef object end(self):
+        self.ending = True
+        try:
+            self.tls_object.unwrap()
+        except OSError:
+            pass  # the client's is not there, and not waited for
 
     cdef bint encrypt_part(self, const char *data, Py_ssize_t size) except -1:
         """As much of *size* bytes as CHUNK allows."""
@@ -238,6 +252,7 @@ cdef class TlsWire(Wire):
         while self.held_at < size:
             count = send(fd, PyBytes_AS_STRING(self.held) + self.held_at, size - self.held_at, MSG_NOSIGNAL)
             if count < 0:
+                self.owing = True
                 return MUST_WRITE if errno == EAGAIN or errno == EINTR else LOST
             self.held_at += count
         self.held = None
@@ -258,13 +273,9 @@ cdef class TlsWire(Wire):
         self.plain.finish(fd)
 
     cdef object say_end(self, int fd):
-        if self.held is not None:
-            return
-        try:
-            self.tls_object.unwrap()
-        except OSError:
-            pass  # the client's is not there, and not waited for
-        self.push(fd)
+        if self.held is None and not self.ending:
+            self.end()
+            self.push(fd)
 
     cpdef object cut(self, int fd):
         self.plain.cut(fd)

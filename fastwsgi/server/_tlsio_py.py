@@ -17,6 +17,7 @@ from fastwsgi.server.client_hello import is_http, is_record, server_name
 READ_SIZE = 32826  # bytes asked for at once: two full records
 RECORD = 18437  # bytes; the longest record (RFC 5246 6.2.3), and the most that the TLS object holds undecrypted
 CHUNK = 65536  # bytes encrypted at once
+DEFERRED = 4096  # bytes of the TLS object's own that may wait for what send() is given next
 BARREN = 2 * RECORD  # bytes in which a client says nothing before it is cut off: key updates without end
 HANDSHAKE = 262144  # bytes in which it must have said all of its handshake, a chain of certificates included
 WANT_READ = 2  # SSLError.errno
@@ -53,8 +54,10 @@ class TlsWire(Wire):
         self.held = b""  # ciphertext for the socket ...
         self.held_at = 0  # ... of which so many bytes are sent
         self.covered = 0  # bytes of the out-buffer that are in it
+        self.owing = False  # the socket must take ciphertext before more is received
         self.barren = 0  # bytes received since the client last said something
         self.ended = False  # it says no more
+        self.ending = False  # nor do we
         self.facts: dict[str, str] | None = None
 
     # Receiving
@@ -62,7 +65,7 @@ class TlsWire(Wire):
     def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
         """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or a word of _wire_py.py."""
         inbox.fill(rest or b"")
-        if self.stage == OPEN or self.stage == OPENING:
+        if self.owing:
             word = self._push(fd)
             if word < 0:
                 return word
@@ -104,28 +107,45 @@ class TlsWire(Wire):
     def _decrypt(self, fd: int, inbox: Any, data: bytes) -> int:
         """Put the plaintext of *data* into *inbox*."""
         before = inbox.end
+        opening = self.stage == OPENING
         self.incoming.write(data)
         try:
-            while True:
-                count = self.object.read(CHUNK, inbox.view[inbox.end : inbox.end + CHUNK])
-                if count == 0:
-                    self.ended = True
-                    break
-                inbox.end += count
-                if not self.incoming.pending:
-                    break
+            if opening:
+                self._shake_hands()
+            if not opening or self.incoming.pending:
+                self._read(inbox)
         except OSError as error:
             if error.errno != WANT_READ:
                 return self._fail(fd, error)
-        if self.stage == OPENING and self.object.version() is not None:
-            self.stage = OPEN
-            self.mute = self.opening = False
-        if inbox.end > before:
-            self.barren = 0
-            return int(inbox.end - before)
-        self.barren += len(data)
+        if inbox.end == before:
+            return self._go_on(fd, len(data), opening)
+        self.barren = 0
+        self.owing = self.outgoing.pending > DEFERRED
+        return int(inbox.end - before)
+
+    def _shake_hands(self) -> None:
+        self.object.do_handshake()
+        self.stage = OPEN
+        self.mute = self.opening = False
+
+    def _read(self, inbox: Any) -> None:
+        """Decrypt all records that are whole."""
+        while True:
+            count = self.object.read(CHUNK, inbox.view[inbox.end : inbox.end + CHUNK])
+            if count == 0:
+                self.ended = True
+                return
+            inbox.end += count
+            if not self.incoming.pending:
+                return
+
+    def _go_on(self, fd: int, size: int, opening: bool) -> int:
+        """Nothing was said in *size* bytes: answer what was meant for the TLS object alone, and wait for more."""
+        self.barren += size
         if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
             return self._lose("too much is said to no end")
+        if opening and self.stage == OPEN and self.object.version() == "TLSv1.3":
+            return WOULD_BLOCK  # there are only tickets to send: they go with the first answer
         word = self._push(fd)
         return word if word < 0 else 0 if self.ended else WOULD_BLOCK
 
@@ -148,7 +168,7 @@ class TlsWire(Wire):
     def _retire(self) -> None:
         self.stage = OVER
         self.mute = True
-        self.opening = False
+        self.opening = self.owing = False
         self.object = self.incoming = self.outgoing = None
         self.held = self.hello = b""
 
@@ -161,18 +181,20 @@ class TlsWire(Wire):
         if self.stage != OPEN:
             return LOST
         while True:
-            word = self._push(fd)
-            if word < 0:
-                return int(out.size) if word == MUST_WRITE else LOST
-            out.sent(self.covered)
-            self.covered = 0
+            if self.owing:
+                word = self._push(fd)
+                if word < 0:
+                    return int(out.size) if word == MUST_WRITE else LOST
+                out.sent(self.covered)
+                self.covered = 0
             if out.size == 0:
                 return 0
             if not self._encrypt(out):
                 return LOST
 
     def _encrypt(self, out: Any) -> bool:
-        """Encrypt up to CHUNK bytes of *out*; False if that cannot be."""
+        """Encrypt up to CHUNK bytes of *out*, and close_notify behind the last; False if that cannot be."""
+        self.owing = True
         try:
             for part in out.parts:
                 view = memoryview(part)[: CHUNK - self.covered]
@@ -184,7 +206,17 @@ class TlsWire(Wire):
                     break
         except OSError:
             return False
+        if self.last and self.covered == out.size:
+            self._end()
         return True
+
+    def _end(self) -> None:
+        """Make close_notify (RFC 8446 6.1)."""
+        self.ending = True
+        try:
+            self.object.unwrap()
+        except OSError:
+            pass  # that of the client is not there, and not waited for
 
     def _push(self, fd: int) -> int:
         """Send what the TLS object has for the socket: 0 if that took all, MUST_WRITE or LOST."""
@@ -195,11 +227,13 @@ class TlsWire(Wire):
             try:
                 self.held_at += os.write(fd, memoryview(self.held)[self.held_at :])
             except BlockingIOError:
+                self.owing = True
                 return MUST_WRITE
             except OSError:
                 return LOST
         self.held = b""
         self.held_at = 0
+        self.owing = False
         return 0
 
     def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
@@ -223,14 +257,10 @@ class TlsWire(Wire):
         self.plain.finish(fd)
 
     def _say_end(self, fd: int) -> None:
-        """Send close_notify (RFC 8446 6.1), unless it would be behind a record that is not whole."""
-        if self.held:
-            return
-        try:
-            self.object.unwrap()
-        except OSError:
-            pass  # that of the client is not there, and not waited for
-        self._push(fd)
+        """Send close_notify, unless that was done, or the socket takes no more."""
+        if not self.held and not self.ending:
+            self._end()
+            self._push(fd)
 
     def cut(self, fd: int) -> None:
         """Reset the connection, and leave the descriptor, good for nothing, to whoever is going to close it."""

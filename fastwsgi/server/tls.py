@@ -31,7 +31,7 @@ class Tls:
     """What the TLS connections of a server share.
 
     Attributes:
-        ENVIRON: what every environ holds.
+        ENVIRON: what every environ has before describe() adds what is known of its connection.
         failures: the handshakes that failed.
 
     Args:
@@ -42,7 +42,14 @@ class Tls:
         Mistake: a file cannot be read, or OpenSSL cannot use what it holds.
     """
 
-    ENVIRON = {"wsgi.url_scheme": "https", "HTTPS": "on"}
+    ENVIRON = {
+        "wsgi.url_scheme": "https",
+        "HTTPS": "on",
+        "SSL_PROTOCOL": "",
+        "SSL_CIPHER": "",
+        "SSL_SESSION_RESUMED": "",
+        "SSL_CLIENT_VERIFY": "NONE",
+    }
 
     def __init__(self, settings: Any, material: Material | None = None) -> None:
         self.settings = settings

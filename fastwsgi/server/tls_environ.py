@@ -36,7 +36,7 @@ Name = Iterable[Iterable[tuple[str, str]]]  # as getpeercert() gives it: sets of
 
 
 def describe(tls_object: Any, host: str) -> dict[str, str]:
-    """The entries of environ.
+    """The entries of environ, but those of Tls.ENVIRON that are right.
 
     Args:
         tls_object: an ssl.SSLObject whose handshake is over.
@@ -46,7 +46,6 @@ def describe(tls_object: Any, host: str) -> dict[str, str]:
         "SSL_PROTOCOL": tls_object.version(),
         "SSL_CIPHER": tls_object.cipher()[0],
         "SSL_SESSION_RESUMED": "Resumed" if tls_object.session_reused else "Initial",
-        "SSL_CLIENT_VERIFY": "NONE",
     }
     if host:
         entries["SSL_TLS_SNI"] = host
