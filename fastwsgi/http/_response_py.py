@@ -23,7 +23,7 @@ class OutBuffer:
     """Bytes on their way to one client, in order. The attributes are the facts of the head begun last."""
 
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
+        self.parts: list[bytes | memoryview] = []
         self.size = 0  # bytes not sent yet, the head in work not counted
         self.code = 0
         self.length = -1  # bytes: the Content-Length of the application, -1 if it named none
@@ -128,4 +128,4 @@ class OutBuffer:
             used += 1
         del self.parts[:used]
         if count:
-            self.parts[0] = self.parts[0][count:]
+            self.parts[0] = memoryview(self.parts[0])[count:]  # a copy each time would make a long piece quadratic

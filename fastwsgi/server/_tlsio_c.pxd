@@ -11,6 +11,7 @@ cdef class TlsWire(Wire):
     cdef readonly int stage
     cdef bytes hello, held
     cdef Py_ssize_t held_at, covered, barren
+    cdef int unanswered
     cdef bint ended, ending, owing
     cdef object tls_object, incoming, outgoing
     cdef object read, write, feed, fetch  # methods of these

@@ -44,7 +44,7 @@ cdef enum:
     READ_SIZE = 32826
     RECORD = 18437
     CHUNK = 65536
-    DEFERRED = 4096
+    UNANSWERED = 64
     BARREN = 2 * RECORD
     HANDSHAKE = 262144
     WANT_READ = 2
@@ -60,6 +60,21 @@ cdef inline object passed(const char *data, Py_ssize_t size):
     if size <= COPIED:
         return PyBytes_FromStringAndSize(data, size)
     return PyMemoryView_FromMemory(<char *>data, size, PyBUF_READ)
+
+
+cdef char *viewed = NULL
+cdef object view = None
+
+
+cdef object view_of(char *data, Py_ssize_t size):
+    """Where plaintext goes: nearly always the beginning of the same inbox, so the last view of a whole CHUNK is kept."""
+    global viewed, view
+    if size < CHUNK:
+        return PyMemoryView_FromMemory(data, size, PyBUF_WRITE)
+    if data != viewed:
+        view = PyMemoryView_FromMemory(data, size, PyBUF_WRITE)
+        viewed = data
+    return view
 
 
 cdef class TlsWire(Wire):
@@ -136,7 +151,10 @@ cdef class TlsWire(Wire):
         if inbox.end == before:
             return self.go_on(fd, size, opening)
         self.barren = 0
-        self.owing = self.outgoing.pending > DEFERRED
+        self.unanswered += 1
+        if self.unanswered == UNANSWERED:
+            self.unanswered = 0
+            self.owing = self.outgoing.pending > 0
         return inbox.end - before
 
     cdef object shake_hands(self):
@@ -145,10 +163,9 @@ cdef class TlsWire(Wire):
         self.mute = self.opening = False
 
     cdef object read_all(self, Inbox inbox):
-        cdef Py_ssize_t count, room
+        cdef Py_ssize_t count
         while True:
-            room = min(CHUNK, INBOX_SIZE - inbox.end)
-            count = self.read(CHUNK, PyMemoryView_FromMemory(inbox.data + inbox.end, room, PyBUF_WRITE))
+            count = self.read(CHUNK, view_of(inbox.data + inbox.end, min(CHUNK, INBOX_SIZE - inbox.end)))
             if count == 0:
                 self.ended = True
                 return
@@ -207,6 +224,7 @@ cdef class TlsWire(Wire):
 
     cdef bint encrypt(self, OutBuffer out) except -1:
         self.owing = True
+        self.unanswered = 0
         try:
             if out.big is None:
                 self.encrypt_part(out.data + out.start, out.sendable() - out.start)

@@ -17,7 +17,7 @@ from fastwsgi.server.client_hello import is_http, is_record, server_name
 READ_SIZE = 32826  # bytes asked for at once: two full records
 RECORD = 18437  # bytes; the longest record (RFC 5246 6.2.3), and the most that the TLS object holds undecrypted
 CHUNK = 65536  # bytes encrypted at once
-DEFERRED = 4096  # bytes of the TLS object's own that may wait for what send() is given next
+UNANSWERED = 64  # times that something is received before what the TLS object has to say waits for no answer
 BARREN = 2 * RECORD  # bytes in which a client says nothing before it is cut off: key updates without end
 HANDSHAKE = 262144  # bytes in which it must have said all of its handshake, a chain of certificates included
 WANT_READ = 2  # SSLError.errno
@@ -55,6 +55,7 @@ class TlsWire(Wire):
         self.held_at = 0  # ... of which so many bytes are sent
         self.covered = 0  # bytes of the out-buffer that are in it
         self.owing = False  # the socket must take ciphertext before more is received
+        self.unanswered = 0  # times that something was received since send() had something
         self.barren = 0  # bytes received since the client last said something
         self.ended = False  # it says no more
         self.ending = False  # nor do we
@@ -120,7 +121,10 @@ class TlsWire(Wire):
         if inbox.end == before:
             return self._go_on(fd, len(data), opening)
         self.barren = 0
-        self.owing = self.outgoing.pending > DEFERRED
+        self.unanswered += 1
+        if self.unanswered == UNANSWERED:
+            self.unanswered = 0
+            self.owing = self.outgoing.pending > 0
         return int(inbox.end - before)
 
     def _shake_hands(self) -> None:
@@ -195,15 +199,18 @@ class TlsWire(Wire):
     def _encrypt(self, out: Any) -> bool:
         """Encrypt up to CHUNK bytes of *out*, and close_notify behind the last; False if that cannot be."""
         self.owing = True
+        self.unanswered = 0
+        chunk = bytearray()
+        for part in out.parts:
+            chunk += memoryview(part)[: CHUNK - len(chunk)]
+            if len(chunk) == CHUNK:
+                break
+        view = memoryview(chunk)
         try:
-            for part in out.parts:
-                view = memoryview(part)[: CHUNK - self.covered]
-                while view:
-                    count = self.object.write(view)  # at most a record
-                    view = view[count:]
-                    self.covered += count
-                if self.covered == CHUNK:
-                    break
+            while view:
+                count = self.object.write(view)  # at most a record
+                view = view[count:]
+                self.covered += count
         except OSError:
             return False
         if self.last and self.covered == out.size:
