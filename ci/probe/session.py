@@ -55,7 +55,7 @@ class Session:
 
     def start(self) -> None:
         """Raises launch.ServerFailed."""
-        self.running = running(self.server, self.python, "probe", cores()[1], SERVED)
+        self.running = running(self.server, self.python, "probe", cores()[1], folder=SERVED)
         self.parent, self.port = self.running.__enter__()
         try:
             self.pid = int(self.fetch()["pid"])
