@@ -3,6 +3,7 @@
     python ci/desync.py                      all of them through all proxies, some two minutes
     python ci/desync.py "nginx tcp" ...      through some
     python ci/desync.py --build py           with the pure build
+    python ci/desync.py --threads 4          with so many threads in each server
     python ci/desync.py --list               the proxies and the conversations
 
 nginx and haproxy have to be installed. What is sent and what must hold is told in tests/hostile.py. The exit code is 1
@@ -31,6 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lanes", nargs="*", metavar="PROXY", help=f"some of: {', '.join(LANES)}")
     parser.add_argument("--build", choices=["c", "py"], default=backend.NAME)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="list, and run nothing")
     arguments = parser.parse_args()
     unknown = set(arguments.lanes) - set(LANES)
@@ -42,14 +44,15 @@ def main() -> int:
         return 0
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        found = judge_all(backend.build(arguments.build), Path(folder), arguments.lanes or LANES, chosen)
+        build = backend.build(arguments.build)
+        found = judge_all(build, Path(folder), arguments.lanes or LANES, chosen, arguments.threads)
     print(f"{'':20}{'conversations':>15}{'requests':>10}{'connections':>13}{'wrong':>7}")
     for name, verdicts in found.items():
         print(
             f"{name:20}{verdicts.held:>15}{verdicts.requests:>10}{verdicts.connections:>13}{len(verdicts.wrong):>7}"
         )
     wrong = [f"{name}: {line}" for name, verdicts in found.items() for line in verdicts.wrong]
-    print(f"{time.monotonic() - began:.0f} s, {arguments.build} build", *wrong, sep="\n")
+    print(f"{time.monotonic() - began:.0f} s, {arguments.build} build, threads: {arguments.threads}", *wrong, sep="\n")
     return 1 if wrong else 0
 
 

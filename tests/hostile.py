@@ -294,13 +294,14 @@ class Lane:
 
 
 @contextmanager
-def lane(build: SimpleNamespace, folder: Path, name: str) -> Iterator[Lane]:
-    """The Lane of that name, of LANES."""
+def lane(build: SimpleNamespace, folder: Path, name: str, threads: int = 1) -> Iterator[Lane]:
+    """The Lane of that name, of LANES; its server has so many threads."""
     kind, family, option = LANES[name]
     folder.mkdir(exist_ok=True)
     bind = "127.0.0.1:0" if family == "tcp" else f"unix:{folder}/s"
     application, meter = Application(), Meter()
-    settings: dict[str, Any] = {"bind": [bind], "proxy_protocol": "required" if "proxy" in option else "off"}
+    mode = "required" if "proxy" in option else "off"
+    settings: dict[str, Any] = {"bind": [bind], "proxy_protocol": mode, "threads": threads}
     with serving(build, application, meter, **settings) as server:
         address = "{}:{}".format(*server.address) if family == "tcp" else server.address
         if kind == "nginx":
@@ -335,17 +336,23 @@ def is_for(name: str, conversation: str) -> bool:
 
 
 def judge_all(
-    build: SimpleNamespace, folder: Path, names: Iterable[str], chosen: dict[str, list[tuple[str, list[bytes]]]]
+    build: SimpleNamespace,
+    folder: Path,
+    names: Iterable[str],
+    chosen: dict[str, list[tuple[str, list[bytes]]]],
+    threads: int = 1,
 ) -> dict[str, Verdicts]:
     """Hold the conversations *chosen* on each of the lanes *names*, all lanes at once: the verdicts by lane."""
     with ExitStack() as stack:
-        lanes = {name: stack.enter_context(lane(build, folder / name.replace(" ", "-"), name)) for name in names}
+        lanes = {
+            name: stack.enter_context(lane(build, folder / name.replace(" ", "-"), name, threads)) for name in names
+        }
         verdicts = {name: Verdicts() for name in lanes}
-        threads = [threading.Thread(target=verdicts[name].fill, args=(name, lanes[name], chosen)) for name in lanes]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        running = [threading.Thread(target=verdicts[name].fill, args=(name, lanes[name], chosen)) for name in lanes]
+        for one in running:
+            one.start()
+        for one in running:
+            one.join()
     return verdicts
 
 
