@@ -23,9 +23,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from cases import read_cases
 from proxies import Front, haproxy, nginx
 from serving import PATIENCE, Server, request, serving
-from test_http_cases import read_cases
 
 HERE = Path(__file__).parent
 FORGED = 999999  # a number that no answer has
