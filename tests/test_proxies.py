@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pki import Pki
 from proxies import haproxy, nginx
 from serving import GET, PATIENCE, Client, Server, request, serving
 from test_operations import blocks
@@ -205,3 +206,13 @@ def test_haproxy_that_should_say_proxy_and_does_not(build: SimpleNamespace, tmp_
     with serving(build, Telling(), proxy_protocol="optional", forwarded_allow_ips="127.0.0.1") as server:
         with haproxy(tmp_path / "haproxy", haproxy_block(server)) as front, front.connect() as client:
             assert ask(client).startswith("127.0.0.7 ")
+
+
+def test_haproxy_by_tls(build: SimpleNamespace, tmp_path: Path, pki: Pki) -> None:
+    """A PROXY header before the handshake, and fields behind it."""
+    settings: dict[str, Any] = {"proxy_protocol": "required", "forwarded_allow_ips": "127.0.0.7", **pki.settings}
+    with serving(build, Telling(), **settings) as server:
+        option = f"ssl verify required ca-file {pki.authority.certificate} sni str(localhost) send-proxy-v2"
+        with haproxy(tmp_path / "haproxy", haproxy_block(server, option)) as front, front.connect() as client:
+            for _ in range(2):
+                assert ask(client).startswith("127.0.0.7 127.0.0.1 http test ")
