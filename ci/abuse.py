@@ -20,9 +20,9 @@ import scenarios  # makes the modules of tests/ known
 from crowd import Crowd
 from deployments import Deployment
 from floods import endless, leaving, pipelined, storm
-from scenarios import memory, wanted
+from scenarios import memory, until, wanted
 from serving import GET, Client, request
-from victim import GROWTH, abused, beside, cpu, shown
+from victim import GROWTH, abused, beside, connections, cpu, shown
 
 POST = request("POST", fields=[("Content-Length", "1000000")])
 
@@ -170,6 +170,8 @@ def used_up(server: Deployment) -> str:
     with ExitStack() as stack:
         took = [answered_in(stack, server) for _ in range(500)]
         wanted(max(took) <= 0.1, f"a newcomer waited {max(took):.2f} s")
+    until(lambda: connections(server) == 0)
+    with ExitStack() as stack:
         holder = stack.enter_context(Client(server.address))
         holder.send(request(target="/hoard")).answer()
         holder.send(request(target="/free")[:9])
@@ -177,6 +179,7 @@ def used_up(server: Deployment) -> str:
         began, before = time.monotonic(), cpu(server)
         time.sleep(3)
         share = (cpu(server) - before) / (time.monotonic() - began)
+        wanted(not any(one.is_readable(0.001) for one in newcomers), "there is no room for newcomers")
         holder.send(request(target="/free")[9:]).answer()
         began = time.monotonic()
         wanted({one.answer().status for one in newcomers} == {200}, "all who waited are answered")

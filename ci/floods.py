@@ -9,22 +9,10 @@ from random import Random
 from threading import Thread
 from typing import Any, Callable
 
+from endless import CHUNKED, ENDLESS
 from scenarios import wanted
 from serving import GET, Client, chunked, request
 from victim import GROWTH, abused, beside, shown
-
-CHUNKED = request("POST", fields=[("Transfer-Encoding", "chunked")])
-ENDLESS = {  # what is sent first, what is sent again and again, and the answer
-    "empty lines": (b"", b"\r\n" * 1000, 400),
-    "request line": (b"GET /", b"a" * 65536, 414),
-    "field": (GET[:-2] + b"A: ", b"a" * 65536, 431),
-    "fields": (GET[:-2], b"A: a\r\n" * 1000, 431),
-    "chunk size": (CHUNKED, b"0" * 65536, 400),
-    "chunk extension": (CHUNKED + b"1;", b"a" * 65536, 400),
-    "chunk extensions": (CHUNKED, b"1;a=b\r\nx\r\n" * 1000, 400),
-    "trailers": (CHUNKED + b"0\r\n", b"A: a\r\n" * 1000, 400),
-    "small chunks": (CHUNKED, b"1\r\nx\r\n" * 10000, 413),
-}
 
 
 def endless(quick: bool) -> str:
