@@ -42,6 +42,7 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         fastwsgi.config.settings.SettingError: no such setting, a value it cannot have, or one that says where to find
             the application, which is here already.
         fastwsgi.server.listeners.BindError: an address cannot be listened on.
+        fastwsgi.config.mistakes.Mistake: a certificate cannot be used.
         OSError: the access log cannot be opened.
         SystemExit: the first worker could not start.
     """

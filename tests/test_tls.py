@@ -337,6 +337,7 @@ def test_no_certificate_or_a_strangers_is_refused_with_an_alert(
         with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
             with pki.connect(server.address, context) as client:
                 client.send(GET).answer()  # TLS 1.3: the client is done before the server knows
+        server.settle()
         assert server.tls is not None
         assert sum(server.tls.failures.counts.values()) == 1
 

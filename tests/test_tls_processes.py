@@ -115,9 +115,8 @@ def test_a_key_that_only_root_may_read(tmp_path: Path, pki: Pki, backend: str) -
         site.comes("localhost")
 
 
-@BOTH
-def test_a_broken_pair_is_not_taken(tmp_path: Path, pki: Pki, backend: str) -> None:
-    with Site(tmp_path, pki, pki.pair, backend) as site:
+def test_a_broken_pair_is_not_taken(tmp_path: Path, pki: Pki) -> None:
+    with Site(tmp_path, pki, pki.pair, "c") as site:
         (tmp_path / "k.pem").write_text("half of a k")
         site.process.line("the certificates are not renewed, those of before go on: .* holds no private key in PEM")
         assert site.name() == "localhost"
@@ -130,9 +129,8 @@ def test_a_broken_pair_is_not_taken(tmp_path: Path, pki: Pki, backend: str) -> N
         assert sum("not renewed" in line for line in site.process.seen) == 1
 
 
-@BOTH
-def test_reload_upgrade_and_stop_lose_nothing(tmp_path: Path, pki: Pki, backend: str) -> None:
-    with Site(tmp_path, pki, pki.pair, backend) as site, Load(site) as load:
+def test_reload_upgrade_and_stop_lose_nothing(tmp_path: Path, pki: Pki) -> None:
+    with Site(tmp_path, pki, pki.pair, "c") as site, Load(site) as load:
         load.more(20)
         site.process.signal(signal.SIGHUP)
         site.process.line("reload complete")

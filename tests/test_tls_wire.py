@@ -263,10 +263,10 @@ def test_connections_leave_nothing(build: SimpleNamespace, pki: Pki) -> None:
             assert server.connections() == 0
 
         context = pki.context()
-        many(100)
+        many(40)
         descriptors = len(list(Path("/proc/self/fd").iterdir()))
         before = mark()
-        many(100)
+        many(60)
         assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
         assert resident() - before < MIB
 

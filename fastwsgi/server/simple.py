@@ -181,7 +181,7 @@ class Run:
 
     def __init__(self, server: WSGIServer) -> None:
         if hasattr(server.socket, "do_handshake"):
-            raise NotImplementedError("fastwsgi serves no TLS sockets: put a TLS proxy in front")
+            raise NotImplementedError("make_server() takes no socket of TLS: use fastwsgi.serve(app, certfile=...)")
         prepare(server.socket, defer_accept=False)
         self.server = server
         self.thread = threading.current_thread()
