@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run and report. The exit status is 1 if fastwsgi was skipped, failed or had errors."""
     options = parse(arguments)
     servers, profiles = pick(options.servers, SERVERS), pick(options.profiles, PROFILES)
-    require({"taskset", *(profile.tool for profile in profiles)})
+    require({"taskset", *(profile.tool for profile in profiles), *("openssl" for profile in profiles if profile.tls)})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that servers are stopped, too
 
     pythons = interpreters(servers, options)
@@ -87,7 +87,7 @@ def pick(names: str, table: Mapping[str, Row]) -> list[Row]:
 def require(tools: Iterable[str]) -> None:
     missing = sorted(tool for tool in tools if shutil.which(tool) is None)
     if missing:
-        sys.exit(f"not installed: {', '.join(missing)} (Debian and Ubuntu: wrk, apache2-utils, util-linux)")
+        sys.exit(f"not installed: {', '.join(missing)} (Debian and Ubuntu: wrk, apache2-utils, util-linux, openssl)")
 
 
 def interpreters(servers: Iterable[Server], options: argparse.Namespace) -> dict[str, str]:

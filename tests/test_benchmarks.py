@@ -142,6 +142,16 @@ def test_scripts_agree_with_the_profiles() -> None:
     assert f"DEPTH = {PROFILES['pipeline'].depth}\n" in pipeline
 
 
+@pytest.mark.parametrize("server", [server for server in SERVER_TABLE if server.tls], ids=lambda server: server.name)
+def test_commands_of_tls_name_the_certificate(server: Server) -> None:
+    command = " ".join(server.command("python", "hello", 20000, ("c.pem", "k.pem")))
+    assert "c.pem" in command
+    assert "k.pem" in command
+    assert "20000" in command
+    assert "+" not in command.split()
+    assert "{" not in command
+
+
 @pytest.mark.parametrize("server", SERVER_TABLE, ids=lambda server: server.name)
 def test_the_server_table_is_sound(server: Server) -> None:
     command = server.command("python", "hello", 20000)
