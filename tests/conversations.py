@@ -39,7 +39,7 @@ ANSWERS = {
     "breach": FAILED,
     "midway": Due(200, PIECE, whole=False, last=True),
     "short": Due(200, b"four", whole=False, last=True),
-    "long": Due(200, b"four", last=True),
+    "long": Due(200, b"four"),
 }
 FORMS = {  # of a request: its bytes with %b for the path; the method; what it makes of the answer
     "get": b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n",

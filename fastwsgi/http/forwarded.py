@@ -46,7 +46,7 @@ BY_UNIX_SOCKET = "unix:"  # what nginx says of such a client
 PORT = re.compile(r"[1-9][0-9]{0,4}")
 PREFIX = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+;=:@/-]|%[0-9A-Fa-f]{2})+")
 # What would be another host or path in a URL that is made of SCRIPT_NAME
-MISLEADING = re.compile(r"//|\\|\0|/\.\.?(?:/|\Z)")
+MISLEADING = re.compile(r"//|\\|\0|/\.\.?(?:/|\Z)|/\Z")
 
 
 class Forwarding:
