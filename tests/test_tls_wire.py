@@ -28,7 +28,7 @@ class Ends:
     """A TlsWire and its client, whose handshake is over."""
 
     def __init__(self, build: SimpleNamespace, pki: Pki) -> None:
-        self.wire = build.tlsio.TlsWire(build.sockio.SocketWire(), Tls(Settings(**pki.settings)))
+        self.wire = build.tlsio.TlsWire(build.sockio.SocketWire(), Tls(Settings(**pki.settings)), print)
         self.inbox = build.environ.Inbox()
         self.socket, other = socket.socketpair()
         other.setblocking(False)

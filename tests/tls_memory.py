@@ -101,7 +101,7 @@ class TlsBench(Bench):
         client = TlsClient(self, 0)
         client.fd = client.ours.detach()
         self.clients[client.fd] = client
-        wire = noting_wire(self.build.name)(self.plain, self.tls)
+        wire = noting_wire(self.build.name)(self.plain, self.tls, print)
         wire.client = client
         address = ("192.0.2.1", "4711")
         client.connection = self.build.connection.Connection(self.shared, self.parser, wire, client.fd, *address)

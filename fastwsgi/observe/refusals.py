@@ -17,6 +17,7 @@ from fastwsgi.server.addresses import client_network
 
 PERIOD = 60.0  # seconds between two lines
 TALKERS = 256  # clients that are counted at a time
+NAMED = 8  # reasons in a line; OpenSSL has hundreds
 
 
 class Refusals:
@@ -69,10 +70,12 @@ class Refusals:
             self._talkers = {one: count - 1 for one, count in list(talkers.items()) if count > 1}
 
     def _write(self, now: float) -> None:
-        total, seconds, kinds = self._total, max(1, round(now - self._since)), self._kinds.most_common()
+        total, seconds, kinds = self._total, max(1, round(now - self._since)), self._kinds.most_common(NAMED)
         talkers, log = list(self._talkers.items()), error_log.warning if self._is_warning else error_log.info
         self._begin()
         self._next = now + PERIOD
         client, count = max(talkers, key=lambda pair: pair[1], default=("", 0))
         most = f", most of them from {client} ({count})" if count > 1 else f", from {client}" if total == 1 else ""
-        log("%s", f"refused {total} in {seconds} s ({', '.join(f'{kind}: {times}' for kind, times in kinds)}){most}")
+        others = total - sum(times for _, times in kinds)
+        reasons = ", ".join(f"{kind}: {times}" for kind, times in [*kinds, *([("others", others)] if others else [])])
+        log("%s", f"refused {total} in {seconds} s ({reasons}){most}")

@@ -60,6 +60,5 @@ class Certificates:
         return material
 
     def tick(self) -> None:
-        """In the loop of a process that serves alone: look, and tell of failures."""
+        """In the loop of a process that serves alone: look."""
         self.look(time.monotonic())
-        self.tls.failures.tell(error_log.info)

@@ -121,8 +121,6 @@ class Worker:
         loop.expired = lambda: self.ask_for_successor("a request ran past its deadline")
         for listener in birth.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, birth.tls)
-        if birth.tls is not None:
-            loop.ticks.append(lambda: birth.tls.failures.tell(error_log.info))
         loop.stopped_accepting = self._close_listeners
         loop.add_waker(self._woken.fileno(), self._take_calls)
         return loop

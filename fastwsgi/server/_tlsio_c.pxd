@@ -7,6 +7,7 @@ from fastwsgi.server._sockio_c cimport SocketWire
 cdef class TlsWire(Wire):
     cdef SocketWire plain
     cdef readonly object tls
+    cdef object refused
     cdef readonly str host
     cdef readonly int stage
     cdef bytes hello, held

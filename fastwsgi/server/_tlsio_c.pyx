@@ -80,9 +80,10 @@ cdef object view_of(char *data, Py_ssize_t size):
 cdef class TlsWire(Wire):
     """The server's side of one TLS connection."""
 
-    def __cinit__(self, SocketWire plain not None, tls):
+    def __cinit__(self, SocketWire plain not None, tls, refused):
         self.plain = plain
         self.tls = tls
+        self.refused = refused
         self.mute = True
         self.host = ""
 
@@ -190,8 +191,8 @@ cdef class TlsWire(Wire):
         return REFUSED if opening else LOST
 
     cdef Py_ssize_t lose(self, reason) except -9:
-        if self.stage < OPEN:
-            self.tls.failures.note(reason)
+        if self.stage < OPEN and (self.hello or self.stage == OPENING):
+            self.refused(f"TLS: {reason}")
         self.retire()
         return LOST
 

@@ -9,7 +9,7 @@ makes of CHUNK bytes. The out-buffer keeps what was encrypted until the socket h
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Callable
 
 from fastwsgi.http._wire_py import LOST, MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK, Wire
 from fastwsgi.server.client_hello import is_http, is_record, server_name
@@ -35,14 +35,16 @@ class TlsWire(Wire):
 
     Args:
         plain: the SocketWire of the loop.
-        tls: the tls.Tls of the listener: it gives the TLS object, and is told of handshakes that fail.
+        tls: the tls.Tls of the listener, which gives the TLS object.
+        refused: told why, when the connection ends before its handshake has.
     """
 
     can_send_files = False
 
-    def __init__(self, plain: Any, tls: Any) -> None:
+    def __init__(self, plain: Any, tls: Any, refused: Callable[[str], None]) -> None:
         self.plain = plain
         self.tls = tls
+        self.refused = refused
         self.stage = NEW
         self.mute = True
         self.opening = False
@@ -164,8 +166,8 @@ class TlsWire(Wire):
 
     def _lose(self, reason: str) -> int:
         """The end of this wire; LOST."""
-        if self.stage < OPEN:
-            self.tls.failures.note(reason)
+        if self.stage < OPEN and (self.hello or self.stage == OPENING):  # else nothing was said: a health check, say
+            self.refused(f"TLS: {reason}")
         self._retire()
         return LOST
 

@@ -63,8 +63,11 @@ class Entrance:
             header: the proxy_protocol.Header that it sent first, or PLAIN.
         """
         loop = self.loop
-        wire = loop.wire if self.tls is None else loop.build.tlsio.TlsWire(loop.wire, self.tls)
-        describers: list[Describer] = [] if self.tls is None else [wire.describe]
+        wire = loop.wire
+        describers: list[Describer] = []
+        if self.tls is not None:
+            wire = loop.build.tlsio.TlsWire(loop.wire, self.tls, partial(loop.connection_refused, host))
+            describers.append(wire.describe)
         if header.host is not None:
             describers.append(partial(header.describe, host))
             host, port = header.host, header.port

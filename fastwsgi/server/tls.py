@@ -11,7 +11,6 @@ from typing import Any
 
 from fastwsgi.config.mistakes import Mistake
 from fastwsgi.server import certificates, tls_environ, tls_files
-from fastwsgi.server.handshakes import Failures
 from fastwsgi.server.tls_files import Material, Pair
 
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -32,7 +31,6 @@ class Tls:
 
     Attributes:
         ENVIRON: what every environ has before describe() adds what is known of its connection.
-        failures: the handshakes that failed.
 
     Args:
         settings: certfile, keyfile, ca_certs, cert_reqs, ssl_min_version and ciphers are read.
@@ -53,7 +51,6 @@ class Tls:
 
     def __init__(self, settings: Any, material: Material | None = None) -> None:
         self.settings = settings
-        self.failures = Failures()
         material = material or tls_files.read(settings)
         self.contexts = [_make_context(settings, material, number) for number in range(len(material.pairs))]
         self._kinds: list[bytes] = []
