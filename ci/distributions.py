@@ -33,9 +33,9 @@ def tracked() -> set[str]:
 def faults_of_sdist(path: Path) -> Iterator[str]:
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = (name for name in tracked() if not name.startswith("."))
-    yield from (f"{name} is missing" for name in wanted if name not in names)
-    yield from (f"{name} does not belong there" for name in names if name.endswith((".c", ".so", ".pyc")))
+    ours = tracked()
+    yield from (f"{name} is missing" for name in ours - names if not name.startswith("."))
+    yield from (f"{name} does not belong there" for name in names - ours if name.endswith((".c", ".so", ".pyc")))
 
 
 def faults_of_wheel(path: Path) -> Iterator[str]:
