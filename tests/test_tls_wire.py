@@ -82,6 +82,7 @@ def mark() -> int:
     return resident()
 
 
+@pytest.mark.measures_memory
 def test_a_stalled_reader_costs_little_memory(build: SimpleNamespace, ends: Ends) -> None:
     """50 MB wait in the out-buffer as they are, not as ciphertext, and none of what waits counts as sent."""
     size = 50 * MIB
@@ -103,7 +104,7 @@ def test_a_stalled_reader_costs_little_memory(build: SimpleNamespace, ends: Ends
         left = ends.wire.send(ends.fd, out)
         assert left >= 0
     assert out.size == left == 0
-    assert resident() - before < 2 * MIB
+    assert resident() - before < 8 * MIB
 
 
 def test_what_the_client_has_is_known_also_of_a_part(build: SimpleNamespace, ends: Ends) -> None:
@@ -247,6 +248,7 @@ def test_new_keys_without_end_end_the_connection(build: SimpleNamespace, pki: Pk
             assert other.send(GET).answer().body == b"hello"
 
 
+@pytest.mark.measures_memory
 def test_connections_leave_nothing(build: SimpleNamespace, pki: Pki) -> None:
     """File descriptors and memory, also of handshakes that fail."""
     with serving(build, answering(b"hello"), **pki.settings) as server:

@@ -47,7 +47,10 @@ def test_killed_workers_are_replaced_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["os._exit(3)", "os.kill(os.getpid(), 11)", "os.kill(os.getpid(), 9)"])
-def test_a_worker_that_dies_in_the_application_harms_nobody_else(tmp_path: Path, how: str) -> None:
+def test_a_worker_that_dies_in_the_application_harms_nobody_else(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASAN_OPTIONS", "handle_segv=0")  # ci/sanitize.sh: this one is meant
     with deployed(tmp_path, "py", SITE.replace("os._exit(3)", how), workers=2) as server:
         server.workers(2)
         with server.connect() as client:
