@@ -27,7 +27,9 @@ class Authority:
         self.directory = directory
         self.key, self.certificate = str(directory / f"{name}.key"), str(directory / f"{name}.pem")
         openssl(*EC, "-out", self.key)
-        subject = ("-subj", f"/O=Test/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
+        # Python 3.13 wants the use of an authority's key said
+        extensions = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
+        subject = ("-subj", f"/O=Test/CN={name}", "-addext", extensions[0], "-addext", extensions[1])
         openssl("req", "-x509", "-new", "-key", self.key, "-days", "30", "-out", self.certificate, *subject)
 
     def sign(self, name: str, subject: str, extensions: str, kind: tuple[str, ...] = EC) -> tuple[str, str]:
