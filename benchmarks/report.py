@@ -30,13 +30,13 @@ def publish(json: Path, folder: Path) -> None:
     draw(results, folder / "results.svg")
 
 
-def insert(text: str, tables: str) -> str:
+def insert(text: str, tables: str, begin: str = BEGIN, end: str = END) -> str:
     """Replace what stands between the markers. Raises ValueError if they are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"no lines {BEGIN!r} and {END!r} in the README")
-    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+    before, has_begin, rest = text.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not (has_begin and has_end):
+        raise ValueError(f"no lines {begin!r} and {end!r} in the README")
+    return f"{before}{begin}\n\n{tables}\n{end}{after}"
 
 
 def render(results: Results) -> str:

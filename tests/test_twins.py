@@ -7,12 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from coding import decode
 from conftest import both_builds, without_compiled
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import broken_heads, coded, cuts, split, thorough
 
-from fastwsgi.http.errors import ApplicationError, HttpError
+from fastwsgi.http.errors import ApplicationError
 
 compiled_only = pytest.mark.skipif(without_compiled(), reason="told to run without the compiled build")
 
@@ -213,29 +214,14 @@ def drain(reader: socket.socket) -> bytes:
 
 # The chunked coding
 
-
-def decode(build: SimpleNamespace, chunks: list[bytes]) -> tuple[Any, ...]:
-    """What becomes of a chunked body that comes in these pieces: its bytes and what was left, or a refusal."""
-    body = build.body.ChunkedBody(50, 30)
-    inbox = build.environ.Inbox()
-    rest, complete = b"", False
-    try:
-        for chunk in chunks:
-            inbox.fill(rest + chunk)
-            complete = complete or body.feed(inbox)
-            rest = inbox.take(inbox.available())
-        return (complete, body.rewind().read(), rest if complete else b"")
-    except HttpError as error:
-        return ("refused", error.status)
-    finally:
-        body.discard()
+LIMITS = (50, 30)  # bytes of the body, and of it in memory
 
 
 @compiled_only
 @thorough
 @given(data=coded, at=cuts)
 def test_chunks_are_read_alike_in_any_split(data: bytes, at: list[int]) -> None:
-    whole = decode(both_builds()[1], [data])
+    whole = decode(both_builds()[1], [data], LIMITS)
     for build in both_builds():
-        assert decode(build, [data]) == whole
-        assert decode(build, split(data, at)) == whole
+        assert decode(build, [data], LIMITS) == whole
+        assert decode(build, split(data, at), LIMITS) == whole

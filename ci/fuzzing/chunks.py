@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
+
+from coding import decode
 
 from fastwsgi.http import backend
-from fastwsgi.http.errors import HttpError
 
 from .choices import payload_and_choices, pieces, with_choices
 from .samples import bodies
@@ -29,25 +28,6 @@ def check(data: bytes) -> None:
     assert decode(backend.build("c"), [coded], limits) == whole
     if whole[0] is True:
         assert whole == (True, *decode_again(coded))
-
-
-def decode(build: SimpleNamespace, chunks: list[bytes], limits: tuple[int, int]) -> tuple[Any, ...]:
-    """What becomes of a body in *chunks*: (complete, its bytes, what is left over) or ("refused", status)."""
-    body = build.body.ChunkedBody(*limits)
-    inbox = build.environ.Inbox()
-    rest, complete = b"", False
-    try:
-        for chunk in chunks:
-            inbox.fill(rest + chunk)
-            complete = complete or body.feed(inbox)
-            rest = inbox.take(inbox.available())
-        assert complete or len(rest) <= 16384 + 2, "more is kept than a line may be long"
-        assert body.received <= limits[0]
-        return (complete, body.rewind().read(), rest if complete else b"")
-    except HttpError as error:
-        return ("refused", error.status)  # 400 or 413, as the pure build says
-    finally:
-        body.discard()
 
 
 def decode_again(coded: bytes) -> tuple[bytes, bytes]:

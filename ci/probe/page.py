@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from report import insert
+
 from . import book
 from .failures import LOOKS_COMPLETE
 from .lines import LINES, SECTIONS
@@ -26,11 +28,7 @@ def write(results: Results, folder: Path) -> None:
 
 def renewed(text: str, results: Results) -> str:
     """*text* with these results between its markers. Raises ValueError if they are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"no lines {BEGIN!r} and {END!r} in the README")
-    return f"{before}{BEGIN}\n\n{render(results)}\n{END}{after}"
+    return insert(text, render(results), BEGIN, END)
 
 
 def render(results: Results) -> str:
