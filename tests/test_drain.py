@@ -18,7 +18,7 @@ def connects(address: tuple[str, int]) -> bool:
     """Whether somebody listens there; asks nothing."""
     try:
         Client(address).socket.close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # the listener closed before, or just now
         return False
     return True
 
