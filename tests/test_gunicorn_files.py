@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+import fastwsgi
 from fastwsgi.config import gunicorn_file
 from fastwsgi.config.hooks import GunicornHooks, NoHooks
 from fastwsgi.config.mistakes import Mistake, UsageError
@@ -200,7 +201,7 @@ def test_what_the_file_raises_comes_with_its_traceback(tmp_path: Path, text: str
     mistake = fails(tmp_path, write(tmp_path, text))
     assert str(mistake).startswith(line)
     assert str(tmp_path / "g.py") in mistake.details
-    assert "fastwsgi/config" not in mistake.details
+    assert str(Path(fastwsgi.__file__).parent) not in mistake.details
 
 
 def test_a_file_that_imports_gunicorn_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
