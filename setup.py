@@ -24,18 +24,18 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 NATIVE = (
-    "http/_environ_c",
-    "http/_response_c",
+    "http/_inbox_c",
+    "http/_outbox_c",
     "http/_wire_c",
     "http/_baton_c",
     "server/_sockio_c",
-    "server/_tlsio_c",
+    "tls/_tlsio_c",
     "server/_monitor_c",
     "observe/_access_c",
 )
 SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/shared", "http/connection")
 PACKAGE = Path("fastwsgi")
-RECORD = "http/_compiled_sources.json"  # suffix of the modules -> text -> its SHA-256 when it was compiled
+RECORD = "_compiled_sources.json"  # suffix of the modules -> text -> its SHA-256 when it was compiled
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False}

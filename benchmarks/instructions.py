@@ -83,9 +83,9 @@ def serve(build: str, profile: str, rounds: int) -> None:
 
 def make_logs(build: str, access: bool) -> Any:
     """No logs, or an access log in a file that is gone already."""
-    from fastwsgi.config.settings import Settings
-    from fastwsgi.http import backend
+    from fastwsgi import backend
     from fastwsgi.observe.logs import Logs
+    from fastwsgi.settings.settings import Settings
 
     with tempfile.NamedTemporaryFile() as file:
         return Logs(Settings(access_logfile=file.name if access else None), backend.build(build))
@@ -93,9 +93,9 @@ def make_logs(build: str, access: bool) -> Any:
 
 def connect(build: str, app: Callable[..., Any], served: socket.socket, observer: Any) -> Any:
     """A connection of a loop that nobody runs: what to call when bytes have come."""
-    from fastwsgi.config.settings import Settings
-    from fastwsgi.http import backend
+    from fastwsgi import backend
     from fastwsgi.server.loop import Loop
+    from fastwsgi.settings.settings import Settings
 
     modules = backend.build(build)
     loop = Loop(modules, app, Settings(threads=1), lambda message, error: print(message, error), None, observer)

@@ -15,7 +15,7 @@ from typing import Callable
 
 from profiles import BROWSER_FIELDS
 
-from fastwsgi.http import backend
+from fastwsgi import backend
 from fastwsgi.http.grammar import HeadLimits
 
 PLAIN = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"
@@ -30,9 +30,9 @@ TEMPLATE = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1", "QUERY_STRIN
 def parse(build: SimpleNamespace, head: bytes, scanner: bool = True) -> Callable[[], object]:
     limits = HeadLimits()
     framing = build.framing.Framing()
-    scan = build.environ.Scanner(TEMPLATE, limits, framing.max_body) if scanner and build.environ.Scanner else None
+    scan = build.inbox.Scanner(TEMPLATE, limits, framing.max_body) if scanner and build.inbox.Scanner else None
     parser = build.head.HeadParser(TEMPLATE, limits, framing, scan)
-    inbox = build.environ.Inbox()
+    inbox = build.inbox.Inbox()
 
     def step() -> None:
         inbox.fill(head)
@@ -42,7 +42,7 @@ def parse(build: SimpleNamespace, head: bytes, scanner: bool = True) -> Callable
 
 
 def decode(build: SimpleNamespace) -> Callable[[], object]:
-    inbox = build.environ.Inbox()
+    inbox = build.inbox.Inbox()
 
     def step() -> None:
         inbox.fill(CHUNKED)
@@ -52,7 +52,7 @@ def decode(build: SimpleNamespace) -> Callable[[], object]:
 
 
 def serialize(build: SimpleNamespace) -> Callable[[], object]:
-    out = build.response.OutBuffer()
+    out = build.outbox.OutBuffer()
 
     def step() -> None:
         out.begin("200 OK", HEADERS)

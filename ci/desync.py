@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from hostile import LANES, conversations, judge_all  # noqa: E402
 
-from fastwsgi.http import backend  # noqa: E402
+from fastwsgi import backend  # noqa: E402
 
 
 def main() -> int:

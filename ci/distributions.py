@@ -16,11 +16,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fastwsgi.http.backend import SHARED, TWINS
+from fastwsgi.backend import SHARED, TWINS
 from fastwsgi.version import VERSION
 
-MODULES = [path.replace(".", "/") for path in TWINS.values()] + [f"fastwsgi/http/_{name}" for name in SHARED]
-RECORD = "fastwsgi/http/_compiled_sources.json"
+MODULES = [path.replace(".", "/") for path in TWINS.values()] + [
+    "fastwsgi/{}/_{}".format(*name.split(".")) for name in SHARED
+]
+RECORD = "fastwsgi/_compiled_sources.json"
 LARGEST = 1_500_000  # bytes of a wheel: one that was not stripped has more
 
 

@@ -27,7 +27,7 @@ SITECUSTOMIZE = """
 import os
 import wsgiref.simple_server
 
-from fastwsgi.server import simple
+from fastwsgi import simple
 
 
 class CountedServer(simple.WSGIServer):

@@ -26,7 +26,7 @@ import heads  # noqa: E402
 from fuzzing.samples import messages  # noqa: E402
 from heads import CONFIGURATIONS, HeadReader  # noqa: E402
 
-from fastwsgi.http import backend  # noqa: E402
+from fastwsgi import backend  # noqa: E402
 
 ENOUGH = 20  # differences
 BATCH = 1000  # cases between two looks at the clock

@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 
 import fastwsgi
+from fastwsgi import backend
 from fastwsgi.demo import app
-from fastwsgi.http import backend
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fastwsgi.config.settings import SETTINGS, Setting
+from fastwsgi.settings.settings import SETTINGS, Setting
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- options: begin (ci/option_table.py --write) -->\n", "<!-- options: end -->\n"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from fastwsgi.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from fastwsgi.server.simple import WSGIRequestHandler, WSGIServer, make_server
+    from fastwsgi.simple import WSGIRequestHandler, WSGIServer, make_server
 
 __all__ = ["WSGIRequestHandler", "WSGIServer", "__version__", "make_server", "serve"]
 
@@ -21,7 +21,7 @@ __all__ = ["WSGIRequestHandler", "WSGIServer", "__version__", "make_server", "se
 def __getattr__(name: str) -> Any:
     """The drop-in for wsgiref builds on wsgiref, whose import takes longer than ours: only for those who use it."""
     if name in ("WSGIRequestHandler", "WSGIServer", "make_server"):
-        from fastwsgi.server import simple
+        from fastwsgi import simple
 
         return getattr(simple, name)
     raise AttributeError(f"module 'fastwsgi' has no attribute {name!r}")
@@ -39,22 +39,23 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         **settings: as on the command line, with underscores: keep_alive=75, access_logfile="-".
 
     Raises:
-        fastwsgi.config.settings.SettingError: no such setting, a value it cannot have, or one that says where to find
+        fastwsgi.settings.settings.SettingError: no such setting, a value it cannot have, or one that says where to find
             the application, which is here already.
-        fastwsgi.server.listeners.BindError: an address cannot be listened on.
-        fastwsgi.config.mistakes.Mistake: a certificate cannot be used.
+        fastwsgi.server.bind.BindError: an address cannot be listened on.
+        fastwsgi.mistakes.Mistake: a certificate cannot be used.
         OSError: the access log cannot be opened.
         SystemExit: the first worker could not start.
     """
-    from fastwsgi.config.settings import SettingError, Settings
-    from fastwsgi.process import supervisor, worker
+    from fastwsgi import backend
+    from fastwsgi.process import single, supervisor
     from fastwsgi.process.deployment import Fixed
+    from fastwsgi.settings.settings import SettingError, Settings
 
     for name in ("chdir", "pythonpath", "factory", "env"):
         if name in settings:
             raise SettingError(f"{name} says how to find the application, and serve() was given one")
     values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
     if not supervisor.is_needed(values):
-        worker.run(app, values)
-    elif code := supervisor.run(Fixed(app, values), worker.to_stderr):
+        single.run(app, values, backend.current())
+    elif code := supervisor.run(Fixed(app, values), backend.current(), single.to_stderr):
         raise SystemExit(code)

@@ -2,7 +2,7 @@
 
 import sys
 
-from fastwsgi.config.cli import main
+from fastwsgi.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

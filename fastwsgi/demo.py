@@ -17,7 +17,7 @@ from string import Template
 from typing import Any, Callable
 from wsgiref.util import FileWrapper
 
-import fastwsgi.http.backend as backend
+from fastwsgi import backend
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -11,7 +11,7 @@ from fastwsgi.http.errors import HttpError
 def decode(build: SimpleNamespace, chunks: list[bytes], limits: tuple[int, int]) -> tuple[Any, ...]:
     """What becomes of a body in *chunks*: (complete, its bytes, what is left over) or ("refused", status)."""
     body = build.body.ChunkedBody(*limits)
-    inbox = build.environ.Inbox()
+    inbox = build.inbox.Inbox()
     rest, complete = b"", False
     try:
         for chunk in chunks:

@@ -14,7 +14,7 @@ from memory import Bench
 from pki import Pki
 from site_app import Site
 
-from fastwsgi.http import backend
+from fastwsgi import backend
 
 os.environ.setdefault("container", "of the tests")  # else root would get a line more, the warning of its rights
 
@@ -31,7 +31,7 @@ def both_builds() -> tuple[SimpleNamespace, SimpleNamespace]:
 
 @pytest.fixture(params=["c", "py"])
 def build(request: pytest.FixtureRequest) -> SimpleNamespace:
-    """The modules of one build, from fastwsgi.http.backend."""
+    """The modules of one build, from fastwsgi.backend."""
     if request.param == "c" and without_compiled():
         pytest.skip("told to run without the compiled build")
     return backend.build(request.param)

@@ -10,8 +10,8 @@ from typing import Any
 
 from memory import make_parser
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.http.errors import HttpError
+from fastwsgi.settings.settings import Settings
 
 METHODS = b"GET POST HEAD PUT DELETE OPTIONS PATCH".split()
 ODD_METHODS = [*b"get GETS TRACE QUERY M-SEARCH CONNECT PRI DESCRIBE G@T".split(), b"", b"A" * 33]
@@ -55,14 +55,14 @@ class HeadReader:
     """Reads heads with one parser, again and again, as a loop does.
 
     Args:
-        build: from fastwsgi.http.backend.
+        build: from fastwsgi.backend.
         scanner: whether it goes first.
         settings: as for config.settings.Settings.
     """
 
     def __init__(self, build: SimpleNamespace, scanner: bool, **settings: Any) -> None:
         self.parser = make_parser(build, Settings(scanner=scanner, **settings), plain=True)
-        self.inbox = build.environ.Inbox()
+        self.inbox = build.inbox.Inbox()
 
     def takes(self, raw: bytes) -> bool:
         """Whether the scanner takes the head at the front of *raw*; if not, it must have taken nothing."""

@@ -20,8 +20,8 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
 
-from fastwsgi.config.settings import Settings
-from fastwsgi.server.entrance import environ_template, head_parser
+from fastwsgi.server.listener import environ_template, head_parser
+from fastwsgi.settings.settings import Settings
 
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 READ_SIZE = 65536  # bytes that one receive() brings at most
@@ -89,7 +89,7 @@ class Client:
 @lru_cache
 def wire_class(build_name: str) -> type:
     """MemoryWire over the Wire of a build."""
-    from fastwsgi.http import backend
+    from fastwsgi import backend
 
     class MemoryWire(backend.build(build_name).wire.Wire):  # type: ignore[misc]
         """Moves bytes between the buffers of a connection and its client."""
@@ -192,7 +192,7 @@ class Bench:
     """What the connections of one loop share, and the loop.
 
     Args:
-        build: from fastwsgi.http.backend.
+        build: from fastwsgi.backend.
         app: a WSGI application.
         observer: of the Gateway.
         settings: as for config.settings.Settings; scanner=False turns the scanner off.
@@ -213,8 +213,8 @@ class Bench:
         )
         self.gateway.date_line = DATE
         self.shared = build.shared.Shared(
-            build.environ.Inbox(),
-            build.response.OutBuffer(),
+            build.inbox.Inbox(),
+            build.outbox.OutBuffer(),
             self.gateway,
             build.baton.Baton(),
             build.body.Body,

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.observe.logs import ErrorStream
 from fastwsgi.server import loop as loop_module
-from fastwsgi.server.listeners import close_listener, open_listener
+from fastwsgi.server.bind import close_listener, open_listener
 from fastwsgi.server.loop import Loop
-from fastwsgi.server.tls import Tls
+from fastwsgi.settings.settings import Settings
+from fastwsgi.tls.contexts import Tls
 
 PATIENCE = 10.0  # seconds after which a test that still waits has failed
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2}) [\t \x21-\x7e\x80-\xff]*")

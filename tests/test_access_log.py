@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from memory import Bench
 from serving import GET, GET_1_0, HEAD, Server, answering, chunked, request, serving
 
-from fastwsgi.config.mistakes import Mistake
-from fastwsgi.config.settings import Settings
-from fastwsgi.http import backend
+from fastwsgi import backend
+from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.formats import COMBINED, basic_user, read_format
 from fastwsgi.observe.logs import Logs, check
+from fastwsgi.settings.settings import Settings
 
 compiled_only = pytest.mark.skipif(without_compiled(), reason="told to run without the compiled build")
 

@@ -21,13 +21,13 @@ import pytest
 from processes import running
 from serving import GET, PATIENCE, answering, request, serving
 
-from fastwsgi.config.settings import Settings
-from fastwsgi.http import backend
+from fastwsgi import backend
 from fastwsgi.observe import access
 from fastwsgi.observe.access import AccessLog
 from fastwsgi.observe.files import LogFile
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.logs import Logs
+from fastwsgi.settings.settings import Settings
 
 REFUSAL = SimpleNamespace(status=400)
 CLIENT = SimpleNamespace(host="192.0.2.1", client="192.0.2.1")
@@ -228,12 +228,12 @@ def test_a_pipe_that_nobody_reads_does_not_stop_the_server(
 def test_a_named_pipe_without_a_reader_is_a_mistake(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="No such device"):
-        Logs(Settings(access_logfile=str(tmp_path / "pipe")))
+        Logs(Settings(access_logfile=str(tmp_path / "pipe")), backend.current())
 
 
 def test_a_log_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        Logs(Settings(access_logfile=str(tmp_path / "missing" / "log")))
+        Logs(Settings(access_logfile=str(tmp_path / "missing" / "log")), backend.current())
 
 
 def test_pipes_get_whole_lines_in_pieces_that_stay_whole() -> None:
@@ -275,7 +275,7 @@ def test_the_log_is_reopened_by_its_path(build: SimpleNamespace, tmp_path: Path)
 def test_a_log_that_cannot_be_reopened_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "folder" / "log"
     path.parent.mkdir()
-    logs = Logs(Settings(access_logfile=str(path), access_log_format="%(s)s"))
+    logs = Logs(Settings(access_logfile=str(path), access_log_format="%(s)s"), backend.current())
     path.parent.rename(tmp_path / "other")
     logs.reopen()
     assert logs.access is not None
@@ -406,9 +406,10 @@ def process_files(pid: int, path: Path) -> int:
 CRASH = """
 import sys
 from types import SimpleNamespace
-from fastwsgi.config.settings import Settings
+from fastwsgi import backend
+from fastwsgi.settings.settings import Settings
 from fastwsgi.observe.logs import Logs
-logs = Logs(Settings(access_logfile=sys.argv[1], access_log_format="%(s)s"))
+logs = Logs(Settings(access_logfile=sys.argv[1], access_log_format="%(s)s"), backend.current())
 logs.access.tick()
 logs.access.request_refused(SimpleNamespace(host=""), SimpleNamespace(status=400))
 {}
@@ -434,7 +435,7 @@ def test_standard_output(tmp_path: Path) -> None:
 
 def test_a_closed_log_leaves_no_trace() -> None:
     reading, writing = os.pipe()
-    log = AccessLog(LogFile("-", writing), read_format("combined"))
+    log = AccessLog(LogFile("-", writing), read_format("combined"), backend.current())
     log.close()
     log.close()
     left = weakref.ref(log)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.server.addresses import BindError, Inherited, Tcp, Unix, client_network, parse_address, split_address
+from fastwsgi.http.peers import client_network
+from fastwsgi.server.addresses import BindError, Inherited, Tcp, Unix, parse_address, split_address
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 

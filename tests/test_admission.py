@@ -14,7 +14,7 @@ import pytest
 from processes import ISOLATED, Process, running
 from serving import GET, Client, Server, answering, request, serving
 
-from fastwsgi.observe.seldom import Seldom
+from fastwsgi.observe.rate_limited import Seldom
 
 HELLO = answering(b"hello")
 POST = request("POST", fields=[("Content-Length", "5")])

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 import fastwsgi
-from fastwsgi.http import backend
+from fastwsgi import backend
 
-SHOW = "from fastwsgi.http import backend; print(backend.NAME, backend.current().name, backend.describe())"
+SHOW = "from fastwsgi import backend; print(backend.NAME, backend.current().name, backend.describe())"
 
 
 def run(root: Path, program: str = SHOW, **variables: str) -> str:
@@ -69,7 +69,7 @@ def test_the_pure_build_runs_where_nothing_was_compiled(copy: Path) -> None:
     assert run(copy, FASTWSGI_BACKEND="c").startswith("ModuleNotFoundError")
 
 
-@pytest.mark.parametrize("module", ["http/_connection_c", "http/_response_c", "server/_sockio_c", "http/_framing_c"])
+@pytest.mark.parametrize("module", ["http/_connection_c", "http/_outbox_c", "server/_sockio_c", "http/_framing_c"])
 def test_a_broken_module_is_no_reason_to_run_pure(compiled: Path, module: str) -> None:
     (path,) = compiled.glob(f"fastwsgi/{module}.*.so")
     path.unlink()
@@ -78,14 +78,14 @@ def test_a_broken_module_is_no_reason_to_run_pure(compiled: Path, module: str) -
     assert run(compiled, FASTWSGI_BACKEND="py") == "py py pure Python"
 
 
-@pytest.mark.parametrize("module", ["http/_response_c", "server/_sockio_c", "http/_body_c"])
+@pytest.mark.parametrize("module", ["http/_outbox_c", "server/_sockio_c", "http/_body_c"])
 def test_a_missing_module_is_no_reason_to_run_half(compiled: Path, module: str) -> None:
     (path,) = compiled.glob(f"fastwsgi/{module}.*.so")
     path.unlink()
     assert run(compiled).startswith("ModuleNotFoundError")
 
 
-@pytest.mark.parametrize("text", ["http/connection.py", "http/wsgi.py", "http/_response_c.pyx", "http/_wsgi_c.pxd"])
+@pytest.mark.parametrize("text", ["http/connection.py", "http/wsgi.py", "http/_outbox_c.pyx", "http/_wsgi_c.pxd"])
 def test_an_edited_text_is_refused_until_it_is_built(compiled: Path, text: str) -> None:
     path = compiled / "fastwsgi" / text
     path.write_bytes(path.read_bytes() + b"\n# edited\n")
@@ -104,11 +104,12 @@ def test_a_text_that_is_only_newer_is_no_reason(compiled: Path) -> None:
 
 def test_the_builds_have_the_same_modules_and_none_of_the_others(build: SimpleNamespace) -> None:
     other = {"c": "py", "py": "c"}[build.name]
-    modules = {key: value for key, value in vars(build).items() if key != "name"}
-    assert set(modules) == {*backend.TWINS, *backend.SHARED}
+    modules = {key: value for key, value in vars(build).items() if key not in ("name", "title")}
+    texts = [name.rpartition(".")[2] for name in backend.SHARED]
+    assert set(modules) == {*backend.TWINS, *texts}
     for key in backend.TWINS:
         assert modules[key].__name__.endswith(f"_{build.name}")
-    for key in backend.SHARED:
+    for key in texts:
         assert modules[key].__name__.endswith(f"_{key}_c") == (build.name == "c")
     for module in modules.values():
         for value in vars(module).values():

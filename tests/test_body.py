@@ -18,7 +18,7 @@ CODED = b'4;a="b\\"c"\r\nWiki\r\n00005 ; x\r\npedia\r\n0\r\nExpires: never\r\nX:
 
 def feed(build: SimpleNamespace, body: Any, pieces: list[bytes]) -> tuple[bool, bytes]:
     """Feed *pieces* as a connection does, keeping what was not used: whether it is complete, and the bytes behind."""
-    inbox = build.environ.Inbox()
+    inbox = build.inbox.Inbox()
     rest = b""
     complete = False
     for piece in pieces:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.config.check import MOST_CHUNKS, call_once, request_environ
-from fastwsgi.config.mistakes import Mistake
-from fastwsgi.config.settings import Settings
+from fastwsgi.application.check import MOST_CHUNKS, call_once, request_environ
+from fastwsgi.mistakes import Mistake
+from fastwsgi.settings.settings import Settings
 
 PLAIN = [("Content-Type", "text/plain")]
 

@@ -21,7 +21,7 @@ from typing import Any, Callable
 
 import pytest
 
-from fastwsgi.config.settings import SETTINGS
+from fastwsgi.settings.settings import SETTINGS
 
 ROOT = str(Path(__file__).parent.parent)
 COMMAND = (sys.executable, "-W", "error", "-m", "fastwsgi")

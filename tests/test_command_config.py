@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from processes import ROOT, running
 
-from fastwsgi.config import cli
+from fastwsgi import cli
 
 TIMEOUT = 30.0
 APP = """
@@ -139,7 +139,7 @@ def test_check_config_says_what_is_wrong(project: Path) -> None:
 
 def test_help_and_mistakes_do_without_the_supervisor(project: Path) -> None:
     code = (
-        "import sys; from fastwsgi.config import cli; cli.main(['--print-config']); cli.main(['--wrokers'])\n"
+        "import sys; from fastwsgi import cli; cli.main(['--print-config']); cli.main(['--wrokers'])\n"
         "assert not [name for name in sys.modules if name.startswith(('fastwsgi.process', 'fastwsgi.server'))]"
     )
     done = subprocess.run(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.config import files
-from fastwsgi.config.files import FileValues
-from fastwsgi.config.mistakes import UsageError
+from fastwsgi.mistakes import UsageError
+from fastwsgi.settings import files
+from fastwsgi.settings.files import FileValues
 
 PROJECT_TABLE = "[tool.fastwsgi]\nkeep-alive = 5\n"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.config import cpus
+from fastwsgi.settings import cpus
 
 
 def write(path: Path, text: str) -> None:

@@ -11,9 +11,9 @@ import pytest
 from memory import Bench
 from site_app import CHUNKED, GET, POST, Site, bodies, statuses
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.server import loop as loop_module
-from fastwsgi.server.listeners import close_listener, open_listener
+from fastwsgi.server.bind import close_listener, open_listener
+from fastwsgi.settings.settings import Settings
 
 # The head, and between requests
 

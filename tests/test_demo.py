@@ -12,8 +12,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from fastwsgi import demo
-from fastwsgi.http import backend
+from fastwsgi import backend, demo
 
 
 @dataclass

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.config.deployment import Configured, Variables
-from fastwsgi.config.hooks import GunicornHooks, NoHooks
-from fastwsgi.config.mistakes import Mistake, UsageError
-from fastwsgi.config.sources import Sources
+from fastwsgi.application.configured import Configured, Variables
+from fastwsgi.gunicorn.hooks import GunicornHooks, NoHooks
+from fastwsgi.mistakes import Mistake, UsageError
+from fastwsgi.settings.sources import Sources
 
 
 @pytest.fixture(autouse=True)

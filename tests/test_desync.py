@@ -10,7 +10,8 @@ import pytest
 from hostile import conversations, judge_all
 from serving import request
 
-from fastwsgi.http import backend, framing
+from fastwsgi import backend
+from fastwsgi.http import framing
 
 EACH = 4  # one of so many conversations
 QUICK = ("nginx tcp", "nginx unix", "haproxy tcp")

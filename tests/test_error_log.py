@@ -16,11 +16,11 @@ import pytest
 from processes import running
 from serving import GET, answering, serving
 
-from fastwsgi.config.mistakes import Mistake
-from fastwsgi.config.settings import Settings
-from fastwsgi.http import backend
+from fastwsgi import backend
+from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log, set_up_logging
 from fastwsgi.observe.logs import ErrorStream, Logs, log_error
+from fastwsgi.settings.settings import Settings
 
 ENTRY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[\d+\] ERROR (.*)")
 LOGGERS = ("fastwsgi.error", "fastwsgi.access", "gunicorn.error", "gunicorn.access", "")
@@ -99,7 +99,7 @@ def test_rotation(tmp_path: Path) -> None:
     log_error("one", None)
     path.rename(tmp_path / "old")
     log_error("two", None)
-    Logs(Settings()).reopen()
+    Logs(Settings(), backend.current()).reopen()
     log_error("three", None)
     assert messages(tmp_path / "old") == ["one", "two"]
     assert messages(path) == ["three"]
@@ -222,7 +222,7 @@ def test_both_logs_by_a_configuration(build: SimpleNamespace, tmp_path: Path, fo
 def test_an_access_logfile_goes_before_the_logger(tmp_path: Path) -> None:
     settings = with_config(dictionary(tmp_path), access_logfile=str(tmp_path / "plain"))
     set_up_error_log(settings)
-    logs = Logs(settings)
+    logs = Logs(settings, backend.current())
     assert logs.access is not None
     logs.access.request_refused(SimpleNamespace(host=""), SimpleNamespace(status=400))
     logs.close()
@@ -234,7 +234,7 @@ def test_a_configuration_without_access_log_has_none(tmp_path: Path) -> None:
     config = dictionary(tmp_path)
     del config["loggers"]["fastwsgi.access"]
     set_up_error_log(with_config(config))
-    assert Logs(with_config(config)).access is None
+    assert Logs(with_config(config), backend.current()).access is None
 
 
 def test_handlers_for_gunicorns_loggers_serve_ours(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.forwarded import Forwarding, read_forwarded
 from fastwsgi.http.peers import Trusted
+from fastwsgi.settings.settings import Settings
 
 ALL = "x-forwarded-for,x-forwarded-proto,x-forwarded-host,x-forwarded-port,x-forwarded-prefix"
 PROXY = "10.0.0.1"

@@ -12,10 +12,10 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import fastwsgi
-from fastwsgi.config import gunicorn_file
-from fastwsgi.config.hooks import GunicornHooks, NoHooks
-from fastwsgi.config.mistakes import Mistake, UsageError
-from fastwsgi.config.sources import Configuration, Sources
+from fastwsgi.gunicorn import file as gunicorn_file
+from fastwsgi.gunicorn.hooks import GunicornHooks, NoHooks
+from fastwsgi.mistakes import Mistake, UsageError
+from fastwsgi.settings.sources import Configuration, Sources
 
 CONFIGS = Path(__file__).parent / "gunicorn_configs"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.config.arguments import all_flags, parse
-from fastwsgi.config.gunicorn import HOOKS, LEFT, MOOT, OWN_FLAGS, TAKEN
-from fastwsgi.config.mistakes import UsageError
-from fastwsgi.config.settings import SETTINGS
+from fastwsgi.gunicorn.table import HOOKS, LEFT, MOOT, OWN_FLAGS, TAKEN
+from fastwsgi.mistakes import UsageError
+from fastwsgi.settings.arguments import all_flags, parse
+from fastwsgi.settings.settings import SETTINGS
 
 LINES = [
     line.split()

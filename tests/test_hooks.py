@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.config import gunicorn_file
-from fastwsgi.config.hooks import GunicornHooks, NoHooks
-from fastwsgi.config.settings import Settings
+from fastwsgi.gunicorn import file as gunicorn_file
+from fastwsgi.gunicorn.hooks import GunicornHooks, NoHooks
 from fastwsgi.http.wsgi import FileWrapper
+from fastwsgi.settings.settings import Settings
 
 CONFIGS = Path(__file__).parent / "gunicorn_configs"
 LOGGER = logging.getLogger("fastwsgi.error")

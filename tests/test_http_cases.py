@@ -16,7 +16,7 @@ from cases import Case, Expected, all_cases, read_fact
 from conftest import without_compiled
 from memory import Bench, Client, Response
 
-from fastwsgi.http import backend
+from fastwsgi import backend
 from fastwsgi.http.grammar import reason_phrase
 
 SERVERS = ("c", "c-noscan", "py")

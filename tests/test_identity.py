@@ -15,7 +15,7 @@ import pytest
 from processes import ROOT
 from serving import PATIENCE
 
-from fastwsgi.config.mistakes import Mistake
+from fastwsgi.mistakes import Mistake
 from fastwsgi.process.identity import read_mode, resolve_group, resolve_user, set_umask
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

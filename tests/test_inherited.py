@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from serving import GET, Client, answering, serving
 
-from fastwsgi.server.listeners import BindError, open_listener
+from fastwsgi.server.bind import BindError, open_listener
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 

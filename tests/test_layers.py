@@ -1,52 +1,24 @@
-"""Imports go downwards only, as the design has it:
+"""Imports go downwards only: each folder of the package is a floor, and imports from the floors below it.
 
-    config.cli, __main__ -> process -> server, observe -> http/connection -> http/wsgi, body -> head -> framing
-        -> the twins (_environ_*, _response_*, _wire_*) -> grammar, errors
-
-and what http/ says of itself: no socket, no clock, no process. Read from the text, so that imports inside functions and
-under conditions count as well.
+The modules beside the folders are the front doors, at the top, but for those that import nothing of the package: they
+are the ground. What http/ says of itself holds, too: no socket, no clock, no process. All is read from the texts, so
+that imports inside functions and under conditions count as well, and so do modules that are named by strings. Imports
+for the type checker alone do not count.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fastwsgi"
 
-# From the top down. A module imports from rows below its own, and from its own row.
-LAYERS = [
-    {"fastwsgi", "fastwsgi.__main__", "fastwsgi.demo"},
-    {"fastwsgi.config.cli"},
-    {
-        *("fastwsgi.config.deployment", "fastwsgi.config.report", "fastwsgi.config.manual"),
-        *("fastwsgi.config.arguments", "fastwsgi.config.sources"),
-        *("fastwsgi.config.files", "fastwsgi.config.gunicorn_file"),
-        *("fastwsgi.config.check", "fastwsgi.config.loader", "fastwsgi.config.recognise"),
-    },
-    {"fastwsgi.process.*"},
-    {"fastwsgi.server.*", "fastwsgi.observe.*"},
-    {"fastwsgi.http.backend"},
-    {"fastwsgi.http.connection"},
-    {"fastwsgi.http.wsgi", "fastwsgi.http.body", "fastwsgi.http.shared", "fastwsgi.http.forwarded"},
-    {"fastwsgi.http.head"},
-    {"fastwsgi.http.framing"},
-    {"fastwsgi.http._environ_py", "fastwsgi.http._response_py", "fastwsgi.http._wire_py", "fastwsgi.http._baton_py"},
-    {
-        *("fastwsgi.http.grammar", "fastwsgi.http.errors", "fastwsgi.http.naming"),
-        "fastwsgi.http.proxy_protocol",
-    },
-    # Leaves that anybody may import
-    {
-        *("fastwsgi.config.settings", "fastwsgi.config.setting", "fastwsgi.config.kinds", "fastwsgi.config.cpus"),
-        *("fastwsgi.config.hooks", "fastwsgi.config.request_hooks", "fastwsgi.config.gunicorn"),
-        *("fastwsgi.config.mistakes", "fastwsgi.version", "fastwsgi.http.peers"),
-    },
-    {"fastwsgi.config", "fastwsgi.http", "fastwsgi.process", "fastwsgi.server", "fastwsgi.observe"},
-]
+# From the top down; the front doors are above them, and the ground is below
+FLOORS = ["process", "application", "settings", "gunicorn", "server", "tls", "observe", "http"]
 FORBIDDEN_IN_HTTP = {
     *{"socket", "select", "selectors", "ssl", "asyncio", "time", "datetime", "threading", "multiprocessing"},
     *{"signal", "subprocess", "concurrent", "socketserver"},
@@ -64,21 +36,19 @@ def module_name(path: Path) -> str:
 NAMES = {module_name(path): path for path in SOURCES}
 
 
-def layer(name: str) -> int:
-    """The row of a module, the top being 0."""
-    for number, row in enumerate(LAYERS):
-        if name in row:
-            return number
-    for number, row in enumerate(LAYERS):
-        if f"{name.rpartition('.')[0]}.*" in row:
-            return number
-    raise AssertionError(f"{name} has no layer: give it one in LAYERS")
+def code_of(path: Path) -> Iterator[ast.AST]:
+    """All nodes of a source but what stands under `if TYPE_CHECKING:`."""
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    for node in nodes:  # grows meanwhile
+        yield node
+        skipped = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        nodes.extend(node.orelse if isinstance(node, ast.If) and skipped else ast.iter_child_nodes(node))
 
 
 def imports(path: Path) -> set[str]:
-    """All modules that a source names in an import statement, wherever it stands."""
+    """All modules that a source imports, wherever the statement stands."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in code_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -88,14 +58,46 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def named(path: Path) -> set[str]:
+    """All modules of the package that a source names in a string, as it must to import one by its name."""
+    texts = {node.value for node in code_of(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    whole = {text if text.startswith("fastwsgi.") else f"fastwsgi.{text}" for text in texts if "." in text}
+    return {name for name in NAMES if name in whole or (name.endswith("_py") and name[: -len("_py")] in whole)}
+
+
+def used(name: str) -> set[str]:
+    """The modules of the package that another one uses."""
+    path = NAMES[name]
+    return {one for one in imports(path) | named(path) if one.split(".")[0] == "fastwsgi" and one != name}
+
+
+def floor(name: str) -> int:
+    """The number of the floor that a module is on, the front doors' being 0."""
+    parts = name.split(".")
+    if len(parts) > 1 and parts[1] in FLOORS:
+        return 1 + FLOORS.index(parts[1])
+    assert NAMES[name].parent == PACKAGE, f"{name} is on no floor: name its folder in FLOORS"
+    return 0 if used(name) or name == "fastwsgi" else 1 + len(FLOORS)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_imports_go_downwards(name: str) -> None:
-    upwards = [
-        imported
-        for imported in imports(NAMES[name])
-        if imported.split(".")[0] == "fastwsgi" and layer(imported) < layer(name)
-    ]
-    assert upwards == []
+    assert [other for other in used(name) if other in NAMES and floor(other) < floor(name)] == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    left = {name: {other for other in used(name) if other in NAMES and other != "fastwsgi"} for name in NAMES}
+    while ends := [name for name, others in left.items() if not others & left.keys()]:
+        for name in ends:
+            del left[name]
+    assert left == {}
+
+
+@pytest.mark.parametrize("path", [*PACKAGE.rglob("*.pyx"), *PACKAGE.rglob("*.pxd")], ids=lambda path: path.name)
+def test_the_compiled_half_goes_downwards_too(path: Path) -> None:
+    ours = path.parent.name
+    others = set(re.findall(r"^\s*from fastwsgi\.(\w+)\.\w+ c?import", path.read_text(), re.MULTILINE))
+    assert [other for other in others if FLOORS.index(other) < FLOORS.index(ours)] == []
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("fastwsgi.http")])
@@ -131,8 +133,14 @@ def test_nothing_of_the_package_imports_its_tests_or_tools() -> None:
     assert used & {"tests", "pytest", "hypothesis", "Cython", "cython", "setuptools"} == set()
 
 
+def constant_shared() -> list[str]:
+    """The sources that are compiled under a second name, from setup.py."""
+    text = (PACKAGE.parent / "setup.py").read_text()
+    return list(ast.literal_eval(re.search(r"^SHARED = (\([^)]*\))", text, re.MULTILINE)[1]))  # type: ignore[index]
+
+
 def test_shared_sources_import_no_twin() -> None:
     """What they need of a twin is handed to them: so neither build can reach into the other."""
-    for name in ("connection", "wsgi", "body", "head", "framing"):
-        twins = {one for one in imports(PACKAGE / "http" / f"{name}.py") if re.search(r"\._\w+_(c|py)$", one)}
+    for name in constant_shared():
+        twins = {one for one in imports(PACKAGE / f"{name}.py") if re.search(r"\._\w+_(c|py)$", one)}
         assert twins == set(), name

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from serving import GET, serving
 
-from fastwsgi.server.listeners import BindError, close_listener, open_listener, spell_address
+from fastwsgi.server.bind import BindError, close_listener, open_listener, spell_address
 
 
 def has_ipv6() -> bool:

@@ -11,10 +11,10 @@ from typing import Any, Callable
 
 import pytest
 
-from fastwsgi.config import recognise
-from fastwsgi.config.loader import Target, load, parse
-from fastwsgi.config.mistakes import Mistake, UsageError
-from fastwsgi.config.settings import Settings
+from fastwsgi.application import recognise
+from fastwsgi.application.loader import Target, load, parse
+from fastwsgi.mistakes import Mistake, UsageError
+from fastwsgi.settings.settings import Settings
 
 HELLO = """
 def app(environ, start_response):

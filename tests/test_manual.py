@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from fastwsgi.config import manual
-from fastwsgi.config.arguments import COMMANDS
-from fastwsgi.config.settings import SETTINGS, Setting
+from fastwsgi.settings import manual
+from fastwsgi.settings.arguments import COMMANDS
+from fastwsgi.settings.settings import SETTINGS, Setting
 
 PAGE = manual.page()
 PLAIN = re.sub(r"\\f[BIR]", "", PAGE).replace("\\-", "-").replace("\\(aq", "'").replace("\\e", "\\")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from serving import PATIENCE
 
-from fastwsgi.config.settings import SETTINGS, Settings
+from fastwsgi.settings.settings import SETTINGS, Settings
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 CHAPTER = README.partition("\n## Running it in production\n")[2].partition("\n## ")[0]

@@ -20,7 +20,7 @@ import pytest
 from conftest import without_compiled
 
 import fastwsgi
-from fastwsgi.http import backend
+from fastwsgi import backend
 from fastwsgi.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,14 +58,14 @@ def test_each_compiled_module_has_its_types_and_its_text() -> None:
 def test_the_backend_imports_what_is_built() -> None:
     twins = {name.replace(".", "/") + "_c" for name in backend.TWINS.values()}
     assert twins == {f"fastwsgi/{name}" for name in constant("NATIVE")}
-    assert [f"http/{name}" for name in backend.SHARED] == list(constant("SHARED"))
+    assert [name.replace(".", "/") for name in backend.SHARED] == list(constant("SHARED"))
 
 
 @compiled
 def test_the_compiled_build_is_compiled_and_the_pure_one_is_not() -> None:
     for name, suffixes in (("c", tuple(EXTENSION_SUFFIXES)), ("py", (".py",))):
         modules = dict(vars(backend.build(name)))
-        del modules["name"]
+        del modules["name"], modules["title"]
         assert [module for module in modules.values() if not module.__file__.endswith(suffixes)] == []
 
 
@@ -96,8 +96,8 @@ def test_metadata(installed: metadata.Distribution) -> None:
 
 def test_the_command_is_that_of_the_module(installed: metadata.Distribution) -> None:
     (command,) = (entry for entry in installed.entry_points if entry.group == "console_scripts")
-    assert (command.name, command.value) == ("fastwsgi", "fastwsgi.config.cli:main")
-    assert callable(getattr(import_module("fastwsgi.config.cli"), "main", None))
+    assert (command.name, command.value) == ("fastwsgi", "fastwsgi.cli:main")
+    assert callable(getattr(import_module("fastwsgi.cli"), "main", None))
 
 
 def test_the_package_is_typed() -> None:

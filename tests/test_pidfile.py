@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from serving import PATIENCE
 
-from fastwsgi.config.mistakes import Mistake
+from fastwsgi.mistakes import Mistake
 from fastwsgi.process.pidfile import PidFile
 
 

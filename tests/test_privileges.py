@@ -11,8 +11,8 @@ import pytest
 from deployments import starting
 from processes import Process
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.process import privileges
+from fastwsgi.settings.settings import Settings
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root is warned")
 
@@ -21,7 +21,7 @@ UNCONTAINED = """
 import sys
 from fastwsgi.process import privileges
 privileges.is_contained = lambda: False
-from fastwsgi.config.cli import main
+from fastwsgi.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

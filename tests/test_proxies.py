@@ -20,7 +20,7 @@ from serving import GET, PATIENCE, Client, Server, request, serving
 from test_operations import blocks
 from test_preamble import Doorman
 
-from fastwsgi.server.entrance import Entrance
+from fastwsgi.server.listener import Entrance
 
 KEYS = ("REMOTE_ADDR", "fastwsgi.peer_addr", "wsgi.url_scheme", "HTTP_HOST", "SERVER_PORT", "SCRIPT_NAME", "PATH_INFO")
 pytestmark = [

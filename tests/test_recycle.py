@@ -9,8 +9,8 @@ import pytest
 from deployments import SITE, deployed, wait_for_end
 from traffic import Load
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.process.recycle import MemoryLimit, resident, watch_wear
+from fastwsgi.settings.settings import Settings
 
 
 @pytest.mark.parametrize(

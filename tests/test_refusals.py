@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from serving import GET, answering, serving
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.observe import refusals as refusals_module
 from fastwsgi.observe.logs import Logs, error_log
 from fastwsgi.observe.refusals import TALKERS, Refusals
+from fastwsgi.settings.settings import Settings
 
 
 class Told:

@@ -14,7 +14,7 @@ from serving import PATIENCE
 
 from fastwsgi.process import reloader
 from fastwsgi.process.reloader import Watcher
-from fastwsgi.process.sources import Sources, Stamp
+from fastwsgi.process.source_files import Sources, Stamp
 
 
 class Told:

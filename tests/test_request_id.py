@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from serving import Answer, answering, request, serving
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.observe.logs import Logs
 from fastwsgi.observe.request_id import RequestIds, make_id, with_request_ids
+from fastwsgi.settings.settings import Settings
 
 MADE = re.compile(r"[0-9a-f]{32}")
 

@@ -13,9 +13,9 @@ from memory import Bench
 from processes import Process
 from serving import request
 
-from fastwsgi.config.settings import SETTINGS
 from fastwsgi.http.naming import request_name
 from fastwsgi.observe.trace import Trace
+from fastwsgi.settings.settings import SETTINGS
 
 SECRET = "hunter2"
 FIELDS = [

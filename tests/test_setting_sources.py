@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.config import report
-from fastwsgi.config.arguments import parse
-from fastwsgi.config.mistakes import UsageError
-from fastwsgi.config.sources import Configuration, Sources
+from fastwsgi.mistakes import UsageError
+from fastwsgi.settings import report
+from fastwsgi.settings.arguments import parse
+from fastwsgi.settings.sources import Configuration, Sources
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.config import cpus
-from fastwsgi.config.settings import SETTINGS, SettingError, Settings
+from fastwsgi.settings import cpus
+from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
 
 DEFAULTS = {
     "chdir": None,

@@ -18,9 +18,7 @@ import pytest
 from serving import GET, PATIENCE, answering
 from simple_servers import HELLO, LOCAL, QuietHandler, ask, connect, handling, quiet_server, served
 
-from fastwsgi import WSGIServer, make_server
-from fastwsgi.http import backend
-from fastwsgi.server import simple
+from fastwsgi import WSGIServer, backend, make_server, simple
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,7 @@ import pytest
 from serving import GET, PATIENCE, Client, answering, chunked, request
 from simple_servers import HELLO, LOCAL, QuietHandler, ask, connect, environ_of, handling, quiet_server, served
 
-from fastwsgi import WSGIRequestHandler, WSGIServer, make_server
-from fastwsgi.http import backend
+from fastwsgi import WSGIRequestHandler, WSGIServer, backend, make_server
 
 
 @pytest.fixture(autouse=True)

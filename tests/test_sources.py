@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from fastwsgi.process import sources
-from fastwsgi.process.sources import Project, Sources, files_of_failure, imported_files
+from fastwsgi.process import source_files
+from fastwsgi.process.source_files import Project, Sources, files_of_failure, imported_files
 
 
 def nothing() -> list[str]:
@@ -34,7 +34,7 @@ def test_the_imported_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lazy", Lazy("lazy"))
     monkeypatch.setitem(sys.modules, "blocked", None)
     files = imported_files()
-    assert {__file__, pytest.__file__, sources.__file__} <= files
+    assert {__file__, pytest.__file__, source_files.__file__} <= files
     assert os.__file__ not in files
 
 
@@ -50,7 +50,7 @@ def test_the_files_of_a_project(tmp_path: Path) -> None:
 
 
 def test_a_project_is_not_walked_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MOST_FOLDERS", 3)
+    monkeypatch.setattr(source_files, "MOST_FOLDERS", 3)
     for number in range(5):
         write(tmp_path / str(number) / "app.py")
     project = Project(str(tmp_path))
@@ -59,8 +59,8 @@ def test_a_project_is_not_walked_without_end(tmp_path: Path, monkeypatch: pytest
 
 def test_only_folders_that_have_changed_are_listed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = []
-    real = sources._list
-    monkeypatch.setattr(sources, "_list", lambda path, changed: listed.append(path) or real(path, changed))
+    real = source_files._list
+    monkeypatch.setattr(source_files, "_list", lambda path, changed: listed.append(path) or real(path, changed))
     shop, tools = (write(tmp_path / name / "app.py").parent for name in ("shop", "tools"))
     for folder in (tmp_path, shop, tools):
         os.utime(folder, (1, 1))

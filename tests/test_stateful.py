@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from memory import Bench
 
-from fastwsgi.http import backend
+from fastwsgi import backend
 
 CLIENTS = 3  # at a time
 SOON = 0.5  # seconds: less than any deadline, also ten times

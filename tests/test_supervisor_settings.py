@@ -10,8 +10,8 @@ import pytest
 from deployments import SITE, Deployment, deployed, starting
 from traffic import Load
 
-from fastwsgi.config.settings import Settings
 from fastwsgi.process.supervisor import is_needed
+from fastwsgi.settings.settings import Settings
 
 
 def next_hook(server: Deployment) -> str:

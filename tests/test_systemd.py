@@ -23,7 +23,7 @@ ACTIVATE = shutil.which("systemd-socket-activate")
 SERVICE = """
 import os
 from fastwsgi.process.systemd import listen_fds
-from fastwsgi.server.listeners import adopt, close_listener
+from fastwsgi.server.bind import adopt, close_listener
 fds = listen_fds()
 assert listen_fds() == []
 for fd in fds:

@@ -11,45 +11,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pki import Pki, client_hello
 
-from fastwsgi.config.mistakes import Mistake
-from fastwsgi.config.settings import Settings
-from fastwsgi.server import certificates, tls_files
-from fastwsgi.server.client_hello import MOST_BYTES, is_http, is_record, server_name
-from fastwsgi.server.tls import Tls
-from fastwsgi.server.tls_environ import distinguished_name
-from fastwsgi.server.tls_files import Watch
+from fastwsgi.mistakes import Mistake
+from fastwsgi.settings.settings import Settings
+from fastwsgi.tls import files as tls_files
+from fastwsgi.tls import x509
+from fastwsgi.tls.client_hello import MOST_BYTES, is_http, is_record, server_name
+from fastwsgi.tls.contexts import Tls
+from fastwsgi.tls.environ import distinguished_name
+from fastwsgi.tls.files import Watch
 
 # Certificates
 
 
 def leaf(pair: tuple[str, str]) -> bytes:
     """The certificate in DER."""
-    return certificates.first_certificate(Path(pair[0]).read_bytes())
+    return x509.first_certificate(Path(pair[0]).read_bytes())
 
 
 def test_hosts_of_a_certificate(pki: Pki) -> None:
-    assert certificates.hosts(leaf(pki.pair)) == ["localhost"]
-    assert certificates.hosts(leaf(pki.other)) == ["other.example", "*.wild.example"]
-    assert certificates.hosts(leaf(pki.named)) == ["named.example"]
+    assert x509.hosts(leaf(pki.pair)) == ["localhost"]
+    assert x509.hosts(leaf(pki.other)) == ["other.example", "*.wild.example"]
+    assert x509.hosts(leaf(pki.named)) == ["named.example"]
 
 
 def test_the_kind_of_a_key(pki: Pki) -> None:
-    assert certificates.key_kind(leaf(pki.pair)) == certificates.key_kind(leaf(pki.other)) != b""
-    assert certificates.key_kind(leaf(pki.rsa)) not in (certificates.key_kind(leaf(pki.pair)), b"")
+    assert x509.key_kind(leaf(pki.pair)) == x509.key_kind(leaf(pki.other)) != b""
+    assert x509.key_kind(leaf(pki.rsa)) not in (x509.key_kind(leaf(pki.pair)), b"")
 
 
 def test_text_around_a_certificate_does_no_harm(pki: Pki) -> None:
     pem = Path(pki.pair[0]).read_bytes().replace(b"\n", b"\r\n")
     pem = b"subject=...\r\n" + pem + b"-----BEGIN CERTIFICATE-----\nx"
-    assert certificates.first_certificate(pem) == leaf(pki.pair)
-    assert certificates.first_certificate(b"nothing") == b""
+    assert x509.first_certificate(pem) == leaf(pki.pair)
+    assert x509.first_certificate(b"nothing") == b""
 
 
 def test_a_torn_certificate_has_no_hosts(pki: Pki) -> None:
     whole = leaf(pki.other)
     for end in range(len(whole)):
-        assert certificates.hosts(whole[:end]) == []
-        assert certificates.key_kind(whole[:end]) == b""
+        assert x509.hosts(whole[:end]) == []
+        assert x509.key_kind(whole[:end]) == b""
 
 
 @given(st.data())
@@ -57,8 +58,8 @@ def test_no_bytes_are_beyond_the_reader(pki: Pki, data: st.DataObject) -> None:
     der = bytearray(leaf(pki.other))
     for _ in range(data.draw(st.integers(1, 4))):
         der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
-    assert all(isinstance(host, str) and host.isascii() for host in certificates.hosts(bytes(der)))
-    assert isinstance(certificates.key_kind(bytes(der)), bytes)
+    assert all(isinstance(host, str) and host.isascii() for host in x509.hosts(bytes(der)))
+    assert isinstance(x509.key_kind(bytes(der)), bytes)
 
 
 def test_distinguished_names() -> None:

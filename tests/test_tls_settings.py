@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pki import EC, Pki, openssl
 
-from fastwsgi.config.cli import main
-from fastwsgi.config.mistakes import Mistake
-from fastwsgi.config.settings import SettingError, Settings
-from fastwsgi.config.sources import Sources
+from fastwsgi.cli import main
+from fastwsgi.mistakes import Mistake
 from fastwsgi.process.certificates import Certificates
+from fastwsgi.settings.settings import SettingError, Settings
+from fastwsgi.settings.sources import Sources
 
 
 def mistake(**settings: Any) -> str:
@@ -140,7 +140,7 @@ def test_gunicorns_file(pki: Pki, tmp_path: Path) -> None:
 
 def test_without_tls_ssl_is_not_imported() -> None:
     """It costs start-up time, and memory in each worker."""
-    code = "import sys; from fastwsgi.process import supervisor, worker; print('ssl' in sys.modules)"
+    code = "import sys; from fastwsgi.process import single, supervisor, worker; print('ssl' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout == "False\n", done.stderr
 

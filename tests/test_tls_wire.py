@@ -17,9 +17,9 @@ from serving import GET, PATIENCE, answering, request, serving
 from test_http_cases import ALL, APPS, App, Case, check, without_compiled
 from tls_memory import TlsBench
 
-from fastwsgi.config.settings import Settings
-from fastwsgi.http import backend
-from fastwsgi.server.tls import Tls
+from fastwsgi import backend
+from fastwsgi.settings.settings import Settings
+from fastwsgi.tls.contexts import Tls
 
 MIB = 1 << 20
 
@@ -29,7 +29,7 @@ class Ends:
 
     def __init__(self, build: SimpleNamespace, pki: Pki) -> None:
         self.wire = build.tlsio.TlsWire(build.sockio.SocketWire(), Tls(Settings(**pki.settings)), print)
-        self.inbox = build.environ.Inbox()
+        self.inbox = build.inbox.Inbox()
         self.socket, other = socket.socketpair()
         other.setblocking(False)
         self.socket.settimeout(PATIENCE)
@@ -86,7 +86,7 @@ def mark() -> int:
 def test_a_stalled_reader_costs_little_memory(build: SimpleNamespace, ends: Ends) -> None:
     """50 MB wait in the out-buffer as they are, not as ciphertext, and none of what waits counts as sent."""
     size = 50 * MIB
-    out = build.response.OutBuffer()
+    out = build.outbox.OutBuffer()
     out.add(bytes(size))
     before = mark()
     left = ends.wire.send(ends.fd, out)
@@ -109,7 +109,7 @@ def test_a_stalled_reader_costs_little_memory(build: SimpleNamespace, ends: Ends
 
 def test_what_the_client_has_is_known_also_of_a_part(build: SimpleNamespace, ends: Ends) -> None:
     """Else a slow reader would make no progress for as long as one part takes."""
-    out = build.response.OutBuffer()
+    out = build.outbox.OutBuffer()
     out.add(bytes(4 * MIB))
     ends.wire.send(ends.fd, out)
     sent = 4 * MIB - out.size
@@ -176,7 +176,7 @@ def test_a_broken_record_ends_it(ends: Ends) -> None:
 
 
 def test_the_last_answer_carries_close_notify(build: SimpleNamespace, ends: Ends) -> None:
-    out = build.response.OutBuffer()
+    out = build.outbox.OutBuffer()
     out.add(b"bye")
     ends.wire.last = True
     assert ends.wire.send(ends.fd, out) == 0

@@ -10,9 +10,10 @@ from typing import Any
 
 from serving import GET, HEAD, answering, request, serving
 
-from fastwsgi.config.settings import Settings
+from fastwsgi import backend
 from fastwsgi.observe.logs import Logs
 from fastwsgi.observe.trace import Trace
+from fastwsgi.settings.settings import Settings
 
 
 def lines(stream: io.StringIO) -> list[str]:
@@ -113,7 +114,7 @@ def test_both_observers_can_watch(build: SimpleNamespace, tmp_path: Path, capsys
 
 def test_requests_pay_for_nothing_by_default() -> None:
     """Only refusals are told of."""
-    logs = Logs(Settings())
+    logs = Logs(Settings(), backend.current())
     for name in ("note", "request_started", "response_started", "response_ended"):
         assert not hasattr(logs.observer, name)
     logs.close()

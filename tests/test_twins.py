@@ -36,7 +36,7 @@ inbox_calls = st.lists(
 @thorough
 @given(calls=inbox_calls)
 def test_inboxes_are_alike(calls: list[tuple[Any, ...]]) -> None:
-    inboxes = [build.environ.Inbox() for build in both_builds()]
+    inboxes = [build.inbox.Inbox() for build in both_builds()]
     for name, *arguments in calls:
         if name == "since":
             arguments = [min(arguments[0], inboxes[0].start)]
@@ -48,16 +48,16 @@ def test_inboxes_are_alike(calls: list[tuple[Any, ...]]) -> None:
 
 
 def test_an_inbox_refuses_more_than_it_holds(build: SimpleNamespace) -> None:
-    inbox = build.environ.Inbox()
-    inbox.fill(b"x" * build.environ.CAPACITY)
-    assert inbox.available() == build.environ.CAPACITY
+    inbox = build.inbox.Inbox()
+    inbox.fill(b"x" * build.inbox.CAPACITY)
+    assert inbox.available() == build.inbox.CAPACITY
     with pytest.raises(ValueError, match="more than"):
-        inbox.fill(b"x" * (build.environ.CAPACITY + 1))
+        inbox.fill(b"x" * (build.inbox.CAPACITY + 1))
 
 
 def test_a_read_never_brings_more_than_an_inbox_holds(build: SimpleNamespace) -> None:
-    capacity = build.environ.CAPACITY
-    inbox, wire = build.environ.Inbox(), build.sockio.SocketWire()
+    capacity = build.inbox.CAPACITY
+    inbox, wire = build.inbox.Inbox(), build.sockio.SocketWire()
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
@@ -151,7 +151,7 @@ def begin_alike(outs: list[Any], status: Any, headers: Any) -> None:
 @compiled_only
 @pytest.mark.parametrize("value", [*VALUES, *ODD_TEXTS], ids=ascii)
 def test_each_field_is_taken_alike(value: Any) -> None:
-    outs = [build.response.OutBuffer() for build in both_builds()]
+    outs = [build.outbox.OutBuffer() for build in both_builds()]
     for name in [*NAMES, *ODD_TEXTS]:
         begin_alike(outs, "200 OK", [(name, value)])
         begin_alike(outs, "200 OK", [("Content-Length", "5"), (name, value), ("X", "y")])
@@ -159,7 +159,7 @@ def test_each_field_is_taken_alike(value: Any) -> None:
 
 @compiled_only
 def test_each_status_is_taken_alike() -> None:
-    outs = [build.response.OutBuffer() for build in both_builds()]
+    outs = [build.outbox.OutBuffer() for build in both_builds()]
     for status in [*STATUSES, *ODD_TEXTS]:
         begin_alike(outs, status, [("X", "y")])
 
@@ -168,7 +168,7 @@ def test_each_status_is_taken_alike() -> None:
 @thorough
 @given(groups=out_calls)
 def test_out_buffers_are_alike(groups: list[tuple[tuple[Any, ...], ...]]) -> None:
-    outs = [build.response.OutBuffer() for build in both_builds()]
+    outs = [build.outbox.OutBuffer() for build in both_builds()]
     for group in groups:
         for name, *arguments in group:
             if name == "sent":
@@ -186,7 +186,7 @@ def test_out_buffers_are_alike(groups: list[tuple[tuple[Any, ...], ...]]) -> Non
 @given(groups=out_calls)
 def test_a_wire_sends_what_is_ready_and_nothing_of_a_head_in_work(groups: list[tuple[tuple[Any, ...], ...]]) -> None:
     for build in both_builds():
-        out, wire = build.response.OutBuffer(), build.sockio.SocketWire()
+        out, wire = build.outbox.OutBuffer(), build.sockio.SocketWire()
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ours.setblocking(False)

@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 from serving import GET, Client, answering, serving
 
-from fastwsgi.server.listeners import BindError, Listener, adopt, close_listener, open_listener, spell_address
+from fastwsgi.server.bind import BindError, Listener, adopt, close_listener, open_listener, spell_address
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 

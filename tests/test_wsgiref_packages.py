@@ -27,7 +27,7 @@ from django.core.servers import basehttp
 from serving import PATIENCE
 
 import fastwsgi
-from fastwsgi.http import backend
+from fastwsgi import backend
 
 made: queue.SimpleQueue[Any] = queue.SimpleQueue()  # servers that listen
 

@@ -12,9 +12,9 @@ from typing import Any, Callable
 from memory import Bench, Client
 from pki import Pki
 
-from fastwsgi.config.settings import Settings
-from fastwsgi.http import backend
-from fastwsgi.server.tls import Tls
+from fastwsgi import backend
+from fastwsgi.settings.settings import Settings
+from fastwsgi.tls.contexts import Tls
 
 
 @lru_cache

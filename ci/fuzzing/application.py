@@ -11,7 +11,7 @@ from typing import Any
 
 from memory import Bench, Client, Response, read_responses
 
-from fastwsgi.http import backend
+from fastwsgi import backend
 
 from .choices import Choices
 from .serializer import STATUSES, headers, text

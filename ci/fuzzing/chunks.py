@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from coding import decode
 
-from fastwsgi.http import backend
+from fastwsgi import backend
 
 from .choices import payload_and_choices, pieces, with_choices
 from .samples import bodies

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from memory import Bench, read_responses
 
-from fastwsgi.http import backend
+from fastwsgi import backend
 
 from .choices import Choices, payload_and_choices, with_choices
 from .samples import messages

@@ -13,8 +13,8 @@ from fuzz_heads import Comparison
 from heads import CONFIGURATIONS
 from memory import make_parser
 
-from fastwsgi.config.settings import Settings
-from fastwsgi.http import backend
+from fastwsgi import backend
+from fastwsgi.settings.settings import Settings
 
 from .choices import payload_and_choices, with_choices
 from .samples import messages

@@ -13,11 +13,11 @@ from typing import Any
 
 from memory import make_parser
 
-from fastwsgi.config.settings import Settings
-from fastwsgi.http import backend
+from fastwsgi import backend
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.forwarded import FIELDS, Forwarding
 from fastwsgi.http.proxy_protocol import MAX_SIZE, SIGNATURE, NoHeader, ProxyError, parse
+from fastwsgi.settings.settings import Settings
 
 from .choices import Choices, payload_and_choices, with_choices
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from memory import read_responses
 
-from fastwsgi.http import backend
+from fastwsgi import backend
 from fastwsgi.http.errors import ApplicationError
 from fastwsgi.http.grammar import HOP_BY_HOP
 
@@ -33,7 +33,7 @@ SERVER, DATE = b"Server: s\r\n", b"Date: d\r\n"
 def check(data: bytes) -> None:
     """Make the calls that *data* says."""
     choices = Choices(data)
-    outs = [backend.build(name).response.OutBuffer() for name in ("c", "py")]
+    outs = [backend.build(name).outbox.OutBuffer() for name in ("c", "py")]
     gone = 0
     for _ in range(30):
         if not choices.more():

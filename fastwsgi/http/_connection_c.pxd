@@ -2,9 +2,9 @@ cimport cython
 
 from fastwsgi.http._baton_c cimport Baton
 from fastwsgi.http._body_c cimport Body
-from fastwsgi.http._environ_c cimport Inbox
+from fastwsgi.http._inbox_c cimport Inbox
 from fastwsgi.http._head_c cimport HeadParser
-from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._outbox_c cimport OutBuffer
 from fastwsgi.http._shared_c cimport Shared
 from fastwsgi.http._wire_c cimport Wire
 from fastwsgi.http._wsgi_c cimport Exchange, Gateway

@@ -1,4 +1,4 @@
-from fastwsgi.http._environ_c cimport Inbox, Scanner
+from fastwsgi.http._inbox_c cimport Inbox, Scanner
 from fastwsgi.http._framing_c cimport Framing
 
 

@@ -1,8 +1,8 @@
 cimport cython
 
 from fastwsgi.http._baton_c cimport Baton
-from fastwsgi.http._environ_c cimport Inbox
-from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._outbox_c cimport OutBuffer
 from fastwsgi.http._wsgi_c cimport Gateway
 
 

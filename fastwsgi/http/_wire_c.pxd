@@ -1,5 +1,5 @@
-from fastwsgi.http._environ_c cimport Inbox
-from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._outbox_c cimport OutBuffer
 
 
 cdef class Wire:

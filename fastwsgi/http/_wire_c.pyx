@@ -1,7 +1,7 @@
 """What a connection needs of a transport, in C; its pure twin, _wire_py.py, is the specification."""
 
-from fastwsgi.http._environ_c cimport Inbox
-from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._outbox_c cimport OutBuffer
 
 WOULD_BLOCK = -1
 LOST = -2

@@ -3,7 +3,7 @@ cimport cython
 from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._baton_c cimport Baton
 from fastwsgi.http._framing_c cimport Framing
-from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._outbox_c cimport OutBuffer
 
 
 cdef str OPEN, BEGUN, STARTED, DONE

@@ -48,3 +48,17 @@ class Trusted:
     def _look_up(self, host: str) -> bool:
         address = ip_address(spell(ip_address(host.partition("%")[0])))
         return any(address in network for network in self._networks)
+
+
+def client_network(host: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 that an IPv6 subscriber has at least (RFC 6177, 2).
+
+    Args:
+        host: an address as REMOTE_ADDR gives it.
+    """
+    if ":" not in host:
+        return host
+    address = IPv6Address(host.partition("%")[0])
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"

@@ -19,7 +19,6 @@ import weakref
 from types import SimpleNamespace
 from typing import Any
 
-from fastwsgi.http import backend
 from fastwsgi.observe.formats import Format
 
 PERIOD = 1.0  # seconds between two writes
@@ -36,7 +35,7 @@ class AccessLog:
     Args:
         output: where the lines go: write(bytes) gives how many it took or raises OSError, reopen(), close().
         format: what the lines look like.
-        build: the build that makes the responses, from http.backend.
+        build: the build that makes the responses, from fastwsgi.backend.
     """
 
     _rest: bytes  # taken, and not written yet
@@ -44,9 +43,9 @@ class AccessLog:
     _wake: threading.Event
     _writing: threading.Lock
 
-    def __init__(self, output: Any, format: Format, build: SimpleNamespace | None = None) -> None:
+    def __init__(self, output: Any, format: Format, build: SimpleNamespace) -> None:
         self._output = output
-        self._lines = (build or backend.current()).access.Lines(format, self._full)
+        self._lines = build.access.Lines(format, self._full)
         self._dropped = 0  # lines
         self._problem = ""
         self._reported = -REPORTS

@@ -18,7 +18,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from fastwsgi.config.mistakes import Mistake, summary
+from fastwsgi.mistakes import Mistake, summary
 from fastwsgi.observe.files import LogFile
 
 ENTRY = "%(asctime)s [%(process)d] %(levelname)s %(message)s"

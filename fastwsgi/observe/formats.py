@@ -14,8 +14,8 @@ import re
 import time
 from typing import Any, Callable, NamedTuple
 
-from fastwsgi.config.mistakes import Mistake
 from fastwsgi.http.head import environ_key
+from fastwsgi.mistakes import Mistake
 
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(L)s'
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -66,14 +66,14 @@ class Logs:
 
     Args:
         settings: access_logfile, access_log_format, log_config and trace are read.
-        build: the build that makes the responses; the one that this process runs by default.
+        build: the build that makes the responses, from fastwsgi.backend.
 
     Raises:
         Mistake: a wrong access_log_format.
         OSError: the access log cannot be opened.
     """
 
-    def __init__(self, settings: Any, build: SimpleNamespace | None = None) -> None:
+    def __init__(self, settings: Any, build: SimpleNamespace) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
         if settings.access_logfile:

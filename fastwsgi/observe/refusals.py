@@ -12,8 +12,8 @@ import time
 from collections import Counter
 from typing import Any
 
+from fastwsgi.http.peers import client_network
 from fastwsgi.observe.error import error_log
-from fastwsgi.server.addresses import client_network
 
 PERIOD = 60.0  # seconds between two lines
 TALKERS = 256  # clients that are counted at a time

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from fastwsgi.config.mistakes import Mistake
+from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log
-from fastwsgi.server import tls_files
-from fastwsgi.server.tls_files import Material
+from fastwsgi.tls import files as tls_files
+from fastwsgi.tls.files import Material
 
 LOOK = 1.0  # seconds between two looks at the files
 
@@ -33,7 +33,7 @@ class Certificates:
         self.tls: Any = None
         self.next_look: float | None = None  # time.monotonic()
         if settings.certfile:
-            from fastwsgi.server.tls import Tls  # `ssl` costs start-up time and memory, for those who use it
+            from fastwsgi.tls.contexts import Tls  # `ssl` costs start-up time and memory, for those who use it
 
             self.tls = Tls(settings)
             self.next_look = time.monotonic() + LOOK

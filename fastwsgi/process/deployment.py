@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Protocol
 
-from fastwsgi.config.hooks import NoHooks
+from fastwsgi.gunicorn.hooks import NoHooks
 
 
 class Deployment(Protocol):

@@ -7,7 +7,7 @@ import os
 import pwd
 import re
 
-from fastwsgi.config.mistakes import Mistake
+from fastwsgi.mistakes import Mistake
 
 ID_MAX = 2**32 - 2  # the one above means "leave as it is"
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fastwsgi.config.mistakes import Mistake
+from fastwsgi.mistakes import Mistake
 
 
 class PidFile:

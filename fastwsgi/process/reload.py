@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastwsgi.config.mistakes import Mistake
+from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.fleet import Fleet

@@ -10,7 +10,7 @@ import mmap
 import time
 from typing import Any
 
-from fastwsgi.config.mistakes import Mistake
+from fastwsgi.mistakes import Mistake
 
 WORDS = 16  # of 8 bytes a slot: two cache lines, so that workers do not slow each other
 CAPACITY = 1024  # slots; the workers of a rolling reload have two for a while

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastwsgi.process import identity, role, systemd
 from fastwsgi.server.addresses import BindError
-from fastwsgi.server.listeners import Listener, adopt, close_listener, open_listener, spell_address
+from fastwsgi.server.bind import Listener, adopt, close_listener, open_listener, spell_address
 
 OWNER_ONLY = 0o600
 HANDED_OVER = "FASTWSGI_LISTENERS"  # names descriptors and addresses for the supervisor that an upgrade starts

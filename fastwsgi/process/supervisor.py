@@ -12,35 +12,36 @@ import os
 import select
 import signal
 import time
+from types import SimpleNamespace
 from typing import Any, Callable
 
-from fastwsgi.http import backend
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.process import exits, identity, privileges, role
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
+from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import Hung
-from fastwsgi.process.notices import Notices
-from fastwsgi.process.nursery import Nursery
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import MOST_WORKERS, Scoreboard, check_number
 from fastwsgi.process.signals import SignalQueue
 from fastwsgi.process.sockets import Listeners
+from fastwsgi.process.spawn import Nursery
+from fastwsgi.process.systemd_status import Notices
 from fastwsgi.process.upgrade import Upgrade
-from fastwsgi.process.views import ServerView
-from fastwsgi.server import tls_files
+from fastwsgi.tls import files as tls_files
 
 LONGEST_TURN = 10.0  # seconds
 QUIT_PATIENCE = 0.3  # seconds that workers get to write their logs when they are told to quit
 
 
-def run(deployment: Deployment, announce: Callable[[str], None]) -> int:
+def run(deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> int:
     """Serve with worker processes until SIGTERM, SIGINT or SIGQUIT.
 
     Args:
         deployment: asked for the settings, and in the workers for the application.
+        build: the modules that the workers run, from fastwsgi.backend.
         announce: called with the two lines of the start-up output, when the first worker is ready.
 
     Returns:
@@ -50,14 +51,15 @@ def run(deployment: Deployment, announce: Callable[[str], None]) -> int:
         Mistake: of the deployment, before anything is served.
         BindError: an address cannot be listened on.
     """
-    return Supervisor(deployment, announce).run()
+    return Supervisor(deployment, build, announce).run()
 
 
 class Supervisor:
     """See the top of the file."""
 
-    def __init__(self, deployment: Deployment, announce: Callable[[str], None]) -> None:
+    def __init__(self, deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> None:
         self.deployment = deployment
+        self.build = build
         self.announce = announce
         self.settings = deployment.settings()
         set_up_error_log(self.settings)
@@ -100,7 +102,6 @@ class Supervisor:
         return self.exit_code
 
     def _open(self) -> None:
-        backend.current()  # imported once, and shared by the workers
         settings = self.settings
         if settings.umask is not None:
             identity.set_umask(settings.umask)
@@ -235,7 +236,7 @@ class Supervisor:
         self.fleet.has_become_ready(member)
         if is_first:
             self.announce("fastwsgi: listening on " + ", ".join(self.view.address))
-            self.announce(f"fastwsgi: the {backend.describe()} build; stop with Ctrl-C")
+            self.announce(f"fastwsgi: the {self.build.title} build; stop with Ctrl-C")
             self.notices.ready()
             self.hooks.when_ready(self.view)
 

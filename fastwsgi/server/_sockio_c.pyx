@@ -6,8 +6,8 @@ from libc.string cimport memcmp, memcpy, memset
 from posix.fcntl cimport O_RDONLY, open as open_fd
 from posix.unistd cimport close as close_fd, dup2
 
-from fastwsgi.http._environ_c cimport Inbox
-from fastwsgi.http._response_c cimport OutBuffer
+from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._outbox_c cimport OutBuffer
 from fastwsgi.http._wire_c cimport Wire
 
 cdef extern from *:

@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from fastwsgi.server.admission import Admission
-from fastwsgi.server.entrance import Entrance
+from fastwsgi.server.listener import Entrance
 from fastwsgi.server.poller import BATCH
 from fastwsgi.server.readiness import is_readable
 

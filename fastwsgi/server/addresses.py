@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import socket
@@ -101,17 +100,3 @@ def spell_address(listener: socket.socket, scheme: str = "http") -> str:
         return "unix:" + os.fsdecode(name).replace("\0", "@", 1)
     host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
     return f"{scheme}://{host}:{name[1]}"
-
-
-def client_network(host: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that an IPv6 subscriber has at least (RFC 6177, 2).
-
-    Args:
-        host: an address as REMOTE_ADDR gives it.
-    """
-    if ":" not in host:
-        return host
-    address = ipaddress.IPv6Address(host.partition("%")[0])
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return f"{ipaddress.IPv6Address(int(address) >> 64 << 64)}/64"

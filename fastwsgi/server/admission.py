@@ -13,8 +13,8 @@ import threading
 from collections import deque
 from typing import Any
 
-from fastwsgi.observe.seldom import Seldom
-from fastwsgi.server.addresses import client_network
+from fastwsgi.http.peers import client_network
+from fastwsgi.observe.rate_limited import Seldom
 from fastwsgi.server.readiness import is_readable
 
 RESERVE = 16  # file descriptors that connections leave to others; of a small limit an eighth

@@ -22,7 +22,7 @@ from typing import Any, Callable
 
 from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.deadlines import Deadlines
-from fastwsgi.server.entrance import Entrance
+from fastwsgi.server.listener import Entrance
 from fastwsgi.server.poller import BATCH, open_poller
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
@@ -35,7 +35,7 @@ class Loop:
     """Serves connections, on one thread at a time.
 
     Args:
-        build: the modules to run, from http.backend.
+        build: the modules to run, from fastwsgi.backend.
         app: the WSGI application.
         settings: has the values of config.settings by name.
         log_error: called with a message and an exception or None.
@@ -62,8 +62,8 @@ class Loop:
         self.wire = build.sockio.SocketWire()
         self.gateway.threaded = settings.threads > 1
         self.shared = build.shared.Shared(
-            build.environ.Inbox(),
-            build.response.OutBuffer(),
+            build.inbox.Inbox(),
+            build.outbox.OutBuffer(),
             self.gateway,
             build.baton.Baton(),
             build.body.Body,

@@ -19,7 +19,7 @@ from collections import deque
 from typing import Any
 
 from fastwsgi.http.errors import ClientDisconnected
-from fastwsgi.observe.seldom import Seldom
+from fastwsgi.observe.rate_limited import Seldom
 from fastwsgi.server.readiness import is_gone
 
 SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
@@ -267,8 +267,8 @@ class Pool:
         shared.baton = build.baton.Baton()
         self.monitor.follow(shared.baton)
         shared.calls += 1
-        shared.inbox = build.environ.Inbox()
-        shared.out = build.response.OutBuffer()
+        shared.inbox = build.inbox.Inbox()
+        shared.out = build.outbox.OutBuffer()
         self.loop.set_aside(connection)
         self.alone[self.owner] = connection
         self._set_running(self.running + 1)

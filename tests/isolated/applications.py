@@ -15,8 +15,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from fastwsgi.config.settings import Settings
-from fastwsgi.process.worker import run
+from fastwsgi import backend
+from fastwsgi.process.single import run
+from fastwsgi.settings.settings import Settings
 
 BLOCK = 1 << 20
 
@@ -137,7 +138,7 @@ def main() -> None:
     nofile = values.pop("nofile", None)
     if nofile is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
-    run(globals()[name], Settings(**{"bind": ["127.0.0.1:0"], "threads": 1, **values}), print)
+    run(globals()[name], Settings(**{"bind": ["127.0.0.1:0"], "threads": 1, **values}), backend.current(), print)
 
 
 WAITING = Waiting()

@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fastwsgi.config.hooks import NoHooks
-from fastwsgi.config.mistakes import Mistake, user_traceback
-from fastwsgi.config.settings import Settings
+from fastwsgi import backend
+from fastwsgi.gunicorn.hooks import NoHooks
+from fastwsgi.mistakes import Mistake, user_traceback
 from fastwsgi.process.supervisor import run
+from fastwsgi.settings.settings import Settings
 
 
 class ToldHooks(NoHooks):
@@ -66,7 +67,7 @@ def main() -> int:
     directory, *settings = sys.argv[1:]
     given = {key: ast.literal_eval(value) for key, _, value in (one.partition("=") for one in settings)}
     try:
-        return run(Directory(Path(directory), given), lambda line: print(line, flush=True))
+        return run(Directory(Path(directory), given), backend.current(), lambda line: print(line, flush=True))
     except Mistake as mistake:
         print(f"{mistake.details}fastwsgi: {mistake}", flush=True)
         return mistake.exit_code

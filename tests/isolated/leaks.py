@@ -18,11 +18,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from fastwsgi.config.settings import Settings
-from fastwsgi.http import backend
+from fastwsgi import backend
 from fastwsgi.observe.logs import ErrorStream
-from fastwsgi.server.listeners import open_listener
+from fastwsgi.server.bind import open_listener
 from fastwsgi.server.loop import Loop
+from fastwsgi.settings.settings import Settings
 
 FEW = 20_000
 FEWER = 2_000  # of kinds that want a connection or a file each

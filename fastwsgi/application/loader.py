@@ -1,0 +1,257 @@
+"""From `MODULE:ATTR` to the application object.
+
+Three steps, each with its own mistakes: the text is parsed, the module imported (the directories of the
+project come first on `sys.path`), the attribute found and, for a factory, called. What comes out was
+looked at by `recognise` and may be served.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import os
+import pkgutil
+import sys
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Callable
+
+from fastwsgi.application import recognise
+from fastwsgi.mistakes import Mistake, UsageError, nearest, summary, user_traceback
+from fastwsgi.settings.settings import Settings
+
+Application = Callable[..., Any]
+
+APPLICATION_NAMES = ("application", "app")
+FACTORY_NAMES = ("create_app", "make_app")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the user named: a module, attributes to follow from it, and a call of the last one, if any."""
+
+    module: str
+    path: tuple[str, ...] = ()
+    called: bool = False
+    arguments: tuple[object, ...] = ()
+    keywords: dict[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return ":".join(filter(None, (self.module, ".".join(self.path))))
+
+
+def load(text: str, settings: Settings) -> Application:
+    """Return the application that `text` names. Raises Mistake, also for what the user's code raises.
+
+    Changes the working directory and `sys.path` as the settings say, for good.
+    """
+    target = parse(text)
+    roots = prepare_path(settings)
+    module = import_module(target, roots)
+    target, found = find(module, target, settings.factory)
+    if target.called or settings.factory:
+        return make(found, target)
+    return checked(found, str(target))
+
+
+def parse(text: str) -> Target:
+    """Parse `MODULE`, `MODULE:ATTR`, `MODULE:OBJECT.ATTR` or `MODULE:FACTORY(LITERALS)`.
+
+    Raises UsageError.
+    """
+    module, colon, expression = text.partition(":")
+    if not all(module.split(".")) and "/" not in module:
+        raise UsageError(f"{text!r} does not name a module; write MODULE:ATTR, such as shop.wsgi:application")
+    if not colon:
+        return Target(module)
+    try:
+        node = ast.parse(expression.strip(), mode="eval").body
+        if not isinstance(node, ast.Call):
+            return Target(module, _names(node))
+        path = _names(node.func)
+        arguments = tuple(ast.literal_eval(argument) for argument in node.args)
+        keywords = {_keyword(item): ast.literal_eval(item.value) for item in node.keywords}
+    except (SyntaxError, ValueError):
+        raise UsageError(
+            f"cannot read {expression!r} after {module + ':'!r}; it may be a name, such as app or shop.app, "
+            "or a call with literal arguments, such as create_app('test')"
+        ) from None
+    return Target(module, path, True, arguments, keywords)
+
+
+def _names(node: ast.expr) -> tuple[str, ...]:
+    """Return `a.b.c` as its names. Raises ValueError for anything else."""
+    if isinstance(node, ast.Name):
+        return (node.id,)
+    if isinstance(node, ast.Attribute):
+        return (*_names(node.value), node.attr)
+    raise ValueError
+
+
+def _keyword(item: ast.keyword) -> str:
+    if item.arg is None:
+        raise ValueError("**keywords are not literal")
+    return item.arg
+
+
+def prepare_path(settings: Settings) -> list[str]:
+    """Go to the project's directory and put it, and those of `pythonpath`, first on `sys.path`.
+
+    Returns these directories. Raises UsageError if one does not exist.
+    """
+    if settings.chdir is not None:
+        try:
+            os.chdir(settings.chdir)
+        except OSError as error:
+            raise UsageError(f"--chdir {settings.chdir}: {error.strerror}") from None
+    for directory in settings.pythonpath:
+        if not os.path.exists(directory):
+            raise UsageError(f"--pythonpath {directory}: there is no such directory")
+    roots = [os.path.abspath(directory) for directory in (*settings.pythonpath, ".")]
+    sys.path[:] = roots + [entry for entry in sys.path if entry not in roots]
+    return roots
+
+
+def import_module(target: Target, roots: list[str]) -> ModuleType:
+    """Import the target's module. Raises Mistake, telling a module that is missing from one that fails."""
+    name = target.module
+    if "/" in name:
+        raise Mistake(_file_named(target))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise Mistake(_missing(target, error.name, roots)) from None
+        line = f"{name} cannot be imported: {summary(error)}; is it installed for {sys.executable}?"
+        raise Mistake(line, user_traceback(error)) from None
+    except SystemExit as error:
+        line = f"{name} exits when imported ({summary(error)}); keep that under if __name__ == '__main__'"
+        raise Mistake(line, user_traceback(error)) from None
+    except Exception as error:
+        raise Mistake(f"{name} cannot be imported: {summary(error)}", user_traceback(error)) from None
+
+
+def _file_named(target: Target) -> str:
+    """Return the line for a target that names a file instead of its module."""
+    stem = target.module[:-3] if target.module.endswith(".py") else target.module
+    meant = Target(stem.strip("./").replace("/", "."), target.path)
+    return f"{target.module!r} is the name of a file; name the module: {meant}"
+
+
+def _missing(target: Target, module: str, roots: list[str]) -> str:
+    """Return the line for `module`, the target's or a package it is in, which does not exist."""
+    if target.module.endswith(".py"):
+        return _file_named(target)
+    meant = _attribute_instead(target, module) or _django_wsgi(target, roots) or _near(target, module, roots)
+    if meant:
+        return f"there is no module {module!r}; did you mean {meant}?"
+    places = " or ".join(roots)
+    return f"there is no module {module!r} in {places}; is that the project's directory? (--chdir names it)"
+
+
+def _attribute_instead(target: Target, missing: str) -> Target | None:
+    """Return the target with ":" for ".", if the missing module is an attribute of one that exists."""
+    parent, _, child = missing.rpartition(".")
+    rest = target.module[len(missing) + 1 :].split(".") if target.module != missing else []
+    if hasattr(sys.modules.get(parent), child):
+        return Target(parent, (child, *rest, *target.path))
+    return None
+
+
+def _django_wsgi(target: Target, roots: list[str]) -> Target | None:
+    """Return the WSGI module of the Django project that lies in one of `roots`, if one does."""
+    for root in roots:
+        if os.path.exists(os.path.join(root, "manage.py")):
+            for project in sorted(os.listdir(root)):
+                if os.path.exists(os.path.join(root, project, "wsgi.py")):
+                    return Target(f"{project}.wsgi", target.path)
+    return None
+
+
+def _near(target: Target, missing: str, roots: list[str]) -> Target | None:
+    """Return the target with the importable module that is spelt most like the missing one."""
+    parent, dot, child = missing.rpartition(".")
+    places = getattr(sys.modules.get(parent), "__path__", ()) if parent else roots
+    meant = nearest(child, (module.name for module in pkgutil.iter_modules(list(places))))
+    if meant is None:
+        return None
+    return Target(parent + dot + meant + target.module[len(missing) :], target.path)
+
+
+def find(module: ModuleType, target: Target, factory: bool) -> tuple[Target, object]:
+    """Return the object that the target names, and the target with the names that led to it.
+
+    Without a name, the usual ones are tried. Raises Mistake if there is none.
+    """
+    names = FACTORY_NAMES if factory else APPLICATION_NAMES
+    if not target.path:
+        for name in names:
+            if hasattr(module, name):
+                return Target(target.module, (name,)), getattr(module, name)
+        raise Mistake(
+            f"{_described(module)} has neither {' nor '.join(map(repr, names))}{_usual_hint(module)}"
+        )
+    found: object = module
+    for step, name in enumerate(target.path):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            owner = str(Target(target.module, target.path[:step])) if step else _described(module)
+            raise Mistake(f"{owner} has no attribute {name!r}{_attribute_hint(found, name)}") from None
+    return target, found
+
+
+def _described(module: ModuleType) -> str:
+    """Return the module's name and file: a file of that name elsewhere may have been imported."""
+    place = getattr(module, "__file__", None)
+    return f"module {module.__name__} ({place})" if place else f"module {module.__name__}"
+
+
+def _usual_hint(module: ModuleType) -> str:
+    """Return what to serve of a module that has no attribute of a usual name."""
+    name = module.__name__
+    if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.wsgi"):
+        return f"; did you mean {name}.wsgi?"
+    for key, value in vars(module).items():
+        if key in FACTORY_NAMES:
+            return f"; did you mean '{name}:{key}()'?"
+        if recognise.is_application(value):
+            return f"; did you mean {name}:{key}?"
+    return f"; name the application: {name}:ATTR"
+
+
+def _attribute_hint(owner: object, name: str) -> str:
+    meant = nearest(name, (key for key in dir(owner) if not key.startswith("__")))
+    return f"; did you mean {meant!r}?" if meant else ""
+
+
+def make(factory: object, target: Target) -> Application:
+    """Call the factory that the target names and return the application it makes. Raises Mistake."""
+    name = str(target)
+    if not callable(factory):
+        raise Mistake(
+            f"{name} is {recognise.article(type(factory).__name__)}, not a factory: it cannot be called"
+        )
+    if recognise.is_async(factory):
+        raise Mistake(f"{name} is an async function; a factory of WSGI applications is a plain one")
+    if not target.called and recognise.is_application(factory):
+        raise Mistake(f"{name} is an application, not a factory; leave out --factory")
+    if not target.called and recognise.needs_arguments(factory):
+        raise Mistake(f"the factory {name} needs arguments; give them as literals: '{name}(...)'")
+    try:
+        app = factory(*target.arguments, **target.keywords)
+    except (Exception, SystemExit) as error:
+        raise Mistake(f"the factory {name} failed: {summary(error)}", user_traceback(error)) from None
+    return checked(app, name, f"what {name}() returned")
+
+
+def checked(app: object, name: str, subject: str = "") -> Application:
+    """Return `app` if it may be a WSGI application. Raises Mistake with what it is instead.
+
+    `name` is how the user may write it, `subject` how the line speaks of it.
+    """
+    reason = recognise.objection(app, name)
+    if reason is not None or not callable(app):
+        raise Mistake(f"{subject or name} {reason}")
+    return app

@@ -1,0 +1,135 @@
+"""The `fastwsgi` command.
+
+Whatever the user got wrong ends in one line on standard error and an exit code: 2 for the command line, the
+environment and the configuration file, 1 for the application or the addresses. The server itself is imported late, so
+that help and mistakes come at once, and without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from types import SimpleNamespace
+
+from fastwsgi.application import check, loader
+from fastwsgi.application.configured import Configured
+from fastwsgi.mistakes import Mistake
+from fastwsgi.settings import manual, report
+from fastwsgi.settings.arguments import parse
+from fastwsgi.settings.settings import Settings
+from fastwsgi.settings.sources import Sources
+from fastwsgi.version import VERSION
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (default: the process's arguments) and return its exit code."""
+    try:
+        return run(parse(sys.argv[1:] if argv is None else argv))
+    except Mistake as mistake:
+        announce(f"{mistake.details}fastwsgi: {mistake}")
+        return mistake.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def announce(text: str) -> None:
+    """Write to standard error at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the arguments ask for: tell something, check the application, or serve it. Raises Mistake."""
+    if arguments.version:
+        print(version_line())
+        return 0
+    if arguments.manual:
+        print(manual.page(), end="")
+        return 0
+    for notice in arguments.notices:
+        announce(f"fastwsgi: {notice}")
+    deployment = Configured(Sources(arguments.flags, arguments.app, arguments.config, os.getcwd()), announce)
+    if arguments.print_config:
+        print(report.table(deployment.current), end="")
+    if arguments.check or arguments.check_config:
+        print_check(deployment, arguments.check)
+    elif not arguments.print_config:
+        return serve(deployment)
+    return 0
+
+
+def serve(deployment: Configured) -> int:
+    """Serve until a signal ends it, and return the exit code. Raises Mistake if it cannot begin."""
+    deployment.application(deployment.current.settings)
+    build = loaded_build()
+    from fastwsgi.process import supervisor
+    from fastwsgi.server.bind import BindError
+
+    try:
+        return supervisor.run(deployment, build, announce)
+    except BindError as error:
+        raise Mistake(str(error)) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise Mistake(f"{error.filename}: {error.strerror}") from None
+
+
+def print_check(deployment: Configured, call: bool) -> None:
+    """Load the application, call it once if `call`, and print what would be served. Raises Mistake."""
+    settings = deployment.settings()
+    name = deployment.application(settings)
+    server = version_line()
+    app: loader.Application = deployment.load(settings)
+    check_addresses(settings)
+    check_certificates(settings)
+    check_logs(settings)
+    done = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
+    print(f"{name} ({type(app).__name__}) {done}")
+    print(f"would be served on {', '.join(settings.bind)}")
+    print(f"by {server}")
+
+
+def check_logs(settings: Settings) -> None:
+    """Raise Mistake if the access log's format is none."""
+    from fastwsgi.observe.logs import check
+
+    check(settings)
+
+
+def check_certificates(settings: Settings) -> None:
+    """Raise Mistake if the files of TLS cannot be used."""
+    from fastwsgi.process.certificates import Certificates
+
+    Certificates(settings)
+
+
+def check_addresses(settings: Settings) -> None:
+    """Raise Mistake if an address to bind is not one."""
+    from fastwsgi.server.addresses import BindError, parse_address
+
+    try:
+        for address in settings.bind:
+            parse_address(address)
+    except BindError as error:
+        raise Mistake(str(error)) from None
+
+
+def version_line() -> str:
+    """Return the versions that matter, and which build runs. Raises Mistake if it cannot be loaded."""
+    build = loaded_build().title
+    versions = f"Python {platform.python_version()}, httptools {metadata.version('httptools')}"
+    return f"fastwsgi {VERSION} ({build}), {versions}"
+
+
+def loaded_build() -> SimpleNamespace:
+    """Load the modules that serve. Raises Mistake if that fails."""
+    try:
+        from fastwsgi import backend
+
+        return backend.current()
+    except ImportError as error:
+        raise Mistake(f"the server cannot be loaded: {error}") from None

@@ -1,0 +1,1 @@
+"""What gunicorn's users bring: the names of its settings, its configuration file, its hooks."""

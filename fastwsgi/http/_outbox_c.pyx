@@ -1,0 +1,288 @@
+"""The response serializer and the out-buffer; its pure twin, _outbox_py.py, is the specification.
+
+Bytes are gathered in one block, so that pipelined answers leave together. A piece of 16 KiB or more is not copied but
+held, one at a time, and sent from where it lies.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_CheckExact
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from libc.string cimport memcmp, memcpy, memmove
+
+from fastwsgi.http.errors import ApplicationError
+from fastwsgi.http.grammar import HOP_BY_HOP, TOKEN_CHARS
+
+cdef extern from "Python.h":
+    int PyUnicode_CheckExact(object)
+    int PyUnicode_KIND(object)
+    int PyUnicode_1BYTE_KIND
+    Py_ssize_t PyUnicode_GET_LENGTH(object)
+    void *PyUnicode_DATA(object)
+
+cdef enum:
+    INITIAL = 4096  # bytes
+    RETAINED = 65536  # a larger block is given back when it is empty
+    COPIED = 16384  # pieces up to here are copied
+
+cdef unsigned char LOWER[256]  # of a token byte; 0 for others
+cdef unsigned char IN_VALUE[256]
+cdef unsigned char SPECIAL[32]  # lengths of names that mean something here
+
+
+cdef fill_tables():
+    cdef int byte
+    for byte in TOKEN_CHARS:
+        LOWER[byte] = bytes([byte]).lower()[0]
+    for byte in range(256):
+        IN_VALUE[byte] = byte == 9 or 32 <= byte <= 126 or byte >= 128
+    for name in {"date", "server", "content-length", *HOP_BY_HOP}:
+        SPECIAL[len(name)] = 1
+
+
+fill_tables()
+
+
+cdef inline const unsigned char *latin1(object text) noexcept:
+    """The characters of a str whose every character is one byte, or NULL."""
+    if not PyUnicode_CheckExact(text) or PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
+        return NULL
+    return <const unsigned char *>PyUnicode_DATA(text)
+
+
+cdef inline bint clean(const unsigned char *at, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(size):
+        if not IN_VALUE[at[i]]:
+            return False
+    return True
+
+
+cdef class OutBuffer:
+    """Bytes on their way to one client, in order. The attributes are the facts of the head begun last."""
+
+    def __cinit__(self):
+        self.data = <char *>PyMem_Malloc(INITIAL)
+        if self.data == NULL:
+            raise MemoryError
+        self.capacity = INITIAL
+        self.head = -1
+        self.length = -1
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
+    cdef Py_ssize_t sendable(self) noexcept:
+        """Where the bytes end that may go out: a head in work may not."""
+        return self.end if self.head < 0 else self.head
+
+    cdef char *room(self, Py_ssize_t count) except NULL:
+        """Where the next *count* bytes go; the caller moves end."""
+        cdef Py_ssize_t wanted = self.end + count
+        cdef char *data
+        if wanted > self.capacity:
+            wanted = max(wanted, self.capacity * 2)
+            data = <char *>PyMem_Realloc(self.data, wanted)
+            if data == NULL:
+                raise MemoryError
+            self.data = data
+            self.capacity = wanted
+        return self.data + self.end
+
+    cdef int write(self, const char *data, Py_ssize_t count) except -1:
+        memcpy(self.room(count), data, count)
+        self.end += count
+        return 0
+
+    cdef int write_number(self, long long number) except -1:
+        cdef char digits[20]
+        cdef int at = 20
+        while True:
+            at -= 1
+            digits[at] = <char>(c'0' + number % 10)
+            number //= 10
+            if number == 0:
+                break
+        return self.write(digits + at, 20 - at)
+
+    cpdef object begin(self, object status, object headers):
+        cdef const unsigned char *text = latin1(status)
+        cdef Py_ssize_t size
+        self.drop_head()
+        self.length = -1
+        self.close = self.has_date = self.has_server = False
+        size = PyUnicode_GET_LENGTH(status) if text != NULL else 0
+        if (
+            size < 3
+            or not (c'1' <= text[0] <= c'9' and c'0' <= text[1] <= c'9' and c'0' <= text[2] <= c'9')
+            or (size > 3 and text[3] != c' ')
+            or not clean(text, size)
+        ):
+            raise ApplicationError(f"status is not 'NNN reason': {status!r}")
+        if not PyList_CheckExact(headers):
+            raise ApplicationError(f"headers must be a list of (name, value), not {type(headers).__name__}")
+        self.head = self.end
+        self.write(b"HTTP/1.1 ", 9)
+        self.write(<const char *>text, size)
+        self.write(b" \r\n" if size == 3 else b"\r\n", 3 if size == 3 else 2)
+        try:
+            for item in <list>headers:
+                self.add_field(item)
+        except ApplicationError:
+            self.drop_head()
+            raise
+        self.code = (text[0] - c'0') * 100 + (text[1] - c'0') * 10 + (text[2] - c'0')
+
+    cdef int add_field(self, object item) except -1:
+        cdef const unsigned char *name_text
+        cdef const unsigned char *value_text
+        cdef Py_ssize_t name_size, value_size, i
+        cdef unsigned char lower[32]
+        cdef unsigned char byte
+        cdef char *at
+        if not PyTuple_CheckExact(item) or PyTuple_GET_SIZE(item) != 2:
+            raise ApplicationError(f"header is not a (name, value) tuple: {item!r}")
+        name = <object>PyTuple_GET_ITEM(item, 0)
+        value = <object>PyTuple_GET_ITEM(item, 1)
+        name_text = latin1(name)
+        name_size = PyUnicode_GET_LENGTH(name) if name_text != NULL else 0
+        for i in range(name_size):
+            byte = LOWER[name_text[i]]
+            if byte == 0:
+                name_size = 0
+                break
+            if i < 32:
+                lower[i] = byte
+        if name_size == 0:
+            raise ApplicationError(f"header name is not a token: {name!r}")
+        value_text = latin1(value)
+        if value_text == NULL or not clean(value_text, PyUnicode_GET_LENGTH(value)):
+            raise ApplicationError(
+                f"value of header {name} is not latin-1 str without control characters: {value!r}"
+            )
+        if name_size < 32 and SPECIAL[name_size] and self.add_special(name, <const char *>lower, name_size, value):
+            return 0
+        value_size = PyUnicode_GET_LENGTH(value)
+        at = self.room(name_size + value_size + 4)
+        memcpy(at, name_text, name_size)
+        memcpy(at + name_size, b": ", 2)
+        memcpy(at + name_size + 2, value_text, value_size)
+        memcpy(at + name_size + 2 + value_size, b"\r\n", 2)
+        self.end += name_size + value_size + 4
+        return 0
+
+    cdef int add_special(self, str name, const char *lower, Py_ssize_t size, str value) except -1:
+        """Note what the server must know of; 1 if the field is not to be written now."""
+        cdef const unsigned char *digits
+        cdef long long length = 0
+        cdef Py_ssize_t i
+        if size == 14 and memcmp(lower, b"content-length", 14) == 0:
+            digits = latin1(value)
+            for i in range(PyUnicode_GET_LENGTH(value)):
+                if i == 18 or not (c'0' <= digits[i] <= c'9'):
+                    length = -1
+                    break
+                length = length * 10 + (digits[i] - c'0')
+            if length < 0 or PyUnicode_GET_LENGTH(value) == 0 or (self.length >= 0 and self.length != length):
+                raise ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
+            self.length = length
+            return 1
+        if size == 4 and memcmp(lower, b"date", 4) == 0:
+            self.has_date = True
+        elif size == 6 and memcmp(lower, b"server", 6) == 0:
+            self.has_server = True
+        elif size == 10 and memcmp(lower, b"connection", 10) == 0 and value.strip(" \t").lower() == "close":
+            self.close = True
+            return 1
+        elif name.lower() in HOP_BY_HOP:
+            raise ApplicationError(f"header {name} is hop-by-hop: the server's to send")
+        return 0
+
+    cpdef object finish(self, long long length, bint chunked, str connection, bytes server, bytes date):
+        if length >= 0:
+            self.write(b"Content-Length: ", 16)
+            self.write_number(length)
+            self.write(b"\r\n", 2)
+        if chunked:
+            self.write(b"Transfer-Encoding: chunked\r\n", 28)
+        if connection:
+            self.write(b"Connection: ", 12)
+            self.write(<const char *>latin1(connection), len(connection))
+            self.write(b"\r\n", 2)
+        if not self.has_server:
+            self.write(PyBytes_AS_STRING(server), PyBytes_GET_SIZE(server))
+        if not self.has_date:
+            self.write(PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
+        self.write(b"\r\n", 2)
+        self.size += self.end - self.head
+        self.head = -1
+
+    cpdef object drop_head(self):
+        if self.head >= 0:
+            self.end = self.head
+            self.head = -1
+
+    cpdef object add(self, bytes data):
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        self.size += size
+        if size >= COPIED and self.big is None:
+            self.big = data
+            self.big_start = 0
+            self.big_at = self.end
+        else:
+            self.write(PyBytes_AS_STRING(data), size)
+
+    cpdef object add_chunk(self, bytes data):
+        cdef char digits[16]
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef Py_ssize_t left = size
+        cdef int at = 16
+        if size == 0:
+            return
+        while left:
+            at -= 1
+            digits[at] = b"0123456789abcdef"[left & 15]
+            left >>= 4
+        self.write(digits + at, 16 - at)
+        self.write(b"\r\n", 2)
+        self.add(data)
+        self.write(b"\r\n", 2)
+        self.size += 16 - at + 4
+
+    cpdef bytes peek(self):
+        cdef Py_ssize_t end = self.sendable()
+        if self.big is None:
+            return PyBytes_FromStringAndSize(self.data + self.start, end - self.start)
+        return (
+            PyBytes_FromStringAndSize(self.data + self.start, self.big_at - self.start)
+            + self.big[self.big_start :]
+            + PyBytes_FromStringAndSize(self.data + self.big_at, end - self.big_at)
+        )
+
+    cpdef object sent(self, Py_ssize_t count):
+        cdef Py_ssize_t before
+        self.size -= count
+        if self.big is not None:
+            before = min(count, self.big_at - self.start)
+            self.start += before
+            count -= before
+            before = min(count, PyBytes_GET_SIZE(self.big) - self.big_start)
+            self.big_start += before
+            count -= before
+            if self.big_start < PyBytes_GET_SIZE(self.big):
+                return
+            self.big = None
+        self.start += count
+        if self.start < self.sendable():
+            return
+        if self.head >= 0:  # the head in work moves to the front
+            memmove(self.data, self.data + self.start, self.end - self.start)
+            self.end -= self.start
+            self.start = self.head = 0
+            return
+        self.start = self.end = 0
+        if self.capacity > RETAINED:
+            PyMem_Free(self.data)
+            self.data = NULL
+            self.capacity = 0
+            self.room(INITIAL)

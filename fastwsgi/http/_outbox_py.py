@@ -1,0 +1,131 @@
+"""The response serializer and the out-buffer, in pure Python: the specification of _outbox_c.pyx.
+
+A head is begun when the application calls start_response, so that a breach is raised where it was made, and finished
+when the first piece of the body shows how long that is. Until then it can be dropped. begin() writes no field that
+the server decides about (Content-Length, Connection); it reports what the application said of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastwsgi.http.errors import ApplicationError
+from fastwsgi.http.grammar import HOP_BY_HOP, TOKEN_CHARS
+
+_STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t \x21-\x7e\x80-\xff]*)?")
+_NAME = re.compile(f"[{re.escape(TOKEN_CHARS.decode())}]+")
+_VALUE = re.compile(r"[\t \x21-\x7e\x80-\xff]*")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+class OutBuffer:
+    """Bytes on their way to one client, in order. The attributes are the facts of the head begun last."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes | memoryview] = []
+        self.size = 0  # bytes not sent yet, the head in work not counted
+        self.code = 0
+        self.length = -1  # bytes: the Content-Length of the application, -1 if it named none
+        self.close = False  # the application said Connection: close
+        self._head: list[str] = []
+        self._has_date = False
+        self._has_server = False
+
+    def begin(self, status: str, headers: list[tuple[str, str]]) -> None:
+        """Begin a head (PEP 3333, "The start_response() Callable"; RFC 9112 4).
+
+        Raises:
+            ApplicationError: status or a header is not what PEP 3333 or the grammar of RFC 9110 5 allows.
+        """
+        self._head = []
+        self.length = -1
+        self.close = self._has_date = self._has_server = False
+        if type(status) is not str or _STATUS.fullmatch(status) is None:
+            raise ApplicationError(f"status is not 'NNN reason': {status!r}")
+        if type(headers) is not list:
+            raise ApplicationError(f"headers must be a list of (name, value), not {type(headers).__name__}")
+        self._head.append(f"HTTP/1.1 {status}" if len(status) > 3 else f"HTTP/1.1 {status} ")
+        try:
+            for item in headers:
+                self._add_field(item)
+        except ApplicationError:
+            self.drop_head()
+            raise
+        self.code = int(status[:3])
+
+    def _add_field(self, item: Any) -> None:
+        if type(item) is not tuple or len(item) != 2:
+            raise ApplicationError(f"header is not a (name, value) tuple: {item!r}")
+        name, value = item
+        if type(name) is not str or _NAME.fullmatch(name) is None:
+            raise ApplicationError(f"header name is not a token: {name!r}")
+        if type(value) is not str or _VALUE.fullmatch(value) is None:
+            raise ApplicationError(f"value of header {name} is not latin-1 str without control characters: {value!r}")
+        lower = name.lower()
+        if lower == "content-length":
+            if _LENGTH.fullmatch(value) is None or self.length not in (-1, int(value)):
+                raise ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
+            self.length = int(value)
+            return
+        if lower == "connection" and value.strip(" \t").lower() == "close":
+            self.close = True
+            return
+        if lower in HOP_BY_HOP:
+            raise ApplicationError(f"header {name} is hop-by-hop: the server's to send")
+        self._has_date = self._has_date or lower == "date"
+        self._has_server = self._has_server or lower == "server"
+        self._head.append(f"{name}: {value}")
+
+    def finish(self, length: int, chunked: bool, connection: str, server: bytes, date: bytes) -> None:
+        """End the head in work.
+
+        Args:
+            length: what Content-Length is to say, -1 for no such field.
+            chunked: whether the body goes in chunks.
+            connection: what Connection is to say, "" for no such field.
+            server, date: whole field lines for an application that sent none, or b"".
+        """
+        if length >= 0:
+            self._head.append(f"Content-Length: {length}")
+        if chunked:
+            self._head.append("Transfer-Encoding: chunked")
+        if connection:
+            self._head.append(f"Connection: {connection}")
+        head = ("\r\n".join(self._head) + "\r\n").encode("latin-1")
+        self._head = []
+        self.add(head + (b"" if self._has_server else server) + (b"" if self._has_date else date) + b"\r\n")
+
+    def drop_head(self) -> None:
+        """Forget the head in work."""
+        self._head = []
+
+    def add(self, data: bytes) -> None:
+        """Bytes as they are."""
+        if data:
+            self.parts.append(data)
+            self.size += len(data)
+
+    def add_chunk(self, data: bytes) -> None:
+        """Bytes as one chunk (RFC 9112 7.1); none would be the end."""
+        if data:
+            self.add(b"%x\r\n" % len(data))
+            self.add(data)
+            self.add(b"\r\n")
+
+    def peek(self) -> bytes:
+        """All that is not sent yet."""
+        return b"".join(self.parts)
+
+    def sent(self, count: int) -> None:
+        """Forget the first *count* bytes."""
+        self.size -= count
+        used = 0
+        for part in self.parts:
+            if count < len(part):
+                break
+            count -= len(part)
+            used += 1
+        del self.parts[:used]
+        if count:
+            self.parts[0] = memoryview(self.parts[0])[count:]  # a copy each time would make a long piece quadratic

@@ -1,0 +1,1 @@
+"""The settings, each declared once, and where their values come from."""

@@ -1,0 +1,134 @@
+"""The command line: its options, made from the table of settings, and what is said about those that are not ours."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from fastwsgi.gunicorn.table import LEFT, MOOT, Left
+from fastwsgi.mistakes import UsageError, nearest
+from fastwsgi.settings.settings import SETTINGS, Setting
+
+SEE_HELP = "see fastwsgi --help"
+
+COMMANDS = {
+    "--check": "load the application, call it once, say how it went",
+    "--check-config": "read all settings, load the application, say what is wrong",
+    "--print-config": "print each setting's value and where it comes from",
+    "--manual": "print the manual page: fastwsgi --manual | man -l -",
+    "--version": "print versions and which build runs",
+}
+"""Options that do something else than to serve."""
+CONFIG_HELP = (
+    "configuration file: TOML, or Python as gunicorn's (gunicorn.conf.py, python:MODULE); "
+    "else fastwsgi.toml or [tool.fastwsgi] in pyproject.toml"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises UsageError instead of printing the usage and exiting."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} ({SEE_HELP})")
+
+
+class LeftOut(argparse.Action):
+    """An option of gunicorn's that we do not have: refused, with what to use, unless it makes no difference."""
+
+    def __init__(self, *arguments: Any, left: Left, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.left = left
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        if values and self.left.is_harmless(values):
+            return
+        line = f"{option_string}: {self.left.instead}"
+        if self.left.weight != MOOT:
+            raise UsageError(line)
+        namespace.notices.append(line)
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; settings are left as text, and out if not given. Raises UsageError.
+
+    The result has `app`, `config`, `notices`, the commands by name, and `flags`: the settings given.
+    """
+    arguments, extra = make_parser().parse_known_args(argv, argparse.Namespace(notices=[]))
+    for text in extra:
+        if text.startswith("-"):
+            option = text.partition("=")[0]
+            meant = nearest(option, (flag for flag in all_flags() if flag.startswith("--")))
+            hint = f"did you mean {meant}?" if meant else SEE_HELP
+            raise UsageError(f"unknown option {option}; {hint}")
+    if extra:
+        raise UsageError(f"one application only: {arguments.app}, and not {extra[0]} ({SEE_HELP})")
+    arguments.flags = {name: value for name, value in vars(arguments).items() if name in SETTINGS}
+    return arguments
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command line, with one option for each setting."""
+    parser = Parser(
+        prog="fastwsgi",
+        usage="fastwsgi [OPTIONS] [MODULE[:ATTR]]",
+        description="Serve a WSGI application over HTTP/1.1.",
+        epilog="BYTES may end in K, M or G. SECONDS may have a fraction. Each option may also be given as an "
+        "environment variable, FASTWSGI_WORKERS=4, or in the configuration file, workers = 4.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "app",
+        metavar="MODULE[:ATTR]",
+        nargs="?",
+        help="the application; ATTR is application or app if left out, and may be a call: 'create_app()'",
+    )
+    parser.add_argument("-c", "--config", metavar="PATH", help=CONFIG_HELP)
+    for command, text in COMMANDS.items():
+        parser.add_argument(*(["-v"] if command == "--version" else []), command, action="store_true", help=text)
+    groups: dict[str, Any] = {}
+    for setting in SETTINGS.values():
+        group = groups.get(setting.group) or parser.add_argument_group(setting.group)
+        groups[setting.group] = group
+        add_option(group, setting)
+    for left in LEFT.values():
+        add_left_out(parser, left)
+    return parser
+
+
+def add_option(group: Any, setting: Setting[Any]) -> None:
+    """Add the option of `setting`; flags beyond the first long one are accepted but not shown."""
+    shown = setting.flags.index(setting.flag) + 1
+    options: dict[str, Any] = {"dest": setting.name, "default": argparse.SUPPRESS}
+    if isinstance(setting.default, bool):
+        group.add_argument(
+            setting.opposite, help=argparse.SUPPRESS, action="store_const", const=setting.default, **options
+        )
+        options.update(action="store_const", const=not setting.default)
+    else:
+        options.update(action="append" if setting.kind.repeatable else "store", metavar=setting.kind.metavar)
+        if setting.kind.bare is not None:
+            options.update(nargs="?", const=setting.kind.bare)
+    group.add_argument(*setting.flags[:shown], help=help_text(setting).replace("%", "%%"), **options)
+    if setting.flags[shown:]:
+        group.add_argument(*setting.flags[shown:], help=argparse.SUPPRESS, **options)
+
+
+def add_left_out(parser: Parser, left: Left) -> None:
+    """Add gunicorn's options for a setting that we leave out, so that they are known."""
+    if left.flags:
+        nargs = None if left.values == 1 else left.values
+        parser.add_argument(*left.flags, action=LeftOut, left=left, nargs=nargs, dest="left", help=argparse.SUPPRESS)
+
+
+def help_text(setting: Setting[Any]) -> str:
+    """Return what the setting is for, and its default unless that is off, empty or none."""
+    if isinstance(setting.default, bool) or setting.default in (None, "", []):
+        return setting.help
+    return f"{setting.help} (default {setting.kind.show(setting.default)})"
+
+
+def all_flags() -> list[str]:
+    """Return every option there is."""
+    own = ["-h", "--help", "-c", "--config", "-v", *COMMANDS]
+    return own + [flag for setting in SETTINGS.values() for flag in setting.flags]

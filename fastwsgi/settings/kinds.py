@@ -1,0 +1,339 @@
+"""The kinds of value a setting can have.
+
+A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`, TOML), into the one
+type the server uses, and words the complaint when it cannot: a ValueError whose message completes the
+sentence "it must be ...". It also knows how its values are written in the help.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Generic, TypeVar
+
+from fastwsgi.http.peers import Trusted
+from fastwsgi.settings import cpus
+from fastwsgi.switch import SWITCH
+
+T = TypeVar("T")
+
+C_INT_MAX = 2**31 - 1
+OFFSET_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """How values of one kind are read and shown.
+
+    `read` raises ValueError; `metavar` stands for the value in the help, and is its unit if it has one;
+    `show` writes a value as it may be given; `repeatable` options collect what each occurrence gives;
+    `parse` gives what the text of an environment variable stands for, and may raise ValueError as well;
+    `bare` is what the option means without a value, None if it needs one.
+    """
+
+    read: Callable[[object], T]
+    metavar: str = ""
+    show: Callable[[T], str] = str
+    repeatable: bool = False
+    parse: Callable[[str], object] = str
+    bare: T | None = None
+
+
+def flag() -> Kind[bool]:
+    """On or off."""
+
+    def read(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError("True or False")
+        return value
+
+    def parse(text: str) -> bool:
+        if text.lower() not in SWITCH:
+            raise ValueError("1, true, yes or on, or else 0, false, no or off")
+        return SWITCH[text.lower()]
+
+    return Kind(read, show=lambda on: "on" if on else "off", parse=parse)
+
+
+def count(minimum: int, maximum: int = C_INT_MAX) -> Kind[int]:
+    """A whole number from `minimum` to `maximum`."""
+
+    def read(value: object) -> int:
+        number = _integer(value)
+        if number is None or not minimum <= number <= maximum:
+            raise ValueError(f"a whole number from {minimum} to {maximum}")
+        return number
+
+    return Kind(read, "N")
+
+
+def workers() -> Kind[int]:
+    """A number of processes; "auto" is the number of CPUs that may be used."""
+    number = count(1)
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and value.lower() == "auto":
+            return cpus.available()
+        try:
+            return number.read(value)
+        except ValueError as error:
+            raise ValueError(f"auto or {error}") from None
+
+    return Kind(read, "N")
+
+
+def seconds(zero: bool = False) -> Kind[float]:
+    """A time in seconds above 0, or also 0."""
+
+    def read(value: object) -> float:
+        number = _real(value)
+        if number is None or number < 0 or (number == 0 and not zero):
+            raise ValueError(f"a number of seconds, {'0 or more' if zero else 'above 0'}")
+        return number
+
+    return Kind(read, "SECONDS", "{:g}".format)
+
+
+def size(minimum: int = 0, maximum: int = C_INT_MAX) -> Kind[int]:
+    """A number of bytes; as text it may end in K, M or G (times 1024, 1024**2, 1024**3)."""
+
+    def read(value: object) -> int:
+        number = _bytes(value)
+        if number is None or not minimum <= number <= maximum:
+            raise ValueError(f"a number of bytes from {minimum} to {maximum}, such as 8190, 64K or 1G")
+        return number
+
+    return Kind(read, "BYTES", _show_bytes)
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of some words."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value.lower() not in spellings:
+            raise ValueError(" or ".join([", ".join(words[:-1]), words[-1]]))
+        return spellings[value.lower()]
+
+    spellings = {word.lower(): word for word in words}
+    return Kind(read, "{" + ",".join(words) + "}")
+
+
+def verification() -> Kind[str]:
+    """Whether the other side must show a certificate; also as a number, 0 to 2, as `ssl` has it."""
+    words = ("none", "optional", "required")
+    word = choice(*words)
+
+    def read(value: object) -> str:
+        number = _integer(value)
+        return words[number] if number is not None and 0 <= number < len(words) else word.read(value)
+
+    return Kind(read, word.metavar)
+
+
+def path() -> Kind[str | None]:
+    """A file or directory name; None is "not given"."""
+
+    def read(value: object) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+            raise ValueError("a path")
+        return os.fsdecode(value)
+
+    return Kind(read, "PATH")
+
+
+def text(metavar: str) -> Kind[str | None]:
+    """Text, such as a name, not empty; None is "not given"."""
+
+    def read(value: object) -> str | None:
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise ValueError("text, and not empty")
+        return value
+
+    return Kind(read, metavar)
+
+
+def account() -> Kind[str | None]:
+    """A user or group by name or number; None is "not given"."""
+
+    def read(value: object) -> str | None:
+        number = _integer(value)
+        if number is not None and number >= 0:
+            return str(number)
+        if value is None or (isinstance(value, str) and re.fullmatch(r"[^\s:/-][^\s:/]*", value)):
+            return value
+        raise ValueError("a name or a number")
+
+    return Kind(read, "NAME")
+
+
+def mode() -> Kind[str | None]:
+    """Permission bits as octal text ("022"); an int is taken as it is (0o022); None is "not given"."""
+
+    def read(value: object) -> str | None:
+        if value is None:
+            return None
+        digits = value[2:] if isinstance(value, str) and value[:2] in ("0o", "0O") else value
+        number = int(digits, 8) if isinstance(digits, str) and re.fullmatch("[0-7]{1,6}", digits) else value
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 0o777:
+            raise ValueError("permission bits in octal, from 000 to 777, such as 022")
+        return f"{number:03o}"
+
+    return Kind(read, "MODE")
+
+
+def log_setup() -> Kind[str | dict[str, Any] | None]:
+    """A file that sets up `logging`, or the table for `logging.config.dictConfig` itself; None is "not given"."""
+    name = path()
+
+    def read(value: object) -> str | dict[str, Any] | None:
+        return dict(value) if isinstance(value, dict) else name.read(value)
+
+    return Kind(read, "PATH", lambda value: "(a table)" if isinstance(value, dict) else str(value))
+
+
+def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
+    """At least `least` strings: a list of them, or one alone, in which `separator` may part several."""
+
+    def read(value: object) -> list[str]:
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in given):
+            raise ValueError("a string or a list of strings")
+        parts = [part.strip() for item in given for part in (item.split(separator) if separator else [item])]
+        if "" in parts or len(parts) < least:
+            raise ValueError("not empty")
+        return parts
+
+    return Kind(read, metavar, (separator or " ").join, repeatable=True)
+
+
+def peers(least: int = 0) -> Kind[list[str]]:
+    """Addresses and networks, "unix", or "*"; with commas as text."""
+    several = texts("PEERS", ",", least)
+
+    def read(value: object) -> list[str]:
+        given = [] if value in ("", [""]) and not least else several.read(value)
+        for name in given:
+            try:
+                Trusted([name])
+            except ValueError as error:
+                raise ValueError(f"addresses, networks, unix or *: {error}") from None
+        return given
+
+    return Kind(read, "PEERS", ",".join, repeatable=True)
+
+
+FORWARDED_HEADERS = (
+    *("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix"),
+    "forwarded",
+)
+
+
+def forwarded_headers() -> Kind[list[str]]:
+    """Names of fields that proxies write: some of the X-Forwarded family, or Forwarded alone."""
+    several = texts("NAMES", ",", least=1)
+
+    def read(value: object) -> list[str]:
+        names = [name.lower() for name in several.read(value)]
+        if not set(names) <= set(FORWARDED_HEADERS):
+            raise ValueError(f"some of {', '.join(FORWARDED_HEADERS[:-1])}, or forwarded")
+        if "forwarded" in names and len(names) > 1:
+            raise ValueError("forwarded alone, or others without it: a client could choose which one counts")
+        return names
+
+    return Kind(read, "NAMES", ",".join, repeatable=True)
+
+
+def proxy_protocol() -> Kind[str]:
+    """Whether PROXY headers are read; gunicorn's words for it, which tell versions apart, mean optional ones."""
+    words = choice("off", "optional", "required")
+    gunicorns = {"v1": "optional", "v2": "optional", "auto": "optional", True: "optional", False: "off"}
+
+    def read(value: object) -> str:
+        given = value.lower() if isinstance(value, str) else value
+        return words.read(gunicorns.get(given, given) if isinstance(given, (str, bool)) else given)
+
+    return Kind(read, words.metavar, bare="optional")
+
+
+def assignments() -> Kind[list[str]]:
+    """NAME=VALUE for environment variables: a list of such, one alone, or a table. Values may be secret: not shown."""
+
+    def read(value: object) -> list[str]:
+        if isinstance(value, dict):
+            value = [f"{name}={worth}" for name, worth in value.items()]
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, (list, tuple)) or not all(_is_assignment(item) for item in given):
+            raise ValueError("NAME=VALUE")
+        return list(given)
+
+    def show(assignments: list[str]) -> str:
+        return " ".join(f"{one.partition('=')[0]}=..." for one in assignments)
+
+    return Kind(read, "NAME=VALUE", show, repeatable=True)
+
+
+def _is_assignment(value: object) -> bool:
+    return isinstance(value, str) and "=" in value[1:] and "\0" not in value
+
+
+def url_prefix() -> Kind[str]:
+    """A path prefix as SCRIPT_NAME holds it (PEP 3333): empty, or "/" and more without a last "/"."""
+
+    def read(value: object) -> str:
+        if value == "":
+            return ""
+        if not isinstance(value, str) or not value.startswith("/") or value.endswith("/"):
+            raise ValueError('a path that starts with "/" and does not end with it')
+        if not re.fullmatch(r"[\x21-\x7e\xa0-\xff]+", value) or "?" in value or "#" in value:
+            raise ValueError('a path without blanks, "?" or "#", in latin-1')
+        return value
+
+    return Kind(read, "PATH")
+
+
+def field_value() -> Kind[str]:
+    """The value of a response field (RFC 9110 5.5): visible ASCII with blanks inside; or empty."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"([!-~]([ \t!-~]*[!-~])?)?", value):
+            raise ValueError("visible ASCII characters, with blanks only between them, or empty")
+        return value
+
+    return Kind(read, "TEXT")
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"-?[0-9]{1,20}", value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _real(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+_SUFFIXES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+
+def _bytes(value: object) -> int | None:
+    if not isinstance(value, str):
+        return _integer(value)
+    match = re.fullmatch(r"([0-9]{1,20})([KMG]?)", value.upper())
+    return int(match[1]) * _SUFFIXES[match[2]] if match else None
+
+
+def _show_bytes(value: int) -> str:
+    for suffix in "GMK":
+        if value and value % _SUFFIXES[suffix] == 0:
+            return f"{value // _SUFFIXES[suffix]}{suffix}"
+    return str(value)

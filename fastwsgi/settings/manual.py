@@ -1,0 +1,123 @@
+"""The manual page, fastwsgi(1), made from the settings: `fastwsgi --manual | man -l -`."""
+
+from __future__ import annotations
+
+from fastwsgi.settings.arguments import COMMANDS, CONFIG_HELP
+from fastwsgi.settings.settings import SETTINGS, Setting
+from fastwsgi.settings.sources import NOT_FROM_VARIABLE
+from fastwsgi.version import VERSION
+
+DESCRIPTION = """
+Serves a WSGI application (PEP 3333) over HTTP/1.1. The application is named by its module and, after a colon, its
+attribute in it, "application" or "app" if left out; a call with literal arguments makes one: 'create_app()'.
+"""
+
+SOURCES = """
+A setting is taken from the first of these that has it: the command line; the environment variable of the setting;
+GUNICORN_CMD_ARGS; PORT (for bind) and WEB_CONCURRENCY (for workers); the configuration file; the default. Beside a
+gunicorn.conf.py, PORT and WEB_CONCURRENCY come last, as they do in gunicorn. A variable that switches takes 1, true,
+yes, on or 0, false, no, off; one that lists parts its items by commas.
+"""
+
+SIGNALS = {
+    "TERM, INT": "stop: answer what is accepted or waiting, at most graceful-timeout seconds, and exit; a second INT "
+    "stops at once",
+    "QUIT": "stop at once",
+    "HUP": "reload: read the configuration anew and replace the workers one by one; if the new code cannot be loaded, "
+    "the old workers stay",
+    "USR1": "reopen the log files",
+    "USR2": "start a new binary on the same sockets",
+    "TTIN, TTOU": "one worker more, one fewer",
+}
+
+EXIT_CODES = {
+    "0": "it was stopped, or the check found nothing wrong",
+    "1": "the application cannot be loaded or does not answer, an address cannot be listened on, a file not written",
+    "2": "an option, a variable or a configuration file is wrong",
+    "130": "interrupted before it served",
+}
+
+FILES = {
+    "fastwsgi.toml": "settings as TOML keys, with - or _; app = \"MODULE:ATTR\" names the application",
+    "pyproject.toml": "the same in the table [tool.fastwsgi]; read if there is no fastwsgi.toml",
+    "gunicorn.conf.py": "settings and server hooks of gunicorn's; read only if -c names it",
+}
+
+VARIABLES = {
+    "FASTWSGI_APP": "the application",
+    "FASTWSGI_CONFIG": "the configuration file, as -c",
+    "FASTWSGI_BACKEND": "c or py: the build to run",
+    "GUNICORN_CMD_ARGS": "options, as on the command line, below it and the variables of each option",
+    "PORT": "the port, on all addresses",
+    "WEB_CONCURRENCY": "the number of workers",
+}
+
+
+def page() -> str:
+    """Return the page in the man macros of roff."""
+    parts = [
+        f'.TH FASTWSGI 1 "" "fastwsgi {VERSION}" "User Commands"\n',
+        section("name", "fastwsgi \\- serve a WSGI application"),
+        section("synopsis", ".B fastwsgi\n[\\fIOPTIONS\\fR] [\\fIMODULE\\fR[:\\fIATTR\\fR]]"),
+        section("description", escaped(DESCRIPTION)),
+        section("configuration", escaped(SOURCES)),
+        section("options", commands() + "".join(map(group, dict.fromkeys(s.group for s in SETTINGS.values())))),
+        section("signals", entries(SIGNALS)),
+        section("exit status", entries(EXIT_CODES)),
+        section("environment", entries(VARIABLES)),
+        section("files", entries(FILES)),
+    ]
+    return "".join(parts)
+
+
+def section(title: str, text: str) -> str:
+    """Return a section; `text` is roff already."""
+    return f".SH {title.upper()}\n{text.strip()}\n"
+
+
+def entries(texts: dict[str, str]) -> str:
+    """Return a list of terms and what they mean."""
+    return "".join(f".TP\n.B {escaped(term)}\n{escaped(sentence(text))}\n" for term, text in texts.items())
+
+
+def commands() -> str:
+    """Return the entries of the options that are no settings."""
+    return entries({"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options", **COMMANDS})
+
+
+def group(title: str) -> str:
+    """Return the settings of one group under their heading."""
+    settings = [setting for setting in SETTINGS.values() if setting.group == title]
+    return f".SS {escaped(title.capitalize())}\n" + "".join(map(entry, settings))
+
+
+def entry(setting: Setting[object]) -> str:
+    """Return the entry of one setting: its flags, its help, and where else it can be given."""
+    value = f" \\fI{escaped(setting.kind.metavar)}\\fR" if setting.kind.metavar else ""
+    flags = ", ".join(f"\\fB{escaped(flag)}\\fR" for flag in setting.flags) + value
+    none = isinstance(setting.default, bool) or setting.default in (None, "", [])
+    told = [
+        *([] if none else [f"default {setting.kind.show(setting.default)}"]),
+        *([] if setting.name in NOT_FROM_VARIABLE else [f"variable {setting.variable}"]),
+        f"key {key(setting)}",
+        "changed by a reload" if setting.reloadable else "not changed by a reload",
+    ]
+    return f".TP\n{flags}\n{escaped(sentence(setting.help))}\n.br\n{escaped(sentence('; '.join(told)))}\n"
+
+
+def key(setting: Setting[object]) -> str:
+    """Return how a TOML file sets it; for one that the option turns off, to what."""
+    if isinstance(setting.default, bool):
+        return f"{setting.name} = {str(not setting.default).lower()}"
+    return setting.name
+
+
+def sentence(text: str) -> str:
+    """Return a help text as a sentence."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def escaped(text: str) -> str:
+    """Return plain text for roff: one line, its backslashes, hyphens and first characters harmless."""
+    line = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    return f"\\&{line}" if line.startswith(".") else line

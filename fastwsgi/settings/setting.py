@@ -1,0 +1,93 @@
+"""What a setting is: its declaration, and how the values that come for it are read.
+
+From one declaration follow the attribute of `Settings`, the keyword of `fastwsgi.serve`, the options of the
+command line, the environment variable, the key of the file, and their places in the help and the manual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, overload
+
+from fastwsgi.settings.kinds import Kind
+
+T = TypeVar("T")
+
+
+class SettingError(ValueError):
+    """A setting that does not exist or cannot have the value given; `str()` of it is one line.
+
+    For a bad value, `name` is the setting's, `flag` its option, and `problem` the complaint without the setting's name.
+    """
+
+    def __init__(self, line: str, name: str = "", flag: str = "", problem: str = "") -> None:
+        super().__init__(line)
+        self.name = name
+        self.flag = flag
+        self.problem = problem
+
+
+@dataclass(frozen=True, eq=False)
+class Setting(Generic[T]):
+    """The declaration of one setting.
+
+    `group` is the heading it has in the help. `flags` are its options on the command line: at most one
+    short one, then the long ones, of which only the first is shown; they follow from the name if empty.
+    `reloadable` tells whether a reload (SIGHUP) gives it a new value.
+    """
+
+    group: str
+    kind: Kind[T]
+    default: T
+    help: str
+    flags: tuple[str, ...] = ()
+    reloadable: bool = True
+    name: str = field(default="", init=False)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "name", name)
+        if not any(flag.startswith("--") for flag in self.flags):
+            no = "no-" if self.default is True else ""
+            object.__setattr__(self, "flags", (*self.flags, f"--{no}{name.replace('_', '-')}"))
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        """Give the declaration on the class, the default on an object (whose own value comes first)."""
+        return self if instance is None else self.default
+
+    @property
+    def flag(self) -> str:
+        """The long flag that is shown."""
+        return next(flag for flag in self.flags if flag.startswith("--"))
+
+    @property
+    def opposite(self) -> str:
+        """The flag that takes back what `flag`, of a setting that is on or off, says."""
+        bare = self.flag[2:]
+        return f"--{bare[3:]}" if bare.startswith("no-") else f"--no-{bare}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return f"FASTWSGI_{self.name.upper()}"
+
+    def read(self, value: object) -> T:
+        """Return `value` in the setting's type. Raises SettingError."""
+        try:
+            return self.kind.read(value)
+        except ValueError as error:
+            problem = f"{value!r} must be {error}"
+            raise SettingError(f"{self.name}={problem}", self.name, self.flag, problem) from None
+
+    def read_text(self, text: str) -> object:
+        """Return what the text of an environment variable stands for, still to be read. Raises SettingError."""
+        try:
+            return self.kind.parse(text)
+        except ValueError as error:
+            problem = f"{text!r} must be {error}"
+            raise SettingError(f"{self.name}={problem}", self.name, self.flag, problem) from None

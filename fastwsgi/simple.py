@@ -1,0 +1,344 @@
+"""make_server() and WSGIServer: the interface of wsgiref.simple_server, served by fastwsgi.
+
+The classes are wsgiref's own, so that what was written for those stays right: subclasses, mix-ins,
+attributes, the context manager. What is replaced is the serving. serve_forever() and handle_request() run a
+Loop over the server's socket, in the thread that calls them, and answer its requests there, one after the
+other, with keep-alive. A request handler reads nothing any more: it stands for one request that was parsed
+already, may add to its environ, and logs it. A class made from wsgiref's alone is taken too: ours is put
+behind it.
+
+What concerns the socket of a single connection is the Loop's, and not asked of these classes: get_request(),
+process_request() (so a ThreadingMixIn starts no thread), and the handler's handle(), setup() and finish().
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import selectors
+import signal
+import socket
+import socketserver
+import sys
+import threading
+import time
+import traceback
+from functools import cached_property
+from typing import Any, Callable
+from wsgiref import simple_server, util
+
+from fastwsgi import backend
+from fastwsgi.server.bind import prepare
+from fastwsgi.server.loop import SWEEP, Loop
+from fastwsgi.settings.settings import Settings
+
+PATIENCE = 10.0  # seconds that requests in flight get when the loop is told to end
+
+
+class WSGIRequestHandler(simple_server.WSGIRequestHandler):
+    """Stands for one request: subclasses override log_message(), log_request(), get_environ() and the like.
+
+    Args:
+        request: a ReadRequest.
+        client_address: host and port, ("", 0) for a unix socket.
+        server: the WSGIServer.
+    """
+
+    def __init__(self, request: Any, client_address: Any, server: Any) -> None:
+        self.request = request
+        self.client_address = client_address
+        self.server = server
+        self.requestline = request.head.lstrip(b"\r\n").partition(b"\r\n")[0].decode("latin-1")
+        self.command, self.path, self.request_version = [*self.requestline.split(" "), "", ""][:3]
+
+    def _parse_fields(self) -> http.client.HTTPMessage:
+        """The fields of the request, as http.server has them."""
+        return http.client.parse_headers(io.BytesIO(self.request.head.lstrip(b"\r\n").partition(b"\r\n")[2]))
+
+    headers: Any = cached_property(_parse_fields)
+
+    def get_environ(self) -> dict[str, Any]:
+        """The environ of the request (PEP 3333), for a subclass to add to."""
+        environ: dict[str, Any] = self.request.environ
+        return environ
+
+
+class ReadRequest:
+    """A request as a handler gets it.
+
+    Args:
+        head: its bytes, up to and with the empty line; b"" if it was refused.
+        environ: what the application will get.
+    """
+
+    def __init__(self, head: bytes, environ: dict[str, Any]) -> None:
+        self.head = head
+        self.environ = environ
+
+
+class WSGIServer(simple_server.WSGIServer):
+    """A wsgiref WSGIServer: it listens once it is made, and serves in serve_forever() or handle_request().
+
+    Args:
+        server_address: host and port. Port 0 lets the system choose; an IPv6 host makes an IPv6 server.
+        RequestHandlerClass: of its own kind or wsgiref's.
+        bind_and_activate: whether to bind and listen now.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+
+    multithread = False  # wsgi.multithread
+    multiprocess = False  # wsgi.multiprocess
+
+    def __init__(self, server_address: Any, RequestHandlerClass: Any, bind_and_activate: bool = True) -> None:
+        if self.address_family == socket.AF_INET and ":" in server_address[0]:
+            self.address_family = socket.AF_INET6
+        self._run: Run | None = None
+        self._stop_asked = False
+        self._ended = threading.Event()
+        self._ended.set()
+        handler_class = _put_behind(RequestHandlerClass, WSGIRequestHandler)
+        super().__init__(server_address, handler_class, bind_and_activate)
+
+    def server_bind(self) -> None:
+        """Bind, and name the server without asking DNS, which could take seconds."""
+        wanted = self.server_address
+        socketserver.TCPServer.server_bind(self)
+        if self.address_family == socket.AF_UNIX:
+            self.server_name, self.server_port = str(self.server_address), 0
+        else:
+            self.server_name = _name_host(str(wanted[0]), str(self.server_address[0]))
+            self.server_port = self.server_address[1]
+        self.setup_environ()
+
+    def serve_forever(self, poll_interval: float | None = 0.5) -> None:
+        """Serve in this thread until shutdown(); then requests in flight are answered and connections closed.
+
+        Args:
+            poll_interval: seconds at most between two calls of service_actions(); above 1 it counts as 1.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, in the main thread, once requests in flight are answered.
+        """
+        self._ended.clear()
+        try:
+            with Run(self) as run:
+                while not (self._stop_asked or run.interrupted):
+                    run.loop.step(SWEEP if poll_interval is None else poll_interval)
+                    self.service_actions()
+        finally:
+            self._stop_asked = False
+            self._ended.set()
+
+    def handle_request(self) -> None:
+        """Wait for one connection, at most self.timeout seconds; answer its first request and close it.
+
+        When none comes, handle_timeout() is called.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, in the main thread; once a request in flight is answered.
+        """
+        if not self._wait_for_connection():
+            self.handle_timeout()
+            return
+        with Run(self) as run:
+            run.loop.accept_one()
+            while run.loop.connections and not run.interrupted:
+                run.loop.step(SWEEP)
+
+    def shutdown(self) -> None:
+        """Make serve_forever() end, and wait until it has, unless this thread is the one that it runs in.
+
+        Where it does not run yet, it will end as soon as it is called.
+        """
+        self._stop_asked = True
+        run = self._run
+        if run is not None:
+            run.wake()
+            if run.thread is threading.current_thread():
+                return
+        self._ended.wait()
+
+    def _wait_for_connection(self) -> bool:
+        limits = [limit for limit in (self.timeout, self.socket.gettimeout() or None) if limit is not None]
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.socket, selectors.EVENT_READ)
+            return bool(selector.select(min(limits, default=None)))
+
+
+class Run:
+    """A loop over the socket of *server* in this thread, and what ends it: shutdown() elsewhere, Ctrl-C here.
+
+    Python delivers Ctrl-C between two bytecodes, so in the middle of the application, whose failure it would
+    be taken for. Here the first one is noted, and raised once requests in flight are answered; a second one
+    is raised on the spot. A program that handles SIGINT itself keeps its handler.
+
+    Raises:
+        NotImplementedError: the socket is one of TLS.
+    """
+
+    def __init__(self, server: WSGIServer) -> None:
+        if hasattr(server.socket, "do_handshake"):
+            raise NotImplementedError("make_server() takes no socket of TLS: use fastwsgi.serve(app, certfile=...)")
+        prepare(server.socket, defer_accept=False)
+        self.server = server
+        self.thread = threading.current_thread()
+        self.interrupted = False
+        handlers = Handlers(server)
+        self.loop = Loop(backend.current(), handlers.call, Settings(threads=1), _report, sys.stderr, handlers)
+        self.loop.add_listener(server.socket, _base_environ(server))
+        self._waking = threading.RLock()  # re-entered by a signal handler
+        self._awaited, self._sent = socket.socketpair()
+        self._awaited.setblocking(False)
+        self._sent.setblocking(False)
+        self.loop.add_waker(self._awaited.fileno(), self._hear)
+        self._catches = False
+
+    def __enter__(self) -> Run:
+        self.server._run = self
+        if self.thread is threading.main_thread():
+            self._catches = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._catches:
+            signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            if error is None:
+                self._finish()
+        finally:
+            self.server._run = None
+            self.loop.close()
+            with self._waking:
+                self._sent.close()
+            self._awaited.close()
+            if self._catches:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.interrupted and error is None:
+            raise KeyboardInterrupt
+
+    def wake(self) -> None:
+        """Let the loop look about; from any thread."""
+        with self._waking, contextlib.suppress(OSError):  # closed, or so full that it is awake anyway
+            self._sent.send(b"\0")
+
+    def _hear(self) -> None:
+        self._awaited.recv(64)
+
+    def _interrupt(self, number: int, frame: Any) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        self.wake()
+
+    def _finish(self) -> None:
+        """Answer what is in flight, and close what is idle."""
+        self.loop.stop()
+        deadline = time.monotonic() + PATIENCE
+        while self.loop.connections and time.monotonic() < deadline:
+            self.loop.step(SWEEP)
+
+
+class Handlers:
+    """The loop's observer and its application: gives each request its handler, and does what that asks for.
+
+    Args:
+        server: has the handler class and the application.
+    """
+
+    def __init__(self, server: WSGIServer) -> None:
+        self.server = server
+        self._handlers: dict[Any, Any] = {}  # by exchange
+
+    def call(self, environ: dict[str, Any], exchange: Any) -> Any:
+        """The application as the loop knows it; *exchange* is its start_response."""
+        handler = self._handlers[exchange]
+        environ["wsgi.errors"] = handler.get_stderr()
+        changed = handler.get_environ()
+        if changed is not environ:
+            environ.update(changed)
+        app: Any = self.server.get_app()
+        return app(environ, exchange)
+
+    def request_started(self, connection: Any, exchange: Any, head: bytes) -> None:
+        self._handlers[exchange] = self._make_handler(connection, ReadRequest(head, exchange.environ))
+
+    def response_ended(self, exchange: Any) -> None:
+        handler = self._handlers.pop(exchange, None)
+        if handler is not None and exchange.code:
+            self._log(handler, handler.log_request, str(exchange.code), exchange.sent)
+
+    def request_refused(self, connection: Any, refusal: Any) -> None:
+        handler = self._make_handler(connection, ReadRequest(b"", {}))
+        self._log(handler, handler.log_error, "code %d, message %s", refusal.status, refusal.reason)
+
+    def tick(self) -> None:
+        pass
+
+    def _make_handler(self, connection: Any, request: ReadRequest) -> Any:
+        address = (connection.host, int(connection.port or 0))
+        return self.server.RequestHandlerClass(request, address, self.server)
+
+    def _log(self, handler: Any, log: Callable[..., None], *arguments: Any) -> None:
+        """A log that fails is the handler's fault, and costs no response."""
+        try:
+            log(*arguments)
+        except Exception:
+            self.server.handle_error(handler.request, handler.client_address)
+
+
+def make_server(
+    host: Any,
+    port: Any = None,
+    app: Callable[..., Any] | None = None,
+    server_class: type[Any] = WSGIServer,
+    handler_class: type[Any] = WSGIRequestHandler,
+) -> WSGIServer:
+    """A server for *app*, as wsgiref's make_server gives; make_server((host, port), app) does the same.
+
+    Args:
+        host: an address or name of this machine, "" for all its IPv4 addresses; or the pair of host and port.
+        port: 0 lets the system choose: then it is in server_port.
+        app: a WSGI application.
+        server_class, handler_class: subclasses of the ones above, or of wsgiref's.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    if isinstance(host, tuple):
+        host, port, app = host[0], host[1], port if app is None else app
+    server: WSGIServer = _put_behind(server_class, WSGIServer)((host, port), handler_class)
+    server.set_app(app)
+    return server
+
+
+def _put_behind(known: type[Any], ours: type[Any]) -> type[Any]:
+    """*known*, which may have been made from wsgiref's class alone, with *ours* between the two."""
+    return known if issubclass(known, ours) else type(known.__name__, (known, ours), {})
+
+
+def _base_environ(server: WSGIServer) -> dict[str, Any]:
+    """What the environs of *server* have in common, besides what the loop gives them."""
+    return {
+        "wsgi.multithread": server.multithread,
+        "wsgi.multiprocess": server.multiprocess,
+        "wsgi.url_scheme": util.guess_scheme(server.base_environ),
+        **server.base_environ,
+    }
+
+
+def _name_host(wanted: str, bound: str) -> str:
+    """SERVER_NAME for a server that was told to bind *wanted* and got *bound*."""
+    if bound in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    if bound.startswith("127.") or bound == "::1":
+        return "localhost"
+    return wanted or bound
+
+
+def _report(message: str, error: BaseException | None) -> None:
+    """Tell stderr of a fault, with the traceback of *error* if there is one."""
+    trace = [] if error is None else traceback.format_exception(type(error), error, error.__traceback__)
+    sys.stderr.write("".join([f"fastwsgi: {message}\n", *trace]))

@@ -1,0 +1,1 @@
+"""TLS: contexts and files, and the transport that speaks it."""

@@ -1,0 +1,169 @@
+"""TLS as the settings ask for it: the contexts, which of them is for which host, and their renewal.
+
+The contexts are made before workers are forked. So a key that only root may read serves workers that are nobody, and
+all workers have the same keys for session tickets: a session that one has begun another one resumes.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from fastwsgi.mistakes import Mistake
+from fastwsgi.tls import environ as tls_environ
+from fastwsgi.tls import files as tls_files
+from fastwsgi.tls import x509
+from fastwsgi.tls.files import Material, Pair
+
+VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+VERIFICATION = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+# No renegotiation, which lets clients make work; no compression (CRIME); forward secrecy for each connection
+OPTIONS = (
+    ssl.OP_NO_RENEGOTIATION
+    | ssl.OP_NO_COMPRESSION
+    | ssl.OP_CIPHER_SERVER_PREFERENCE
+    | ssl.OP_SINGLE_DH_USE
+    | ssl.OP_SINGLE_ECDH_USE
+)
+TICKETS = 1  # that begin a TLS 1.3 connection: each more costs as much as a request; a resumed session brings the next
+
+
+class Tls:
+    """What the TLS connections of a server share.
+
+    Attributes:
+        ENVIRON: what every environ has before describe() adds what is known of its connection.
+
+    Args:
+        settings: certfile, keyfile, ca_certs, cert_reqs, ssl_min_version and ciphers are read.
+        material: what the files hold; they are read if it is not given.
+
+    Raises:
+        Mistake: a file cannot be read, or OpenSSL cannot use what it holds.
+    """
+
+    ENVIRON = {
+        "wsgi.url_scheme": "https",
+        "HTTPS": "on",
+        "SSL_PROTOCOL": "",
+        "SSL_CIPHER": "",
+        "SSL_SESSION_RESUMED": "",
+        "SSL_CLIENT_VERIFY": "NONE",
+    }
+
+    def __init__(self, settings: Any, material: Material | None = None) -> None:
+        self.settings = settings
+        material = material or tls_files.read(settings)
+        self.contexts = [_make_context(settings, material, number) for number in range(len(material.pairs))]
+        self._kinds: list[bytes] = []
+        self._authorities = material.authorities
+        self._take_names(material)
+
+    def _take_names(self, material: Material) -> None:
+        """Note which context is for which host: of several for the same host, the first."""
+        leaves = [x509.first_certificate(pair.certificate) for pair in material.pairs]
+        self._kinds = [x509.key_kind(leaf) for leaf in leaves]
+        self._hosts: dict[str, ssl.SSLContext] = {}
+        for leaf, context in zip(leaves, self.contexts):
+            for host in x509.hosts(leaf):
+                self._hosts.setdefault(host, context)
+
+    def choose(self, host: str) -> ssl.SSLContext:
+        """The context for a host, in lower case: by its name, by a wildcard for its first label, or else the first."""
+        found = self._hosts.get(host)
+        if found is None and len(self.contexts) > 1:
+            found = self._hosts.get(f"*.{host.partition('.')[2]}")
+        return found or self.contexts[0]
+
+    def wrap(self, host: str) -> tuple[Any, Any, Any]:
+        """The TLS object of a new connection for *host*, with the ends that take and give ciphertext."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        return self.choose(host).wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing
+
+    def describe(self, tls_object: Any, host: str) -> dict[str, str]:
+        """What environ says of a connection."""
+        return tls_environ.describe(tls_object, host)
+
+    def renew(self, material: Material) -> None:
+        """New certificates and keys for the connections that begin from now on; in the thread of the loop.
+
+        A context keeps its keys for tickets where it can take the new certificate in place of the old one. If it
+        cannot, since the key is of another kind and would come beside the old one, or since client authorities can be
+        added to a context but not removed, there is a new context.
+
+        Raises:
+            Mistake: it cannot be used; then all is as before.
+        """
+        new = Tls(self.settings, material)
+        if self._kinds == new._kinds and self._authorities == new._authorities:
+            for context, pair in zip(self.contexts, material.pairs):
+                _load(context, pair, self.settings, 0)
+            new.contexts = self.contexts
+            new._take_names(material)
+        self.contexts, self._hosts, self._kinds = new.contexts, new._hosts, new._kinds
+        self._authorities = new._authorities
+
+
+def _make_context(settings: Any, material: Material, number: int) -> ssl.SSLContext:
+    """The context of one pair. Raises Mistake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = VERSIONS[settings.ssl_min_version]
+    context.options |= OPTIONS
+    context.num_tickets = TICKETS
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.set_ciphers(settings.ciphers)
+    except ssl.SSLError:
+        raise Mistake(
+            f"--ciphers {settings.ciphers}: OpenSSL knows no such cipher for TLS 1.2 (those of TLS 1.3 are fixed)"
+        ) from None
+    _load(context, material.pairs[number], settings, number)
+    if material.authorities:
+        _load_authorities(context, material.authorities, settings.ca_certs)
+    context.verify_mode = VERIFICATION[settings.cert_reqs]
+    return context
+
+
+def _load(context: ssl.SSLContext, pair: Pair, settings: Any, number: int) -> None:
+    """Give a context its certificate and key. Raises Mistake."""
+    name = settings.certfile[number]
+    key = settings.keyfile[number] if settings.keyfile else name
+    if not x509.first_certificate(pair.certificate):
+        raise Mistake(f"--certfile {name} holds no certificate: it must be in PEM, with -----BEGIN CERTIFICATE-----")
+    if b"PRIVATE KEY-----" not in pair.key:
+        raise Mistake(f"{key} holds no private key in PEM" + ("" if settings.keyfile else ": give --keyfile"))
+    try:
+        with tls_files.as_file(pair.certificate) as certificate_path, tls_files.as_file(pair.key) as key_path:
+            context.load_cert_chain(certificate_path, key_path, _refuse_password)
+    except _Encrypted:
+        raise Mistake(
+            f"the key in {key} is encrypted, and nobody is asked for a password: "
+            "decrypt it, as with openssl pkey -in KEY -out KEY.plain"
+        ) from None
+    except ssl.SSLError as error:
+        raise Mistake(_explain(error, name, key)) from None
+
+
+def _explain(error: ssl.SSLError, name: str, key: str) -> str:
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"the key in {key} is not that of the certificate in {name}"
+    reason = (error.reason or "").replace("_", " ").lower()
+    return f"the certificate in {name} or the key in {key} cannot be used: {reason or 'OpenSSL does not say why'}"
+
+
+def _load_authorities(context: ssl.SSLContext, pem: bytes, name: str) -> None:
+    """Have certificates of clients that these authorities have signed accepted. Raises Mistake."""
+    try:
+        with tls_files.as_file(pem) as path:
+            context.load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        raise Mistake(f"--ca-certs {name} holds no certificates in PEM, or broken ones") from None
+
+
+class _Encrypted(Exception):
+    pass
+
+
+def _refuse_password() -> str:
+    """OpenSSL asks for the password of a key; without this it would ask at the terminal, and wait."""
+    raise _Encrypted

@@ -1,0 +1,135 @@
+"""The files of TLS: certificates, keys and client authorities, read into memory whole, and watched.
+
+What is in memory is what is checked and what is used, so files that change meanwhile do no harm; and it can be handed
+to processes that may not read the files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastwsgi.mistakes import Mistake
+
+
+class Pair(NamedTuple):
+    """A certificate with its chain, and its key, in PEM; both may be in the same text."""
+
+    certificate: bytes
+    key: bytes
+
+
+class Material(NamedTuple):
+    """All that the contexts are made of besides settings."""
+
+    pairs: tuple[Pair, ...]
+    authorities: bytes  # PEM; b"" for none
+
+
+def check(settings: Any) -> None:
+    """Raise Mistake if the settings do not go together."""
+    if not settings.certfile:
+        for name in ("keyfile", "ca_certs", "cert_reqs", "ssl_min_version", "ciphers"):
+            setting = getattr(type(settings), name)
+            if getattr(settings, name) != setting.default:
+                raise Mistake(f"{setting.flag} is for TLS, and there is no certificate: give --certfile")
+    elif len(settings.keyfile) not in (0, len(settings.certfile)):
+        raise Mistake(
+            f"{len(settings.certfile)} --certfile and {len(settings.keyfile)} --keyfile: "
+            "give a key for each certificate, in the same order, or have all keys in the files of the certificates"
+        )
+    elif settings.ca_certs and settings.cert_reqs == "none":
+        raise Mistake("--ca-certs is for certificates of clients: say --cert-reqs optional or required, too")
+    elif settings.cert_reqs != "none" and not settings.ca_certs:
+        raise Mistake(f"--cert-reqs {settings.cert_reqs}: name the file of the authorities to trust with --ca-certs")
+
+
+def paths(settings: Any) -> list[tuple[str, str]]:
+    """Each file with the flag that names it."""
+    named = [*(("--certfile", path) for path in settings.certfile), *(("--keyfile", path) for path in settings.keyfile)]
+    return named + ([("--ca-certs", settings.ca_certs)] if settings.ca_certs else [])
+
+
+def read(settings: Any) -> Material:
+    """Read the files that certfile, keyfile and ca_certs name. Raises Mistake."""
+    found = [_read(flag, path) for flag, path in paths(settings)]
+    count = len(settings.certfile)
+    keys = found[count : count + len(settings.keyfile)] or found[:count]
+    return Material(tuple(map(Pair, found[:count], keys)), found[-1] if settings.ca_certs else b"")
+
+
+def _read(flag: str, path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise Mistake(f"{flag} {path}: {error.strerror}") from None
+
+
+def encode(material: Material) -> str:
+    """In one line."""
+    pairs = [[part.decode("latin-1") for part in pair] for pair in material.pairs]
+    return json.dumps([pairs, material.authorities.decode("latin-1")])
+
+
+def decode(line: str) -> Material:
+    """What encode() was given."""
+    pairs, authorities = json.loads(line)
+    found = (Pair(*(part.encode("latin-1") for part in pair)) for pair in pairs)
+    return Material(tuple(found), authorities.encode("latin-1"))
+
+
+@contextmanager
+def as_file(data: bytes) -> Iterator[str]:
+    """A path at which OpenSSL, which reads only files, finds *data*; on Linux in memory: no key gets to a disk."""
+    fd = os.memfd_create("fastwsgi") if hasattr(os, "memfd_create") else -1
+    path = f"/proc/self/fd/{fd}"
+    try:
+        if fd >= 0 and os.path.exists(path):
+            with open(fd, "wb", closefd=False) as file:
+                file.write(data)
+            yield path
+        else:
+            with tempfile.NamedTemporaryFile(prefix="fastwsgi-") as file:  # its mode is 0600
+                file.write(data)
+                file.flush()
+                yield file.name
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+class Watch:
+    """Tells when files have changed and come to rest: a pair is replaced one file after the other.
+
+    Args:
+        named: their paths.
+    """
+
+    def __init__(self, named: list[str]) -> None:
+        self._paths = named
+        self._known = self._last = self._stamps()
+
+    def look(self) -> bool:
+        """Whether they are not what they were at the last time that this was so; looked at twice, to be sure."""
+        before, self._last = self._last, self._stamps()
+        if self._last == self._known or self._last != before:
+            return False
+        self._known = self._last
+        return True
+
+    def _stamps(self) -> list[tuple[int, ...]]:
+        return [_stamp(path) for path in self._paths]
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """What is another number when the file is another; empty if it is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
