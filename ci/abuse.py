@@ -16,13 +16,14 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-import scenarios  # makes the modules of tests/ known
+import scenarios  # makes the package tests known
 from crowd import Crowd
-from deployments import Deployment
 from floods import endless, leaving, pipelined, storm
 from scenarios import memory, until, wanted
-from serving import GET, Client, request
 from victim import GROWTH, abused, beside, connections, cpu, shown
+
+from tests.helpers.deployments import Deployment
+from tests.helpers.serving import GET, Client, request
 
 POST = request("POST", fields=[("Content-Length", "1000000")])
 

@@ -6,8 +6,8 @@
     python ci/desync.py --threads 4          with so many threads in each server
     python ci/desync.py --list               the proxies and the conversations
 
-nginx and haproxy have to be installed. What is sent and what must hold is told in tests/hostile.py. The exit code is 1
-if anything was wrong.
+nginx and haproxy have to be installed. What is sent and what must hold is told in tests/helpers/hostile.py. The exit
+code is 1 if anything was wrong.
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests"))
-
-from hostile import LANES, conversations, judge_all  # noqa: E402
 
 from fastwsgi import backend  # noqa: E402
+from tests.helpers.hostile import LANES, conversations, judge_all  # noqa: E402
 
 
 def main() -> int:

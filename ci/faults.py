@@ -18,10 +18,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import scenarios  # makes the modules of tests/ known
-from deployments import deployed, wait_for_end
+import scenarios  # makes the package tests known
 from scenarios import end, loaded, memory, summary, until, wanted
-from serving import Client, request
+
+from tests.helpers.deployments import deployed, wait_for_end
+from tests.helpers.serving import Client, request
 
 SITE = """
 import os, time

@@ -9,10 +9,11 @@ from random import Random
 from threading import Thread
 from typing import Any, Callable
 
-from endless import CHUNKED, ENDLESS
 from scenarios import wanted
-from serving import GET, Client, chunked, request
 from victim import GROWTH, abused, beside, shown
+
+from tests.helpers.endless import CHUNKED, ENDLESS
+from tests.helpers.serving import GET, Client, chunked, request
 
 
 def endless(quick: bool) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "ci")]
+sys.path[:0] = [str(ROOT), str(ROOT / "ci")]
 
 TARGETS = ("heads", "chunks", "serializer", "application", "conversation", "proxies")
 DICTIONARY = ROOT / "ci/fuzzing/http.dict"

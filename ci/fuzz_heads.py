@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "tests", "ci")]
+sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "ci")]
 
-import heads  # noqa: E402
 from fuzzing.samples import messages  # noqa: E402
-from heads import CONFIGURATIONS, HeadReader  # noqa: E402
 
 from fastwsgi import backend  # noqa: E402
+from tests.helpers import heads  # noqa: E402
+from tests.helpers.heads import CONFIGURATIONS, HeadReader  # noqa: E402
 
 ENOUGH = 20  # differences
 BATCH = 1000  # cases between two looks at the clock

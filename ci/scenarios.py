@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Callable
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
+sys.path.insert(0, str(ROOT))
 
-from deployments import Deployment, deployed  # noqa: E402
-from serving import Ended  # noqa: E402
-from traffic import Load  # noqa: E402
+from tests.helpers.deployments import Deployment, deployed  # noqa: E402
+from tests.helpers.serving import Ended  # noqa: E402
+from tests.helpers.traffic import Load  # noqa: E402
 
 SHAPE = {"workers": 2, "threads": 4}
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The stateful test of connections (tests/test_stateful.py) for as long as you like.
+"""The stateful test of connections (tests/http/test_stateful.py) for as long as you like.
 
     ci/stateful.py [--minutes N] [--build c|py]
 
@@ -13,11 +13,12 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "tests")]
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hypothesis import HealthCheck, settings  # noqa: E402
-from hypothesis.stateful import run_state_machine_as_test  # noqa: E402
-from test_stateful import machine  # noqa: E402
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.http.test_stateful import machine
 
 ROUND = 200  # conversations
 LONG = settings(

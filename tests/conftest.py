@@ -10,11 +10,11 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from memory import Bench
-from pki import Pki
-from site_app import Site
 
 from fastwsgi import backend
+from tests.helpers.memory import Bench
+from tests.helpers.pki import Pki
+from tests.helpers.site_app import Site
 
 os.environ.setdefault("container", "of the tests")  # else root would get a line more, the warning of its rights
 

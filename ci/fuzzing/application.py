@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from memory import Bench, Client, Response, read_responses
-
 from fastwsgi import backend
+from tests.helpers.memory import Bench, Client, Response, read_responses
 
 from .choices import Choices
 from .serializer import STATUSES, headers, text

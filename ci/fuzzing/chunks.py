@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from coding import decode
-
 from fastwsgi import backend
+from tests.helpers.coding import decode
 
 from .choices import payload_and_choices, pieces, with_choices
 from .samples import bodies

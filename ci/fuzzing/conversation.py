@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from memory import Bench, read_responses
-
 from fastwsgi import backend
+from tests.helpers.memory import Bench, read_responses
 
 from .choices import Choices, payload_and_choices, with_choices
 from .samples import messages

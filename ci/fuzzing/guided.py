@@ -143,7 +143,7 @@ class Guided:
     def environment(self, name: str) -> dict[str, str]:
         """Every Python object is an allocation that the sanitizer sees; leaks are told by ci/leaks.py."""
         packages = next((self.home / "venv/lib").glob("python*/site-packages"))
-        path = [self.tree, self.tree / "ci", self.tree / "tests", packages]
+        path = [self.tree, self.tree / "ci", packages]
         return {
             **os.environ,
             "FUZZ_TARGET": name,

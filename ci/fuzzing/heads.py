@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from fuzz_heads import Comparison
-from heads import CONFIGURATIONS
-from memory import make_parser
 
 from fastwsgi import backend
 from fastwsgi.settings.settings import Settings
+from tests.helpers.heads import CONFIGURATIONS
+from tests.helpers.memory import make_parser
 
 from .choices import payload_and_choices, with_choices
 from .samples import messages

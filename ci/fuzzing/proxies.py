@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
-from memory import make_parser
-
 from fastwsgi import backend
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.forwarded import FIELDS, Forwarding
 from fastwsgi.http.proxy_protocol import MAX_SIZE, SIGNATURE, NoHeader, ProxyError, parse
 from fastwsgi.settings.settings import Settings
+from tests.helpers.memory import make_parser
 
 from .choices import Choices, payload_and_choices, with_choices
 
@@ -133,7 +132,7 @@ def describe(forwarding: Any, before: dict[str, Any], peer: str) -> dict[str, An
 
 
 def seeds() -> Iterator[bytes]:
-    from test_proxy_protocol import BAD, GOOD
+    from tests.http.test_proxy_protocol import BAD, GOOD
 
     for header in [*GOOD, *BAD]:
         yield with_choices(header if isinstance(header, bytes) else header[0], b"\1")

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from memory import read_responses
-
 from fastwsgi import backend
 from fastwsgi.http.errors import ApplicationError
 from fastwsgi.http.grammar import HOP_BY_HOP
+from tests.helpers.memory import read_responses
 
 from .choices import Choices
 

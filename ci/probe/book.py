@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cases import Case, all_cases
+from tests.helpers.cases import Case, all_cases
 
 from . import clients, failures, rules_body, rules_fields, rules_head, rules_wsgi, slow, wire
 from .judge import judge

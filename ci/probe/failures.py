@@ -1,4 +1,4 @@
-"""Response: what a client sees of an application that fails (tests/faults.py), and of the answer behind it.
+"""Response: what a client sees of an application that fails (tests/helpers/faults.py), and of the answer behind it.
 
 The gravest is a failed answer that looks complete: a cache keeps it, and nobody repeats the request.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults import CUT, FAILED, FAULTS, Fault
+from tests.helpers.faults import CUT, FAILED, FAULTS, Fault
 
 from .judge import NEXT, is_next
 from .rules import CHOICE, MUST, OK, SHOULD, SMUGGLING, WRONG, Finding, Probe

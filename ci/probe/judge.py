@@ -11,7 +11,7 @@ import hashlib
 import re
 from typing import Any
 
-from cases import Case, Expected, read_fact
+from tests.helpers.cases import Case, Expected, read_fact
 
 from .rules import CHOICE, LENIENT, OK, SMUGGLING, WRONG, Finding, Rule
 from .session import Gone, Record, Session

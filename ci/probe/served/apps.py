@@ -1,7 +1,7 @@
 """The application under probe, the same for every server: it notes each request, and says so in its answer.
 
     /--records      what was noted since the last such request, as JSON
-    /--fault/NAME   does what the row NAME of tests/faults.py does wrong
+    /--fault/NAME   does what the row NAME of tests/helpers/faults.py does wrong
     /--does/NAME    does what the function NAME of behaviours.py does
     /next           the request that follows a probe
     anything else   reads the body, and answers with what it saw
@@ -22,10 +22,11 @@ from typing import Any
 from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(Path(__file__).parent), str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
 
 import behaviours  # noqa: E402
-from faults import FAULTS  # noqa: E402
+
+from tests.helpers.faults import FAULTS  # noqa: E402
 
 MOST = 1 << 20  # bytes of a body that are read at most
 KEPT = 200  # bytes of a body that are shown

@@ -1,0 +1,1 @@
+"""Finding, checking and configuring the application: fastwsgi/application."""

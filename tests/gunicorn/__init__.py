@@ -1,0 +1,1 @@
+"""What gunicorn's users bring along: fastwsgi/gunicorn."""

@@ -1,0 +1,148 @@
+"""Servers in processes of their own, as Linux sees them: their lines, signals, memory and file descriptors."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tests.helpers.serving import PATIENCE, Client
+
+ROOT = Path(__file__).parents[2]
+ISOLATED = ROOT / "tests/isolated"
+ADDRESS = re.compile(r"https?://([0-9.]+):([0-9]+)")
+KIB = 1024
+
+
+class Process:
+    """A Python process; what it prints, on either stream, comes line by line.
+
+    Args:
+        arguments: of the interpreter.
+        backend: "c" or "py".
+        variables: of the environment, besides the inherited ones.
+    """
+
+    def __init__(self, arguments: list[str], backend: str, **variables: str) -> None:
+        environment = {
+            **os.environ,
+            "FASTWSGI_BACKEND": backend,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            **variables,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.pid = self.process.pid
+        self.seen: list[str] = []
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        assert self.process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
+        self._address: tuple[str, int] | None = None
+
+    def _read(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                self._lines.put(line.rstrip("\n"))
+        self._lines.put("")  # the end
+
+    def line(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
+        """The next line in which *pattern* is found; *patience* is for each line, in seconds."""
+        while True:
+            try:
+                line = self._lines.get(timeout=patience)
+            except queue.Empty:
+                raise AssertionError(f"{pattern!r} did not come; there was {self.seen}") from None
+            self.seen.append(line)
+            match = re.search(pattern, line)
+            if match is not None:
+                return match
+            assert line or self._reader.is_alive(), f"ended without {pattern!r}; there was {self.seen}"
+
+    def connect(self, receive_buffer: int = 0) -> Client:
+        """A new connection to where the process said that it listens."""
+        if self._address is None:
+            found = self.line(ADDRESS.pattern)
+            self._address = found[1], int(found[2])
+        return Client(self._address, receive_buffer)
+
+    def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        """Wait for its end: the exit code."""
+        code = self.process.wait(patience)
+        self._reader.join(PATIENCE)
+        while not self._lines.empty():
+            self.seen.append(self._lines.get())
+        return code
+
+    def ends_by(self, number: signal.Signals) -> bool:
+        """Send a signal; whether that ends it soon. (The system merges signals that come too fast.)"""
+        self.signal(number)
+        try:
+            self.wait(0.1)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    @property
+    def memory(self) -> int:
+        """Bytes that are its own, and its share of what it shares (PSS)."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        found = re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
+        assert found is not None
+        return int(found[1]) * KIB
+
+    def mark_memory(self) -> int:
+        """Bytes it has resident now; most_memory() begins anew."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        return self.most_memory()
+
+    def most_memory(self) -> int:
+        """The most bytes it had resident since mark_memory()."""
+        found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
+        assert found is not None
+        return int(found[1]) * KIB
+
+    def descriptors(self) -> list[str]:
+        """What its open file descriptors are."""
+        found = []
+        for path in Path(f"/proc/{self.pid}/fd").iterdir():
+            try:
+                found.append(os.readlink(path))
+            except FileNotFoundError:
+                continue  # closed meanwhile
+        return found
+
+    def end(self) -> None:
+        """Make sure that it is gone."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+
+@contextmanager
+def running(arguments: list[str], backend: str, **variables: str) -> Iterator[Process]:
+    """A Process that does not outlive the test."""
+    process = Process(arguments, backend, **variables)
+    try:
+        yield process
+    finally:
+        process.end()

@@ -1,0 +1,302 @@
+"""The benchmark's machinery, without load: its tables, what it reads from wrk, ab and /proc, its report."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import apps
+import chart
+import launch
+import load
+import measure
+import peers
+import report
+import run
+from profiles import BROWSER_FIELDS, POST_BODY, PROFILES, TABLE, Profile
+from results import Results, Round
+from servers import SERVERS, Server
+from servers import TABLE as SERVER_TABLE
+
+BENCHMARKS = launch.HERE
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark runs on Linux")
+
+WRK = """Running 4s test @ http://127.0.0.1:20000/
+  1 threads and 64 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency   684.00us    1.11ms  20.13ms   97.21%
+    Req/Sec    74.29k     6.31k   80.97k    85.00%
+  Latency Distribution
+     50%  684.00us
+     75%    0.91ms
+     90%    1.22ms
+     99%    3.04ms
+  148327 requests in 4.01s, 14.43MB read
+{trouble}Requests/sec:  36989.28
+Transfer/sec:      3.59MB
+"""
+WRK_TROUBLE = """  Socket errors: connect 1, read 20, write 300, timeout 4000
+  Non-2xx or 3xx responses: 50000
+"""
+
+AB = """Percentage served,Time in ms
+0,0.901
+5,1.250
+50,4.912
+99,8.034
+100,11.500
+..done
+
+Concurrency Level:      64
+Time taken for tests:   4.001 seconds
+Complete requests:      52040
+Failed requests:        {failed}
+   (Connect: 0, Receive: 0, Length: 7, Exceptions: 0)
+Non-2xx responses:      3
+Requests per second:    13006.75 [#/sec] (mean)
+
+Percentage of the requests served within a certain time (ms)
+  50%      5
+  99%      8
+"""
+
+
+def test_wrk_report() -> None:
+    assert load.parse_wrk(WRK.format(trouble="")) == load.Load(148327, 4.01, 0.684, 3.04, 0)
+
+
+def test_wrk_errors_are_summed() -> None:
+    assert load.parse_wrk(WRK.format(trouble=WRK_TROUBLE)).errors == 54321
+
+
+@pytest.mark.parametrize(
+    ("printed", "ms"), [("296.00us", 0.296), ("5.50ms", 5.5), ("1.20s", 1200), ("1.00m", 60_000)]
+)
+def test_wrk_units(printed: str, ms: float) -> None:
+    assert load.wrk_percentile(99, f"     99%  {printed}\n") == pytest.approx(ms)
+
+
+def test_ab_report() -> None:
+    assert load.parse_ab(AB.format(failed=7)) == load.Load(52040, 4.001, 4.912, 8.034, 10)
+
+
+@pytest.mark.parametrize("parse", [load.parse_wrk, load.parse_ab])
+def test_an_unknown_report_is_refused(parse: object) -> None:
+    with pytest.raises(ValueError, match="something else"):
+        parse("something else")
+
+
+def test_load_commands() -> None:
+    wrk = load.wrk_command(PROFILES["vary"], "http://127.0.0.1:20000/", 4)
+    assert wrk[:7] == ["wrk", "-t1", "-c64", "-d4s", "--latency", "-s", "wrk/vary.lua"]
+    assert "Cache-Control: max-age=0" in wrk
+    ab = load.ab_command(PROFILES["ab-close"], "http://127.0.0.1:20000/", 4)
+    assert ab[ab.index("-t"):][:2] == ["-t", "4"]
+    assert ab.index("-t") < ab.index("-n"), "ab's -t sets -n, too: the later one holds"
+
+
+@pytest.mark.parametrize("profile", TABLE, ids=lambda profile: profile.name)
+def test_each_application_answers_what_its_profile_expects(profile: Profile) -> None:
+    environ = {"REQUEST_METHOD": "POST" if profile.body else "GET", "QUERY_STRING": "",
+               "CONTENT_LENGTH": str(len(profile.body)), "wsgi.input": BytesIO(profile.body)}
+    setup_testing_defaults(environ)
+    statuses = []
+    app = validator(getattr(apps, profile.app))
+    answer = app(environ, lambda status, headers, *_: statuses.append(status))
+    try:
+        assert sum(map(len, answer)) == profile.length
+    finally:
+        answer.close()
+    assert statuses == ["200 OK"]
+
+
+@pytest.mark.parametrize("profile", TABLE, ids=lambda profile: profile.name)
+def test_the_profile_table_is_sound(profile: Profile) -> None:
+    assert profile.tool in {"wrk", "ab"}
+    assert not profile.script or (BENCHMARKS / "wrk" / profile.script).is_file()
+    assert PROFILES[profile.name] is profile
+
+
+def test_the_browser_head_is_of_typical_size() -> None:
+    fields = {"Host": "127.0.0.1:20000", **BROWSER_FIELDS}
+    head = "GET / HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
+    assert len(fields) == 10
+    assert 560 <= len(head) <= 600
+
+
+def test_scripts_agree_with_the_profiles() -> None:
+    post = re.search(r'rep\("x", (\d+)\)', (BENCHMARKS / "wrk" / "post.lua").read_text())
+    assert post is not None
+    assert int(post[1]) == len(POST_BODY)
+    pipeline = (BENCHMARKS / "wrk" / "pipeline.lua").read_text()
+    assert f"DEPTH = {PROFILES['pipeline'].depth}\n" in pipeline
+
+
+@pytest.mark.parametrize("server", [server for server in SERVER_TABLE if server.tls], ids=lambda server: server.name)
+def test_commands_of_tls_name_the_certificate(server: Server) -> None:
+    command = " ".join(server.command("python", "hello", 20000, ("c.pem", "k.pem")))
+    assert "c.pem" in command
+    assert "k.pem" in command
+    assert "20000" in command
+    assert "+" not in command.split()
+    assert "{" not in command
+
+
+@pytest.mark.parametrize("server", SERVER_TABLE, ids=lambda server: server.name)
+def test_the_server_table_is_sound(server: Server) -> None:
+    command = server.command("python", "hello", 20000)
+    assert any("20000" in argument for argument in command)
+    assert any("hello" in argument for argument in command)
+    assert server.ours or server.distribution in peers.requirements()
+    assert SERVERS[server.name] is server
+
+
+def one(cpu_us: float, errors: int = 0) -> Round:
+    return Round(requests=1000, seconds=1.0, requests_per_second=1000 / cpu_us, cpu_us=cpu_us, p50_ms=None,
+                 p99_ms=2.0, pss_mib=10.0, steal_percent=0.5, errors=errors)
+
+
+@pytest.fixture
+def results() -> Results:
+    """Three rounds of fastwsgi and freastal under hello and stream; bjoern fails, waitress is absent."""
+    results = Results(
+        machine=dict.fromkeys(("date", "cpu", "cores", "kernel", "python", "wrk", "ab"), "?"),
+        settings={"rounds": 3, "seconds": 1, "connections": 64, "client_core": 0, "server_core": 1},
+        servers={name: {"version": "1.0", "arguments": ""} for name in ("fastwsgi", "freastal", "bjoern")},
+        skipped={"waitress": "waitress is not installed"},
+        profiles={"hello": "a greeting", "stream": "chunks"},
+    )
+    for profile in results.profiles:
+        for cpu in (4.5, 5.25, 9.0):
+            results.add_round(profile, "fastwsgi", one(cpu))
+            results.add_round(profile, "freastal", one(cpu * 2, errors=1))
+    results.add_round("hello", "bjoern", one(1))
+    results.add_failure("hello", "bjoern", "wrong answer")
+    results.add_note("stream", "freastal", "does less")
+    return results
+
+
+def test_results_survive_json(results: Results, tmp_path: Path) -> None:
+    results.save(tmp_path / "new" / "results.json")
+    assert Results.load(tmp_path / "new" / "results.json") == results
+
+
+def test_median_minimum_and_errors(results: Results) -> None:
+    assert results.median("hello", "fastwsgi", "cpu_us") == 5.25
+    assert results.min("hello", "fastwsgi", "cpu_us") == 4.5
+    assert results.errors("hello", "freastal") == 3
+    assert results.median("hello", "fastwsgi", "p50_ms") is None
+    assert results.median("hello", "bjoern", "cpu_us") is None
+
+
+def test_the_report_names_the_best_the_failed_the_noted_and_the_skipped(results: Results) -> None:
+    text = report.render(results)
+    assert "| fastwsgi | **5.25** | **5.25** |" in text
+    assert "| freastal | 10.5 | 10.5 † |" in text
+    assert "| bjoern | failed | - |" in text
+    assert "- waitress was skipped: waitress is not installed" in text
+    assert "- bjoern failed under hello: wrong answer" in text
+    assert "- † freastal under stream: does less" in text
+    assert "| freastal | 95.2 | 10.5 | 9.00 | - | 2.00 | 10.0 | 3 |" in text
+
+
+def test_a_noted_server_is_never_the_best(results: Results) -> None:
+    results.add_note("hello", "fastwsgi", "does less")
+    assert "| freastal | **10.5** |" in report.overview(results, "cpu_us", best=min)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.0, "0.00"), (4.567, "4.57"), (45.67, "45.7"), (456.7, "457"), (184321.0, "184,321")],
+)
+def test_numbers(value: float | None, text: str) -> None:
+    assert report.number(value) == text
+
+
+def test_tables_go_between_the_markers() -> None:
+    text = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+    assert report.insert(text, "new\n") == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
+    with pytest.raises(ValueError, match="no lines"):
+        report.insert("no markers", "new")
+
+
+def test_the_readme_has_the_markers() -> None:
+    report.insert((BENCHMARKS / "README.md").read_text(), "")
+
+
+def test_publishing_needs_no_matplotlib(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    results.save(tmp_path / "results.json")
+    report.publish(tmp_path / "results.json", tmp_path / "new")
+    assert report.render(results) in (tmp_path / "new" / "README.md").read_text()
+    assert not (tmp_path / "new" / "results.svg").exists()
+    assert "matplotlib is not installed" in capsys.readouterr().err
+
+
+def test_the_chart_is_relative_to_the_best_comparable_peer(results: Results) -> None:
+    values = chart.relative(results)
+    assert values["fastwsgi"] == {"hello": 0.5, "stream": 1.0}
+    assert values["freastal"] == {"hello": 1.0}
+    assert values["bjoern"] == {}
+
+
+def test_fastwsgi_in_trouble_is_told(results: Results) -> None:
+    assert not run.in_trouble(results, ["fastwsgi"])
+    assert run.in_trouble(results, ["bjoern"])
+    assert run.in_trouble(results, ["waitress"])
+    assert run.in_trouble(results, ["freastal"])
+
+
+def test_quick_and_its_overrides() -> None:
+    options = run.parse(["--quick", "--seconds", "2"])
+    assert (options.servers, options.profiles, options.rounds) == ("fastwsgi,fastwsgi-pure", "hello", 1)
+    assert options.seconds == 2
+    assert options.output != BENCHMARKS, "the committed figures stay"
+
+
+def test_an_unknown_name_is_told() -> None:
+    with pytest.raises(SystemExit, match="unknown: apache; there are fastwsgi, "):
+        run.pick("apache,fastwsgi", SERVERS)
+
+
+@linux
+def test_a_session_has_cpu_time_and_memory() -> None:
+    with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], start_new_session=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert list(measure.stats(process.pid)) == [process.pid]
+        assert measure.cpu_seconds(process.pid) >= 0
+        assert measure.pss_mib(process.pid) > 0
+        process.communicate(b"\n")
+    assert measure.stats(process.pid) == {}
+    assert measure.cpu_seconds(os.getsid(0)) >= 0
+
+
+@linux
+def test_a_server_runs_for_the_time_of_the_block() -> None:
+    server = Server("files", "", ("-m", "http.server", "--bind", "127.0.0.1", "{port}"))
+    with launch.running(server, sys.executable, "hello", measure.cores()[1]) as (pid, port):
+        assert pid in measure.stats(pid)
+        assert port in launch.PORTS
+    assert measure.stats(pid) == {}
+
+
+@linux
+def test_a_server_that_does_not_start_is_told_with_its_last_words() -> None:
+    server = Server("broken", "", ("-c", "print('no such application')"))
+    with pytest.raises(launch.ServerFailed, match="exited at start: no such application"), \
+            launch.running(server, sys.executable, "hello", measure.cores()[1]):
+        pass

@@ -1,0 +1,61 @@
+"""The README holds what it promises: two commands of one line each, the options of now, links that lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ci"))
+
+import option_table
+import readme
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "ci/probe/README.md")
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
+NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_each_of_the_first_two_commands_is_one_line(number: int) -> None:
+    command = readme.sh_blocks(text("README.md"))[number]
+    assert "\n" not in command
+    assert shlex.split(command)[:4] == ["python3", "-m", "venv", ".venv"]
+
+
+def test_the_first_command_serves_the_demo_and_the_second_runs_the_tests() -> None:
+    first, second = readme.sh_blocks(text("README.md"))[:2]
+    assert first.endswith("/fastwsgi fastwsgi.demo:app")
+    assert "[test]" in second
+    assert second.endswith("pytest")
+
+
+def test_the_option_table_is_that_of_the_settings() -> None:
+    assert text("README.md") == option_table.renewed(text("README.md"))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_links_lead_to_a_file_and_a_heading(name: str) -> None:
+    for path, anchor in LINK.findall(text(name)):
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), path
+        if anchor:
+            assert anchor[1:] in anchors(target.read_text(encoding="utf-8")), anchor
+
+
+def anchors(markdown: str) -> set[str]:
+    """The anchors that GitHub gives the headings."""
+    headings = re.findall(r"^#+ (.*)$", markdown, re.MULTILINE)
+    return {NOT_IN_ANCHOR.sub("", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_name_on_pypi_is_told() -> None:
+    assert "`fastwsgi-server`" in text("README.md")

@@ -1,0 +1,1 @@
+"""What HTTP and WSGI ask: fastwsgi/http, and what an application and its client see of it."""

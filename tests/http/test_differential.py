@@ -1,0 +1,148 @@
+"""Three readers, one verdict: hypothesis looks for bytes about which they do not agree.
+
+The scanner, the compiled parser and the pure one give equal facts of a head, or the same refusal (the long form of this
+is ci/fuzz_heads.py); and whole conversations come out alike, however the bytes arrive.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.conftest import both_builds, without_compiled
+from tests.helpers.heads import CONFIGURATIONS, HeadReader
+from tests.helpers.memory import Bench, read_responses
+from tests.helpers.strategies import broken_heads, coded, cuts, split, thorough
+
+pytestmark = pytest.mark.skipif(without_compiled(), reason="told to run without the compiled build")
+
+
+# Heads
+
+
+@pytest.fixture(scope="module")
+def readers() -> list[list[HeadReader]]:
+    """For each configuration: scanner on, scanner off, pure. They live on, so that the scanner's tables fill."""
+    compiled, pure = both_builds()
+    return [
+        [HeadReader(compiled, True, **how), HeadReader(compiled, False, **how), HeadReader(pure, False, **how)]
+        for how in CONFIGURATIONS
+    ]
+
+
+def check_head(readers: list[list[HeadReader]], raw: bytes) -> None:
+    """All readers agree about *raw*, at each of three sights."""
+    for scanning, compiled, pure in readers:
+        facts = pure.read(raw)
+        assert compiled.read(raw) == facts
+        for _ in range(3):
+            assert scanning.read(raw) == facts
+        if facts[0] == "accepted":
+            for size in range(0, facts[-1], 7):
+                assert pure.examine(raw[:size]) == 0, "the beginning of a good head is refused"
+
+
+@thorough
+@given(raw=broken_heads())
+@example(raw=b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X: %b\r\n" % (b"a" * 8000) * 9 + b"\r\n")
+@example(raw=b"GET /" + b"%41" * 300 + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+@example(raw=b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n")
+@example(raw=b"GET / HTTP/1.1\r\nHost: h\r\n" + b"a" * 300 + b": x\r\n\r\n")
+def test_readers_agree_about_heads(readers: list[list[HeadReader]], raw: bytes) -> None:
+    check_head(readers, raw)
+
+
+@thorough
+@given(raw=st.binary(max_size=60))
+def test_readers_agree_about_noise(readers: list[list[HeadReader]], raw: bytes) -> None:
+    check_head(readers, raw)
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_readers_agree_about_each_byte_in_each_place(readers: list[list[HeadReader]], byte: int) -> None:
+    one = bytes([byte])
+    for form in (
+        b"G%bT / HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET%b/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /a%bb HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /?a%bb HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /%%4%b HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET / HTTP/1.%b\r\nHost: h\r\n\r\n",
+        b"GET / HTTP/1.1%b\r\nHost: h\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\n%bX: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX%bY: z\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX%b: z\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX:%by\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX: y%bz\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX: y%b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h%b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h:%b\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1%b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nConnection: clos%b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nConnection: %bclose\r\n\r\n",
+    ):
+        check_head(readers, form % one)
+
+
+def test_the_long_form_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "ci")
+    import fuzz_heads
+
+    said: list[str] = []
+    assert fuzz_heads.fuzz(seed=2, cases=3000, seconds=30, say=said.append) == 0, said
+    assert "3000 heads" in said[-1]
+
+
+# Whole conversations
+
+requests = st.one_of(
+    broken_heads(),
+    st.sampled_from([b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number for number in range(4)]),
+    st.sampled_from([b"POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello", b"GET /c HTTP/1.0\r\n\r\n"]),
+    coded.map(lambda data: b"POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + data),
+)
+conversations = st.lists(requests, min_size=1, max_size=4).map(b"".join)
+
+
+def converse(build: SimpleNamespace, scanner: bool, chunks: list[bytes]) -> tuple[bytes, list[str], str]:
+    """What a client gets that sends *chunks* and closes, what the application saw, and the last state before."""
+    seen: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = environ["wsgi.input"].read()
+        kept = sorted((key, value) for key, value in environ.items() if isinstance(value, str))
+        seen.append(repr((kept, body)))
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode("latin-1"), body]
+
+    client = Bench(build, app, scanner=scanner, limit_request_body=60, spool_size=20).connect()
+    client.send(*chunks)
+    state = client.connection.state
+    client.end()
+    assert client.closed
+    return bytes(client.received), seen, state
+
+
+def fates(received: bytes, seen: list[str]) -> list[int]:
+    """The statuses of the final responses, with one for all refusals: which it is may depend on what came so far."""
+    methods = ["HEAD" if "('REQUEST_METHOD', 'HEAD')" in one else "GET" for one in seen]
+    statuses = [one.status for one in read_responses(received, methods, True)]
+    return [200 if one == 200 else 400 for one in statuses if one >= 200]
+
+
+@thorough
+@given(data=conversations, at=cuts)
+def test_conversations_are_alike(data: bytes, at: list[int]) -> None:
+    compiled, pure = both_builds()
+    whole = converse(pure, False, [data])
+    parts = converse(pure, False, split(data, at))
+    for scanner in (True, False):
+        assert converse(compiled, scanner, [data]) == whole
+        assert converse(compiled, scanner, split(data, at)) == parts
+    assert parts[1] == whole[1], "what the application sees depends on how the bytes arrive"
+    assert fates(parts[0], parts[1]) == fates(whole[0], whole[1])

@@ -1,0 +1,109 @@
+"""Refusals in the error log: in summary, a line a minute at most."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fastwsgi.observe import refusals as refusals_module
+from fastwsgi.observe.logs import Logs, error_log
+from fastwsgi.observe.refusals import TALKERS, Refusals
+from fastwsgi.settings.settings import Settings
+from tests.helpers.serving import GET, answering, serving
+
+
+class Told:
+    """Refusals under a clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.refusals = Refusals()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def refuse(self, host: str, status: int, times: int = 1, reason: str = "no matter") -> None:
+        for _ in range(times):
+            self.refusals.request_refused(SimpleNamespace(host=host), SimpleNamespace(status=status, reason=reason))
+
+    def pass_time(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.now += 1
+            self.refusals.tick()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Told:
+    monkeypatch.setattr(error_log, "propagate", True)
+    caplog.set_level(logging.INFO, "fastwsgi.error")
+    told = Told()
+    monkeypatch.setattr(refusals_module, "time", told)
+    return told
+
+
+def test_a_line_a_minute_whatever_comes(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    told.refuse("192.0.2.9", 408)
+    told.pass_time(1)
+    assert caplog.messages == ["refused 1 in 1 s (408: 1), from 192.0.2.9"]
+    for _ in range(100):
+        told.refuse("192.0.2.7", 400, 10)
+        told.refuse("2001:db8::1", 431, 2)
+        told.refuse("2001:db8::2", 431, 3)
+        told.pass_time(1)
+    told.refusals.close()
+    assert caplog.messages[1:] == [
+        "refused 900 in 60 s (400: 600, 431: 300), most of them from 192.0.2.7 (600)",
+        "refused 600 in 40 s (400: 400, 431: 200), most of them from 192.0.2.7 (400)",
+    ]
+    told.refusals.connection_refused("192.0.2.7", "too many connections")
+    told.refusals.close()
+    assert caplog.messages[3:] == ["refused 1 in 1 s (too many connections: 1), from 192.0.2.7"]
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+
+
+def test_lack_of_room_is_a_warning(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    told.refuse("", 503, 2, "the queue is full")
+    told.refusals.connection_refused("192.0.2.7", "too many connections")
+    told.pass_time(1)
+    assert caplog.messages == [
+        "refused 3 in 1 s (503 (the queue is full): 2, too many connections: 1), most of them from unix sockets (2)"
+    ]
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+def test_nothing_refused_nothing_written(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    told.pass_time(100)
+    told.refusals.close()
+    assert caplog.messages == []
+
+
+def test_many_clients_cost_bounded_memory_and_the_worst_is_found(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(100_000):
+        told.refuse(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" if number % 10 else "192.0.2.7", 400)
+        assert len(told.refusals._talkers) <= TALKERS
+    told.pass_time(1)
+    assert "most of them from 192.0.2.7 (9" in caplog.text  # of 10,000, less at most 1 / TALKERS of all
+
+
+@pytest.mark.parametrize("more", [{}, {"trace": True}])
+def test_in_a_server(
+    build: SimpleNamespace, told: Told, caplog: pytest.LogCaptureFixture, more: dict[str, Any]
+) -> None:
+    logs = Logs(Settings(**more), build)
+    with serving(build, answering(b"hello"), logs.observer, max_connections_per_ip=1) as server:
+        assert server.ask(b"nonsense\r\n\r\n").status == 400
+        while server.connections():
+            pass
+        with server.connect() as client:
+            assert client.send(GET).answer().body == b"hello"
+            try:
+                with server.connect() as other:
+                    other.rest()
+            except ConnectionResetError:
+                pass  # before connect() had returned
+        server.advance(1.1)
+    logs.close()
+    assert caplog.messages == ["refused 2 in 1 s (400: 1, too many connections: 1), most of them from 127.0.0.1 (2)"]

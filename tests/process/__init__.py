@@ -1,0 +1,1 @@
+"""The supervisor, its workers, their signals, reload and end: fastwsgi/process."""

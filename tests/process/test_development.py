@@ -1,0 +1,43 @@
+"""--reload: a changed file restarts the workers within a second; what cannot be loaded is told on the page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.helpers.deployments import SITE, deployed
+from tests.helpers.serving import Answer, Client, request
+
+
+def page(address: tuple[str, int]) -> Answer:
+    """What the server answers."""
+    with Client(address) as client:
+        return client.send(request()).answer()
+
+
+def test_a_change_a_mistake_and_its_mending(tmp_path: Path) -> None:
+    with deployed(tmp_path, "py", workers=2, reload=True, chdir=str(tmp_path)) as server:
+        server.workers(2)
+        began = time.monotonic()
+        server.write(SITE.replace("one", "two"))
+        server.comes(b"two")
+        assert time.monotonic() - began < 2  # 1 is wanted; the machine is shared
+        server.write("def app(:\n")
+        server.line("SyntaxError")
+        answer = page(server.address)
+        while answer.status == 200:
+            answer = page(server.address)
+        assert answer.status == 500
+        assert b"SyntaxError" in answer.body
+        server.write(SITE.replace("one", "three"))
+        server.comes(b"three")
+        server.signal()
+        assert server.wait() == 0
+
+
+def test_a_first_boot_with_a_mistake_waits_for_its_mending(tmp_path: Path) -> None:
+    source = "import there_is_no_such_module"
+    with deployed(tmp_path, "py", source, workers=1, reload=True, chdir=str(tmp_path)) as server:
+        assert b"there_is_no_such_module" in page(server.address).body
+        server.write(SITE)
+        server.comes(b"one")

@@ -1,0 +1,114 @@
+"""Users, groups, umask and title: looked up here, taken for real by child processes."""
+
+from __future__ import annotations
+
+import ast
+import grp
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastwsgi.mistakes import Mistake
+from fastwsgi.process.identity import read_mode, resolve_group, resolve_user, set_umask
+from tests.helpers.processes import ROOT
+from tests.helpers.serving import PATIENCE
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+NOBODY = pwd.getpwnam("nobody")
+UNUSED = 54321  # no account has it
+
+
+def child(code: str) -> Any:
+    """What a Python process prints, as a literal; *code* has the module as `identity`."""
+    program = f"import os\nfrom fastwsgi.process import identity\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    return ast.literal_eval(done.stdout)
+
+
+def test_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    group = grp.getgrgid(NOBODY.pw_gid).gr_name
+    assert resolve_user("nobody") == resolve_user(str(NOBODY.pw_uid)) == (NOBODY.pw_uid, NOBODY.pw_gid)
+    assert resolve_group(group) == resolve_group(str(NOBODY.pw_gid)) == NOBODY.pw_gid
+    assert resolve_user(str(UNUSED)) == (UNUSED, os.getegid())
+    assert resolve_group(str(UNUSED)) == UNUSED
+
+
+@pytest.mark.parametrize("text", ["no such", "-1", "4294967295", "99999999999", "\xb2", "", "1.5"])
+def test_unknown(text: str) -> None:
+    with pytest.raises(Mistake, match="there is no such user"):
+        resolve_user(text)
+    with pytest.raises(Mistake, match="there is no such group"):
+        resolve_group(text)
+
+
+def test_only_root_becomes_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: UNUSED)
+    monkeypatch.setattr(os, "getegid", lambda: UNUSED)
+    assert resolve_user(str(UNUSED)) == (UNUSED, UNUSED)
+    assert resolve_group(str(UNUSED)) == UNUSED
+    with pytest.raises(Mistake, match="--user nobody: only root"):
+        resolve_user("nobody")
+    with pytest.raises(Mistake, match=f"--group {NOBODY.pw_gid}: only root"):
+        resolve_group(str(NOBODY.pw_gid))
+
+
+BECOME = """
+identity.drop_privileges({uid}, {gid})
+identity.drop_privileges({uid}, {gid})
+try:
+    os.setuid(0)
+except PermissionError:
+    print((os.getuid(), os.geteuid(), os.getgid(), os.getegid(), sorted(os.getgroups())))
+"""
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    ("uid", "gid"), [(NOBODY.pw_uid, NOBODY.pw_gid), (NOBODY.pw_uid, UNUSED), (UNUSED, UNUSED)]
+)
+def test_a_process_becomes_another_for_good(uid: int, gid: int) -> None:
+    name = pwd.getpwuid(uid).pw_name if uid != UNUSED else ""
+    groups = sorted({*(os.getgrouplist(name, gid) if name else []), gid})
+    assert child(f"os.setgroups([0, 4, 27]){BECOME.format(uid=uid, gid=gid)}") == (uid, uid, gid, gid, groups)
+
+
+def test_umask() -> None:
+    assert child("identity.set_umask('027'); print(os.umask(0))") == 0o027
+
+
+@pytest.mark.parametrize(("text", "mode"), [("0", 0), ("022", 0o22), ("22", 0o22), ("0o660", 0o660), ("0777", 0o777)])
+def test_modes(text: str, mode: int) -> None:
+    assert read_mode("--socket-mode", text) == mode
+
+
+@pytest.mark.parametrize("text", ["", "8", "rw", "1777", "-1", "0x1f", "0o", "77777"])
+def test_no_modes(text: str) -> None:
+    with pytest.raises(Mistake, match=r"--umask .*write it in octal"):
+        set_umask(text)
+
+
+TITLE = "identity.set_title('fastwsgi: worker'); print(repr(open('/proc/self/cmdline').read()))"
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_title() -> None:
+    pytest.importorskip("setproctitle")
+    assert child(TITLE).rstrip("\0") == "fastwsgi: worker"
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_title_without_setproctitle() -> None:
+    assert child("import sys; sys.modules['setproctitle'] = None\n" + TITLE).startswith(sys.executable)

@@ -1,0 +1,131 @@
+"""The clock of each request: 504 at the deadline, the stack in the log, and nobody else harmed."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import fastwsgi
+from tests.helpers.serving import GET, PATIENCE, request, serving
+
+THREADS = pytest.mark.parametrize("threads", [1, 4])
+SOON = 0.15  # seconds
+PACKAGE = os.path.dirname(fastwsgi.__file__) + os.sep  # the clone may be named fastwsgi, too
+
+
+class Stuck:
+    """An application that gets stuck in several ways, until it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.returned = threading.Semaphore(0)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        path = environ["PATH_INFO"]
+        try:
+            if path == "/loop":
+                while not self.let_go.is_set():
+                    pass
+            elif path == "/call":
+                self.let_go.wait(PATIENCE)
+            elif path == "/half":
+                start_response("200 OK", [("Content-Length", "10")])(b"half")
+                self.let_go.wait(PATIENCE)
+            elif path == "/stream":
+                start_response("200 OK", [])
+                return self.stream()
+            elif path == "/slow":
+                self.let_go.wait(SOON * 2)
+        finally:
+            if path != "/":
+                self.returned.release()
+        start_response("200 OK", [])
+        return [path.encode()]
+
+    def stream(self) -> Iterator[bytes]:
+        yield b"half"
+        self.let_go.wait(PATIENCE)
+        yield b"whole"
+
+
+@pytest.fixture
+def stuck() -> Iterator[Stuck]:
+    app = Stuck()
+    yield app
+    app.let_go.set()
+
+
+@THREADS
+@pytest.mark.parametrize("target", ["/loop", "/call"])
+def test_the_deadline_is_a_504(build: SimpleNamespace, stuck: Stuck, threads: int, target: str) -> None:
+    expired = threading.Event()
+    with serving(build, stuck, threads=threads, timeout=SOON) as server:
+        server.loop.expired = expired.set
+        with server.connect() as client, server.connect() as other:
+            answer = client.send(request(target=target)).answer()
+            assert (answer.status, answer.get("Connection"), answer.whole) == (504, "close", True)
+            assert client.rest() == b""
+            assert expired.wait(PATIENCE)
+            for _ in range(3):
+                assert other.send(GET).answer().body == b"/"
+            stuck.let_go.set()
+            assert stuck.returned.acquire(timeout=PATIENCE)
+            assert other.send(GET).answer().body == b"/"  # what comes of the late answer harms nobody
+    (line,) = [message for message, _ in server.errors if "timeout" in message]
+    assert re.match(rf"timeout: GET {target} from 127\.0\.0\.1 has run for [0-9.]+ s and is given up", line)
+    assert "in __call__" in line
+    assert PACKAGE not in line
+
+
+@THREADS
+@pytest.mark.parametrize("target", ["/half", "/stream"])
+def test_a_response_that_was_begun_is_cut(build: SimpleNamespace, stuck: Stuck, threads: int, target: str) -> None:
+    with serving(build, stuck, threads=threads, timeout=SOON) as server, server.connect() as client:
+        answer = client.send(request(target=target)).answer()
+        assert (answer.status, answer.whole) == (200, False)
+        assert client.end == "reset"
+        with server.connect() as other:
+            assert other.send(GET).answer().body == b"/"
+        stuck.let_go.set()
+        assert stuck.returned.acquire(timeout=PATIENCE)
+        server.settle()
+
+
+@THREADS
+def test_answers_before_it_come_first(build: SimpleNamespace, stuck: Stuck, threads: int) -> None:
+    with serving(build, stuck, threads=threads, timeout=SOON) as server, server.connect() as client:
+        client.send(GET + request("HEAD", "/call") + GET)
+        assert client.answer().body == b"/"
+        assert client.answer(to_head=True).status == 504
+        assert client.rest() == b""
+        stuck.let_go.set()
+
+
+@THREADS
+def test_slow_requests_are_logged_once(build: SimpleNamespace, stuck: Stuck, threads: int) -> None:
+    with serving(build, stuck, threads=threads, slow_log=SOON / 3) as server, server.connect() as client:
+        for _ in range(2):
+            assert client.send(request(target="/slow")).answer().body == b"/slow"
+        assert client.send(GET).answer().body == b"/"
+    lines = [message for message, _ in server.errors]
+    assert len(lines) == 2
+    assert all(re.match(r"slow: GET /slow from 127\.0\.0\.1 has run for [0-9.]+ s", line) for line in lines)
+    assert all("in __call__" in line for line in lines)
+
+
+def test_all_threads_stuck_and_still_served(build: SimpleNamespace, stuck: Stuck) -> None:
+    with serving(build, stuck, threads=2, timeout=SOON) as server:
+        clients = [server.connect() for _ in range(5)]
+        for client in clients:
+            client.send(request(target="/call"))
+        assert [client.answer().status for client in clients] == [504] * 5
+        with server.connect() as other:
+            assert other.send(GET).answer().body == b"/"
+        for client in clients:
+            client.socket.close()

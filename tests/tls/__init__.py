@@ -1,0 +1,1 @@
+"""TLS: fastwsgi/tls, and servers that speak it."""
