@@ -27,13 +27,22 @@ NATIVE = (
     "http/_inbox_c",
     "http/_outbox_c",
     "http/_wire_c",
-    "http/_baton_c",
+    "http/_turn_c",
     "server/_sockio_c",
     "tls/_tlsio_c",
     "server/_monitor_c",
     "observe/_access_c",
 )
-SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/shared", "http/connection")
+SHARED = (
+    "http/framing",
+    "http/head",
+    "http/body",
+    "http/pace",
+    "http/service",
+    "http/early_hints",
+    "http/exchange",
+    "http/connection",
+)
 PACKAGE = Path("fastwsgi")
 RECORD = "_compiled_sources.json"  # suffix of the modules -> text -> its SHA-256 when it was compiled
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
@@ -41,6 +50,8 @@ SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False}
 # The byte work checks its bounds itself; the shared text is plain Python and keeps Python's meaning.
 UNCHECKED = {"boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True}
+
+NO_ASSERTIONS = [("CYTHON_WITHOUT_ASSERTIONS", "1")]  # those of the shared text hold in the pure build and in tests
 
 NOT_COMPILED = "\n*** fastwsgi: NOT COMPILED, installing the pure Python build, which is slower: {}\n"
 
@@ -57,8 +68,12 @@ def compile_options():
             "extra_link_args": sanitizers,
         }
     if wanted("FASTWSGI_SYMBOLS"):
-        return {"extra_compile_args": ["-O2", "-g"]}
-    return {"extra_compile_args": ["-O2"], "extra_link_args": ["-Wl,-s"] if sys.platform == "linux" else []}
+        return {"extra_compile_args": ["-O2", "-g"], "define_macros": NO_ASSERTIONS}
+    return {
+        "extra_compile_args": ["-O2"],
+        "define_macros": NO_ASSERTIONS,
+        "extra_link_args": ["-Wl,-s"] if sys.platform == "linux" else [],
+    }
 
 
 def extensions():

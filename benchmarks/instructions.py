@@ -102,7 +102,7 @@ def connect(build: str, app: Callable[..., Any], served: socket.socket, observer
     listener = socket.create_server(("127.0.0.1", 0))
     loop.add_listener(listener)
     served.setblocking(False)
-    return loop.acceptor.entrances[listener.fileno()].open(served.fileno(), "127.0.0.1", "50000").on_ready
+    return loop.acceptor.listeners[listener.fileno()].open(served.fileno(), "127.0.0.1", "50000").on_ready
 
 
 def count(build: str, profile: str, rounds: int) -> int:

@@ -22,13 +22,22 @@ TWINS = {
     "inbox": "fastwsgi.http._inbox",
     "outbox": "fastwsgi.http._outbox",
     "wire": "fastwsgi.http._wire",
-    "baton": "fastwsgi.http._baton",
+    "turn": "fastwsgi.http._turn",
     "sockio": "fastwsgi.server._sockio",
     "tlsio": "fastwsgi.tls._tlsio",
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
 }
-SHARED = ("http.framing", "http.head", "http.body", "http.wsgi", "http.shared", "http.connection")
+SHARED = (
+    "http.framing",
+    "http.head",
+    "http.body",
+    "http.pace",
+    "http.service",
+    "http.early_hints",
+    "http.exchange",
+    "http.connection",
+)
 RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 

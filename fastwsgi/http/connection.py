@@ -1,39 +1,52 @@
-"""One client connection: its states, and the way of the bytes through them.
-
-    state        waits for                      leaves when
-    "idle"       the first byte of a request    it comes -> "head"
-    "head"       the rest of a request head     it is whole -> body, or the application is called
-    "body"       the rest of a request body     it is whole -> the application is called
-    "running"    the application, or a thread   it gave its response, or as much as the client takes
-    "sending"    the client to read             all is written -> "idle", or the end
-    "lingering"  the client to close            it did, or had its time
-    "closed"     nothing
+"""One client connection: the way of the bytes through its states, which are told in states.py.
 
 A connection owns no socket and no clock. The loop calls on_ready() when its state's wait is over and on_deadline() when
-it took too long; a Wire moves the bytes; what the connections of one loop share comes in as a Shared. Requests
+it took too long; a Wire moves the bytes; what the connections of one loop share comes in as the Service. Requests
 that arrived together are answered together: their answers gather in the out-buffer and leave in one write.
 
-While the application runs, another thread may take the loop over, by taking the baton. The thread that was left
-behind ends its turn alone, with the buffers it has, and gives the connection back by asking the loop to watch it.
-Until then the connection is "away": nothing that the loop sees or counts concerns it.
+While the application runs, another thread may take the loop over. The thread that was left behind ends its turn alone,
+with the buffers that it has, and gives the connection back by asking the loop to watch it. Until then the connection is
+set aside: nothing that the loop sees or counts concerns it. That thread itself learns of it by LoopLost, which ends the
+call that the loop made of it.
 """
 
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any, Callable
 
-from fastwsgi.http.errors import ClientDisconnected, HttpError
-from fastwsgi.http.grammar import BY_CLOSE, reason_phrase
+from fastwsgi.http import answers
+from fastwsgi.http.errors import ClientDisconnected, HttpError, LoopLost
+from fastwsgi.http.grammar import BY_CLOSE
+from fastwsgi.http.states import (
+    ASIDE,
+    BODY,
+    CLOSED,
+    ENDING,
+    HEAD,
+    IDLE,
+    INTERIM,
+    LINGERING,
+    LOOP,
+    QUEUED,
+    RUNNING,
+    SENDING,
+    TURN,
+    follows,
+    moves,
+)
 
-# The states, and what the loop watches for; the words are compared by identity
-IDLE = "idle"
-HEAD = "head"
-BODY = "body"
-RUNNING = "running"
-SENDING = "sending"
-LINGERING = "lingering"
-CLOSED = "closed"
+if TYPE_CHECKING:
+    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._outbox_py import OutBuffer
+    from fastwsgi.http._wire_py import Wire
+    from fastwsgi.http.body import Body
+    from fastwsgi.http.exchange import Exchange
+    from fastwsgi.http.head import HeadParser
+    from fastwsgi.http.pace import Pace
+    from fastwsgi.http.service import Service
+
+# What the loop watches for
 READ = "read"
 WRITE = "write"
 
@@ -43,193 +56,254 @@ MUST_WRITE = -3
 REFUSED = -4
 NOT_TLS = -5
 
-TURN = 64  # pipelined requests before other connections get their turn
+PIPELINED = 64  # requests before other connections get their turn
 GATHERED = 65536  # bytes of pipelined answers before they are sent
-RATE_GRACE = 30.0  # seconds before the slowest allowed rate is asked for
 LINGERED = 1048576  # bytes read and dropped from a client that was refused
+NO_BUFFER: Any = None  # between turns, when all is sent
 
 
 class Connection:
     """The server's side of one connection.
 
+    Attributes:
+        client: REMOTE_ADDR of the last request.
+        given_up: the thread that serves it is to drop it; set by others.
+        number: given by the trace.
+
     Args:
-        shared: what the connections of this loop share.
-        parser: the head.HeadParser of the listener.
+        service: what the connections of this loop share.
+        parser: of the listener.
         wire: the transport.
+        pace: the account of the client.
         fd: the connected socket.
         host, port: of the client, as environ gives them; "" for a unix socket.
+        complete: called with each environ, to add what the transport or a proxy tells of the client.
     """
 
-    def __init__(self, shared: Any, parser: Any, wire: Any, fd: int, host: str, port: str) -> None:
-        self.shared = shared
+    def __init__(
+        self,
+        service: Service,
+        parser: HeadParser,
+        wire: Wire,
+        pace: Pace,
+        fd: int,
+        host: str,
+        port: str,
+        complete: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        self.service = service
         self.parser = parser
         self.wire = wire
+        self.pace = pace
         self.fd = fd
         self.host = host
         self.port = port
-        self.describe: Any = None  # called with each environ: adds what the transport or a proxy tells of the client
-        self.client = host  # REMOTE_ADDR of the last request
+        self.complete = complete
+        self.client = host
         self.state = HEAD
+        self.place = LOOP
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
-        self.away = False  # a thread serves it alone, or it waits for its turn
-        self.doomed = False  # whoever serves it shall give it up
-        self.rest: Any = None  # received bytes that are not used yet, while others use the inbox
-        self.out: Any = None  # the out-buffer: borrowed for a turn, kept while bytes are left in it
-        self.body: Any = None
-        self.exchange: Any = None  # a response that is not whole yet
-        self.then = IDLE  # the state after "sending"
-        self.blocked = False  # the socket took less than it was given
-        self.keep = True  # another request may follow
+        self.given_up = False
+        self.rest: bytes | None = None  # received bytes that are not used yet, while others use the inbox
+        self.out: OutBuffer = NO_BUFFER  # that of a turn, or our own while bytes are left in it
+        self.body: Body | None = None
+        self.exchange: Exchange | None = None  # a response that is not whole yet
         self.answered = False  # at least one request was
         self.checked = 0  # bytes of an incomplete head whose line ends were looked at ...
         self.examined = 0  # ... and that were parsed
-        self.number = 0  # given by the trace
-        self.deadline = shared.now + shared.header_timeout
-        self.since = 0.0  # when the body began; of a response, when it would have, had it been blocked all the time
-        self.moved = 0  # bytes that came or went since
-        self.taken = 0  # of these, bytes that the client is known to have
-        self.waited = 0.0  # seconds that the response was blocked before now
+        self.number = 0
 
-    # What the loop calls
+    # States and places
 
-    def on_ready(self) -> bool:
-        """What the state waited for is there. True if the caller has lost the loop to another thread meanwhile."""
-        if self.away or self.state is RUNNING:
-            return False
-        baton = self.shared.baton
+    def _become(self, event: str, state: str) -> None:
+        assert follows(self.state, event, state), f"{event!r} does not lead from {self.state} to {state}"
+        self.state = state
+
+    def _move(self, event: str, place: str) -> None:
+        assert moves(self.place, event, place), f"{event!r} does not lead from {self.place} to {place}"
+        self.place = place
+
+    def set_aside(self) -> None:
+        """From now on a thread serves it alone, or it waits for one that will."""
+        before, self.waits = self.waits, ""
+        self.service.loop.unwatch(self, before)
+        self._move("set aside", ASIDE)
+
+    def wait_for_turn(self) -> None:
+        """Go on after the others."""
+        self._move("go on later", TURN)
+        self.service.loop.go_on_later(self)
+
+    def _wait(self, event: str) -> None:
+        """Let the loop watch for *event*; what comes then may be another thread's."""
+        if self.waits is not event:
+            before, self.waits = self.waits, event
+            self.service.loop.watch(self, event, before)
+        self._move("watch", LOOP)
+
+    def _wait_to_send(self) -> None:
+        if self.pace.blocked:
+            self._wait(WRITE)
+        else:
+            self.wait_for_turn()
+
+    # What the loop calls; see server/interfaces.py
+
+    def take_over(self, waits: str, rest: bytes | None) -> None:
+        """Go on where a preamble made way, which waited for *waits* and has received *rest*."""
+        self.waits = waits
+        self.rest = rest
+
+    def on_ready(self) -> None:
+        """What the state waited for is there. Raises LoopLost."""
+        if self.place is LOOP:
+            self._go_on(False)
+
+    def on_turn(self) -> None:
+        """It is this connection's turn again. Raises LoopLost."""
+        self._move("its turn", LOOP)
+        self._go_on(True)
+
+    def _go_on(self, owed: bool) -> None:
+        turn = self.service.turn
         try:
-            if self.state is SENDING:
-                self._continue()
+            if self.state is IDLE or self.state is HEAD or self.state is BODY:
+                if owed and self.state is not HEAD:
+                    self._work_on_rest()
+                else:
+                    self._receive()
+            elif self.state is SENDING and self.exchange is not None:
+                self._go_on_with(self.exchange)
             elif self.state is LINGERING:
                 self._discard()
-            elif self.state is IDLE and self.rest is not None:
-                self._work_on_rest()  # its turn was over before its requests were
-            elif self.state is BODY and self.body.paused:
-                self._work_on_rest()
             elif self.state is not CLOSED:
-                self._receive()
+                self._send_on()
         except ClientDisconnected:
-            self.drop(self.blocked)
+            self.drop(self.pace.blocked)
         except Exception as error:
-            self.shared.loop.lose(self, error)
-        return bool(baton.lost)
+            self.service.loop.fail(self, error)
+        if turn.lost:
+            raise LoopLost
 
-    def on_turn(self) -> bool:
-        """It is this connection's turn again; returns what on_ready() does."""
-        self.away = False
-        return self.on_ready()
+    def on_deadline(self) -> None:
+        """Too late: 408 where a request is under way or none was ever answered (RFC 9110 15.5.9), else close.
+
+        An idle connection may have got a request this very moment: only if nothing is there to read, it is closed.
+        Raises LoopLost.
+        """
+        turn = self.service.turn
+        deadline = self.pace.deadline
+        try:
+            if self.wire.mute:
+                self.drop(False)
+            elif self.state is BODY or (self.state is HEAD and not (self.answered and self.is_idle())):
+                self._refuse(HttpError(408, "deadline"))
+            else:
+                if self.state is IDLE:
+                    self._receive()
+                if self.pace.deadline == deadline and not turn.lost:
+                    self.drop(self._is_sending())
+        except ClientDisconnected:
+            self.drop(False)
+        except Exception as error:
+            self.service.loop.fail(self, error)
+        if turn.lost:
+            raise LoopLost
+
+    def is_late(self, now: float) -> bool:
+        """Whether the deadline has passed, or bytes move slower than the floor; *now* is on the loop's clock."""
+        pace = self.pace
+        if self.place is not LOOP:
+            return False
+        if self._is_sending():
+            return pace.blocked and self.reads_too_slowly(now)
+        if self.state is BODY:
+            return pace.sends_too_slowly(now)
+        if pace.left(now) > 0.0:
+            return False
+        return self.state is not IDLE or not pace.note_read(now, self.wire.unsent(self.fd), self.service.keep_alive)
+
+    def reads_too_slowly(self, now: float) -> bool:
+        """Whether a client that does not take its response has passed the deadline or the floor."""
+        return self.pace.reads_too_slowly(now, self.wire.unsent(self.fd))
 
     def is_idle(self) -> bool:
         """Whether nothing of a request has been read that is not answered; empty lines before it are nothing."""
-        return not self.away and self._is_between_requests()
+        return self.place is LOOP and self._is_between_requests()
+
+    def is_lingering(self) -> bool:
+        """Whether its last response is out, so that nothing is left to be waited for."""
+        return self.state is LINGERING
+
+    def idle_since(self) -> float:
+        """When it became idle, on the loop's clock; infinity if it is not. Lingering after its last response counts."""
+        if self.state is LINGERING:
+            return self.pace.began(self.service.linger_timeout)
+        if not self.is_idle():
+            return float("inf")
+        return self.pace.began(self.service.keep_alive) if self.state is IDLE else self.pace.silent_since()
+
+    def excuse(self, seconds: float) -> None:
+        """The loop was held up for so long: an idle client, which it could not hear, gets them."""
+        if self.state is IDLE:
+            self.pace.excuse(seconds)
+
+    def hurry(self, until: float) -> None:
+        """A stop has begun: if it is idle, it stays until then, or ends now if idle connections get no time at all."""
+        if self.is_idle():
+            self.pace.hurry(until)
+            if self.service.keep_alive <= 0.0:
+                self.drop(False)
 
     def _is_between_requests(self) -> bool:
         if (self.state is not IDLE and self.state is not HEAD) or self.wire.opening:
             return False
         return self.rest is None or not self.rest.strip(b"\r\n")
 
-    def is_late(self, now: float) -> bool:
-        """Whether the deadline has passed, or bytes move slower than the floor (bytes a second)."""
-        if self.away or self.state is RUNNING:
-            return False
-        if self.state is SENDING:
-            return bool(self.blocked) and self.reads_too_slowly(now)
-        if now < self.deadline:
-            return self.state is BODY and self._is_below_floor(now, self.moved)
-        return self.state is not IDLE or not self._reads_on(now, self.shared.keep_alive)
+    def _is_sending(self) -> bool:
+        return self.state is SENDING or self.state is ENDING or self.state is INTERIM
 
-    def reads_too_slowly(self, now: float) -> bool:
-        """Whether a client that does not take its response has passed the deadline or the floor."""
-        self._reads_on(now, self.shared.write_timeout)
-        return now >= self.deadline or self._is_below_floor(now, self.taken)
-
-    def _reads_on(self, now: float, more: float) -> bool:
-        """Whether the client has taken more of a response since the last look, and gets *more* seconds.
-
-        What the socket took tells little: a full send queue takes nothing more until much of it is read, and the last
-        response waits in it after it is done with here.
-        """
-        unsent = self.wire.unsent(self.fd)
-        taken = self.moved - unsent
-        if unsent == 0 or taken <= self.taken:
-            return False
-        self.taken = taken
-        self.deadline = now + more
-        return True
-
-    def _is_below_floor(self, now: float, moved: int) -> bool:
-        elapsed = now - self.since
-        return bool(elapsed > RATE_GRACE and moved < self.shared.min_rate * elapsed)
-
-    def on_deadline(self) -> bool:
-        """Too late: 408 where a request is under way or none was ever answered (RFC 9110 15.5.9), else close.
-
-        An idle connection may have got a request this very moment: only if nothing is there to read, it is closed.
-        Returns what on_ready() does.
-        """
-        baton = self.shared.baton
-        deadline = self.deadline
-        try:
-            if self.wire.mute:
-                self.drop(False)
-                return False
-            if self.state is BODY or (self.state is HEAD and not (self.answered and self.is_idle())):
-                self._refuse(HttpError(408, "deadline"))
-                return False
-            if self.state is IDLE and self.rest is None:
-                self._receive()
-            if self.state is not CLOSED and self.deadline == deadline and not baton.lost:
-                self.drop(self.state is SENDING)
-        except ClientDisconnected:
-            self.drop(False)
-        except Exception as error:
-            self.shared.loop.lose(self, error)
-        return bool(baton.lost)
+    # Ending it
 
     def drop(self, reset: bool) -> None:
-        """End the connection now; with *reset* such that the client sees its response is not whole."""
+        """End the connection now; with *reset* so that the client sees its response is not whole."""
         if self.state is CLOSED:
             return
-        self.state = CLOSED
+        self._become("close", CLOSED)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()
         self._drop_body()
-        if self.out is not None and self.out is self.shared.out and self.out.size:
-            self.shared.out = type(self.out)()
-        self.out = self.rest = None
-        self.shared.loop.forget(self)
+        if self.out is not None and self.out.size:
+            self.service.turn.part_with(self.out)
+        self.out = NO_BUFFER
+        self.rest = None
+        self.service.loop.forget(self)
         self.wire.close(self.fd, reset)
 
     def abort(self) -> None:
-        """End the connection now; if a thread serves it alone, that thread will, as soon as it can."""
-        if self.away or self.state is RUNNING:
-            self.doomed = True
+        """End the connection now; if a thread serves it, or it owes a turn, that will, as soon as it can."""
+        if self.place is not LOOP or self.state is RUNNING:
+            self.given_up = True
         else:
-            self.drop(self.state is SENDING)
+            self.drop(self._is_sending())
 
-    def expire(self, exchange: Any) -> bool:
+    def expire(self, exchange: Exchange) -> bool:
         """The application has had its time for *exchange*, which runs in another thread: answer 504, or cut the
         response if its head was out. False if it has ended this moment.
         """
         if self.exchange is not exchange or self.state is not RUNNING:
             return False
-        self.doomed = True
-        gateway = self.shared.gateway
-        if exchange.baton is not None and not exchange.baton.begin_head():
+        self.given_up = True  # before the stage is looked at: see Exchange._start
+        if exchange.turn is not None and not exchange.turn.begin_head():
             return True  # the monitor was faster
         if not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
             exchange.tell_end()
             self.wire.cut(self.fd)
             return True
         out = type(self.out)()
-        text = b"504 Gateway Timeout\n"
-        out.begin(f"504 {reason_phrase(504)}", [("Content-Type", "text/plain")])
-        out.finish(len(text), False, "close", gateway.server_line, gateway.date_line)
-        if not exchange.is_head:
-            out.add(text)
-            exchange.sent = len(text)
-        exchange.code = 504
+        answers.put(out, answers.EXPIRED, self.service.server_line, self.service.date_line, exchange.is_head)
+        exchange.replace(answers.EXPIRED)
         exchange.tell_end()
         self.wire.send(self.fd, out)
         self.wire.finish(self.fd)
@@ -238,27 +312,22 @@ class Connection:
     # Receiving
 
     def _receive(self) -> None:
-        inbox = self.shared.inbox
+        inbox = self.service.turn.inbox
         received = self.wire.receive(self.fd, inbox, self.rest)
         if received > 0:
             self.rest = None
             if self.state is BODY:
-                self.moved += received
+                self.pace.moved += received
             self._work(inbox)
         elif received == 0:
             self._end_of_input()
         elif received == WOULD_BLOCK:
             self._wait(READ)
-        else:
-            self._meet(received)
-
-    def _meet(self, word: int) -> None:
-        """The transport has brought no bytes, and says in a *word* of _wire_py.py why."""
-        if word == MUST_WRITE:
+        elif received == MUST_WRITE:
             self._wait(WRITE)
-        elif word == REFUSED:
-            self._linger()
-        elif word == NOT_TLS:
+        elif received == REFUSED:
+            self._linger("refused by the transport")
+        elif received == NOT_TLS:
             self._refuse(HttpError(400, "plain HTTP on a TLS port", "this port speaks TLS: use https://"))
         else:
             self.drop(False)
@@ -270,28 +339,38 @@ class Connection:
         else:
             self._refuse(HttpError(400, "the request ends early"))
 
-    def _work(self, inbox: Any) -> None:
-        """Serve what is in *inbox*, as far as it goes."""
-        self.out = self.shared.out
+    def _work_on_rest(self) -> None:
+        """Serve what was received before, once nothing is left to be sent first."""
+        if self.state is ENDING or (self.out is not None and self.out.size):
+            self._finish_turn()
+            return
+        inbox = self.service.turn.inbox
+        inbox.fill(self.rest or b"")
+        self.rest = None
+        self._work(inbox)
+
+    def _work(self, inbox: Inbox) -> None:
+        """Serve what is in *inbox*, as far as it goes, and end the turn."""
+        self.out = self.service.turn.out
         try:
-            turn = 0
-            while turn < TURN and self._serve_next(inbox):
-                turn += 1
+            served = 0
+            while served < PIPELINED and self._serve_next(inbox):
+                served += 1
         except HttpError as refusal:
             self._refuse(refusal)
             return
-        self._settle(inbox)
+        if self.state is not CLOSED:
+            self.rest = inbox.take(inbox.available()) if inbox.available() else None
+            self._finish_turn()
 
-    def _serve_next(self, inbox: Any) -> bool:
+    def _serve_next(self, inbox: Inbox) -> bool:
         """Take one request from *inbox* and answer it; False when this turn is over."""
-        shared = self.shared
+        service = self.service
         parser = self.parser
         begin = inbox.start
         if self.state is BODY:
-            if not self.body.feed(inbox):
-                self.deadline = shared.now + shared.body_timeout
+            if not self._go_on_with_body(inbox):
                 return False
-            self._end_body()
         elif inbox.available() == 0:
             return False
         elif not parser.parse(inbox):
@@ -300,40 +379,37 @@ class Connection:
         else:
             self.examined = self.checked = 0
             self._introduce(parser.environ)
-            self.exchange = shared.gateway.exchange(
+            self.exchange = service.new_exchange.of(
                 self, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
             )
-            self.exchange.started = shared.now
-            if shared.gateway.request_started is not None:
-                shared.gateway.request_started(self, self.exchange, inbox.since(begin))
-            if parser.body_length != 0:
-                if not self._begin_body(inbox, parser):
-                    return False
-            else:
-                parser.environ["wsgi.input"] = shared.no_body
-        if shared.full:
+            service.count()
+            if service.request_started is not None:
+                service.request_started(self, self.exchange, inbox.since(begin))
+            if parser.body_length == 0:
+                parser.environ["wsgi.input"] = service.no_body
+            elif not self._begin_body(inbox, parser):
+                return False
+        if service.full:
             self._queue()
             return False
         return self._respond()
 
-    def _introduce(self, environ: Any) -> None:
+    def _introduce(self, environ: dict[str, Any]) -> None:
         """Say who the client is; HttpError if what a proxy tells of it is malformed."""
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port
-        if self.describe is not None:
-            self.describe(environ)
+        if self.complete is not None:
+            self.complete(environ)
             self.client = environ["REMOTE_ADDR"]
 
-    def _wait_for_head(self, inbox: Any) -> None:
+    def _wait_for_head(self, inbox: Inbox) -> None:
         """A head that is not whole: look at it each time its size has doubled, so that the sum is linear.
 
         A bare CR or LF is looked for in what is new, for it may be meant as the end of the head.
         """
-        shared = self.shared
         if self.state is IDLE:
-            self.state = HEAD
-            shared.loop.renew_time(shared)
-            self.deadline = shared.now + shared.header_timeout
+            self._become("part of a head", HEAD)
+            self.pace.await_head()
         pending = inbox.available()
         if pending >= 2 * self.examined or inbox.has_bare_line_end(self.checked):
             self.examined = pending
@@ -342,35 +418,37 @@ class Connection:
 
     # The request body
 
-    def _begin_body(self, inbox: Any, parser: Any) -> bool:
+    def _begin_body(self, inbox: Inbox, parser: HeadParser) -> bool:
         """Start to read the body; True if it is here already."""
-        shared = self.shared
+        service = self.service
         length = parser.body_length
-        if 0 < length <= shared.spool_size and length <= inbox.available():
+        if 0 < length <= service.spool_size and length <= inbox.available():
             parser.environ["wsgi.input"] = io.BytesIO(inbox.take(length))
             return True
-        if length < 0:
-            self.body = shared.chunked(shared.max_body, shared.spool_size)
-        else:
-            self.body = shared.body(length, shared.spool_size)
-        self.state = BODY
-        shared.loop.renew_time(shared)
-        self.since = shared.now
-        self.moved = inbox.available()
-        self.deadline = shared.now + shared.body_timeout
-        if self.body.feed(inbox):
-            self._end_body()
+        self.body = (
+            service.chunked(service.max_body, service.spool_size)
+            if length < 0
+            else service.body(length, service.spool_size)
+        )
+        self.pace.begin_body(inbox.available())
+        self._become("head before a body", BODY)
+        if self._go_on_with_body(inbox):
             return True
         if parser.expect_continue and self.body.received == 0:
             self.out.add(b"HTTP/1.1 100 Continue\r\n\r\n")
         return False
 
-    def _end_body(self) -> None:
-        environ = self.exchange.environ
-        environ["wsgi.input"] = self.body.rewind()
+    def _go_on_with_body(self, inbox: Inbox) -> bool:
+        """Read more of the body; True when it is whole, and in the environ."""
+        body, exchange = self.body, self.exchange
+        assert body is not None and exchange is not None  # noqa: PT018 (no test)
+        if not body.feed(inbox):
+            self.pace.go_on_with_body()
+            return False
+        exchange.environ["wsgi.input"] = body.rewind()
         # The coding is gone: frameworks that know only CONTENT_LENGTH read right
-        environ["CONTENT_LENGTH"] = str(self.body.received)
-        self.state = HEAD
+        exchange.environ["CONTENT_LENGTH"] = str(body.received)
+        return True
 
     def _drop_body(self) -> None:
         if self.body is not None:
@@ -379,88 +457,69 @@ class Connection:
 
     # Responding
 
-    def _respond(self) -> bool:
-        """Call the application; True when its response is whole and another request may be served now."""
-        exchange = self.exchange
-        exchange.out = self.out  # not that of the turn in which the head came
-        if self.shared.gateway.note is not None:
-            exchange.note = self.shared.gateway.note(exchange.environ)
-        self.waited = 0.0
-        self.moved = self.taken = 0
-        if not self._run(exchange, True):
-            self._begin_sending(IDLE)
-            return False
-        return self._end_response()
-
-    def _run(self, exchange: Any, first: bool) -> bool:
-        """Let the application work, the baton where another thread can take it; True when the response is whole."""
-        shared = self.shared
-        self.state = RUNNING
-        if self.away:
-            whole = exchange.run() if first else exchange.advance()
-            return bool(whole)
-        baton = shared.baton
-        # Earlier answers that were gathered come first: only without them may the monitor write
-        baton.put(self, self.fd if first and self.out.size == 0 and self.wire.can_send_files else -1)
-        exchange.baton = baton
-        shared.calls += 1
-        if shared.dozing:
-            shared.monitor.wake()
-        try:
-            whole = exchange.run() if first else exchange.advance()
-        finally:
-            if baton.take() is not None:
-                shared.calls += 1
-            else:
-                self.away = baton.lost = True
-                shared.pool.await_taker()
-            if baton.given_up:
-                self.doomed = True
-        return bool(whole)
-
     def _queue(self) -> None:
         """All threads are busy: have the request wait for one. What was read behind it waits with it."""
-        if not self.shared.pool.has_room():
+        if not self.service.pool.has_room():
             raise HttpError(503, "the queue is full")
-        self.state = RUNNING
+        self._become("no thread free", QUEUED)
 
     def run_alone(self) -> None:
-        """Answer the request that was queued, on a thread that is not the loop's."""
+        """Answer the request that was queued, on a thread that does not have the loop."""
         if self.out is None:
-            self.out = type(self.shared.out)()
+            self.out = type(self.service.turn.out)()
         try:
             self._respond()
             self._finish_turn()
         except ClientDisconnected:
-            self.drop(self.blocked)
+            self.drop(self.pace.blocked)
         except Exception as error:
-            self.shared.loop.lose(self, error)
+            self.service.loop.fail(self, error)
 
-    def wait_for_client(self) -> None:
-        """Block this thread until the client has read; the loop and the other threads go on without it.
-
-        Raises:
-            ClientDisconnected: it did not read in time.
-        """
-        self.shared.pool.wait_for_client(self)
-
-    def step_aside(self) -> None:
-        """Let others have the loop: this thread is busy for longer."""
-        self.shared.pool.step_aside(self)
-
-    def _end_response(self) -> bool:
+    def _respond(self) -> bool:
+        """Call the application; True when its response is whole and another request may be served now."""
         exchange = self.exchange
+        assert exchange is not None
+        exchange.out = self.out  # not that of the turn in which the head came
+        if self.service.note is not None:
+            exchange.note = self.service.note(exchange.environ)
+        self.pace.begin_response()
+        if not self._run(exchange, True):
+            self._become("pause", SENDING)
+            return False
+        return self._end_response(exchange)
+
+    def _run(self, exchange: Exchange, first: bool) -> bool:
+        """Let the application work, where another thread can take the loop meanwhile; True when its response is whole."""
+        self._become("call", RUNNING)
+        if self.place is ASIDE:
+            return exchange.run() if first else exchange.advance()
+        turn = self.service.turn
+        exchange.turn = turn
+        # Earlier answers that were gathered come first: only without them may the monitor write
+        turn.begin_call(self, self.fd if first and self.out.size == 0 and self.wire.can_send_files else -1)
+        try:
+            return exchange.run() if first else exchange.advance()
+        finally:
+            if not turn.end_call():
+                self.service.pool.await_taker()  # and by now the connection is set aside
+            if turn.given_up:
+                self.given_up = True
+
+    def _end_response(self, exchange: Exchange) -> bool:
+        """The response is whole; True when another request may be served now."""
         self.exchange = None
         self.answered = True
-        self.keep = exchange.keep_alive
         self._drop_body()
-        self.state = IDLE
         if exchange.cut:
             self._cut(exchange)
             return False
-        return self.keep and not self.away and (self.out.size < GATHERED or self.flush())
+        if not exchange.keep_alive:
+            self._become("last", ENDING)
+            return False
+        self._become("end", IDLE)
+        return self.place is LOOP and (self.out.size < GATHERED or self.flush())
 
-    def _cut(self, exchange: Any) -> None:
+    def _cut(self, exchange: Exchange) -> None:
         """End a response that is not whole; without a length or chunks only a reset can tell.
 
         What the client has not taken yet is sent first: it may hold the whole answers of earlier requests.
@@ -470,39 +529,31 @@ class Connection:
         elif self.flush():
             self.drop(False)
         else:
-            self.keep = False
-            self._begin_sending(LINGERING)
+            self._become("last", ENDING)
 
-    def _begin_sending(self, then: str) -> None:
-        self.state = SENDING
-        self.then = then
-
-    def _continue(self) -> None:
+    def _go_on_with(self, exchange: Exchange) -> None:
         """The client has read, or it is this response's turn again."""
-        if self.exchange is None or self.then is BODY:
-            if self.flush():
-                self.state = self.then
-        elif self._run(self.exchange, False):
-            self._end_response()
-        else:
-            self.state = SENDING
-        if self.state is SENDING:
+        if not self._run(exchange, False):
+            self._become("pause", SENDING)
             self._wait_to_send()
-        elif self.state is LINGERING:
-            self._linger()
-        elif self.away:
+            return
+        self._end_response(exchange)
+        if self.place is ASIDE:
             self._finish_turn()
         elif self.state is not CLOSED:
             self._work_on_rest()
 
-    def _work_on_rest(self) -> None:
-        inbox = self.shared.inbox
-        inbox.fill(self.rest if self.keep and self.rest is not None else b"")
-        self.rest = None
-        if self.out is not None and self.out.size:
-            self._settle(inbox)
+    # Sending
+
+    def _send_on(self) -> None:
+        """The client has read of what was gathered."""
+        if not self.flush():
+            self._wait_to_send()
+        elif self.state is ENDING:
+            self._linger("sent")
         else:
-            self._work(inbox)
+            self._become("sent", IDLE if self.state is SENDING else BODY)
+            self._work_on_rest()
 
     def flush(self) -> bool:
         """Send what the out-buffer holds; True when it is empty.
@@ -511,160 +562,114 @@ class Connection:
             ClientDisconnected: nobody reads it any more.
         """
         out = self.out
-        before = out.size
+        before = 0 if out is None else out.size
         if before == 0:
             return True
+        if self.given_up:
+            raise ClientDisconnected("it was given up")
         left = self.wire.send(self.fd, out)
-        if left < 0 or self.doomed:
+        if left < 0:
             raise ClientDisconnected("the client is gone")
-        self.moved += before - left
-        if left > 0 or self.blocked:
-            self._note_pace(before > left, left > 0)
-        return bool(left == 0)
-
-    def can_send_files(self) -> bool:
-        """Whether send_file() works on this connection."""
-        return bool(self.wire.can_send_files)
+        self.pace.moved += before - left
+        if left > 0 or self.pace.blocked:
+            self.pace.note_sent(before - left, left > 0, self.wire.unsent(self.fd))
+        return left == 0
 
     def send_file(self, file: int, offset: int, count: int) -> int:
         """Send up to *count* bytes of the open *file*: bytes sent, or -1 when the client must read first."""
+        if self.given_up:
+            raise ClientDisconnected("it was given up")
         sent = self.wire.send_file(self.fd, file, offset, count)
         if sent < -1:
             raise ClientDisconnected("the client is gone")
         if sent > 0:
-            self.moved += sent
-        if sent < 0 or self.blocked:
-            self._note_pace(sent > 0, sent < 0)
-        return int(sent)
-
-    def _note_pace(self, some: bool, blocked: bool) -> None:
-        """Keep account of a client slow to read: *some* bytes left, the socket is *blocked* now.
-
-        Only the time counts in which it had something to read.
-        """
-        shared = self.shared
-        if blocked and not self.blocked:
-            shared.loop.renew_time(shared)
-            self.since = shared.now - self.waited
-            self.taken = self.moved - self.wire.unsent(self.fd)
-        elif self.blocked and not blocked:
-            self.waited = shared.now - self.since
-        if some or not self.blocked:
-            self.deadline = shared.now + shared.write_timeout
-        self.blocked = blocked
-
-
-    # The end of a turn
-
-    def _settle(self, inbox: Any) -> None:
-        """Keep what was not used, and end the turn."""
-        if self.state is CLOSED:
-            return
-        self.rest = inbox.take(inbox.available()) if inbox.available() else None
-        self._finish_turn()
+            self.pace.moved += sent
+        if sent < 0 or self.pace.blocked:
+            self.pace.note_sent(max(sent, 0), sent < 0, self.wire.unsent(self.fd))
+        return sent
 
     def _finish_turn(self) -> None:
         """Send what was gathered, and say what is waited for; what comes then may be another thread's."""
-        shared = self.shared
-        if self.doomed:
+        service = self.service
+        if self.given_up:
             self.drop(True)
         if self.state is CLOSED:
             return
-        if not self.keep and self.state is IDLE:
+        if self.state is ENDING:
             self.wire.last = True
-        if self.state is not SENDING and not self.flush() and self.state is not RUNNING:
-            self._begin_sending(BODY if self.state is BODY else IDLE if self.keep else LINGERING)
-        if self.out is shared.out and (self.state is SENDING or self.out.size):
-            shared.out = type(self.out)()  # this one stays with us
-        if self.state is SENDING:
+        if self.state is not SENDING and not self.flush():
+            self._hold_answers()
+        if self.state is SENDING or (self.out is not None and self.out.size):
+            service.turn.part_with(self.out)
+        else:
+            self.out = NO_BUFFER
+        if self.state is QUEUED:
+            self.set_aside()
+            service.pool.queue(self)
+        elif self.out is not None:
             self._wait_to_send()
-            return
-        if self.state is RUNNING:
-            self.out = self.out if self.out.size else None
-            self.away = True
-            shared.pool.queue(self)
-            return
-        self.out = None
-        if shared.gateway.draining and shared.keep_alive <= 0.0 and self._is_between_requests():
-            self.keep = False  # its last response may have begun before that could be said in it
-        if not self.keep:
-            if self.rest is not None or self.moved > GATHERED:  # the client sent more, or still reads and may do so
-                self._linger()
+        else:
+            self._await_client()
+
+    def _hold_answers(self) -> None:
+        """The client must read first."""
+        if self.state is IDLE or self.state is HEAD:
+            self._become("blocked", SENDING)
+        elif self.state is BODY:
+            self._become("blocked", INTERIM)
+
+    def _await_client(self) -> None:
+        """All is sent: what comes next is the client's."""
+        service = self.service
+        if service.draining and service.keep_alive <= 0.0 and self._is_between_requests():
+            self._become("last", ENDING)  # its last response may have begun before that could be said in it
+        if self.state is ENDING:
+            if self.rest is not None or self.pace.moved > GATHERED:  # the client sent more, or still reads and may
+                self._linger("sent")
             else:
                 self.drop(False)
             return
         if self.state is IDLE:
-            self.deadline = shared.now + shared.keep_alive
-            if self.rest is not None:
-                self._resume()
-                return
-        if self.state is BODY and self.body.paused:
-            self._resume()
-            return
-        self._wait(READ)
-
-    def _wait(self, event: str) -> None:
-        if self.waits is not event:
-            before, self.waits = self.waits, event
-            self.shared.loop.watch(self, event, before)
-        self.away = False
-
-    def _wait_to_send(self) -> None:
-        if self.blocked:
-            self._wait(WRITE)
+            self.pace.await_request()
+        if (self.state is IDLE and self.rest is not None) or (self.body is not None and self.body.paused):
+            self.wait_for_turn()
         else:
-            self._resume()
-
-    def _resume(self) -> None:
-        """Have another turn, after the others."""
-        self.away = True
-        self.shared.loop.resume(self)
+            self._wait(READ)
 
     # Refusals
 
-    def _refuse(self, refusal: Any) -> None:
-        """Answer with a constant text, without an echo of the input, and close such that it can be read."""
-        shared = self.shared
-        gateway = shared.gateway
+    def _refuse(self, refusal: HttpError) -> None:
+        """Answer with a constant text, without an echo of the input, and close so that it can be read."""
+        service = self.service
         if self.exchange is not None:
             self.exchange.abandon()
             self.exchange = None
         self._drop_body()
         if self.out is None:
-            self.out = shared.out
-        status = f"{refusal.status} {reason_phrase(refusal.status)}"
-        text = (f"{status}: {refusal.advice}\n" if refusal.advice else f"{status}\n").encode("latin-1")
-        fields = [("Content-Type", "text/plain")]
-        if refusal.status == 503:
-            fields.append(("Retry-After", "1"))  # RFC 9110 10.2.3, in seconds
-        self.out.begin(status, fields)
-        self.out.finish(len(text), False, "close", gateway.server_line, gateway.date_line)
-        self.out.add(text)
-        if gateway.observer is not None:
-            gateway.observer.request_refused(self, refusal)
-        self.keep = False
+            self.out = service.turn.out
+        answers.put(self.out, answers.refusal(refusal), service.server_line, service.date_line)
+        if service.observer is not None:
+            service.observer.request_refused(self, refusal)
+        self._become("refused", ENDING)
         self.rest = None
         self.wire.last = True
         if self.flush():
-            self._linger()
-            return
-        if self.out is shared.out:
-            shared.out = type(self.out)()
-        self._begin_sending(LINGERING)
-        self._wait(WRITE)
+            self._linger("sent")
+        else:
+            service.turn.part_with(self.out)
+            self._wait(WRITE)
 
-    def _linger(self) -> None:
+    def _linger(self, event: str) -> None:
         """Close our side, read on for a while: a close with unread input would reset what we wrote (RFC 9112 9.6)."""
-        shared = self.shared
-        self.out = self.rest = None
-        self.state = LINGERING
-        self.deadline = shared.now + shared.linger_timeout
-        self.moved = 0
+        self.out = NO_BUFFER
+        self.rest = None
+        self._become(event, LINGERING)
+        self.pace.await_close()
         self.wire.finish(self.fd)
         self._wait(READ)
 
     def _discard(self) -> None:
-        received = self.wire.receive(self.fd, self.shared.inbox, None)
-        self.moved += max(received, 0)
-        if received == 0 or received < -1 or self.moved > LINGERED:
+        received = self.wire.receive(self.fd, self.service.turn.inbox, None)
+        self.pace.moved += max(received, 0)
+        if received == 0 or received < -1 or self.pace.moved > LINGERED:
             self.drop(False)

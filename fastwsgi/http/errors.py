@@ -19,3 +19,11 @@ class ApplicationError(Exception):
 
 class ClientDisconnected(ConnectionError):
     """The client is gone: what is written for it has nowhere to go."""
+
+
+class LoopLost(BaseException):
+    """Another thread has the loop: this one ends its turn here, and touches nothing of the loop any more.
+
+    It is raised at the end of a connection's turn in which the application's call was left behind, and passes through
+    everything that belongs to the loop, up to the thread's own work (server/threads.py). No fault, so no Exception.
+    """

@@ -1,7 +1,7 @@
 cimport cython
 from cpython.ref cimport PyObject
 
-from fastwsgi.http._wsgi_c cimport Exchange
+from fastwsgi.http._exchange_c cimport Exchange
 
 
 cdef struct Step:

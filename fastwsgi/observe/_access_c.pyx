@@ -15,7 +15,7 @@ from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.string cimport memchr, memcpy
 from posix.unistd cimport getpid
 
-from fastwsgi.http._wsgi_c cimport Exchange
+from fastwsgi.http._exchange_c cimport Exchange
 
 from fastwsgi.observe.formats import Op, tell_second
 

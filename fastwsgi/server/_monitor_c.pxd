@@ -1,5 +1,4 @@
-from fastwsgi.http._baton_c cimport Baton, Call
-from fastwsgi.http._shared_c cimport Shared
+from fastwsgi.http._turn_c cimport Call, CallCounter, Turn
 
 cdef extern from "pthread.h":
     ctypedef unsigned long pthread_t
@@ -10,9 +9,11 @@ cdef extern from "pthread.h":
 
 
 cdef struct Watch:
-    const volatile long long *calls  # of the Shared, which the Monitor keeps alive
+    const volatile long long *calls  # of the counter, which the Monitor keeps alive
     volatile bint *dozing
     Call *call
+    const char *answer  # to the client of a call that is given up: the Monitor keeps the bytes
+    int date_at, size  # where its date begins, and its end
     int limit  # looks at a call until its client is given up; 0: for ever
     volatile long long stuck
     volatile bint stopped
@@ -23,12 +24,13 @@ cdef struct Watch:
 
 
 cdef class Monitor:
-    cdef Shared shared
-    cdef Baton baton
+    cdef CallCounter counter
+    cdef Turn turn
+    cdef bytes answer
     cdef Watch watch
     cdef pthread_t thread
     cdef bint running
 
-    cpdef object follow(self, Baton baton)
+    cpdef object follow(self, Turn turn)
     cpdef object stop(self)
     cpdef object wake(self)

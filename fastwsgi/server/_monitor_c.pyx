@@ -3,14 +3,16 @@
 A thread that never takes the GIL: it sees a call that is stuck also while that call holds the GIL.
 """
 
-from fastwsgi.http._baton_c cimport GIVEN_UP, HELD_BACK, Baton, Call
-from fastwsgi.http._shared_c cimport Shared
+from cpython.bytes cimport PyBytes_AS_STRING
+
+from fastwsgi.http._turn_c cimport GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
 
 cdef extern from *:
     """
     #include <pthread.h>
     #include <sched.h>
     #include <stdio.h>
+    #include <string.h>
     #include <sys/socket.h>
     #include <time.h>
     #ifndef MSG_NOSIGNAL
@@ -24,20 +26,22 @@ cdef extern from *:
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
 
-    /* 504 without a body, which fits a HEAD as well, and the end of what we send. */
-    static void answer_timeout(int fd) {
+    /* Send an answer with the date of now in the place that it has for one, and the end of what we send. */
+    static void send_dated(int fd, const char *answer, int date_at, int size) {
         static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-        char answer[160];
+        char dated[256], date[64];
         struct tm now;
         time_t seconds = time(NULL);
         gmtime_r(&seconds, &now);
-        int size = snprintf(
-            answer, sizeof(answer),
-            "HTTP/1.1 504 Gateway Timeout\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n"
-            "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\\r\\n\\r\\n",
+        int length = snprintf(
+            date, sizeof(date), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
             days + 3 * now.tm_wday, now.tm_mday, months + 3 * now.tm_mon, now.tm_year + 1900,
             now.tm_hour, now.tm_min, now.tm_sec);
-        if (send(fd, answer, size, MSG_NOSIGNAL) == size)
+        if (size > (int)sizeof(dated) || date_at + length > size)
+            return;
+        memcpy(dated, answer, size);
+        memcpy(dated + date_at, date, length);
+        if (send(fd, dated, size, MSG_NOSIGNAL) == size)
             shutdown(fd, SHUT_WR);
     }
     """
@@ -54,7 +58,7 @@ cdef extern from *:
     int sched_yield() nogil
     void rest(long) nogil
     bint advance_stage(volatile int *, int, int) nogil
-    void answer_timeout(int) nogil
+    void send_dated(int, const char *, int, int) nogil
 
 cdef enum:
     TICK = 1000000  # nanoseconds
@@ -66,14 +70,18 @@ cdef enum:
 cdef class Monitor:
     """Watches the calls of one loop, and has spare threads wait."""
 
-    def __cinit__(self, Shared shared not None, double timeout=0.0):
+    def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0):
         cdef int limit = <int>min(timeout * 1000, 1e9)
-        self.shared = shared
-        self.follow(shared.baton)
+        self.counter = turn.counter
+        self.answer = answer
+        self.watch.answer = PyBytes_AS_STRING(answer)
+        self.watch.date_at = date_at
+        self.watch.size = len(answer)
+        self.follow(turn)
         if limit > 0:
             self.watch.limit = limit + min(limit // 10, PAUSE) + MARGIN
-        self.watch.calls = &shared.calls
-        self.watch.dozing = &shared.dozing
+        self.watch.calls = &turn.counter.number
+        self.watch.dozing = &turn.counter.dozing
         pthread_mutex_init(&self.watch.mutex, NULL)
         pthread_cond_init(&self.watch.posted, NULL)
         pthread_cond_init(&self.watch.woken, NULL)
@@ -93,10 +101,10 @@ cdef class Monitor:
             raise RuntimeError("cannot start the monitor's thread")
         self.running = True
 
-    cpdef object follow(self, Baton baton):
-        before = self.baton
-        self.baton = baton
-        self.watch.call = &baton.call
+    cpdef object follow(self, Turn turn):
+        before = self.turn
+        self.turn = turn
+        self.watch.call = &turn.call
         del before  # only now nobody looks at it
 
     cpdef object stop(self):
@@ -120,7 +128,7 @@ cdef class Monitor:
         call_spare(&self.watch)
 
     cpdef object wake(self):
-        self.shared.dozing = False
+        self.counter.dozing = False
         pthread_mutex_lock(&self.watch.mutex)
         self.watch.awake = True
         pthread_cond_signal(&self.watch.woken)
@@ -153,7 +161,7 @@ cdef void *look(void *argument) noexcept nogil:
         looks += 1
         if calls & 1:
             if looks == watch.limit:
-                give_up(watch.call)
+                give_up(watch, watch.call)
             if watch.stuck != calls:
                 watch.stuck = calls
                 call_spare(watch)
@@ -163,11 +171,11 @@ cdef void *look(void *argument) noexcept nogil:
     return NULL
 
 
-cdef void give_up(Call *call) noexcept nogil:
+cdef void give_up(Watch *watch, Call *call) noexcept nogil:
     """Answer the client of a call that holds the GIL: else the watchdog would have done so."""
     cdef int fd = call.fd
     if fd >= 0 and advance_stage(&call.stage, HELD_BACK, GIVEN_UP):
-        answer_timeout(fd)
+        send_dated(fd, watch.answer, watch.date_at, watch.size)
 
 
 cdef void doze(Watch *watch, long long calls) noexcept nogil:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastwsgi.http._turn_py import Turn
 
 TICK = 0.005  # seconds; shorter would cost more than it gives, since each look needs the GIL
 PATIENCE = 100  # looks without a new call until the monitor dozes
@@ -18,13 +21,15 @@ class Monitor:
     """Watches the calls of one loop, and has spare threads wait.
 
     Args:
-        shared: a shared.Shared: calls is read, dozing is set.
+        turn: of the thread that has the loop; its counter is looked at.
         timeout: seconds after which the twin in C, which needs no GIL, gives up the client of a call by itself: then
             the call holds the GIL, and nobody else can. 0: never.
+        answer: what that client gets ...
+        date_at: ... with the date of then in the place that begins here.
     """
 
-    def __init__(self, shared: Any, timeout: float = 0.0) -> None:
-        self._shared = shared
+    def __init__(self, turn: Turn, timeout: float = 0.0, answer: bytes = b"", date_at: int = 0) -> None:
+        self._counter = turn.counter
         self.stuck = 0  # the number of the call that a spare was called for
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
@@ -35,8 +40,8 @@ class Monitor:
         """Begin to look; after the fork, since threads do not survive it."""
         self._thread.start()
 
-    def follow(self, baton: Any) -> None:
-        """The calls of *baton* are looked at from now on."""
+    def follow(self, turn: Turn) -> None:
+        """The calls of *turn* are looked at from now on."""
 
     def stop(self) -> None:
         """Look no more."""
@@ -55,7 +60,7 @@ class Monitor:
 
     def wake(self) -> None:
         """A call has begun while dozing was set."""
-        self._shared.dozing = False
+        self._counter.dozing = False
         self._awake.set()
 
     def give_way(self) -> None:
@@ -66,7 +71,7 @@ class Monitor:
         last = looks = 0
         while not self._stopped:
             time.sleep(TICK)
-            calls = self._shared.calls
+            calls = self._counter.number
             if calls != last:
                 last, looks = calls, 0
                 continue
@@ -82,8 +87,8 @@ class Monitor:
     def _doze(self, calls: int) -> None:
         """Sleep until a call begins. The tick after the announcement is longer than any store takes to be seen."""
         self._awake.clear()
-        self._shared.dozing = True
+        self._counter.dozing = True
         time.sleep(TICK)
-        if self._shared.calls == calls and not self._stopped:
+        if self._counter.number == calls and not self._stopped:
             self._awake.wait()
-        self._shared.dozing = False
+        self._counter.dozing = False

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastwsgi.server.admission import Admission
-from fastwsgi.server.listener import Entrance
 from fastwsgi.server.poller import BATCH
 from fastwsgi.server.readiness import is_readable
+
+if TYPE_CHECKING:
+    from fastwsgi.server.listener import Listener
+    from fastwsgi.server.loop import Loop
+    from fastwsgi.settings.settings import Settings
 
 SHARE = 4  # connections that one of several processes accepts in a turn
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -23,89 +27,81 @@ class Acceptor:
     """Accepts for *loop*, in its thread.
 
     Args:
-        loop: a loop.Loop: its poller, wire, connections and slot are used.
+        loop: its poller, wire, connections and slot are used.
         settings: workers, which share the listeners, and what Admission asks for are read.
     """
 
-    def __init__(self, loop: Any, settings: Any) -> None:
+    def __init__(self, loop: Loop, settings: Settings) -> None:
         self.loop = loop
         self.admission = Admission(loop, settings)
         self.share = BATCH if settings.workers == 1 else SHARE
-        self.entrances: dict[int, Entrance] = {}  # by the file descriptor of the listener
+        self.listeners: dict[int, Listener] = {}  # by the file descriptor of the listener
         self.polled = True  # whether the listeners are
 
-    def add(self, entrance: Entrance) -> None:
-        """Accept from the listener of *entrance*, too."""
-        fd = entrance.listener.fileno()
-        self.entrances[fd] = entrance
+    def add(self, listener: Listener) -> None:
+        """Accept from *listener*, too."""
+        fd = listener.socket.fileno()
+        self.listeners[fd] = listener
         self.loop.poller.watch(fd, "read", "")
 
-    def on_ready(self, fd: int) -> bool:
-        """Connections wait at the listener *fd*; returns whether this thread has lost the loop."""
-        return self._accept(self.entrances[fd], self.share)[1]
+    def on_ready(self, fd: int) -> None:
+        """Connections wait at the listener *fd*."""
+        self._accept(self.listeners[fd], self.share)
 
-    def accept_all(self) -> bool:
-        """Empty all backlogs; returns whether this thread has lost the loop, and with it the rest of the work."""
-        for entrance in self.entrances.values():
-            more = True
-            while more:
-                more, lost = self._accept(entrance, BATCH)
-                if lost:
-                    return True
-        return False
+    def accept_all(self) -> None:
+        """Empty all backlogs."""
+        for listener in self.listeners.values():
+            while self._accept(listener, BATCH):
+                pass
 
     def accept_one(self) -> None:
         """Take one connection from each listener, if one waits."""
-        for entrance in self.entrances.values():
-            self._accept(entrance, 1)
+        for listener in self.listeners.values():
+            self._accept(listener, 1)
 
     def poll(self, wanted: bool) -> None:
         """Poll the listeners, or leave them alone."""
         if wanted == self.polled:
             return
         self.polled = wanted
-        for fd in self.entrances:
+        for fd in self.listeners:
             if wanted:
                 self.loop.poller.watch(fd, "read", "")
             else:
                 self.loop.poller.forget(fd, "read")
 
-    def _accept(self, entrance: Entrance, most: int) -> tuple[bool, bool]:
-        """Take connections off the backlog, *most* of them, and read each at once.
-
-        Returns:
-            Whether some may be left, and whether this thread has lost the loop.
-        """
-        loop, wire, listener = self.loop, self.loop.wire, entrance.listener.fileno()
-        loop.renew_time(loop.shared)
-        if loop.shared.full and not loop.asked_to_stop and loop.slot is not None and loop.slot.others_free():
+    def _accept(self, listener: Listener, most: int) -> bool:
+        """Take connections off the backlog, at most *most*, and read each at once. Whether some may be left."""
+        loop, wire, fd = self.loop, self.loop.wire, listener.socket.fileno()
+        loop.service.renew_time()
+        if loop.service.full and not loop.asked_to_stop and loop.slot is not None and loop.slot.others_free():
             self.poll(False)  # until a thread is free here
-            return False, False
+            return False
         for _ in range(most):
             # At a stop all are taken that wait, so that none of them is reset
-            missing = 0 if loop.asked_to_stop else self.admission.missing(listener)
+            missing = 0 if loop.asked_to_stop else self.admission.missing(fd)
             if missing:
-                if not is_readable(listener):
-                    return False, False
+                if not is_readable(fd):
+                    return False
                 if not self.admission.make_room(missing):
                     return self._pause()
-            fd = wire.accept(entrance.listener)
-            if fd >= 0:
-                if not self.admission.welcome(fd, wire.host):
-                    self._turn_away(fd)
-                elif entrance.open(fd, wire.host, wire.port).on_ready():
-                    return True, True
-            elif -fd not in OUT_OF_DESCRIPTORS:
-                return False, False
-            elif not self.admission.relieve(os.strerror(-fd)):
+            accepted = wire.accept(listener.socket)
+            if accepted >= 0:
+                if not self.admission.welcome(accepted, wire.host):
+                    self._turn_away(accepted)
+                else:
+                    listener.open(accepted, wire.host, wire.port).on_ready()
+            elif -accepted not in OUT_OF_DESCRIPTORS:
+                return False
+            elif not self.admission.relieve(os.strerror(-accepted)):
                 return self._pause()
-        return True, False
+        return True
 
-    def _pause(self) -> tuple[bool, bool]:
+    def _pause(self) -> bool:
         """There is no room: the backlog holds newcomers until a connection ends, or it is time to look again."""
         self.poll(False)
         self.loop.look_at(self.admission.try_again)
-        return False, False
+        return False
 
     def _turn_away(self, fd: int) -> None:
         """Reset a connection of a client that has too many: an answer would have to wait for its request."""

@@ -11,14 +11,17 @@ import resource
 import sys
 import threading
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastwsgi.http.peers import client_network
 from fastwsgi.observe.rate_limited import Seldom
 from fastwsgi.server.readiness import is_readable
 
+if TYPE_CHECKING:
+    from fastwsgi.server.loop import Loop
+    from fastwsgi.settings.settings import Settings
+
 RESERVE = 16  # file descriptors that connections leave to others; of a small limit an eighth
-SPARED = 1.0  # seconds in which a newcomer that has said nothing is not thought to be idle
 SHARE = 16  # a search brings a sixteenth of those that are idle: each newcomer pays for a look at 16 of them ...
 LEAST = 64  # ... or so many
 EFFORT = 50  # searches that bring little take at most 1 / EFFORT of the time
@@ -29,11 +32,11 @@ class Admission:
     """Counts the connections of *loop*, in its thread.
 
     Args:
-        loop: a loop.Loop: its connections, shared, renew_time() and log_error are used.
+        loop: its connections, service and log_error are used.
         settings: max_connections and max_connections_per_ip are read.
     """
 
-    def __init__(self, loop: Any, settings: Any) -> None:
+    def __init__(self, loop: Loop, settings: Settings) -> None:
         self.loop = loop
         self.most = settings.max_connections
         self.most_of_one = settings.max_connections_per_ip
@@ -44,8 +47,6 @@ class Admission:
         self._reserve = 0
         self._crowded = False  # the next connection would get it
         self._idle: deque[tuple[float, int]] = deque()  # since when, and the file descriptor: the next to be closed
-        self._times = {"lingering": settings.linger_timeout, "idle": settings.keep_alive}  # that deadlines leave
-        self._silence = settings.header_timeout - SPARED
         self._found = self._closed = 0  # by the last search, and of those
         self._search_again = 0.0
         self.try_again = 0.0  # when it is worth while, after there was no room
@@ -68,7 +69,7 @@ class Admission:
             self._complain_of_descriptors("file descriptors are short")
         else:
             self._full.log(
-                self.loop.shared.now,
+                self.loop.service.now,
                 f"{self.most} connections are open (--max-connections): idle ones are closed, newcomers wait for room",
             )
         return self._close_idle(count)
@@ -126,7 +127,7 @@ class Admission:
 
     def _complain_of_descriptors(self, problem: str) -> None:
         self._short.log(
-            self.loop.shared.now,
+            self.loop.service.now,
             f"{problem} (ulimit -n is {self._ceiling + self._reserve}): idle connections are closed, "
             "newcomers wait for room",
         )
@@ -136,7 +137,7 @@ class Admission:
     def _close_idle(self, count: int) -> bool:
         """Close *count* connections, the longest idle first; False if there are fewer."""
         connections = self.loop.connections
-        self.try_again = self.loop.shared.now + LOOK
+        self.try_again = self.loop.service.now + LOOK
         if len(self._idle) < count:
             self._search()
         while count > 0:
@@ -144,7 +145,7 @@ class Admission:
                 return False
             since, fd = self._idle.popleft()
             connection = connections.get(fd)
-            if connection is not None and self._idle_since(connection) == since and not is_readable(fd):
+            if connection is not None and connection.idle_since() == since and not is_readable(fd):
                 connection.drop(False)
                 self._closed += 1
                 count -= 1
@@ -153,26 +154,16 @@ class Admission:
     def _search(self) -> None:
         """Look for idle connections, unless the last search was just now and brought little."""
         loop = self.loop
-        began = loop.shared.now
+        began = loop.service.now
         if began < self._search_again and 2 * self._closed <= self._found:
             self.try_again = self._search_again
             return
-        pairs = ((self._idle_since(one), one.fd) for one in loop.all_connections())
+        pairs = ((one.idle_since(), one.fd) for one in loop.all_connections())
         found = sorted(pair for pair in pairs if pair[0] < began)
         self._idle = deque(found[: max(LEAST, len(found) // SHARE)])
         self._found, self._closed = len(self._idle), 0
-        loop.renew_time(loop.shared)
-        self._search_again = loop.shared.now + EFFORT * (loop.shared.now - began)
-
-    def _idle_since(self, connection: Any) -> float:
-        """When *connection* became idle; far in the future if it is not.
-
-        What lingers after its last response counts as idle, and so does who has not said a word.
-        """
-        state = connection.state
-        if state != "lingering" and not connection.is_idle():
-            return float("inf")
-        return float(connection.deadline - self._times.get(state, self._silence))
+        loop.service.renew_time()
+        self._search_again = loop.service.now + EFFORT * (loop.service.now - began)
 
 
 def next_descriptor(fd: int) -> int:

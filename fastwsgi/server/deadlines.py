@@ -1,4 +1,4 @@
-"""Who is past a deadline: looked for once a second, and met a few at a time.
+"""Connections past a deadline: looked for once a second, and refused or closed a few at a time.
 
 Thousands of clients may be late at once; to refuse or close them all in one step would make the others wait.
 """
@@ -6,42 +6,44 @@ Thousands of clients may be late at once; to refuse or close them all in one ste
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastwsgi.server.poller import BATCH
 
+if TYPE_CHECKING:
+    from fastwsgi.server.interfaces import Served
+    from fastwsgi.server.loop import Loop
+
 
 class Deadlines:
-    """Of the connections of *loop*, in its thread.
+    """Of the connections of *loop*, in its thread."""
 
-    Args:
-        loop: a loop.Loop: all_connections() is used.
-    """
-
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self._late: deque[Any] = deque()
+        self._late: deque[Served] = deque()
 
     def look(self, now: float) -> None:
-        """Find those who are late, unless some who were are not met yet; *now* is in seconds on the loop's clock."""
+        """Find late connections, unless some from the last time are still left.
+
+        Args:
+            now: seconds on the loop's clock.
+        """
         if not self._late:
             self._late.extend(one for one in self.loop.all_connections() if one.is_late(now))
 
     @property
     def are_more(self) -> bool:
-        """Whether meet() will leave some."""
+        """Whether enforce() will leave some."""
         return len(self._late) > BATCH
 
-    def meet(self, now: float) -> bool:
-        """Refuse or close some of those who still are late; True if this thread has lost the loop."""
+    def enforce(self, now: float) -> None:
+        """Refuse or close some of those that still are late."""
         late = self._late
         for _ in range(min(len(late), BATCH)):
-            if late and (one := late.popleft()).is_late(now) and one.on_deadline():
-                return True
-        return False
+            if late and (one := late.popleft()).is_late(now):
+                one.on_deadline()
 
     def excuse(self, spent: float) -> None:
         """Applications took *spent* seconds of a step: idle clients, whose time ran from its beginning, get them."""
         for connection in self.loop.all_connections():
-            if connection.state == "idle":
-                connection.deadline += spent
+            connection.excuse(spent)

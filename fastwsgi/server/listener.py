@@ -1,4 +1,4 @@
-"""An entrance: one listener, and what all connections that come in there have in common."""
+"""A listener: its socket, and what all connections that come in there have in common."""
 
 from __future__ import annotations
 
@@ -6,97 +6,113 @@ import os
 import socket
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.http.forwarded import Forwarding
 from fastwsgi.http.grammar import HeadLimits
 from fastwsgi.http.peers import Trusted
 from fastwsgi.server.preamble import PLAIN, Preamble
 
-Describer = Callable[[dict[str, Any]], None]
+if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.framing import Framing
+    from fastwsgi.http.head import HeadParser
+    from fastwsgi.http.interfaces import ErrorStream
+    from fastwsgi.http.pace import Pace
+    from fastwsgi.http.proxy_protocol import Header
+    from fastwsgi.server.interfaces import Served
+    from fastwsgi.server.loop import Loop
+    from fastwsgi.settings.settings import Settings
+    from fastwsgi.tls.contexts import Tls
+
+Completer = Callable[[dict[str, Any]], None]
 
 
-class Entrance:
+class Listener:
     """Where connections come in.
 
     Args:
-        loop: the loop.Loop that serves them.
-        listener: the listening socket.
+        loop: the one that serves them.
+        own: the listening socket.
         environ: comes into every environ.
-        tls: the tls.Tls of a listener of TLS, or None.
+        tls: the contexts.Tls where TLS is spoken, or None.
     """
 
-    def __init__(self, loop: Any, listener: socket.socket, environ: dict[str, Any], tls: Any = None) -> None:
+    def __init__(self, loop: Loop, own: socket.socket, environ: dict[str, Any], tls: Tls | None = None) -> None:
         self.loop = loop
-        self.listener = listener
+        self.socket = own
         self.tls = tls
-        template = environ_template(listener, loop.settings, loop.errors, loop.build.wsgi.FileWrapper)
+        template = environ_template(own, loop.settings, loop.errors)
         template.update(environ)
         if tls is not None:
             template.update(tls.ENVIRON)
-        self.parser = head_parser(loop.build, template, loop.framing, loop.settings)
+        self.parser = head_parser(loop.build, template, loop.service.framing, loop.settings)
         self._set_up_proxies(loop.settings)
 
-    def _set_up_proxies(self, settings: Any) -> None:
+    def _set_up_proxies(self, settings: Settings) -> None:
         announced = settings.proxy_protocol != "off"
         drops = settings.forwarded_untrusted == "drop"
         self.forwarding = Forwarding(settings) if settings.forwarded_allow_ips or announced or drops else None
         self.takes_plain = settings.proxy_protocol != "required"
         self._announcers = Trusted(settings.proxy_allow_ips) if announced else None
 
-    def open(self, fd: int, host: str, port: str) -> Any:
+    def open(self, fd: int, host: str, port: str) -> Served:
         """What serves the accepted socket *fd*, known to the loop: its Connection, or first a Preamble."""
+        pace: Pace = self.loop.build.pace.Pace(self.loop.service)
         if self._announcers is None or (self.takes_plain and host not in self._announcers):
-            return self.connect(fd, host, port, PLAIN)
-        preamble = self.loop.connections[fd] = Preamble(self, fd, host, port)
+            return self.connect(fd, host, port, PLAIN, pace)
+        preamble = self.loop.connections[fd] = Preamble(self, pace, fd, host, port)
         return preamble
 
     def announces(self, host: str) -> bool:
         """Whether a PROXY header of the peer *host* is believed."""
         return self._announcers is not None and host in self._announcers
 
-    def connect(self, fd: int, host: str, port: str, header: Any) -> Any:
+    def connect(self, fd: int, host: str, port: str, header: Header, pace: Pace) -> Connection:
         """The Connection of *fd*, known to the loop.
 
         Args:
             host, port: of the peer.
-            header: the proxy_protocol.Header that it sent first, or PLAIN.
+            header: what it sent first, or PLAIN.
+            pace: the account of the client.
         """
         loop = self.loop
         wire = loop.wire
-        describers: list[Describer] = []
+        completers: list[Completer] = []
         if self.tls is not None:
             wire = loop.build.tlsio.TlsWire(loop.wire, self.tls, partial(loop.connection_refused, host))
-            describers.append(wire.describe)
+            completers.append(wire.describe)
         if header.host is not None:
-            describers.append(partial(header.describe, host))
+            completers.append(partial(header.describe, host))
             host, port = header.host, header.port
         if self.forwarding is not None:
-            describers.append(self.forwarding.describer(host))
-        connection = loop.build.connection.Connection(loop.shared, self.parser, wire, fd, host, port)
-        connection.describe = in_turn(describers)
+            completers.append(self.forwarding.describer(host))
+        connection: Connection = loop.build.connection.Connection(
+            loop.service, self.parser, wire, pace, fd, host, port, in_turn(completers)
+        )
         loop.connections[fd] = connection
         return connection
 
 
-def in_turn(describers: list[Describer]) -> Describer | None:
+def in_turn(completers: list[Completer]) -> Completer | None:
     """One function that calls all of them; None if there are none."""
-    if len(describers) < 2:
-        return describers[0] if describers else None
+    if len(completers) < 2:
+        return completers[0] if completers else None
 
-    def describe(environ: dict[str, Any]) -> None:
-        for describer in describers:
-            describer(environ)
+    def complete(environ: dict[str, Any]) -> None:
+        for completer in completers:
+            completer(environ)
 
-    return describe
+    return complete
 
 
-def environ_template(listener: socket.socket, settings: Any, errors: Any, file_wrapper: Any) -> dict[str, Any]:
+def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream) -> dict[str, Any]:
     """What every environ of one listener starts as (PEP 3333, "environ Variables").
 
     It holds each key that every request has, also those set later: then the copy has room for the fields.
     """
-    name = listener.getsockname()
+    name = own.getsockname()
     host, port = (name[0], str(name[1])) if isinstance(name, tuple) else (os.fsdecode(name).replace("\0", "@", 1), "")
     return {
         "REQUEST_METHOD": "GET",
@@ -119,18 +135,20 @@ def environ_template(listener: socket.socket, settings: Any, errors: Any, file_w
         "wsgi.multithread": settings.threads > 1,
         "wsgi.multiprocess": settings.workers > 1,
         "wsgi.run_once": False,
-        "wsgi.file_wrapper": file_wrapper,
+        "wsgi.file_wrapper": FileWrapper,
         "wsgi.early_hints": None,
     }
 
 
-def head_parser(build: SimpleNamespace, template: dict[str, Any], framing: Any, settings: Any) -> Any:
+def head_parser(
+    build: SimpleNamespace, template: dict[str, Any], framing: Framing, settings: Settings
+) -> HeadParser:
     """The head.HeadParser of a listener.
 
     Args:
         build: the modules to run, from fastwsgi.backend.
         template: what every environ starts as.
-        framing: the rules of body length, a framing.Framing.
+        framing: the rules of body length.
         settings: limits, root_path, underscore_headers and scanner are read.
     """
     limits = HeadLimits(
@@ -142,4 +160,7 @@ def head_parser(build: SimpleNamespace, template: dict[str, Any], framing: Any, 
     scanner = None
     if build.inbox.Scanner is not None and settings.scanner:
         scanner = build.inbox.Scanner(template, limits, framing.max_body)
-    return build.head.HeadParser(template, limits, framing, scanner, settings.root_path, settings.underscore_headers)
+    parser: HeadParser = build.head.HeadParser(
+        template, limits, framing, scanner, settings.root_path, settings.underscore_headers
+    )
+    return parser

@@ -9,10 +9,14 @@ where none is required, the Connection gets these bytes as if it had received th
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fastwsgi.http.connection import CLOSED, HEAD, READ
+from fastwsgi.http.connection import READ
 from fastwsgi.http.proxy_protocol import MAX_SIZE, Header, NoHeader, ProxyError, parse
+
+if TYPE_CHECKING:
+    from fastwsgi.http.pace import Pace
+    from fastwsgi.server.listener import Listener
 
 PLAIN = Header(0)  # no header: the peer is the client
 
@@ -21,77 +25,86 @@ class Preamble:
     """Serves the socket *fd* until its PROXY header is read.
 
     Args:
-        entrance: the entrance.Entrance that it came by.
+        listener: the one that it came by.
+        pace: the account of the client: its deadline is that of the request head behind the header, too.
         fd: the connected socket.
         host, port: of the peer, as environ gives them.
     """
 
-    def __init__(self, entrance: Any, fd: int, host: str, port: str) -> None:
-        shared = entrance.loop.shared
-        listener = entrance.listener
-        self.entrance = entrance
+    def __init__(self, listener: Listener, pace: Pace, fd: int, host: str, port: str) -> None:
+        own = listener.socket
+        self.listener = listener
+        self.pace = pace
         self.fd = fd
         self.host = host
         self.port = port
-        self.state = HEAD  # or CLOSED, also when it has made way
         self.waits = ""
-        self.deadline = shared.now + shared.header_timeout  # for the request head behind it, too
-        self._socket = socket.socket(listener.family, listener.type, listener.proto, fileno=fd)
+        self._ended = False  # also when it has made way
+        self._socket = socket.socket(own.family, own.type, own.proto, fileno=fd)
         self._begun = b""  # of a header that is not whole
 
-    # What the loop calls; see http/connection.py
+    # What the loop calls; see interfaces.py
 
-    def on_ready(self) -> bool:
+    def on_ready(self) -> None:
         """Bytes may be there, or the end."""
-        if self.state is CLOSED:
-            return False
-        if not self.entrance.announces(self.host):
-            return self._refuse("not in --proxy-allow-from")
+        if self._ended:
+            return
+        if not self.listener.announces(self.host):
+            self._refuse("not in --proxy-allow-from")
+            return
         try:
             data = self._socket.recv(MAX_SIZE, socket.MSG_PEEK)
         except BlockingIOError:
-            return self._wait()
+            self._wait()
+            return
         except OSError:
             data = b""
-        if not data:  # a health check, say
+        if data:
+            self._read(data)
+        else:  # a health check, say
             self.drop(False)
-            return False
-        try:
-            header = parse(self._begun + data)
-        except NoHeader:
-            return self._make_way(PLAIN) if self.entrance.takes_plain else self._refuse("no PROXY header")
-        except ProxyError as error:
-            return self._refuse(str(error))
-        if header is None:
-            self._take(len(data))
-            return self._wait()
-        self._take(header.size - len(self._begun))
-        self._begun = b""
-        return self._make_way(header)
 
-    def on_turn(self) -> bool:
+    def on_turn(self) -> None:
         """What on_ready() is."""
-        return self.on_ready()
+        self.on_ready()
 
-    def is_idle(self) -> bool:
-        """Whether nothing was read."""
-        return self.state is not CLOSED and not self._begun
+    def on_deadline(self) -> None:
+        """Too late: a client that has said nothing gets no answer."""
+        self.drop(False)
+
+    def wait_for_turn(self) -> None:
+        """Go on after the others."""
+        self.listener.loop.go_on_later(self)
 
     def is_late(self, now: float) -> bool:
         """Whether the time for a header is over."""
-        return self.state is not CLOSED and now >= self.deadline
+        return not self._ended and self.pace.left(now) <= 0.0
 
-    def on_deadline(self) -> bool:
-        """Too late: whoever has said nothing gets no answer."""
-        self.drop(False)
+    def is_lingering(self) -> bool:
+        """It waits for its first request."""
         return False
+
+    def idle_since(self) -> float:
+        """When it was accepted, if nothing was read."""
+        return float("inf") if self._ended or self._begun else self.pace.silent_since()
+
+    def excuse(self, seconds: float) -> None:
+        """The time for a head is not prolonged."""
+
+    def hurry(self, until: float) -> None:
+        """A stop has begun."""
+        if self._ended or self._begun:
+            return
+        self.pace.hurry(until)
+        if self.listener.loop.service.keep_alive <= 0.0:
+            self.drop(False)
 
     def drop(self, reset: bool) -> None:
         """End the connection now."""
-        if self.state is CLOSED:
+        if self._ended:
             return
-        loop = self.entrance.loop
-        self.state = CLOSED
+        loop = self.listener.loop
+        self._ended = True
         self._socket.detach()
         loop.forget(self)
         loop.wire.close(self.fd, reset)
@@ -102,6 +115,27 @@ class Preamble:
 
     # The steps
 
+    def _read(self, data: bytes) -> None:
+        """Go on with the header, of which *data* waits in the socket."""
+        try:
+            header = parse(self._begun + data)
+        except NoHeader:
+            if self.listener.takes_plain:
+                self._make_way(PLAIN)
+            else:
+                self._refuse("no PROXY header")
+            return
+        except ProxyError as error:
+            self._refuse(str(error))
+            return
+        if header is None:
+            self._take(len(data))
+            self._wait()
+        else:
+            self._take(header.size - len(self._begun))
+            self._begun = b""
+            self._make_way(header)
+
     def _take(self, count: int) -> None:
         """Take *count* bytes, which are there, off the socket."""
         while count > 0:
@@ -109,24 +143,20 @@ class Preamble:
             self._begun += taken
             count -= len(taken)
 
-    def _wait(self) -> bool:
+    def _wait(self) -> None:
         if self.waits != READ:
             self.waits = READ
-            self.entrance.loop.watch(self, READ, "")
-        return False
+            self.listener.loop.watch(self, READ, "")
 
-    def _make_way(self, header: Header) -> bool:
+    def _make_way(self, header: Header) -> None:
         """Let a Connection serve the socket from here on."""
-        self.state = CLOSED
+        self._ended = True
         self._socket.detach()
-        connection = self.entrance.connect(self.fd, self.host, self.port, header)
-        connection.waits = self.waits
-        connection.deadline = self.deadline
-        connection.rest = self._begun or None
-        return bool(connection.on_ready())
+        connection = self.listener.connect(self.fd, self.host, self.port, header, self.pace)
+        connection.take_over(self.waits, self._begun or None)
+        connection.on_ready()
 
-    def _refuse(self, reason: str) -> bool:
-        """Close without an answer: whoever is at the other end does not expect HTTP."""
-        self.entrance.loop.connection_refused(self.host, reason)
+    def _refuse(self, reason: str) -> None:
+        """Close without an answer: the peer does not expect HTTP."""
+        self.listener.loop.connection_refused(self.host, reason)
         self.drop(False)
-        return False

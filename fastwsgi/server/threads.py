@@ -2,8 +2,8 @@
 
 The loop is not shared, it is handed on. As long as the application answers at once, one thread runs loop and
 application as if it were alone. When a call does not return, the monitor notices, and a spare thread takes the loop
-over where it stands, by taking the baton. The thread left behind sends its own answer when it has one,
-gives the connection back, and becomes a spare. So N threads wait for a database, and none of them holds up the others.
+over where it stands, by taking the connection out of the call. The thread left behind sends its own answer when it has
+one, gives the connection back, and becomes a spare. So N threads wait for a database, and none of them holds up the others.
 
     running     calls on threads that the loop has left; at N of them requests queue
     waiting     streams whose clients are slow: their threads stay with them and do not count among the N
@@ -16,11 +16,18 @@ import select
 import threading
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fastwsgi.http.errors import ClientDisconnected
+from fastwsgi.http.errors import ClientDisconnected, LoopLost
 from fastwsgi.observe.rate_limited import Seldom
 from fastwsgi.server.readiness import is_gone
+
+if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.exchange import Exchange
+    from fastwsgi.server.interfaces import Monitor
+    from fastwsgi.server.loop import Loop
+    from fastwsgi.settings.settings import Settings
 
 SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
 LOOK = 1.0  # seconds between two looks at a client that does not read
@@ -30,24 +37,25 @@ class Pool:
     """The threads of one loop.
 
     Args:
-        loop: a loop.Loop.
+        loop: the one that they hand on.
         settings: threads, max_queue and max_waiting_streams are read.
+        monitor: calls spares; it looks at the turns of the loop.
     """
 
-    def __init__(self, loop: Any, settings: Any) -> None:
+    def __init__(self, loop: Loop, settings: Settings, monitor: Monitor) -> None:
         self.loop = loop
-        self.shared = loop.shared
+        self.service = loop.service
         self.size = settings.threads
         self.max_queue = settings.max_queue
         self.max_waiting = settings.max_waiting_streams
-        self.monitor = loop.shared.monitor
+        self.monitor = monitor
         self.lock = threading.Lock()  # over all below, and over who has the loop
         self.running = 0
-        self.alone: dict[int, Any] = {}  # the connections of those calls, by the identifier of their thread
+        self.alone: dict[int, Connection] = {}  # the connections of those calls, by the identifier of their thread
         self.given_up: set[int] = set()  # threads whose calls are past the deadline, and do not count
-        self.waiting: set[Any] = set()  # connections
-        self.waiting_requests: deque[Any] = deque()  # connections, each with the time since when
-        self.returning: deque[Any] = deque()  # locks of waiting streams that want to go on
+        self.waiting: set[Connection] = set()
+        self.waiting_requests: deque[tuple[Connection, float]] = deque()  # each with the time since when
+        self.returning: deque[threading.Lock] = deque()  # of waiting streams that want to go on
         self.vacant = False  # nobody has the loop
         self.owner = 0  # the thread that has it, or had it last
         self.spares = 0
@@ -108,7 +116,7 @@ class Pool:
         if self.running:
             self.monitor.give_way()
 
-    def calls(self) -> list[tuple[int, Any]]:
+    def calls(self) -> list[tuple[int, Connection]]:
         """The identifier of each thread that runs the application without the loop, and its connection.
 
         Streams that wait for their clients are not in it.
@@ -116,17 +124,14 @@ class Pool:
         with self.lock:
             return [one for one in self.alone.items() if one[1] not in self.waiting]
 
-    def give_up(self, thread: int, connection: Any, exchange: Any) -> bool:
+    def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
         """The call of that thread is past the deadline: its client gets 504, others get its place, and the loop.
 
         False if it has ended this moment.
         """
         with self.lock:
-            if self.shared.baton.holds(connection):
-                self.shared.baton.take()
-                self._detach(connection)
-                self.vacant = True
-                self._call_spare()
+            if self.service.turn.runs(connection):
+                self._leave_loop(connection)
             if not connection.expire(exchange):
                 return False
             self.given_up.add(thread)
@@ -144,25 +149,20 @@ class Pool:
         """Whether another request may queue."""
         return len(self.waiting_requests) < int(self.max_queue)
 
-    def queue(self, connection: Any) -> None:
-        """Have the request of *connection* wait for a thread; called by the one that has the loop."""
-        self.loop.set_aside(connection)
+    def queue(self, connection: Connection) -> None:
+        """Have the request of *connection*, which is set aside, wait for a thread; called with the loop."""
         with self.lock:
             self.waiting_requests.append((connection, time.monotonic()))
             if self.running < self.size:  # a thread became free just now
                 self._call_spare()
 
-    def step_aside(self, connection: Any) -> None:
+    def step_aside(self, connection: Connection) -> None:
         """Leave the loop to a spare, in the middle of the application call of *connection*."""
         with self.lock:
-            if not self.shared.baton.holds(connection):
-                return  # the loop has gone on without it
-            self.shared.baton.take()
-            self._detach(connection)
-            self.vacant = True
-            self._call_spare()
+            if self.service.turn.runs(connection):  # else the loop has gone on without it
+                self._leave_loop(connection)
 
-    def wait_for_client(self, connection: Any) -> None:
+    def wait_for_client(self, connection: Connection) -> None:
         """Block this thread, on which a stream runs, until its client has read.
 
         Raises:
@@ -172,13 +172,13 @@ class Pool:
         with self.lock:
             self.waiting.add(connection)
             if len(self.waiting) > self.max_waiting:
-                self._cut_off(min(self.waiting, key=lambda one: one.deadline))
+                self._cut_off(min(self.waiting, key=lambda one: one.pace.deadline))
             self._free_place()
         poll = select.poll()
         poll.register(connection.fd, select.POLLOUT)
         try:
-            while not poll.poll(1000 * min(LOOK, max(0.0, connection.deadline - time.monotonic()))):
-                if connection.doomed or connection.reads_too_slowly(time.monotonic()):
+            while not poll.poll(1000 * min(LOOK, max(0.0, connection.pace.left(time.monotonic())))):
+                if connection.given_up or connection.reads_too_slowly(time.monotonic()):
                     raise ClientDisconnected("it reads too slowly")
         finally:
             self._return(connection)
@@ -208,7 +208,7 @@ class Pool:
             stuck: int | None = 0  # no call has this number
             while not self.ended:
                 if self._take_loop(stuck):
-                    if not self.loop.serve():
+                    if self._serve():
                         break
                     self._leave_place()
                     stuck = None  # whatever call runs now, it may be slow as well
@@ -227,6 +227,14 @@ class Pool:
         except RuntimeError:
             pass  # another thread was faster
 
+    def _serve(self) -> bool:
+        """Serve with the loop. True when all is done, False when the loop is lost to another thread."""
+        try:
+            self.loop.serve()
+        except LoopLost:
+            return False
+        return True
+
     def _wait_as_spare(self) -> bool:
         """Wait to be called; False if there are spares enough."""
         with self.lock:
@@ -243,41 +251,44 @@ class Pool:
 
     def _take_loop(self, stuck: int | None) -> bool:
         """Take the loop if nobody has it, or from a call: that of number *stuck*, or any."""
-        shared = self.shared
+        service = self.service
         with self.lock:
             if self.ended:
                 return False
             if self.vacant:
                 self.vacant = False
-            elif stuck is not None and shared.calls != stuck:
+            elif stuck is not None and service.turn.counter.number != stuck:
                 return False  # it went on meanwhile
             else:
-                connection = shared.baton.take()
+                connection = service.turn.take()
                 if connection is None:
                     return False
                 self._detach(connection)
             self.owner = threading.get_ident()
             self._keep_spare()
-        self.loop.renew_time(shared)
+        service.renew_time()
         return True
 
-    def _detach(self, connection: Any) -> None:
-        """The loop goes on without *connection*, which keeps the buffers that it uses; the baton was taken out."""
-        shared, build = self.shared, self.loop.build
-        shared.baton = build.baton.Baton()
-        self.monitor.follow(shared.baton)
-        shared.calls += 1
-        shared.inbox = build.inbox.Inbox()
-        shared.out = build.outbox.OutBuffer()
-        self.loop.set_aside(connection)
+    def _leave_loop(self, connection: Connection) -> None:
+        """Leave the loop to a spare; with the lock held, and in the call for *connection*."""
+        self.service.turn.take()
+        self._detach(connection)
+        self.vacant = True
+        self._call_spare()
+
+    def _detach(self, connection: Connection) -> None:
+        """The loop goes on, in another turn, without *connection*, which was taken out of its call."""
+        self.service.turn = self.service.turn.successor()
+        self.monitor.follow(self.service.turn)
+        connection.set_aside()
         self.alone[self.owner] = connection
         self._set_running(self.running + 1)
 
     def _set_running(self, count: int) -> None:
         self.running = count
         full = count >= self.size
-        if full is not bool(self.shared.full):
-            self.shared.full = full
+        if full is not self.service.full:
+            self.service.full = full
             if self.loop.slot is not None:
                 self.loop.slot.saturated = full
             if not full and not self.loop.acceptor.polled:
@@ -326,15 +337,16 @@ class Pool:
         self._answer(connection, since)
         return True
 
-    def _answer(self, connection: Any, since: float) -> None:
-        connection.exchange.queued = time.monotonic() - since
+    def _answer(self, connection: Connection, since: float) -> None:
+        if connection.exchange is not None:
+            connection.exchange.queued = time.monotonic() - since
         self.alone[threading.get_ident()] = connection
         if is_gone(connection.fd):
             connection.drop(False)  # nobody waits for the answer any more
         else:
             connection.run_alone()
 
-    def _return(self, connection: Any) -> None:
+    def _return(self, connection: Connection) -> None:
         """A waiting stream goes on: with a place, or when one is free."""
         with self.lock:
             self.waiting.discard(connection)
@@ -346,7 +358,7 @@ class Pool:
             self.returning.append(turn)
         turn.acquire()
 
-    def _cut_off(self, connection: Any) -> None:
+    def _cut_off(self, connection: Connection) -> None:
         message = f"more than {self.max_waiting} streams wait for their clients: the one furthest behind is cut"
         self._cuts.log(time.monotonic(), message)
-        connection.doomed = True
+        connection.given_up = True

@@ -14,9 +14,14 @@ import threading
 import time
 import traceback
 from types import FrameType
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.http.naming import request_name
+
+if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.exchange import Exchange
+    from fastwsgi.server.interfaces import WatchedLoop
 
 LOOKS = 10  # in the shorter of the two times ...
 LONGEST = 0.25  # ... but a look each so many seconds at least
@@ -27,20 +32,20 @@ class Watchdog:
     """Watches the application calls of one loop.
 
     Args:
-        loop: a loop.Loop: calls() and give_up() are used.
+        loop: the one whose calls they are.
         timeout: seconds that a request may take; 0: for ever.
         slow_log: seconds after which it is logged; 0: never.
         expired: called after a request has passed the deadline.
     """
 
-    def __init__(self, loop: Any, timeout: float, slow_log: float, expired: Callable[[], None]) -> None:
+    def __init__(self, loop: WatchedLoop, timeout: float, slow_log: float, expired: Callable[[], None]) -> None:
         self.loop = loop
         self.timeout = timeout
         self.slow_log = slow_log
         self.expired = expired
-        self._running: dict[Any, float] = {}  # exchanges, and when each was seen first
-        self._told: set[Any] = set()  # exchanges that were logged as slow, and those given up
-        self._given_up: set[Any] = set()
+        self._running: dict[Exchange, float] = {}  # when each was seen first
+        self._told: set[Exchange] = set()  # as slow, in the log
+        self._given_up: set[Exchange] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="fastwsgi-watchdog", daemon=True)
 
@@ -65,9 +70,10 @@ class Watchdog:
 
     def look(self, now: float) -> None:
         """Look once, at the time *now* in seconds."""
-        calls = [(thread, connection, connection.exchange) for thread, connection in self.loop.calls()]
+        running = [(thread, connection, connection.exchange) for thread, connection in self.loop.calls()]
+        calls = [(thread, connection, exchange) for thread, connection, exchange in running if exchange is not None]
         before = self._running
-        self._running = {exchange: before.get(exchange, now) for _, _, exchange in calls if exchange is not None}
+        self._running = {exchange: before.get(exchange, now) for _, _, exchange in calls}
         self._told &= self._running.keys()
         self._given_up &= self._running.keys()
         for thread, connection, exchange in calls:
@@ -77,10 +83,10 @@ class Watchdog:
                 self._give_up(thread, connection, exchange, age)
             elif self.slow_log and age >= self.slow_log and not {exchange} & (self._told | self._given_up):
                 self._told.add(exchange)
-                self._log(f"slow: {describe(exchange)} has run for {age:.1f} s", thread)
+                self._log(f"slow: {name_of(exchange)} has run for {age:.1f} s", thread)
 
-    def _give_up(self, thread: int, connection: Any, exchange: Any, age: float) -> None:
-        request, stack = describe(exchange), stack_of(thread)
+    def _give_up(self, thread: int, connection: Connection, exchange: Exchange, age: float) -> None:
+        request, stack = name_of(exchange), stack_of(thread)
         if self.loop.give_up(thread, connection, exchange):  # else it has ended this moment
             self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack)
             self.expired()
@@ -90,7 +96,7 @@ class Watchdog:
         self.loop.log_error(f"{message}; its thread is at:\n{stack}" if stack else message, None)
 
 
-def describe(exchange: Any) -> str:
+def name_of(exchange: Exchange) -> str:
     """The request and its client, as far as the application has left it."""
     environ = exchange.environ or {}
     return f"{request_name(environ)} from {environ.get('REMOTE_ADDR', '?')}"

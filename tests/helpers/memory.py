@@ -167,17 +167,20 @@ class NotingLoop:
         assert self.watched.get(connection.fd, "") == before
         self.watched[connection.fd] = event
 
-    def resume(self, connection: Any) -> None:
+    def unwatch(self, connection: Any, before: str) -> None:
+        assert self.watched.pop(connection.fd, "") == before
+
+    def go_on_later(self, connection: Any) -> None:
         self.turns.append(connection)
 
-    def renew_time(self, shared: Any) -> None:
-        shared.now = self.clock
+    def renew_time(self, service: Any) -> None:
+        service.now = self.clock
 
     def forget(self, connection: Any) -> None:
         assert self.watched.pop(connection.fd, "") == connection.waits
         self.forgotten.append(connection)
 
-    def lose(self, connection: Any, error: Exception) -> None:
+    def fail(self, connection: Any, error: Exception) -> None:
         raise error
 
 
@@ -194,7 +197,7 @@ class Bench:
     Args:
         build: from fastwsgi.backend.
         app: a WSGI application.
-        observer: of the Gateway.
+        observer: of the service.
         settings: as for config.settings.Settings; scanner=False turns the scanner off.
     """
 
@@ -208,22 +211,9 @@ class Bench:
         self.clients: dict[int, Client] = {}
         self.wire = wire_class(build.name)(self.clients)
         self.parser = make_parser(build, self.settings)
-        self.gateway = build.wsgi.Gateway(
-            app, self.parser.framing, self._note_error, self.settings.server_header, observer
-        )
-        self.gateway.date_line = DATE
-        self.shared = build.shared.Shared(
-            build.inbox.Inbox(),
-            build.outbox.OutBuffer(),
-            self.gateway,
-            build.baton.Baton(),
-            build.body.Body,
-            build.body.ChunkedBody,
-            build.body.EmptyInput(),
-            self.loop,
-            self.settings,
-        )
-        self.loop.renew_time(self.shared)
+        self.service = build.service.Service(build, app, self.settings, self._note_error, observer, self.loop)
+        self.service.date_line = DATE
+        self.loop.renew_time(self.service)
 
     def _note_error(self, message: str, error: BaseException | None) -> None:
         self.errors.append((message, error))
@@ -235,7 +225,7 @@ class Bench:
         if data:
             client.incoming.append(data)
         client.connection = self.build.connection.Connection(
-            self.shared, self.parser, self.wire, client.fd, "192.0.2.1", "4711"
+            self.service, self.parser, self.wire, self.build.pace.Pace(self.service), client.fd, "192.0.2.1", "4711"
         )
         client.connection.on_ready()
         self.settle()
@@ -250,7 +240,7 @@ class Bench:
 
     def step(self) -> bool:
         """One round of the loop: events, then turns; False when there was nothing to do."""
-        self.loop.renew_time(self.shared)
+        self.loop.renew_time(self.service)
         ready = [client for client in self.clients.values() if self._is_ready(client)]
         for client in ready:
             client.connection.on_ready()
@@ -277,16 +267,16 @@ class Bench:
 
     def sweep(self) -> None:
         """Meet the deadlines that are over, as the loop does each second."""
-        self.loop.renew_time(self.shared)
+        self.loop.renew_time(self.service)
         for client in self.clients.values():
-            if not client.closed and client.connection.is_late(self.shared.now):
+            if not client.closed and client.connection.is_late(self.service.now):
                 client.connection.on_deadline()
 
 
 def make_parser(build: SimpleNamespace, settings: Settings, plain: bool = False) -> Any:
     """A HeadParser as the loop makes it; a *plain* one gives environs of nothing but str, which compare."""
     listener: Any = FakeListener()
-    template = environ_template(listener, settings, io.StringIO(), build.wsgi.FileWrapper)
+    template = environ_template(listener, settings, io.StringIO())
     if plain:
         template = {key: value for key, value in template.items() if isinstance(value, str)}
     return head_parser(build, template, build.framing.Framing(settings.limit_request_body), settings)

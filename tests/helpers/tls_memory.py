@@ -103,7 +103,9 @@ class TlsBench(Bench):
         wire = noting_wire(self.build.name)(self.plain, self.tls, print)
         wire.client = client
         address = ("192.0.2.1", "4711")
-        client.connection = self.build.connection.Connection(self.shared, self.parser, wire, client.fd, *address)
+        client.connection = self.build.connection.Connection(
+            self.service, self.parser, wire, self.build.pace.Pace(self.service), client.fd, *address
+        )
         for _ in range(3):
             try:
                 client.tls.do_handshake()

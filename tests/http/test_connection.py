@@ -71,7 +71,7 @@ def test_a_client_that_resets_ends_the_connection_in_any_state(bench: Bench, sen
 
 def test_a_draining_server_closes_after_the_answer(bench: Bench) -> None:
     client = bench.connect()
-    bench.gateway.draining = True
+    bench.service.draining = True
     client.send(GET % b"/a" + GET % b"/b")
     assert bodies(client) == [b"/a "]
     assert client.responses()[0].field("Connection") == "close"
@@ -154,7 +154,7 @@ def test_an_answer_never_goes_to_another_client(bench: Bench) -> None:
 def test_a_body_after_a_100_that_was_slow_to_leave(bench: Bench) -> None:
     head = POST.replace(b"Host", b"Expect: 100-continue\r\nHost") % 5
     client = bench.connect(head, capacity=10)
-    assert client.connection.state == "sending"
+    assert client.connection.state == "interim"
     other = bench.connect(GET % b"/other")
     client.read(10**6)
     assert client.connection.state == "body"
@@ -254,7 +254,7 @@ def test_a_slow_reader_of_a_file(build: SimpleNamespace, tmp_path: Any) -> None:
 
 def test_a_slow_reader_of_a_refusal(bench: Bench) -> None:
     client = bench.connect(b"GET\r\n\r\n", capacity=10)
-    assert client.connection.state == "sending"
+    assert client.connection.state == "ending"
     client.read(1000)
     assert statuses(client) == [400]
     assert client.connection.state == "lingering"
@@ -283,7 +283,7 @@ def test_a_slow_reader_gets_what_was_answered_before_a_cut(build: SimpleNamespac
         return [b"whole"]
 
     client = Bench(build, app).connect(GET % b"/" + GET % b"/cut" + GET % b"/never", capacity=10)
-    assert client.connection.state == "sending"
+    assert client.connection.state == "ending"
     client.read(10**6)
     answers = [(one.body, one.whole) for one in client.responses()]
     assert answers == [(b"whole", True), (b"x", False)]

@@ -196,7 +196,7 @@ def compare_end(case: Case, client: Client, bench: Bench) -> None:
         assert client.connection.state == "idle"
     client.end()
     assert client.closed
-    assert bench.shared.out.size == 0
+    assert bench.service.turn.out.size == 0
 
 
 ALL = all_cases()

@@ -129,7 +129,7 @@ class Conversations(RuleBasedStateMachine):
     def wait_for_long(self) -> None:
         """Every deadline passes: nobody stays, whatever he was about."""
         stalled = [one for one in self.active if not one.is_reading() and not one.client.closed]
-        sending = [one for one in stalled if one.client.connection.state == "sending"]
+        sending = [one for one in stalled if one.client.connection.waits == "write"]
         for account in self.active:
             account.late = account.late or account.client.is_open
         for _ in range(3):  # the response, what is behind it, lingering
@@ -176,11 +176,11 @@ def test_any_order_of_events(name: str) -> None:
 
 
 FAULTS = {
-    "a client that left closes nothing": ("wsgi", "Exchange", "abandon", lambda self: None),
+    "a client that left closes nothing": ("exchange", "Exchange", "abandon", lambda self: None),
     "no deadline is met": ("connection", "Connection", "on_deadline", lambda self: False),
     "a cut response loses what is before it": ("connection", "Connection", "_cut", lambda self, _: self.drop(False)),
     "a body is read from its end": ("body", "Body", "rewind", lambda self: self.file),
-    "what follows a last request is served": ("connection", "Connection", "_linger", lambda self: self._wait("read")),
+    "what follows a last request is served": ("connection", "Connection", "_linger", lambda self, _: self._wait("read")),
 }
 
 

@@ -13,19 +13,17 @@ from tests.helpers.serving import GET, answering, serving
 class Leaving:
     """Stands for a connection of which another thread ends a second one, while the loop looks at this one."""
 
-    fd, deadline = -5, 0.0
+    fd = -5
 
     def __init__(self, loop: Any) -> None:
         self.loop = loop
         loop.connections.update({-5: self, -6: self, -7: self})
 
-    @property
-    def state(self) -> str:
+    def _leave(self, *arguments: Any) -> bool:
         self.loop.connections.pop(-6, None)
-        return "lingering"
+        return False
 
-    def is_late(self, now: float) -> bool:
-        return self.state == "idle"
+    is_late = is_lingering = idle_since = excuse = _leave
 
 
 @pytest.mark.parametrize(

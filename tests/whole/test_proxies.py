@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.server.listener import Entrance
+from fastwsgi.server.listener import Listener
 from tests.helpers.pki import Pki
 from tests.helpers.proxies import haproxy, nginx
 from tests.helpers.serving import GET, PATIENCE, Client, Server, request, serving
@@ -179,13 +179,13 @@ def test_haproxys_health_checks(
 ) -> None:
     """They send a header or nothing and hang up, or ask: nothing is logged, nobody is cut off."""
     opened = threading.Semaphore(0)
-    accept = Entrance.open
+    accept = Listener.open
 
-    def note_and_open(entrance: Entrance, fd: int, host: str, port: str) -> Any:
+    def note_and_open(listener: Listener, fd: int, host: str, port: str) -> Any:
         opened.release()
-        return accept(entrance, fd, host, port)
+        return accept(listener, fd, host, port)
 
-    monkeypatch.setattr(Entrance, "open", note_and_open)
+    monkeypatch.setattr(Listener, "open", note_and_open)
     with serving(build, Telling(), proxy_protocol="required" if option else "off") as server:
         block = haproxy_block(server, f"{option} check inter 10ms fall 1 rise 1", f"option {check}")
         with haproxy(tmp_path / "haproxy", block) as front, front.connect() as client:

@@ -1,0 +1,71 @@
+cimport cython
+
+from fastwsgi.http._connection_c cimport Connection as CConnection
+from fastwsgi.http._outbox_c cimport OutBuffer as COutBuffer
+from fastwsgi.http._service_c cimport Service as CService
+from fastwsgi.http._turn_c cimport Turn as CTurn
+
+
+cdef str OPEN, BEGUN, STARTED, DONE
+cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
+cdef long long GATHERED, WRITE_AHEAD, STRETCH
+cdef int PIECES
+cdef object END, GONE
+
+
+@cython.final
+cdef class NewExchange:
+    @cython.locals(exchange=Exchange)
+    cdef Exchange of(
+        self, CConnection connection, COutBuffer out, dict environ, bint is_head, int version, bint keep_alive
+    )
+
+
+@cython.final
+cdef class Exchange:
+    cdef public CConnection connection
+    cdef public CService service
+    cdef public COutBuffer out
+    cdef public dict environ
+    cdef public bint is_head
+    cdef public int version
+    cdef public bint keep_alive
+    cdef public str stage, framed
+    cdef public long long announced, sent
+    cdef public double queued, started
+    cdef public object note
+    cdef public CTurn turn
+    cdef public bint cut, overrun, told
+    cdef public int code
+    cdef object result, iterator, ahead, stretch
+    cdef bint bound
+
+    cdef object begin(
+        self, CConnection connection, COutBuffer out, dict environ, bint is_head, int version, bint keep_alive
+    )
+    cpdef bint is_held_back(self) except -1
+    cpdef object replace(self, answer)
+    cpdef bint run(self) except -1
+    cpdef bint advance(self) except -1
+    cpdef object abandon(self)
+    cpdef object write(self, data)
+    cdef object _write_ahead(self, bytes data)
+    cpdef object send_early(self, headers)
+    @cython.locals(total=cython.longlong)
+    cdef bint _put_all(self, object pieces) except -1
+    @cython.locals(pieces=cython.int)
+    cdef bint _produce(self) except -1
+    cdef object _put_next(self, iterator)
+    cdef bint _end(self) except -1
+    cdef bint _fail(self, object error) except -1
+    cdef object _finish(self)
+    cpdef object tell_end(self)
+    cdef object _complain(self, str message, object error=*)
+    @cython.locals(out=COutBuffer, service=CService, length=cython.longlong, before=cython.Py_ssize_t)
+    cdef object _start(self, long long known)
+    cdef object _check_piece(self, object piece)
+    cdef object _put(self, bytes piece)
+    cdef object _catch_up(self, ahead)
+    cdef bint _send_file(self, wrapper) except -1
+    @cython.locals(count=cython.longlong, sent=cython.longlong)
+    cdef bint _send_stretch(self, stretch) except -1

@@ -1,0 +1,36 @@
+cimport cython
+
+from fastwsgi.http._service_c cimport Service as CService
+
+
+cdef double GRACE, SPARED
+
+
+@cython.final
+cdef class Pace:
+    cdef CService service
+    cdef readonly double deadline
+    cdef readonly bint blocked
+    cdef public long long moved
+    cdef long long taken
+    cdef double since, waited
+
+    cpdef object await_head(self)
+    cpdef object await_request(self)
+    cpdef object await_close(self)
+    cpdef object excuse(self, double seconds)
+    cpdef object hurry(self, double until)
+    cpdef double began(self, double allowed) except? -1
+    cpdef double silent_since(self) except? -1
+    cpdef double left(self, double now) except? -1
+    cpdef object begin_body(self, Py_ssize_t received)
+    cpdef object go_on_with_body(self)
+    cpdef bint sends_too_slowly(self, double now) except -1
+    cpdef object begin_response(self)
+    @cython.locals(service=CService)
+    cpdef object note_sent(self, long long count, bint blocked, Py_ssize_t unsent)
+    cpdef bint reads_too_slowly(self, double now, Py_ssize_t unsent) except -1
+    @cython.locals(taken=cython.longlong)
+    cpdef bint note_read(self, double now, Py_ssize_t unsent, double more) except -1
+    @cython.locals(elapsed=cython.double)
+    cdef bint _is_below_floor(self, double now, long long moved) except -1

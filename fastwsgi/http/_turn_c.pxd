@@ -1,0 +1,40 @@
+cimport cython
+
+from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._outbox_c cimport OutBuffer
+
+cdef enum:  # how far a call has come
+    NO_CALL
+    HELD_BACK  # nothing of its response is out
+    BEGUN
+    GIVEN_UP  # the monitor has answered
+
+cdef struct Call:
+    int fd
+    volatile int stage
+
+
+@cython.final
+cdef class CallCounter:
+    cdef public long long number
+    cdef public bint dozing
+    cdef public object monitor
+
+
+@cython.final
+cdef class Turn:
+    cdef readonly Inbox inbox
+    cdef public OutBuffer out
+    cdef readonly CallCounter counter
+    cdef readonly bint lost, given_up
+    cdef object held
+    cdef Call call
+
+    cpdef object part_with(self, OutBuffer out)
+    cpdef object begin_call(self, object connection, int fd)
+    cpdef bint end_call(self) except -1
+    cpdef bint begin_head(self) except -1
+    cpdef object take(self)
+    cpdef object running(self)
+    cpdef bint runs(self, object connection)
+    cpdef Turn successor(self)

@@ -1,0 +1,67 @@
+"""The turn, in C; its pure twin, _turn_py.py, is the specification.
+
+Nothing here lets go of the GIL in the middle, so no step can be divided; only the monitor, which has no GIL, may change
+the stage of a call, from HELD_BACK to GIVEN_UP: so that changes by atomic operations alone.
+"""
+
+cdef extern from *:
+    """
+    #define swap_stage(at, stage) __atomic_exchange_n(at, stage, __ATOMIC_SEQ_CST)
+    #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
+    """
+    int swap_stage(volatile int *, int)
+    bint advance_stage(volatile int *, int, int)
+
+
+cdef class CallCounter:
+    """The number of application calls that the threads of one loop have begun and ended."""
+
+
+cdef class Turn:
+    """What a thread needs while it has the loop."""
+
+    def __cinit__(self, Inbox inbox not None, OutBuffer out not None, CallCounter counter not None):
+        self.inbox = inbox
+        self.out = out
+        self.counter = counter
+
+    cpdef object part_with(self, OutBuffer out):
+        if out is self.out and not self.lost:
+            self.out = OutBuffer()
+
+    cpdef object begin_call(self, object connection, int fd):
+        self.held = connection
+        self.given_up = False
+        self.call.fd = fd
+        swap_stage(&self.call.stage, HELD_BACK if fd >= 0 else BEGUN)
+        self.counter.number += 1
+        if self.counter.dozing and self.counter.monitor is not None:
+            self.counter.monitor.wake()
+
+    cpdef bint end_call(self) except -1:
+        if self.take() is None:
+            self.lost = True
+            return False
+        self.counter.number += 1
+        return True
+
+    cpdef bint begin_head(self) except -1:
+        if self.call.stage == HELD_BACK and advance_stage(&self.call.stage, HELD_BACK, BEGUN):
+            return True
+        return self.call.stage != GIVEN_UP and not self.given_up
+
+    cpdef object take(self):
+        if self.call.stage != NO_CALL and swap_stage(&self.call.stage, NO_CALL) == GIVEN_UP:
+            self.given_up = True
+        held, self.held = self.held, None
+        return held
+
+    cpdef object running(self):
+        return self.held
+
+    cpdef bint runs(self, object connection):
+        return self.held is connection
+
+    cpdef Turn successor(self):
+        self.counter.number += 1
+        return Turn(Inbox(), OutBuffer(), self.counter)

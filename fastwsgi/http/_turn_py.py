@@ -1,0 +1,106 @@
+"""A turn: the two buffers that a thread needs to serve connections, and the application call that it is in.
+
+The specification of _turn_c.pyx. A loop has one turn at a time; a thread that takes the loop from another, whose
+application call does not return, takes the connection out of that call and begins the turn's successor. What the thread
+left behind uses stays its own, buffers and all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._outbox_py import OutBuffer
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.interfaces import Wakeable
+
+
+class CallCounter:
+    """The number of application calls that the threads of one loop have begun and ended.
+
+    Attributes:
+        number: odd while a call runs; one that stays the same tells of a call that is stuck.
+        dozing: nobody looks at the number now: *monitor* is to be woken when a call begins.
+        monitor: looks at it; None where nobody waits to take the loop over.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.dozing = False
+        self.monitor: Wakeable | None = None
+
+
+class Turn:
+    """What a thread needs while it has the loop.
+
+    Attributes:
+        inbox: what is received.
+        out: what is sent.
+        lost: the thread came back from a call and found that another had taken the loop.
+        given_up: the monitor has answered the client of the call (in C alone, where it needs no GIL for that).
+
+    Args:
+        inbox, out: empty buffers.
+        counter: of the loop.
+    """
+
+    def __init__(self, inbox: Inbox, out: OutBuffer, counter: CallCounter) -> None:
+        self.inbox = inbox
+        self.out = out
+        self.counter = counter
+        self.lost = False
+        self.given_up = False
+        self._held: list[Connection] = []
+
+    def part_with(self, out: OutBuffer) -> None:
+        """*out* stays with its connection, which has bytes in it: what is served next gets another."""
+        if out is self.out and not self.lost:
+            self.out = type(out)()
+
+    # The application call
+
+    def begin_call(self, connection: Connection, fd: int) -> None:
+        """A call for *connection* begins, during which the loop may be taken.
+
+        Args:
+            fd: may be written to as it is until begin_head(); -1: it may not.
+        """
+        self._held.append(connection)
+        self.counter.number += 1
+        if self.counter.dozing and self.counter.monitor is not None:
+            self.counter.monitor.wake()
+
+    def end_call(self) -> bool:
+        """The call is over. False if the loop was lost meanwhile."""
+        if self.take() is None:
+            self.lost = True
+            return False
+        self.counter.number += 1
+        return True
+
+    def begin_head(self) -> bool:
+        """The head of the response goes out; False if the client has been answered already."""
+        return not self.given_up
+
+    # For the others
+
+    def take(self) -> Connection | None:
+        """The connection of the call, for the one of several that takes it first; None for the others."""
+        try:
+            return self._held.pop()  # one bytecode, which no other thread can divide
+        except IndexError:
+            return None
+
+    def running(self) -> Connection | None:
+        """The connection of the call that runs, which stays where it is."""
+        return self._held[-1] if self._held else None
+
+    def runs(self, connection: Connection) -> bool:
+        """Whether the call for *connection* runs, and nobody has taken the loop from it."""
+        return self._held == [connection]
+
+    def successor(self) -> Turn:
+        """The turn of the thread that has taken the loop from this one."""
+        self.counter.number += 1
+        return Turn(type(self.inbox)(), type(self.out)(), self.counter)

@@ -1,0 +1,65 @@
+"""The answers that are the server's own: each refusal (400 to 505), 500 for the application, 504 for a deadline.
+
+They are constant texts without an echo of the input, and end the connection, but for the 500: that one stands in for
+the application's response, and is framed as that would have been.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from fastwsgi.http.grammar import reason_phrase
+
+if TYPE_CHECKING:
+    from fastwsgi.http._outbox_py import OutBuffer
+    from fastwsgi.http.errors import HttpError
+
+DATE = b"Date: "  # before the place of a date in a template
+NO_DATE = "---, -- --- ---- --:--:-- GMT"  # as long as one (RFC 9110 5.6.7)
+RETRY_AFTER = 1  # seconds (RFC 9110 10.2.3) after a 503: the queue of a server that works is short
+
+
+class Answer(NamedTuple):
+    """What start_response() would be given, and the body."""
+
+    code: int
+    status: str
+    fields: list[tuple[str, str]]
+    body: bytes
+
+
+def answer(code: int, advice: str = "") -> Answer:
+    """The answer with a status code, which says what to do if there is some *advice*."""
+    line = f"{code} {reason_phrase(code)}"
+    fields = [("Content-Type", "text/plain")]
+    if code == 503:
+        fields.append(("Retry-After", str(RETRY_AFTER)))
+    return Answer(code, line, fields, (f"{line}: {advice}\n" if advice else f"{line}\n").encode("latin-1"))
+
+
+FAILED = answer(500)
+EXPIRED = answer(504)
+
+
+def refusal(error: HttpError) -> Answer:
+    """The answer to a request that is refused."""
+    return answer(error.status, error.advice)
+
+
+def put(out: OutBuffer, given: Answer, server: bytes, date: bytes, is_head: bool = False) -> None:
+    """Put an answer that ends the connection into *out*.
+
+    Args:
+        server, date: whole field lines, or b"".
+        is_head: to HEAD, which gets no body.
+    """
+    out.begin(given.status, given.fields)
+    out.finish(len(given.body), False, "close", server, date)
+    if not is_head:
+        out.add(given.body)
+
+
+def expired_template() -> bytes:
+    """504 for one who cannot use Python at the moment: without a body, which fits HEAD as well, and without a date."""
+    fields = "Content-Length: 0\r\nConnection: close\r\n"
+    return f"HTTP/1.1 {EXPIRED.status}\r\n{fields}{DATE.decode()}{NO_DATE}\r\n\r\n".encode()

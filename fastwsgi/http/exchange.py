@@ -1,0 +1,425 @@
+"""One call of a WSGI application: environ in, response into the out-buffer (PEP 3333).
+
+An Exchange is the start_response of one request and carries its response to the end. It runs in three steps: run()
+calls the application; advance() asks the iterable for pieces as long as the client takes them, and is called again
+when it does; close() of the iterable is called once, always, however it ends. A response that cannot be finished is
+cut, so that the client can see that it is not whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Callable
+
+from fastwsgi.http.answers import FAILED
+from fastwsgi.http.errors import ApplicationError, ClientDisconnected
+from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
+from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
+from fastwsgi.http.naming import request_name
+from fastwsgi.http.write_ahead import WriteAhead
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from fastwsgi.http._outbox_py import OutBuffer
+    from fastwsgi.http._turn_py import Turn
+    from fastwsgi.http.answers import Answer
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.file_wrapper import FileStretch
+
+    ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+# How far a response has come (Exchange.stage); the words are compared by identity
+OPEN = "open"  # start_response was not called
+BEGUN = "begun"  # it was; the head is held back until the length is known
+STARTED = "started"  # the head leaves: nothing can be taken back
+DONE = "done"  # closed
+
+END: Any = object()  # of an iterable
+GONE: Any = None  # what an exchange has of its request when it is done
+
+GATHERED = 65536  # bytes: a list up to here is answered in one go
+PIECES = 64  # of one response before other connections get their turn
+WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a client slow to read; the rest goes to a file
+STRETCH = 262144  # bytes of one sendfile call
+
+
+class NewExchange:
+    """Makes the Exchange of each request. (An object, since C makes another one fastest where its class stands.)"""
+
+    def of(
+        self,
+        connection: Connection,
+        out: OutBuffer,
+        environ: dict[str, Any],
+        is_head: bool,
+        version: int,
+        keep_alive: bool,
+    ) -> Exchange:
+        """The Exchange of one request.
+
+        Args:
+            connection: sends what is in *out*.
+            environ: the application owns it once it is called.
+            is_head, version, keep_alive: facts of the request head.
+        """
+        exchange = Exchange.__new__(Exchange)
+        exchange.begin(connection, out, environ, is_head, version, keep_alive)
+        return exchange
+
+
+class Exchange:
+    """The start_response of one request, and the way of its response; NewExchange.of() makes it."""
+
+    def begin(
+        self,
+        connection: Connection,
+        out: OutBuffer,
+        environ: dict[str, Any],
+        is_head: bool,
+        version: int,
+        keep_alive: bool,
+    ) -> None:
+        """Take the facts of the request: the arguments of NewExchange.of()."""
+        self.service = connection.service
+        self.connection = connection
+        self.out = out
+        self.environ = environ
+        self.is_head = is_head
+        self.version = version
+        self.keep_alive = keep_alive
+        self.stage = OPEN
+        self.framed = NO_BODY  # how the end of the body is shown
+        self.announced = -1  # bytes of the body, if the head says so
+        self.sent = 0  # bytes of the body handed to the out-buffer
+        self.started = self.service.now  # when the head was there
+        self.queued = 0.0  # seconds that the request waited for a thread
+        self.note: Any = None  # the observer's
+        self.told = False  # the observer was told of the end
+        self.cut = False  # the connection must end so that the client sees the response is not whole
+        self.overrun = False  # more came than was announced
+        self.turn: Turn | None = None  # of the thread on which it runs, if that has the loop
+        self.code = 0
+        self.result: Iterable[bytes] | None = None
+        self.iterator: Iterator[bytes] | None = None
+        self.bound = False  # the iterator must run on the thread that began it
+        self.ahead: WriteAhead | None = None  # what write() was given and the client has not taken yet
+        self.stretch: FileStretch | None = None  # what is left of the file that is being sent
+        environ["wsgi.early_hints"] = self.service.early_hints.of(self)
+
+    # What the application calls
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
+    ) -> Callable[[bytes], None]:
+        """start_response (PEP 3333): returns write().
+
+        Raises:
+            ApplicationError: a second call without *exc_info*, a malformed status or header.
+            exc_info[1]: when the head is already on its way.
+        """
+        if exc_info is not None:
+            try:
+                if self.stage is STARTED or self.stage is DONE:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # breaks the cycle of traceback and frame
+        elif self.stage is not OPEN:
+            raise ApplicationError("start_response called a second time without exc_info")
+        self.stage = OPEN
+        self.out.begin(status, headers)
+        if self.out.code < 200:
+            self.out.drop_head()
+            raise ApplicationError(f"status {status!r} is not the application's to send")
+        self.stage = BEGUN
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body at once (PEP 3333, "The write() Callable"); never waits for the client.
+
+        What a slow client has not taken yet is kept in memory, past 1 MiB in a temporary file.
+        """
+        self._check_piece(data)
+        if self.stage is DONE:
+            raise ApplicationError("write() after the response ended")
+        if self.stage is not STARTED:
+            self._start(-1)
+        if self.ahead is not None or not self.connection.flush():
+            self._write_ahead(data)
+        else:
+            self._put(data)
+            self.connection.flush()
+
+    def _write_ahead(self, data: bytes) -> None:
+        if self.out.size < WRITE_AHEAD and self.ahead is None:
+            self._put(data)
+            return
+        if self.ahead is None:
+            self.ahead = WriteAhead()
+        kept = type(self.out)()
+        out, self.out = self.out, kept
+        self._put(data)
+        self.out = out
+        self.ahead.append(kept.peek())
+
+    def send_early(self, headers: list[tuple[str, str]]) -> None:
+        """wsgi.early_hints: see EarlyHints."""
+        if self.version >= 11 and self.stage is OPEN and self.connection is not None:
+            self.out.begin("103 Early Hints", headers)
+            self.out.finish(-1, False, "", b"", b"")
+            self.connection.flush()
+
+    # The three steps
+
+    def run(self) -> bool:
+        """Call the application. True when the response is whole in the out-buffer, False when advance() goes on."""
+        try:
+            result = self.result = self.service.app(self.environ, self)
+            if type(result) is list or type(result) is tuple:
+                if self._put_all(result):
+                    return self._end()
+                self.iterator = iter(result)
+            elif type(result) is not FileWrapper or not self._send_file(result):
+                self.iterator = iter(result)
+                self.bound = self.service.threaded
+            return self._produce()
+        except ClientDisconnected:
+            self.abandon()
+            raise
+        except BaseException as error:
+            return self._fail(error)
+
+    def advance(self) -> bool:
+        """Go on where the client was slow; True when the response is whole."""
+        try:
+            return self._produce()
+        except ClientDisconnected:
+            self.abandon()
+            raise
+        except BaseException as error:
+            return self._fail(error)
+
+    def abandon(self) -> None:
+        """The client is gone: close what is open."""
+        self.cut = True
+        self._finish()
+
+    def _put_all(self, pieces: Any) -> bool:
+        """Answer a short list in one go, its length known; False if it must go piece by piece."""
+        total = 0
+        for piece in pieces:
+            self._check_piece(piece)
+            total += len(piece)
+        if self.stage is BEGUN:
+            self._start(total)
+        if self.ahead is not None or (total > GATHERED and self.framed is not NO_BODY):
+            return False
+        if self.stage is STARTED:
+            for piece in pieces:
+                self._put(piece)
+        return True
+
+    def _produce(self) -> bool:
+        """Ask for pieces until the end (True), or until the client or other connections come first (False).
+
+        What is bound to its thread goes on to its end here, while the others go on elsewhere.
+        """
+        pieces = 0
+        while True:
+            if not self.connection.flush():
+                if not self.bound or self.iterator is None:
+                    return False
+                self.service.pool.wait_for_client(self.connection)
+                continue
+            if pieces == PIECES:
+                if not self.bound or self.iterator is None:
+                    return False
+                self.service.pool.step_aside(self.connection)
+                pieces = 0
+            pieces += 1
+            if self.ahead is not None:
+                self._catch_up(self.ahead)
+            elif self.stretch is not None:
+                if not self._send_stretch(self.stretch):
+                    return False
+            elif self.iterator is None:
+                return self._end()
+            else:
+                self._put_next(self.iterator)
+
+    def _put_next(self, iterator: Iterator[bytes]) -> None:
+        """Ask the iterable for one piece; the head goes out with the first that is not empty."""
+        piece = next(iterator, END)
+        if piece is END:
+            self.iterator = None
+            return
+        self._check_piece(piece)
+        if piece:
+            if self.stage is not STARTED:
+                self._start(-1)
+            self._put(piece)
+            if self.overrun or self.framed is NO_BODY:
+                self.iterator = None  # enough has come (PEP 3333, "Handling the Content-Length Header")
+
+    # The end
+
+    def _end(self) -> bool:
+        """The application gave all it has."""
+        if self.stage is OPEN:
+            raise ApplicationError("the application returned without a call of start_response")
+        if self.stage is BEGUN:
+            self._start(0)
+        if self.framed is BY_CHUNKS:
+            self.out.add(b"0\r\n\r\n")
+        elif self.sent < self.announced:
+            self._complain(f"body of {self.sent} bytes is shorter than its Content-Length of {self.announced}")
+            self.cut = True
+        self._finish()
+        return True
+
+    def _fail(self, error: BaseException) -> bool:
+        """The application raised: 500 while nothing of the response is out, else a cut."""
+        self._complain("the application failed", error)
+        if self.stage is STARTED or self.stage is DONE:
+            self.cut = True
+        else:
+            self.sent = 0
+            self.out.begin(FAILED.status, FAILED.fields)
+            self.stage = BEGUN
+            self._start(len(FAILED.body))
+            self._put(FAILED.body)
+        self._finish()
+        return True
+
+    def is_held_back(self) -> bool:
+        """Whether nothing of the response is out yet, so that another answer can take its place."""
+        return self.stage is OPEN or self.stage is BEGUN
+
+    def replace(self, answer: Answer) -> None:
+        """The client gets that answer."""
+        self.code = answer.code
+        self.sent = 0 if self.is_head else len(answer.body)
+
+    def _finish(self) -> None:
+        """Close the iterable, once (PEP 3333: always, also when the client is gone); tell the observer."""
+        if self.stage is DONE:
+            return
+        self.stage = DONE
+        result, self.result, self.iterator = self.result, None, None
+        if type(result) is not list and result is not None:
+            try:
+                close = getattr(result, "close", None)
+                if close is not None:
+                    close()
+            except BaseException as error:
+                self._complain("close() of the response failed", error)
+        if self.ahead is not None:
+            self.ahead.close()
+            self.ahead = None
+        self.tell_end()
+        self.connection = self.environ = GONE  # ends the cycle over wsgi.early_hints
+
+    def tell_end(self) -> None:
+        """Tell the observer of the end, once: at the deadline of a request that is before the application's."""
+        if not self.told and self.service.response_ended is not None:
+            self.told = True
+            self.service.response_ended(self)
+
+    def _complain(self, message: str, error: BaseException | None = None) -> None:
+        environ = self.environ
+        request = request_name(environ)
+        if "fastwsgi.request_id" in environ:
+            request += f", request {environ['fastwsgi.request_id']}"
+        self.service.log_error(f"{message} ({request})", error)
+
+    # Head and pieces
+
+    def _start(self, known: int) -> None:
+        """Let the head leave.
+
+        The stage says so first: another thread, which looks at it to answer in our place, then finds it either held
+        back, and nothing follows here, or gone.
+
+        Args:
+            known: the length of the whole body in bytes, -1 if nobody knows yet.
+
+        Raises:
+            ClientDisconnected: the client has got another answer.
+        """
+        if self.stage is OPEN:
+            raise ApplicationError("a body before start_response was called")
+        self.stage = STARTED
+        if self.connection.given_up or (self.turn is not None and not self.turn.begin_head()):
+            raise ClientDisconnected("it was given up")
+        out = self.out
+        service = self.service
+        length = out.length if out.length >= 0 else known
+        self.code = out.code
+        self.framed = service.framing.response_body(self.is_head, self.version, out.code, length)
+        if self.framed is BY_LENGTH:
+            self.announced = length
+        elif self.framed is NO_BODY:
+            # What GET would say (RFC 9110 8.6): an empty answer to HEAD tells nothing, 204 has no such field.
+            length = -1 if out.code == 204 else out.length if out.length >= 0 or known <= 0 else known
+        if out.close or service.draining or self.framed is BY_CLOSE:
+            self.keep_alive = False
+        connection = "" if self.keep_alive else "close"
+        if self.version < 11 and self.keep_alive:
+            connection = "keep-alive"
+        before = out.size
+        out.finish(length, self.framed is BY_CHUNKS, connection, service.server_line, service.date_line)
+        if service.response_started is not None:
+            service.response_started(self, out.peek()[before:])
+
+    def _check_piece(self, piece: object) -> None:
+        if type(piece) is not bytes:
+            raise ApplicationError(f"the body must be bytes, not {type(piece).__name__}")
+
+    def _put(self, piece: bytes) -> None:
+        """Hand one piece of the body to the out-buffer, framed, and cut at the announced length."""
+        if self.framed is NO_BODY:
+            return
+        if self.framed is BY_CHUNKS:
+            self.out.add_chunk(piece)
+        else:
+            if self.announced >= 0 and self.sent + len(piece) > self.announced:
+                if not self.overrun:
+                    self._complain(f"body is longer than its Content-Length of {self.announced}: cut there")
+                self.overrun = True
+                piece = piece[: self.announced - self.sent]
+            self.out.add(piece)
+        self.sent += len(piece)
+
+    def _catch_up(self, ahead: WriteAhead) -> None:
+        """Send some of what write() has kept."""
+        data = ahead.next()
+        if data:
+            self.out.add(data)
+        else:
+            ahead.close()
+            self.ahead = None
+
+    def _send_file(self, wrapper: FileWrapper) -> bool:
+        """Begin to send a real file by sendfile; False if it must be read instead."""
+        if self.stage is not BEGUN or not self.connection.wire.can_send_files:
+            return False
+        stretch = stretch_of(wrapper.filelike)
+        if stretch is None:
+            return False
+        self._start(stretch.size)
+        if self.framed is not NO_BODY:
+            stretch.cut(self.announced)
+            self.stretch = stretch
+        return True
+
+    def _send_stretch(self, stretch: FileStretch) -> bool:
+        """Send some of the file; False when the client must read first."""
+        count = min(stretch.size, STRETCH)
+        sent = self.connection.send_file(stretch.file, stretch.offset, count) if count > 0 else 0
+        if sent < 0:
+            return False
+        if sent == 0:  # all is sent, or somebody made the file shorter
+            self.stretch = None
+        stretch.advance(sent)
+        self.sent += sent
+        return True

@@ -1,0 +1,77 @@
+"""wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"), and the stretch of a file to be sent."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from typing import IO, Any
+
+BLOCK = 65536  # bytes of a piece where a file is read instead of sent
+
+
+class FileWrapper:
+    """An iterable over a file, which is sent by sendfile where it can be.
+
+    Args:
+        filelike: the application's: it has read(), and perhaps close(). A real file is sent from its current position.
+        blksize: bytes of a piece where it is read instead.
+    """
+
+    def __init__(self, filelike: Any, blksize: int = BLOCK) -> None:
+        self.filelike = filelike
+        self.blksize = blksize
+
+    def __iter__(self) -> FileWrapper:
+        return self
+
+    def __next__(self) -> bytes:
+        piece: bytes = self.filelike.read(self.blksize)
+        if not piece:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        """Close the file, if it can be closed."""
+        close = getattr(self.filelike, "close", None)
+        if close is not None:
+            close()
+
+
+class FileStretch:
+    """So many bytes of an open file, from an offset on."""
+
+    def __init__(self, file: int, offset: int, size: int) -> None:
+        self.file = file
+        self.offset = offset
+        self.size = size
+
+    def cut(self, size: int) -> None:
+        """Leave at most *size* bytes of it."""
+        self.size = min(self.size, size)
+
+    def advance(self, count: int) -> None:
+        """So many bytes are sent."""
+        self.offset += count
+        self.size -= count
+
+
+def stretch_of(filelike: Any) -> FileStretch | None:
+    """What is left of a real file from its position on; None if *filelike* must be read instead."""
+    file = _plain_file(filelike)
+    if file is None:
+        return None
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_size == 0:  # /proc says 0 and gives more
+        return None
+    offset = file.tell()
+    return FileStretch(file.fileno(), offset, max(0, status.st_size - offset))
+
+
+def _plain_file(filelike: Any) -> IO[bytes] | None:
+    """*filelike*, if its descriptor gives the very bytes that its read() gives; that of gzip gives compressed ones."""
+    if type(filelike).__module__ == "tempfile":
+        filelike = getattr(filelike, "file", filelike)
+    raw = getattr(filelike, "raw", filelike)
+    plain = type(filelike) in (io.BufferedReader, io.BufferedRandom, io.FileIO) and type(raw) is io.FileIO
+    return filelike if plain and not filelike.closed else None

@@ -1,0 +1,137 @@
+"""The pace of a connection's client: when something is due of it, and how fast its bytes move.
+
+    head        whole within header_timeout
+    body        something within body_timeout, again and again, and from 30 seconds on at least min_rate on average
+    response    something taken within write_timeout, again and again, and the same floor
+    idle        another request within keep_alive
+    lingering   closed within linger_timeout
+
+Only the time counts in which the client had something to do: of a response, that in which it could read. What the
+socket took tells little about that: a full send queue takes nothing more until much of it is read, and the last
+response waits in it after it is done with here. So the bytes that the client has acknowledged are counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastwsgi.http.service import Service
+
+SPARED = 1.0  # seconds in which a new connection that has said nothing is not thought to be idle
+GRACE = 30.0  # seconds before the slowest allowed rate is asked for
+
+
+class Pace:
+    """The account of one client.
+
+    Attributes:
+        deadline: when it is too late, in seconds on the clock of the loop.
+        moved: bytes that came or went: of a body, of a response, while lingering.
+        blocked: the socket took less than it was given.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.deadline = service.now + service.header_timeout
+        self.blocked = False
+        self.moved = 0
+        self.taken = 0  # of these, bytes that the client is known to have
+        self.since = 0.0  # when the body began; of a response, when it would have, had it been blocked all the time
+        self.waited = 0.0  # seconds that the response was blocked before now
+
+    # What is due
+
+    def await_head(self) -> None:
+        """The rest of a head is due."""
+        self.service.renew_time()
+        self.deadline = self.service.now + self.service.header_timeout
+
+    def await_request(self) -> None:
+        """Another request is due."""
+        self.deadline = self.service.now + self.service.keep_alive
+
+    def await_close(self) -> None:
+        """The client's end is due."""
+        self.deadline = self.service.now + self.service.linger_timeout
+        self.moved = 0
+
+    def excuse(self, seconds: float) -> None:
+        """The client gets so many more: the loop could not hear it."""
+        self.deadline += seconds
+
+    def hurry(self, until: float) -> None:
+        """No more time than that."""
+        self.deadline = min(self.deadline, until)
+
+    def began(self, allowed: float) -> float:
+        """When that began for which so many seconds are *allowed*."""
+        return self.deadline - allowed
+
+    def silent_since(self) -> float:
+        """When a new connection that has said nothing became idle."""
+        return self.deadline - self.service.header_timeout + SPARED
+
+    def left(self, now: float) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self.deadline - now
+
+    # A request body
+
+    def begin_body(self, received: int) -> None:
+        """A body begins, with bytes that are here already."""
+        self.service.renew_time()
+        self.since = self.service.now
+        self.moved = received
+        self.go_on_with_body()
+
+    def go_on_with_body(self) -> None:
+        """More of the body is due."""
+        self.deadline = self.service.now + self.service.body_timeout
+
+    def sends_too_slowly(self, now: float) -> bool:
+        """Whether the body has passed its deadline, or the floor."""
+        return now >= self.deadline or self._is_below_floor(now, self.moved)
+
+    # A response
+
+    def begin_response(self) -> None:
+        """A response begins."""
+        self.waited = 0.0
+        self.moved = self.taken = 0
+
+    def note_sent(self, count: int, blocked: bool, unsent: int) -> None:
+        """The socket has taken *count* bytes of a client slow to read.
+
+        Args:
+            blocked: whether it has not taken all.
+            unsent: bytes that it had taken and that the client has not acknowledged.
+        """
+        service = self.service
+        if blocked and not self.blocked:
+            service.renew_time()
+            self.since = service.now - self.waited
+            self.taken = self.moved - unsent
+        elif self.blocked and not blocked:
+            self.waited = service.now - self.since
+        if count > 0 or not self.blocked:
+            self.deadline = service.now + service.write_timeout
+        self.blocked = blocked
+
+    def reads_too_slowly(self, now: float, unsent: int) -> bool:
+        """Whether a client that does not take its response has passed the deadline, or the floor."""
+        self.note_read(now, unsent, self.service.write_timeout)
+        return now >= self.deadline or self._is_below_floor(now, self.taken)
+
+    def note_read(self, now: float, unsent: int, more: float) -> bool:
+        """Whether the client has taken more of a response since the last look; then it gets *more* seconds."""
+        taken = self.moved - unsent
+        if unsent == 0 or taken <= self.taken:
+            return False
+        self.taken = taken
+        self.deadline = now + more
+        return True
+
+    def _is_below_floor(self, now: float, moved: int) -> bool:
+        elapsed = now - self.since
+        return elapsed > GRACE and moved < self.service.min_rate * elapsed

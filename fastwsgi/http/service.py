@@ -1,0 +1,97 @@
+"""The service of one loop: what all its connections and requests share."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from fastwsgi.http.interfaces import ConnectionLoop, Observer, ThreadPool
+    from fastwsgi.settings.settings import Settings
+
+
+NO_POOL: Any = None  # where one thread does all, nothing asks for it
+
+
+class Service:
+    """The application, the rules and bounds that the settings ask for, and three things that change.
+
+    What changes is the loop's: *now*, the time in seconds on its clock; *turn*, what the thread has that runs it; and
+    *full*, whether all threads are busy, so that requests queue.
+
+    Attributes:
+        served: requests so far; at *quota* of them quota_reached() is called.
+        draining: no connection is kept after its response.
+        threaded: a response that is made piece by piece stays on the thread that began it.
+        pool: the threads, where several of them run the application, a ThreadPool.
+
+    Args:
+        build: the modules to run, from fastwsgi.backend.
+        app: the WSGI application.
+        settings: times, sizes, the limit of bodies and the Server field are read.
+        log_error: called with a message and an exception, or None.
+        observer: told of what happens, or None.
+        loop: told what a connection waits for.
+    """
+
+    def __init__(
+        self,
+        build: SimpleNamespace,
+        app: Callable[..., Any],
+        settings: Settings,
+        log_error: Callable[[str, BaseException | None], None],
+        observer: Observer | None,
+        loop: ConnectionLoop,
+    ) -> None:
+        self.app = app
+        self.log_error = log_error
+        self.loop = loop
+        self.pool: ThreadPool = NO_POOL
+        self.framing = build.framing.Framing(settings.limit_request_body)
+        self._set_up_observer(observer)
+        self._set_up_classes(build)
+        self._set_up_bounds(settings)
+        self.server_line = f"Server: {settings.server_header}\r\n".encode("latin-1") if settings.server_header else b""
+        self.date_line = b""
+        self.threaded = settings.threads > 1
+        self.draining = False
+        self.served = self.quota = 0
+        self.quota_reached: Callable[[], None] = lambda: None
+        self.now = 0.0
+        self.turn = build.turn.Turn(build.inbox.Inbox(), build.outbox.OutBuffer(), build.turn.CallCounter())
+        self.full = False
+
+    def _set_up_observer(self, observer: Observer | None) -> None:
+        """Look up once what the observer wants to be told, since each call has its price."""
+        self.observer = observer
+        self.request_started = getattr(observer, "request_started", None)
+        self.response_started = getattr(observer, "response_started", None)
+        self.response_ended = getattr(observer, "response_ended", None)
+        self.note = getattr(observer, "note", None)
+
+    def _set_up_classes(self, build: SimpleNamespace) -> None:
+        self.new_exchange = build.exchange.NewExchange()
+        self.early_hints = build.early_hints.EarlyHints()
+        self.body = build.body.Body
+        self.chunked = build.body.ChunkedBody
+        self.no_body = build.body.EmptyInput()  # wsgi.input of requests without a body
+
+    def _set_up_bounds(self, settings: Settings) -> None:
+        self.keep_alive = float(settings.keep_alive)
+        self.header_timeout = float(settings.header_timeout)
+        self.body_timeout = float(settings.body_timeout)
+        self.write_timeout = float(settings.write_timeout)
+        self.linger_timeout = float(settings.linger_timeout)
+        self.min_rate = float(settings.min_rate)  # bytes a second
+        self.spool_size = int(settings.spool_size)
+        self.max_body = self.framing.max_body
+
+    def renew_time(self) -> None:
+        """An application may have run for long since the turn began: ask the loop for the time again."""
+        self.loop.renew_time(self)
+
+    def count(self) -> None:
+        """Another request is served."""
+        self.served += 1
+        if self.served == self.quota:
+            self.quota_reached()

@@ -1,0 +1,93 @@
+"""The states of a connection, and its places: all of them, and every way from one to another.
+
+    state        waits for
+    idle         the first byte of another request
+    head         the rest of a request head; a new connection begins here
+    body         the rest of a request body
+    queued       a thread that may run the application
+    running      the application
+    sending      the client, to read a response, or the responses that were gathered
+    interim      the client, to read "100 Continue" and what is before it; a request body comes next
+    ending       the client, to read the last response
+    lingering    the client, to close
+    closed       nothing
+
+A state says how far the conversation is. The place says which thread may touch the connection:
+
+    loop         the loop's: events and deadlines concern it
+    turn         the loop's, too, but it owes a turn: it can go on without an event, and does so after the others
+    aside        that of one thread which serves it alone, or it is in the queue for one; it is nothing to the loop
+
+The tables are asserted at every step in pure Python and in a build with assertions; tests walk through them.
+"""
+
+from __future__ import annotations
+
+IDLE = "idle"
+HEAD = "head"
+BODY = "body"
+QUEUED = "queued"
+RUNNING = "running"
+SENDING = "sending"
+INTERIM = "interim"
+ENDING = "ending"
+LINGERING = "lingering"
+CLOSED = "closed"
+
+LOOP = "loop"
+TURN = "turn"
+ASIDE = "aside"
+
+# state -> event -> the state that follows. Each may also be closed, by the event "close"
+STATES: dict[str, dict[str, str]] = {
+    IDLE: {
+        "part of a head": HEAD,
+        "head before a body": BODY,
+        "no thread free": QUEUED,
+        "call": RUNNING,
+        "blocked": SENDING,
+        "last": ENDING,
+        "refused": ENDING,
+        "refused by the transport": LINGERING,
+    },
+    HEAD: {
+        "head before a body": BODY,
+        "no thread free": QUEUED,
+        "call": RUNNING,
+        "blocked": SENDING,
+        "last": ENDING,
+        "refused": ENDING,
+        "refused by the transport": LINGERING,
+    },
+    BODY: {
+        "no thread free": QUEUED,
+        "call": RUNNING,
+        "blocked": INTERIM,
+        "refused": ENDING,
+        "refused by the transport": LINGERING,
+    },
+    QUEUED: {"call": RUNNING},
+    RUNNING: {"pause": SENDING, "end": IDLE, "last": ENDING},
+    SENDING: {"call": RUNNING, "sent": IDLE},
+    INTERIM: {"sent": BODY},
+    ENDING: {"sent": LINGERING},
+    LINGERING: {},
+    CLOSED: {},
+}
+
+# place -> event -> the place that follows
+PLACES: dict[str, dict[str, str]] = {
+    LOOP: {"watch": LOOP, "go on later": TURN, "set aside": ASIDE},
+    TURN: {"its turn": LOOP},
+    ASIDE: {"watch": LOOP, "go on later": TURN, "set aside": ASIDE},
+}
+
+
+def follows(state: str, event: str, successor: str) -> bool:
+    """Whether *event* leads from *state* to *successor*."""
+    return state != CLOSED if event == "close" else STATES[state].get(event) == successor
+
+
+def moves(place: str, event: str, successor: str) -> bool:
+    """Whether *event* leads from *place* to *successor*."""
+    return PLACES[place].get(event) == successor

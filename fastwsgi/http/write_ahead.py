@@ -1,0 +1,32 @@
+"""What an application has given to write() and its client has not taken yet: a temporary file."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+
+PIECE = 1048576  # bytes that are read back at once
+
+
+class WriteAhead:
+    """Bytes as they will be sent, written at the end and read from the beginning on."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()
+        self._sent = 0
+
+    def append(self, data: bytes) -> None:
+        """Keep *data*, too."""
+        self._file.seek(0, io.SEEK_END)
+        self._file.write(data)
+
+    def next(self) -> bytes:
+        """The next piece; b"" at the end."""
+        self._file.seek(self._sent)
+        data = self._file.read(PIECE)
+        self._sent += len(data)
+        return data
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        self._file.close()
