@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from fastwsgi.mistakes import nearest
-from fastwsgi.settings import kinds
+from fastwsgi.settings import kinds, rules
 from fastwsgi.settings.kinds import OFFSET_MAX
 from fastwsgi.settings.setting import Setting, SettingError
 
@@ -31,7 +31,9 @@ LOGS = "logs"
 class Settings:
     """The values of all settings: those given, and the defaults of the others.
 
-    Raises SettingError, in one line, for an unknown name (with the nearest known one) and for a bad value.
+    Raises:
+        SettingError: there is no setting of a name (the nearest known one is told), a value is none that the setting
+            can have, or values exclude each other.
     """
 
     chdir = Setting(
@@ -314,12 +316,13 @@ class Settings:
                 raise SettingError(unknown(name))
         for name, setting in SETTINGS.items():
             self.__dict__[name] = setting.read(values.get(name, setting.default))
+        rules.settle(self.__dict__)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"settings do not change: make a new Settings({name}=...) instead")
 
     def __repr__(self) -> str:
-        """Show what differs from the defaults."""
+        """What differs from the defaults."""
         values = vars(self).items()
         changed = [f"{name}={value!r}" for name, value in values if value != SETTINGS[name].default]
         return f"Settings({', '.join(changed)})"
@@ -332,6 +335,6 @@ SETTINGS: dict[str, Setting[Any]] = {
 
 
 def unknown(name: str) -> str:
-    """Return the line about a setting that does not exist."""
+    """The line about a setting that does not exist."""
     meant = nearest(name, SETTINGS)
     return f"unknown setting {name!r}" + (f"; did you mean {meant!r}?" if meant else "")

@@ -18,6 +18,7 @@ from fastwsgi.gunicorn.table import DEFAULTS
 from fastwsgi.mistakes import UsageError, nearest
 from fastwsgi.settings import files
 from fastwsgi.settings.arguments import parse
+from fastwsgi.settings.rules import Given, without_effect
 from fastwsgi.settings.settings import SETTINGS, Setting, SettingError, Settings
 
 PREFIX = "FASTWSGI_"
@@ -28,15 +29,6 @@ NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_RE
 NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
 """Variables that mean something else: what to serve and by which file; the build; what an upgrade hands over."""
 NOT_FROM_VARIABLE = {"env"}
-BY_GUNICORN = "by gunicorn's default"
-
-
-@dataclass(frozen=True)
-class Given:
-    """A value that was given, still to be read, and where: a flag, a variable, or a file and its key."""
-
-    value: object
-    origin: str
 
 
 Layer = dict[str, Given]
@@ -85,8 +77,7 @@ class Sources:
         settings = self._settings(chosen)
         origins = {"app": app.origin if app else "default"}
         origins.update({name: given.origin for name, given in chosen.items()})
-        notices += unknown_variables(environment) + file.notices
-        settings = usable(settings, origins, notices)
+        notices += unknown_variables(environment) + file.notices + without_effect(settings, chosen)
         return Configuration(settings, str(app.value) if app else None, origins, notices, file.hooks)
 
     def _flags(self) -> Layer:
@@ -98,26 +89,30 @@ class Sources:
         return self._existing(given) if given else self.start
 
     def _existing(self, given: Given) -> str:
-        """Return the absolute path of a directory. Raises UsageError if it is none."""
-        path = os.path.abspath(os.path.join(self.start, str(_read(SETTINGS["chdir"], given))))
+        """The absolute path of a directory. Raises UsageError if it is none."""
+        try:
+            path = os.path.abspath(os.path.join(self.start, str(SETTINGS["chdir"].read(given.value))))
+        except SettingError as error:
+            raise _in_words_of_the_user(error, {"chdir": given}) from None
         if not os.path.isdir(path):
             problem = "Not a directory" if os.path.exists(path) else "No such file or directory"
             raise UsageError(f"{given.origin} {given.value}: {problem}")
         return path
 
     def _settings(self, chosen: Layer) -> Settings:
-        """Read the values. The directory becomes an absolute path: it means the same again and again."""
-        values = {name: _read(SETTINGS[name], given) for name, given in chosen.items()}
+        """The settings with these values. The directory becomes an absolute path: it means the same again and again."""
+        values = {name: given.value for name, given in chosen.items()}
         if "chdir" in chosen:
             values["chdir"] = self._existing(chosen["chdir"])
-        return Settings(**values)
+        try:
+            return Settings(**values)
+        except SettingError as error:
+            raise _in_words_of_the_user(error, chosen) from None
 
 
-def _read(setting: Setting[Any], given: Given) -> object:
-    try:
-        return setting.read(given.value)
-    except SettingError as error:
-        raise UsageError(f"{given.origin} {error.problem}") from None
+def _in_words_of_the_user(error: SettingError, given: Layer) -> UsageError:
+    """The line about values that cannot be, with the places where they were given."""
+    return UsageError(f"{' and '.join(given[name].origin for name in error.names)} {error.problem}")
 
 
 def _app(given: Given | None) -> Given | None:
@@ -170,7 +165,9 @@ def _can_be_empty(setting: Setting[Any]) -> bool:
 
 def gunicorns_defaults(name: str) -> Layer:
     """Return what holds beside gunicorn's configuration file *name* if nobody says otherwise."""
-    return {ours: Given(value, f"{name}: {ours}, {BY_GUNICORN}") for ours, value in DEFAULTS.items()}
+    return {
+        ours: Given(value, f"{name}: {ours}, by gunicorn's default", by_user=False) for ours, value in DEFAULTS.items()
+    }
 
 
 def hosting_variables(environment: Mapping[str, str]) -> Layer:
@@ -197,28 +194,3 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
             meant = nearest(name[len(PREFIX) :], (one[len(PREFIX) :] for one in known))
             told.append(f"{name} (did you mean {PREFIX}{meant}?)" if meant else name)
     return [f"no such setting, from the environment: {', '.join(told)}"] if told else []
-
-
-def usable(settings: Settings, origins: Mapping[str, str], notices: list[str]) -> Settings:
-    """Look at settings together: say what has no effect, and return what can be used.
-
-    Raises UsageError for two that exclude each other.
-    """
-    if settings.liveness_path and settings.liveness_path == settings.readiness_path:
-        both = f"{origins['liveness_path']} and {origins['readiness_path']}"
-        raise UsageError(f"{both} are both {settings.liveness_path}; each needs a path of its own")
-    for name in ("max_requests", "max_worker_age", "max_worker_rss"):
-        if getattr(settings, f"{name}_jitter") and not getattr(settings, name):
-            notices.append(f"{origins[f'{name}_jitter']} has no effect without {SETTINGS[name].flag}")
-    if not settings.forwarded_allow_ips:
-        for name in ("forwarded_headers", "forwarded_hops"):
-            if name in origins and not origins[name].endswith(BY_GUNICORN):
-                notices.append(f"{origins[name]} has no effect without {SETTINGS['forwarded_allow_ips'].flag}")
-    if settings.proxy_protocol == "off" and "proxy_allow_ips" in origins:
-        notices.append(f"{origins['proxy_allow_ips']} has no effect without {SETTINGS['proxy_protocol'].flag}")
-    if settings.timeout and settings.slow_log >= settings.timeout:
-        notices.append(f"{origins['slow_log']} has no effect: it is not below the time-out of {settings.timeout:g} s")
-    if settings.preload and settings.reload:
-        notices.append(f"{origins['preload']} has no effect with {origins['reload']}, which loads the application anew")
-        return Settings(**{**vars(settings), "preload": False})
-    return settings
