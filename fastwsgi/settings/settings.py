@@ -67,18 +67,25 @@ class Settings:
         "HOST:PORT, [::1]:PORT, :PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
         ("-b",),
     )
-    reuse_port = Setting(SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)")
+    reuse_port = Setting(
+        SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)", supervised=True
+    )
     socket_mode = Setting(
         SERVER, kinds.mode(), None, "mode, in octal, of unix sockets; default: as umask has it, or else 600"
     )
     liveness_path = Setting(
-        SERVER, kinds.url_prefix(), "", "path that is answered with 200 while the worker serves, such as /livez"
+        SERVER,
+        kinds.url_prefix(),
+        "",
+        "path that is answered with 200 while the worker serves, such as /livez",
+        supervised=True,
     )
     readiness_path = Setting(
         SERVER,
         kinds.url_prefix(),
         "",
         "path that is answered with 200, or with 503 once a stop has begun, such as /readyz",
+        supervised=True,
     )
     backlog = Setting(SERVER, kinds.count(1), 2048, "how many connections may wait for accept")
     defer_accept = Setting(
@@ -142,7 +149,9 @@ class Settings:
         ("--proxy-allow-from", "--proxy-allow-ips"),
     )
 
-    workers = Setting(PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",))
+    workers = Setting(
+        PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",), supervised=True
+    )
     threads = Setting(PROCESSES, kinds.count(1, 1024), 4, "threads that run the application in each worker")
     max_queue = Setting(
         PROCESSES, kinds.count(0), 1024, "requests that may wait for a thread in each worker; beyond: 503"
@@ -158,22 +167,33 @@ class Settings:
         ("--preload", "--preload-app"),
         reloadable=False,
     )
-    max_requests = Setting(PROCESSES, kinds.count(0), 0, "replace a worker after so many requests; 0: never")
+    max_requests = Setting(
+        PROCESSES, kinds.count(0), 0, "replace a worker after so many requests; 0: never", supervised=True
+    )
     max_requests_jitter = Setting(PROCESSES, kinds.count(0), 0, "at most so many more, at random")
     max_worker_age = Setting(
-        PROCESSES, kinds.seconds(zero=True), 0.0, "replace a worker after this time; 0: never"
+        PROCESSES, kinds.seconds(zero=True), 0.0, "replace a worker after this time; 0: never", supervised=True
     )
     max_worker_age_jitter = Setting(
         PROCESSES, kinds.seconds(zero=True), 0.0, "at most so much later, at random"
     )
     max_worker_rss = Setting(
-        PROCESSES, kinds.size(0, OFFSET_MAX), 0, "replace a worker that has more memory resident; 0: never"
+        PROCESSES,
+        kinds.size(0, OFFSET_MAX),
+        0,
+        "replace a worker that has more memory resident; 0: never",
+        supervised=True,
     )
     max_worker_rss_jitter = Setting(
         PROCESSES, kinds.size(0, OFFSET_MAX), 0, "at most so much more, at random"
     )
     reload = Setting(
-        PROCESSES, kinds.flag(), False, "for development: restart when a source file changes", reloadable=False
+        PROCESSES,
+        kinds.flag(),
+        False,
+        "for development: restart when a source file changes",
+        reloadable=False,
+        supervised=True,
     )
     reload_extra_files = Setting(
         PROCESSES,
@@ -184,13 +204,31 @@ class Settings:
         reloadable=False,
     )
     user = Setting(
-        PROCESSES, kinds.account(), None, "user, by name or number, that the workers run as", ("-u",), reloadable=False
+        PROCESSES,
+        kinds.account(),
+        None,
+        "user, by name or number, that the workers run as",
+        ("-u",),
+        reloadable=False,
+        supervised=True,
     )
     group = Setting(
-        PROCESSES, kinds.account(), None, "group, by name or number, that the workers run as", ("-g",), reloadable=False
+        PROCESSES,
+        kinds.account(),
+        None,
+        "group, by name or number, that the workers run as",
+        ("-g",),
+        reloadable=False,
+        supervised=True,
     )
     umask = Setting(
-        PROCESSES, kinds.mode(), None, "mode bits, in octal, that created files do not get", ("-m",), reloadable=False
+        PROCESSES,
+        kinds.mode(),
+        None,
+        "mode bits, in octal, that created files do not get",
+        ("-m",),
+        reloadable=False,
+        supervised=True,
     )
     pid = Setting(
         PROCESSES,
@@ -199,6 +237,7 @@ class Settings:
         "file for the supervisor's process ID",
         ("-p", "--pid", "--pidfile"),
         reloadable=False,
+        supervised=True,
     )
     proc_name = Setting(
         PROCESSES,
@@ -207,6 +246,7 @@ class Settings:
         "name in the process list (with setproctitle)",
         ("-n", "--name", "--proc-name"),
         reloadable=False,
+        supervised=True,
     )
 
     timeout = Setting(
@@ -215,6 +255,7 @@ class Settings:
         0.0,
         "how long a request may take in the application; then 504, and its worker is replaced; 0: for ever",
         ("-t",),
+        supervised=True,
     )
     slow_log = Setting(
         TIMES, kinds.seconds(zero=True), 0.0, "log a request and its stack once it has taken this long; 0: never"
@@ -244,6 +285,7 @@ class Settings:
         kinds.seconds(zero=True),
         0.0,
         "how long a stop serves on, not ready, before it closes the listeners",
+        supervised=True,
     )
 
     max_connections = Setting(
