@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fastwsgi.application.configured import Configured, Variables
-from fastwsgi.gunicorn.hooks import GunicornHooks, NoHooks
+from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
 from fastwsgi.mistakes import Mistake, UsageError
 from fastwsgi.settings.sources import Sources
 
@@ -47,7 +47,7 @@ def test_settings_and_hooks_are_read_anew(tmp_path: Path) -> None:
     assert isinstance(told.hooks, GunicornHooks)
     told.file.write_text("workers = 3\nbind = ':1'\n")
     settings = told.settings()
-    assert (settings.workers, settings.bind, type(told.hooks), told.lines) == (3, [":1"], NoHooks, [])
+    assert (settings.workers, settings.bind, type(told.hooks), told.lines) == (3, [":1"], Hooks, [])
 
 
 def test_old_settings_keep_their_application(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """Gunicorn's settings, all of them, and what becomes of each here.
 
-Most are ours, under their own name or another (`TAKEN`); the rest are left out (`LEFT`), each with the line that says
-why and what to use. Both are looked up by gunicorn's name, which is what its configuration files use.
+Most are ours, under their own name or another (`TRANSLATIONS`); the rest are left out (`UNSUPPORTED`), each with the
+line that says why and what to use. Both are looked up by gunicorn's name, which is what its configuration files use.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
 from fastwsgi.switch import SWITCH
 
@@ -18,21 +18,21 @@ HOOKS = (
 )
 
 
-def _same(value: Any) -> object:
+def _same(value: object) -> object:
     return value
 
 
-def _switch(value: Any) -> object:
+def _switch(value: object) -> object:
     return SWITCH.get(value.lower(), value) if isinstance(value, str) else value
 
 
-def _addresses(value: Any) -> object:
-    """Gunicorn takes an address without a port, and with "tcp://"."""
+def _addresses(value: object) -> object:
+    """Addresses, which gunicorn takes without a port, too, and with "tcp://"."""
     given = value.split(",") if isinstance(value, str) else value
     return [_address(item) for item in given] if isinstance(given, (list, tuple)) else value
 
 
-def _address(item: Any) -> Any:
+def _address(item: object) -> object:
     if not isinstance(item, str) or item.startswith(("unix:", "fd://")):
         return item
     text = item.strip()
@@ -40,23 +40,23 @@ def _address(item: Any) -> Any:
     return text if ":" in text.rpartition("]")[2] else f"{text}:8000"
 
 
-def _limit(value: Any) -> object:
-    """0 is no limit in gunicorn; here a head has its own, 64 KiB."""
+def _limit(value: object) -> object:
+    """A limit; 0 is none in gunicorn, but here a whole head has one, of 64 KiB."""
     return "64K" if value in (0, "0") else value
 
 
-def _peers(value: Any) -> object:
-    """Gunicorn always trusts whoever comes by a unix socket."""
+def _peers(value: object) -> object:
+    """Trusted peers, among which gunicorn always counts those that come by a unix socket."""
     given = value.split(",") if isinstance(value, str) else value
     return [*filter(None, given), "unix"] if isinstance(given, (list, tuple)) else value
 
 
-def _logging(value: Any) -> object:
-    """A table for dictConfig; the formatter and handlers that gunicorn has itself are below it."""
-    return {**LOGGING, **value} if isinstance(value, dict) else value
+def _logging(value: object) -> object:
+    """A table for dictConfig, with the formatter and the handlers that gunicorn has itself."""
+    return {**GUNICORN_LOGGING, **value} if isinstance(value, dict) else value
 
 
-LOGGING: dict[str, Any] = {
+GUNICORN_LOGGING: dict[str, object] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
@@ -73,41 +73,44 @@ LOGGING: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A setting of gunicorn's that is one of ours: its name here, and how a value of it becomes one of ours.
+class Translation:
+    """A setting of gunicorn's that is one of ours.
 
-    `empties` are the values that say nothing.
+    Attributes:
+        ours: its name here.
+        convert: makes a value of it one of ours.
+        unset: the values that mean that nothing is set.
     """
 
     ours: str
-    convert: Callable[[Any], object] = _same
-    empties: tuple[object, ...] = (None, "", {})
+    convert: Callable[[object], object] = _same
+    unset: tuple[object, ...] = (None, "", {})
 
 
-TAKEN = {
-    "wsgi_app": Taken("app"),
-    "bind": Taken("bind", _addresses),
-    "pidfile": Taken("pid"),
-    "keepalive": Taken("keep_alive"),
-    "preload_app": Taken("preload", _switch),
-    "raw_env": Taken("env"),
-    "accesslog": Taken("access_logfile"),
-    "errorlog": Taken("error_logfile"),
-    "loglevel": Taken("log_level"),
-    "logconfig": Taken("log_config"),
-    "logconfig_json": Taken("log_config"),
-    "logconfig_dict": Taken("log_config", _logging),
-    "header_map": Taken("underscore_headers"),
-    "worker_connections": Taken("max_connections"),
-    "forwarded_allow_ips": Taken("forwarded_allow_ips", _peers, (None,)),
-    "proxy_protocol": Taken("proxy_protocol"),
-    "proxy_allow_ips": Taken("proxy_allow_ips", _peers, (None,)),
-    "reload": Taken("reload", _switch),
-    "reuse_port": Taken("reuse_port", _switch),
-    "limit_request_line": Taken("limit_request_line", _limit),
-    "limit_request_field_size": Taken("limit_request_field_size", _limit),
+TRANSLATIONS = {
+    "wsgi_app": Translation("app"),
+    "bind": Translation("bind", _addresses),
+    "pidfile": Translation("pid"),
+    "keepalive": Translation("keep_alive"),
+    "preload_app": Translation("preload", _switch),
+    "raw_env": Translation("env"),
+    "accesslog": Translation("access_logfile"),
+    "errorlog": Translation("error_logfile"),
+    "loglevel": Translation("log_level"),
+    "logconfig": Translation("log_config"),
+    "logconfig_json": Translation("log_config"),
+    "logconfig_dict": Translation("log_config", _logging),
+    "header_map": Translation("underscore_headers"),
+    "worker_connections": Translation("max_connections"),
+    "forwarded_allow_ips": Translation("forwarded_allow_ips", _peers, (None,)),
+    "proxy_protocol": Translation("proxy_protocol"),
+    "proxy_allow_ips": Translation("proxy_allow_ips", _peers, (None,)),
+    "reload": Translation("reload", _switch),
+    "reuse_port": Translation("reuse_port", _switch),
+    "limit_request_line": Translation("limit_request_line", _limit),
+    "limit_request_field_size": Translation("limit_request_field_size", _limit),
     **{
-        name: Taken(name)
+        name: Translation(name)
         for name in (
             *("backlog", "workers", "threads", "max_requests", "max_requests_jitter", "timeout", "graceful_timeout"),
             *("limit_request_fields", "reload_extra_files", "chdir", "user", "group", "umask", "access_log_format"),
@@ -124,30 +127,34 @@ DEFAULTS: dict[str, object] = {
 OWN_FLAGS = {"config": ("-c", "--config"), "check_config": ("--check-config",), "print_config": ("--print-config",)}
 """Settings of gunicorn's that say what the command does, as they do here."""
 
-MOOT = "moot"
-"""What it is for is had without it: accepted, with a line."""
-LEFT_OUT = "left out"
-"""Refused on the command line; in a file, a line tells."""
-NEEDED = "needed"
+ACCEPTED = "accepted"
+"""What it is for is had without it: a line tells."""
+REFUSED_AS_OPTION = "refused as an option"
+"""Refused on the command line; in a file it is without effect, and a line tells."""
+REFUSED = "refused"
 """Refused everywhere: to serve without it would be another service than was asked for."""
 
 
 @dataclass(frozen=True)
-class Left:
+class Unsupported:
     """A setting of gunicorn's that is left out.
 
-    `instead` completes a line that starts with its name; `flags` are gunicorn's, and `values` how many values
-    they take (argparse's `nargs`); `harmless` values say what is so anyway.
+    Attributes:
+        instead: completes a line that begins with its name.
+        flags: gunicorn's options for it.
+        harmless: the values that ask for what happens anyway.
+        treatment: one of the words above.
+        nargs: how many values the options take, as argparse wants to know it.
     """
 
     instead: str
     flags: tuple[str, ...] = ()
     harmless: tuple[object, ...] = ()
-    weight: str = LEFT_OUT
-    values: int | str = 1
+    treatment: str = REFUSED_AS_OPTION
+    nargs: int | str = 1
 
     def is_harmless(self, value: object) -> bool:
-        """Whether `value`, or its text, asks for nothing. (`None` is "not given" in gunicorn's files.)"""
+        """Whether *value*, or its text, asks for nothing. (None means "not given" in gunicorn's files.)"""
         return value is None or str(value) in map(str, self.harmless)
 
 
@@ -163,40 +170,40 @@ _SYSLOG = "log to standard error, which systemd and Docker pass on, or set up a 
 _GRAMMAR = "requests that are malformed in this way are refused, always"
 _SOCKET = "there is no control socket; use signals: HUP, TTIN, TTOU, USR1, USR2, TERM"
 
-LEFT = {
-    "worker_class": Left(
+UNSUPPORTED = {
+    "worker_class": Unsupported(
         "there is one kind of worker; --threads N runs N requests at a time in each, and none waits for slow clients",
         ("-k", "--worker-class"),
         _SYNC,
     ),
-    "worker_tmp_dir": Left(
-        "not needed: the heartbeat is in shared memory, not in a file", ("--worker-tmp-dir",), (), MOOT
+    "worker_tmp_dir": Unsupported(
+        "not needed: the heartbeat is in shared memory, not in a file", ("--worker-tmp-dir",), (), ACCEPTED
     ),
-    "daemon": Left(
+    "daemon": Unsupported(
         "it stays in the foreground; let systemd or a container run it, or nohup fastwsgi ... &",
         ("-D", "--daemon"),
         (False,),
-        values=0,
+        nargs=0,
     ),
-    "spew": Left(
-        "use --slow-log SECONDS, which logs the stack of a slow request", ("--spew",), (False,), values=0
+    "spew": Unsupported(
+        "use --slow-log SECONDS, which logs the stack of a slow request", ("--spew",), (False,), nargs=0
     ),
-    "reload_engine": Left(
+    "reload_engine": Unsupported(
         "not needed: watchfiles is used where it is installed, and else polling",
         ("--reload-engine",),
         ("auto",),
-        MOOT,
+        ACCEPTED,
     ),
-    "sendfile": Left(
+    "sendfile": Unsupported(
         "not needed: sendfile is used only for an application that asks for it with wsgi.file_wrapper",
         ("--no-sendfile",),
         (True,),
-        MOOT,
+        ACCEPTED,
         0,
     ),
-    "initgroups": Left("not needed: it is part of --user", ("--initgroups",), (False, True), MOOT, 0),
-    "tmp_upload_dir": Left("set the environment variable TMPDIR, which holds for all temporary files"),
-    "secure_scheme_headers": Left(
+    "initgroups": Unsupported("not needed: it is part of --user", ("--initgroups",), (False, True), ACCEPTED, 0),
+    "tmp_upload_dir": Unsupported("set the environment variable TMPDIR, which holds for all temporary files"),
+    "secure_scheme_headers": Unsupported(
         "the scheme comes from X-Forwarded-Proto or Forwarded alone; have the proxy send one of them",
         (),
         (
@@ -204,95 +211,95 @@ LEFT = {
             {"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"},
         ),
     ),
-    "forwarder_headers": Left(
+    "forwarder_headers": Unsupported(
         "a proxy sets SCRIPT_NAME by X-Forwarded-Prefix, with --forwarded-headers; --root-path sets it for all",
         ("--forwarder-headers",),
         ("SCRIPT_NAME,PATH_INFO",),
     ),
-    "protocol": Left("HTTP is spoken, and not uwsgi", ("--protocol",), ("http",), NEEDED),
-    "uwsgi_allow_ips": Left("HTTP is spoken, and not uwsgi", ("--uwsgi-allow-from",), ("127.0.0.1,::1",)),
-    "disable_redirect_access_to_syslog": Left(
-        _SYSLOG, ("--disable-redirect-access-to-syslog",), (False, True), MOOT, 0
+    "protocol": Unsupported("HTTP is spoken, and not uwsgi", ("--protocol",), ("http",), REFUSED),
+    "uwsgi_allow_ips": Unsupported("HTTP is spoken, and not uwsgi", ("--uwsgi-allow-from",), ("127.0.0.1,::1",)),
+    "disable_redirect_access_to_syslog": Unsupported(
+        _SYSLOG, ("--disable-redirect-access-to-syslog",), (False, True), ACCEPTED, 0
     ),
-    "capture_output": Left(
+    "capture_output": Unsupported(
         "what the application prints stays on standard output and error; redirect those",
         ("--capture-output",),
         (False,),
-        MOOT,
+        ACCEPTED,
         0,
     ),
-    "enable_stdio_inheritance": Left(
+    "enable_stdio_inheritance": Unsupported(
         "not needed: standard output and error are always inherited",
         ("-R", "--enable-stdio-inheritance"),
         (False, True),
-        MOOT,
+        ACCEPTED,
         0,
     ),
-    "logger_class": Left(
+    "logger_class": Unsupported(
         "use --log-config and --access-log-format", ("--logger-class",), ("gunicorn.glogging.Logger",)
     ),
-    "syslog": Left(_SYSLOG, ("--log-syslog",), (False,), values=0),
-    "syslog_addr": Left(_SYSLOG, ("--log-syslog-to",), ("udp://localhost:514",)),
-    "syslog_prefix": Left(_SYSLOG, ("--log-syslog-prefix",)),
-    "syslog_facility": Left(_SYSLOG, ("--log-syslog-facility",), ("user",)),
-    "statsd_host": Left(_STATSD, ("--statsd-host",)),
-    "statsd_prefix": Left(_STATSD, ("--statsd-prefix",), ("",)),
-    "dogstatsd_tags": Left(_STATSD, ("--dogstatsd-tags",), ("",)),
-    "enable_backlog_metric": Left(_STATSD, ("--enable-backlog-metric",), (False,), values=0),
-    "default_proc_name": Left("use --name", (), ("gunicorn",)),
-    "paste": Left(
+    "syslog": Unsupported(_SYSLOG, ("--log-syslog",), (False,), nargs=0),
+    "syslog_addr": Unsupported(_SYSLOG, ("--log-syslog-to",), ("udp://localhost:514",)),
+    "syslog_prefix": Unsupported(_SYSLOG, ("--log-syslog-prefix",)),
+    "syslog_facility": Unsupported(_SYSLOG, ("--log-syslog-facility",), ("user",)),
+    "statsd_host": Unsupported(_STATSD, ("--statsd-host",)),
+    "statsd_prefix": Unsupported(_STATSD, ("--statsd-prefix",), ("",)),
+    "dogstatsd_tags": Unsupported(_STATSD, ("--dogstatsd-tags",), ("",)),
+    "enable_backlog_metric": Unsupported(_STATSD, ("--enable-backlog-metric",), (False,), nargs=0),
+    "default_proc_name": Unsupported("use --name", (), ("gunicorn",)),
+    "paste": Unsupported(
         "there is no PasteDeploy in this version; name what makes the application: 'MODULE:FACTORY()'",
         ("--paste", "--paster"),
-        weight=NEEDED,
+        treatment=REFUSED,
     ),
-    "raw_paste_global_conf": Left("there is no PasteDeploy in this version", ("--paste-global",)),
-    "ssl_version": Left(
-        "not needed: gunicorn does not heed it either; use --ssl-min-version", ("--ssl-version",), (2,), MOOT
+    "raw_paste_global_conf": Unsupported("there is no PasteDeploy in this version", ("--paste-global",)),
+    "ssl_version": Unsupported(
+        "not needed: gunicorn does not heed it either; use --ssl-min-version", ("--ssl-version",), (2,), ACCEPTED
     ),
-    "suppress_ragged_eofs": Left(
+    "suppress_ragged_eofs": Unsupported(
         "not needed: an end without close_notify is an end, and a body that is cut is refused by its length",
         ("--suppress-ragged-eofs",),
         (True,),
-        MOOT,
+        ACCEPTED,
         0,
     ),
-    "do_handshake_on_connect": Left(
-        "not needed: no thread waits for a handshake", ("--do-handshake-on-connect",), (False,), MOOT, 0
+    "do_handshake_on_connect": Unsupported(
+        "not needed: no thread waits for a handshake", ("--do-handshake-on-connect",), (False,), ACCEPTED, 0
     ),
-    "ssl_context": Left(
+    "ssl_context": Unsupported(
         "no context of the user's own is taken; use --certfile, --ssl-min-version, --ciphers and --ca-certs",
-        weight=NEEDED,
+        treatment=REFUSED,
     ),
-    "http_protocols": Left(_HTTP2, ("--http-protocols",), ("h1",)),
-    "http2_cleartext": Left(_HTTP2, ("--http2-cleartext",), (False, "off"), values="?"),
-    "http2_max_concurrent_streams": Left(_HTTP2, ("--http2-max-concurrent-streams",), (100,)),
-    "http2_initial_window_size": Left(_HTTP2, ("--http2-initial-window-size",), (65535,)),
-    "http2_max_frame_size": Left(_HTTP2, ("--http2-max-frame-size",), (16384,)),
-    "http2_max_header_list_size": Left(_HTTP2, ("--http2-max-header-list-size",), (65536,)),
-    "permit_obsolete_folding": Left(_GRAMMAR, ("--permit-obsolete-folding",), (False,), values=0),
-    "strip_header_spaces": Left(_GRAMMAR, ("--strip-header-spaces",), (False,), values=0),
-    "permit_unconventional_http_method": Left(
-        _GRAMMAR, ("--permit-unconventional-http-method",), (False,), values=0
+    "http_protocols": Unsupported(_HTTP2, ("--http-protocols",), ("h1",)),
+    "http2_cleartext": Unsupported(_HTTP2, ("--http2-cleartext",), (False, "off"), nargs="?"),
+    "http2_max_concurrent_streams": Unsupported(_HTTP2, ("--http2-max-concurrent-streams",), (100,)),
+    "http2_initial_window_size": Unsupported(_HTTP2, ("--http2-initial-window-size",), (65535,)),
+    "http2_max_frame_size": Unsupported(_HTTP2, ("--http2-max-frame-size",), (16384,)),
+    "http2_max_header_list_size": Unsupported(_HTTP2, ("--http2-max-header-list-size",), (65536,)),
+    "permit_obsolete_folding": Unsupported(_GRAMMAR, ("--permit-obsolete-folding",), (False,), nargs=0),
+    "strip_header_spaces": Unsupported(_GRAMMAR, ("--strip-header-spaces",), (False,), nargs=0),
+    "permit_unconventional_http_method": Unsupported(
+        _GRAMMAR, ("--permit-unconventional-http-method",), (False,), nargs=0
     ),
-    "permit_unconventional_http_version": Left(
-        _GRAMMAR, ("--permit-unconventional-http-version",), (False,), values=0
+    "permit_unconventional_http_version": Unsupported(
+        _GRAMMAR, ("--permit-unconventional-http-version",), (False,), nargs=0
     ),
-    "casefold_http_method": Left(_GRAMMAR, ("--casefold-http-method",), (False,), values=0),
-    "http_parser": Left("not needed: llhttp reads what is not plain", ("--http-parser",), ("auto",), MOOT),
-    "asgi_loop": Left(_ASGI, ("--asgi-loop",), ("auto",)),
-    "asgi_lifespan": Left(_ASGI, ("--asgi-lifespan",), ("auto",)),
-    "asgi_disconnect_grace_period": Left(_ASGI, ("--asgi-disconnect-grace-period",), (3,)),
-    "websocket_max_message_size": Left(_ASGI, ("--websocket-max-message-size",), (16777216,)),
-    "dirty_apps": Left(_DIRTY, ("--dirty-app",), ([],)),
-    "dirty_workers": Left(_DIRTY, ("--dirty-workers",), (0,)),
-    "dirty_timeout": Left(_DIRTY, ("--dirty-timeout",), (300,)),
-    "dirty_threads": Left(_DIRTY, ("--dirty-threads",), (1,)),
-    "dirty_graceful_timeout": Left(_DIRTY, ("--dirty-graceful-timeout",), (30,)),
-    "on_dirty_starting": Left(_DIRTY),
-    "dirty_post_fork": Left(_DIRTY),
-    "dirty_worker_init": Left(_DIRTY),
-    "dirty_worker_exit": Left(_DIRTY),
-    "control_socket": Left(_SOCKET, ("--control-socket",)),
-    "control_socket_mode": Left(_SOCKET, ("--control-socket-mode",), (0o600,)),
-    "control_socket_disable": Left(_SOCKET, ("--no-control-socket",), (False, True), MOOT, 0),
+    "casefold_http_method": Unsupported(_GRAMMAR, ("--casefold-http-method",), (False,), nargs=0),
+    "http_parser": Unsupported("not needed: llhttp reads what is not plain", ("--http-parser",), ("auto",), ACCEPTED),
+    "asgi_loop": Unsupported(_ASGI, ("--asgi-loop",), ("auto",)),
+    "asgi_lifespan": Unsupported(_ASGI, ("--asgi-lifespan",), ("auto",)),
+    "asgi_disconnect_grace_period": Unsupported(_ASGI, ("--asgi-disconnect-grace-period",), (3,)),
+    "websocket_max_message_size": Unsupported(_ASGI, ("--websocket-max-message-size",), (16777216,)),
+    "dirty_apps": Unsupported(_DIRTY, ("--dirty-app",), ([],)),
+    "dirty_workers": Unsupported(_DIRTY, ("--dirty-workers",), (0,)),
+    "dirty_timeout": Unsupported(_DIRTY, ("--dirty-timeout",), (300,)),
+    "dirty_threads": Unsupported(_DIRTY, ("--dirty-threads",), (1,)),
+    "dirty_graceful_timeout": Unsupported(_DIRTY, ("--dirty-graceful-timeout",), (30,)),
+    "on_dirty_starting": Unsupported(_DIRTY),
+    "dirty_post_fork": Unsupported(_DIRTY),
+    "dirty_worker_init": Unsupported(_DIRTY),
+    "dirty_worker_exit": Unsupported(_DIRTY),
+    "control_socket": Unsupported(_SOCKET, ("--control-socket",)),
+    "control_socket_mode": Unsupported(_SOCKET, ("--control-socket-mode",), (0o600,)),
+    "control_socket_disable": Unsupported(_SOCKET, ("--no-control-socket",), (False, True), ACCEPTED, 0),
 }

@@ -15,6 +15,7 @@ import time
 from types import SimpleNamespace
 from typing import Any, Callable
 
+from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.process import exits, privileges, role
 from fastwsgi.process.certificates import Certificates
@@ -85,7 +86,7 @@ class Supervisor:
         self.exit_code: int | None = None
 
     @property
-    def hooks(self) -> Any:
+    def hooks(self) -> Hooks:
         """Those of the settings read last."""
         return self.deployment.hooks
 

@@ -1,8 +1,8 @@
 """Where settings come from, and which of several values counts.
 
 The order is: the command line; the environment (FASTWSGI_<NAME>, then GUNICORN_CMD_ARGS, then PORT, WEB_CONCURRENCY
-and FORWARDED_ALLOW_IPS); the configuration file; the default. Beside a gunicorn.conf.py PORT and the like come behind
-it, as they do in gunicorn, where they are but defaults, and then some of gunicorn's own. All is read anew for each
+and FORWARDED_ALLOW_IPS); the configuration file; the default. Beside a gunicorn.conf.py, PORT and the like come after
+it, because in gunicorn they only change defaults; then come some of gunicorn's own defaults. All is read anew for each
 reload.
 """
 
@@ -12,7 +12,7 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastwsgi.gunicorn.table import DEFAULTS
 from fastwsgi.mistakes import UsageError, nearest
@@ -21,32 +21,43 @@ from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.rules import Given, without_effect
 from fastwsgi.settings.settings import SETTINGS, Setting, SettingError, Settings
 
+if TYPE_CHECKING:
+    from fastwsgi.gunicorn.file import FileValues
+    from fastwsgi.gunicorn.hooks import Hooks
+
 PREFIX = "FASTWSGI_"
 APP = "FASTWSGI_APP"
 CONFIG = "FASTWSGI_CONFIG"
-GUNICORNS_OPTIONS = "GUNICORN_CMD_ARGS"
+GUNICORN_OPTIONS = "GUNICORN_CMD_ARGS"
 NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
 NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
-"""Variables that mean something else: what to serve and by which file; the build; what an upgrade hands over."""
+"""Variables that are no settings: what to serve and by which file; the build; what an upgrade hands over."""
 NOT_FROM_VARIABLE = {"env"}
-
 
 Layer = dict[str, Given]
 
 
 @dataclass
 class Configuration:
-    """All that was said: the settings, what to serve, where each came from, and lines to tell the user."""
+    """All that was given.
+
+    Attributes:
+        settings: the values that count.
+        app: what to serve, if it was named.
+        origins: where each value was given, by the name of its setting or "app"; a default has none, except for "app".
+        notices: lines for the user.
+        hooks: the user's functions.
+    """
 
     settings: Settings
     app: str | None
     origins: dict[str, str]
     notices: list[str]
-    hooks: Any
+    hooks: Hooks
 
 
 class Sources:
-    """What the user can say settings by.
+    """The places where settings can be given.
 
     Args:
         flags: of the command line, by the settings' names; not read yet.
@@ -62,12 +73,15 @@ class Sources:
         self.start = start
 
     def read(self, environment: Mapping[str, str]) -> Configuration:
-        """Read everything. Raises Mistake in one line that names the flag, the variable or the file's key."""
-        config, options, notices = gunicorns_options(environment)
+        """Read everything. Raises Mistake, which names the flag, the variable or the file's key."""
+        config, options, notices = gunicorn_options(environment)
         layers = [self._flags(), variables(environment), options]
         file = files.read(self.config or environment.get(CONFIG) or config, self.start, self._directory(layers))
-        below = [_file_layer(file), hosting_variables(environment)]
-        layers += [*below, gunicorns_defaults(file.name)] if file.python else reversed(below)
+        hosting = hosting_variables(environment)
+        if file.python:
+            layers += [_file_layer(file), hosting, gunicorn_defaults(file.name)]
+        else:
+            layers += [hosting, _file_layer(file)]
         if self.app is not None:
             layers[0]["app"] = Given(self.app, "command line")
         chosen: Layer = {}
@@ -84,7 +98,7 @@ class Sources:
         return {name: Given(value, SETTINGS[name].flag) for name, value in self.flags.items()}
 
     def _directory(self, layers: list[Layer]) -> str:
-        """Return the directory that files are looked for in. Raises UsageError."""
+        """The directory in which configuration files are looked for. Raises UsageError."""
         given = next((layer["chdir"] for layer in layers if "chdir" in layer), None)
         return self._existing(given) if given else self.start
 
@@ -93,7 +107,7 @@ class Sources:
         try:
             path = os.path.abspath(os.path.join(self.start, str(SETTINGS["chdir"].read(given.value))))
         except SettingError as error:
-            raise _in_words_of_the_user(error, {"chdir": given}) from None
+            raise _usage_error(error, {"chdir": given}) from None
         if not os.path.isdir(path):
             problem = "Not a directory" if os.path.exists(path) else "No such file or directory"
             raise UsageError(f"{given.origin} {given.value}: {problem}")
@@ -107,10 +121,10 @@ class Sources:
         try:
             return Settings(**values)
         except SettingError as error:
-            raise _in_words_of_the_user(error, chosen) from None
+            raise _usage_error(error, chosen) from None
 
 
-def _in_words_of_the_user(error: SettingError, given: Layer) -> UsageError:
+def _usage_error(error: SettingError, given: Layer) -> UsageError:
     """The line about values that cannot be, with the places where they were given."""
     return UsageError(f"{' and '.join(given[name].origin for name in error.names)} {error.problem}")
 
@@ -121,12 +135,12 @@ def _app(given: Given | None) -> Given | None:
     return given
 
 
-def _file_layer(file: files.FileValues) -> Layer:
+def _file_layer(file: FileValues) -> Layer:
     return {name: Given(value, f"{file.name}: {file.keys[name]}") for name, value in file.values.items()}
 
 
 def variables(environment: Mapping[str, str]) -> Layer:
-    """Return what FASTWSGI_* variables say. One that is empty says nothing, unless its setting can be empty."""
+    """What FASTWSGI_* variables say. An empty one says nothing, unless its setting can be empty. Raises UsageError."""
     layer = {}
     for name, setting in SETTINGS.items():
         text = environment.get(setting.variable)
@@ -141,19 +155,23 @@ def variables(environment: Mapping[str, str]) -> Layer:
     return layer
 
 
-def gunicorns_options(environment: Mapping[str, str]) -> tuple[str | None, Layer, list[str]]:
-    """Return what gunicorn's variable says, which holds options as a command line does: -c, settings, lines to tell."""
-    text = environment.get(GUNICORNS_OPTIONS)
+def gunicorn_options(environment: Mapping[str, str]) -> tuple[str | None, Layer, list[str]]:
+    """What gunicorn's variable says, which holds options as a command line does. Raises UsageError.
+
+    Returns:
+        What -c says, the settings, and lines for the user.
+    """
+    text = environment.get(GUNICORN_OPTIONS)
     if not text:
         return None, {}, []
     try:
         arguments = parse(shlex.split(text))
     except (UsageError, ValueError) as error:
-        raise UsageError(f"{GUNICORNS_OPTIONS}: {error}") from None
+        raise UsageError(f"{GUNICORN_OPTIONS}: {error}") from None
     layer = {
-        name: Given(value, f"{GUNICORNS_OPTIONS}: {SETTINGS[name].flag}") for name, value in arguments.flags.items()
+        name: Given(value, f"{GUNICORN_OPTIONS}: {SETTINGS[name].flag}") for name, value in arguments.flags.items()
     }
-    return arguments.config, layer, [f"{GUNICORNS_OPTIONS}: {notice}" for notice in arguments.notices]
+    return arguments.config, layer, [f"{GUNICORN_OPTIONS}: {notice}" for notice in arguments.notices]
 
 
 def _can_be_empty(setting: Setting[Any]) -> bool:
@@ -163,15 +181,15 @@ def _can_be_empty(setting: Setting[Any]) -> bool:
         return False
 
 
-def gunicorns_defaults(name: str) -> Layer:
-    """Return what holds beside gunicorn's configuration file *name* if nobody says otherwise."""
+def gunicorn_defaults(name: str) -> Layer:
+    """What holds beside gunicorn's configuration file *name* unless it is given elsewhere."""
     return {
         ours: Given(value, f"{name}: {ours}, by gunicorn's default", by_user=False) for ours, value in DEFAULTS.items()
     }
 
 
 def hosting_variables(environment: Mapping[str, str]) -> Layer:
-    """Return what the variables say by which hosting services tell the port, the number of workers, and the proxies."""
+    """What hosting services say by variables: the port, the number of workers, the proxies. Raises UsageError."""
     layer = {}
     port = environment.get("PORT")
     if port:
@@ -186,11 +204,11 @@ def hosting_variables(environment: Mapping[str, str]) -> Layer:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return a line about the FASTWSGI_* variables that mean nothing, if there are any."""
+    """A line about the FASTWSGI_* variables that mean nothing, if there are any."""
     known = {setting.variable for name, setting in SETTINGS.items() if name not in NOT_FROM_VARIABLE} | NOT_SETTINGS
-    told = []
+    unknown = []
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
             meant = nearest(name[len(PREFIX) :], (one[len(PREFIX) :] for one in known))
-            told.append(f"{name} (did you mean {PREFIX}{meant}?)" if meant else name)
-    return [f"no such setting, from the environment: {', '.join(told)}"] if told else []
+            unknown.append(f"{name} (did you mean {PREFIX}{meant}?)" if meant else name)
+    return [f"no such setting, from the environment: {', '.join(unknown)}"] if unknown else []
