@@ -19,7 +19,7 @@ __all__ = ["WSGIRequestHandler", "WSGIServer", "__version__", "make_server", "se
 
 
 def __getattr__(name: str) -> Any:
-    """The drop-in for wsgiref builds on wsgiref, whose import takes longer than ours: only for those who use it."""
+    """The stand-ins for wsgiref, imported at their first use: importing wsgiref takes longer than all of ours."""
     if name in ("WSGIRequestHandler", "WSGIServer", "make_server"):
         from fastwsgi import simple
 
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'fastwsgi' has no attribute {name!r}")
 
 
-def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: Any) -> None:
+def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: object) -> None:
     """Serve *app* until SIGTERM or SIGINT, then answer what is in flight and return.
 
     With workers=1 it is served in this process, unless a setting such as max_requests wants a supervisor; else this is

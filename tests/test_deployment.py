@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.application.configured import Configured, Variables
+from fastwsgi.application.configured import ConfiguredDeployment, Variables
 from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
 from fastwsgi.mistakes import Mistake, UsageError
 from fastwsgi.settings.sources import Sources
@@ -22,7 +22,7 @@ def environment_of_before() -> Iterator[None]:
     os.environ.update(before)
 
 
-class Told(Configured):
+class Told(ConfiguredDeployment):
     """A deployment of g.py in a directory, and what it announced."""
 
     def __init__(self, directory: Path, text: str, app: str | None = "shop") -> None:
@@ -94,7 +94,7 @@ def test_variables_twice() -> None:
     variables = Variables(environment)
     variables.set(["A=1", "A=2"])
     assert environment == {"A": "2"}
-    variables.take_back()
+    variables.restore()
     assert environment == {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import fastwsgi
-from fastwsgi.application.configured import Configured
+from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import UsageError
 from fastwsgi.process import single, supervisor
 from fastwsgi.settings.arguments import parse
@@ -63,7 +63,7 @@ def test_a_reload_to_them_changes_nothing(tmp_path: Path) -> None:
     pytest.importorskip("tomllib")
     file = tmp_path / "fastwsgi.toml"
     file.write_text("liveness-path = '/up'\n")
-    deployment = Configured(Sources({}, "shop", None, str(tmp_path)), lambda line: None)
+    deployment = ConfiguredDeployment(Sources({}, "shop", None, str(tmp_path)), lambda line: None)
     deployment.settings()
     file.write_text(FILES["fastwsgi.toml"])
     with pytest.raises(UsageError, match=ARE_THE_SAME):

@@ -105,7 +105,7 @@ def make_parser() -> Parser:
 
 
 def add_option(group: argparse._ArgumentGroup, setting: Setting[Any]) -> None:
-    """Add the option of `setting`; flags beyond the first long one are accepted but not shown."""
+    """Add the option of *setting*; flags beyond the first long one are accepted but not shown."""
     shown = setting.flags.index(setting.flag) + 1
     options: dict[str, Any] = {"dest": setting.name, "default": argparse.SUPPRESS}
     if isinstance(setting.default, bool):

@@ -1,7 +1,8 @@
 """The rules that concern several settings together: which exclude each other, and which have no effect.
 
-`Settings` holds the first kind itself, so they count however settings come. The second kind is told to the user, in the
-words by which each setting was given; that is for the two places that know them: `fastwsgi.serve` and `Sources`.
+`Settings` applies the rules of the first kind itself, so they hold wherever settings come from. Those of the second
+kind give lines for the user that name the place where each setting was given, so `fastwsgi.serve` and `Sources`, which
+know these places, ask for them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a setting is: its declaration, and how the values that come for it are read.
+"""What a setting is: its declaration, and how values given for it are read.
 
-From one declaration follow the attribute of `Settings`, the keyword of `fastwsgi.serve`, the options of the
-command line, the environment variable, the key of the file, and their places in the help and the manual.
+One declaration makes the attribute of `Settings`, the keyword of `fastwsgi.serve`, the options of the command line, the
+environment variable, the key of the file, and their places in the help and the manual.
 """
 
 from __future__ import annotations

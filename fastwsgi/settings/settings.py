@@ -1,10 +1,7 @@
 """Every setting, declared once: name, kind, default, help and flags.
 
-The body of `Settings` is the table. Each line of it makes a `Setting`, from which come the attribute and
-its type, the keyword of `fastwsgi.serve`, the option of the command line, its help and its entry in the manual,
-the environment variable and the key of the file. A `Settings` object holds the values; it never changes, and the
-lower layers take from it what they need by attribute.
-Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
+The body of `Settings` is the table; setting.py says what each entry makes. A `Settings` object holds the values and
+never changes. Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
 """
 
 from __future__ import annotations
