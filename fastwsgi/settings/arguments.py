@@ -137,9 +137,7 @@ def add_unsupported(parser: Parser, unsupported: Unsupported) -> None:
 
 def help_text(setting: Setting[Any]) -> str:
     """What the setting is for, and its default unless that is off, empty or none."""
-    if isinstance(setting.default, bool) or setting.default in (None, "", []):
-        return setting.help
-    return f"{setting.help} (default {setting.kind.show(setting.default)})"
+    return f"{setting.help} (default {setting.shown_default})" if setting.shown_default else setting.help
 
 
 def all_flags() -> list[str]:

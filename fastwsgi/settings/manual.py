@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastwsgi.settings.arguments import COMMANDS, CONFIG_HELP
 from fastwsgi.settings.settings import SETTINGS, Setting
-from fastwsgi.settings.sources import NOT_FROM_VARIABLE
 from fastwsgi.version import VERSION
 
 DESCRIPTION = """
@@ -95,14 +94,13 @@ def entry(setting: Setting[object]) -> str:
     """The entry of one setting: its flags, its help, and where else it can be given."""
     value = f" \\fI{escaped(setting.kind.metavar)}\\fR" if setting.kind.metavar else ""
     flags = ", ".join(f"\\fB{escaped(flag)}\\fR" for flag in setting.flags) + value
-    none = isinstance(setting.default, bool) or setting.default in (None, "", [])
-    told = [
-        *([] if none else [f"default {setting.kind.show(setting.default)}"]),
-        *([] if setting.name in NOT_FROM_VARIABLE else [f"variable {setting.variable}"]),
+    facts = [
+        *([f"default {setting.shown_default}"] if setting.shown_default else []),
+        *([f"variable {setting.variable}"] if setting.from_variable else []),
         f"key {key(setting)}",
         "changed by a reload" if setting.reloadable else "not changed by a reload",
     ]
-    return f".TP\n{flags}\n{escaped(sentence(setting.help))}\n.br\n{escaped(sentence('; '.join(told)))}\n"
+    return f".TP\n{flags}\n{escaped(sentence(setting.help))}\n.br\n{escaped(sentence('; '.join(facts)))}\n"
 
 
 def key(setting: Setting[object]) -> str:

@@ -13,6 +13,9 @@ from fastwsgi.settings.kinds import Kind
 
 T = TypeVar("T")
 
+PREFIX = "FASTWSGI_"
+"""What the names of all our environment variables begin with."""
+
 
 class SettingError(ValueError):
     """A setting that does not exist, or values that settings cannot have; `str()` of it is one line.
@@ -48,6 +51,7 @@ class Setting(Generic[T]):
             shown; they follow from the name if empty.
         reloadable: whether a reload (SIGHUP) gives it a new value.
         supervised: whether only a supervisor does what it asks for, so that a value other than the default needs one.
+        from_variable: whether an environment variable sets it, too.
         name: its attribute of `Settings`.
     """
 
@@ -58,6 +62,7 @@ class Setting(Generic[T]):
     flags: tuple[str, ...] = ()
     reloadable: bool = True
     supervised: bool = False
+    from_variable: bool = True
     name: str = field(default="", init=False)
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -88,9 +93,16 @@ class Setting(Generic[T]):
         return f"--{bare[3:]}" if bare.startswith("no-") else f"--no-{bare}"
 
     @property
+    def shown_default(self) -> str:
+        """The default as it may be given; empty where that is off, empty or none, which goes without saying."""
+        if isinstance(self.default, bool) or self.default in (None, "", []):
+            return ""
+        return self.kind.show(self.default)
+
+    @property
     def variable(self) -> str:
-        """The environment variable that sets it."""
-        return f"FASTWSGI_{self.name.upper()}"
+        """The environment variable that sets it, if one does."""
+        return f"{PREFIX}{self.name.upper()}"
 
     def read(self, value: object) -> T:
         """*value* in the setting's type. Raises SettingError."""

@@ -48,6 +48,7 @@ class Settings:
         [],
         "variable to set before the application is loaded; may be given several times",
         ("-e",),
+        from_variable=False,
     )
     root_path = Setting(
         APPLICATION,

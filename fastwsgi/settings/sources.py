@@ -19,20 +19,19 @@ from fastwsgi.mistakes import UsageError, nearest
 from fastwsgi.settings import files
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.rules import Given, without_effect
+from fastwsgi.settings.setting import PREFIX
 from fastwsgi.settings.settings import SETTINGS, Setting, SettingError, Settings
 
 if TYPE_CHECKING:
     from fastwsgi.gunicorn.file import FileValues
     from fastwsgi.gunicorn.hooks import Hooks
 
-PREFIX = "FASTWSGI_"
 APP = "FASTWSGI_APP"
 CONFIG = "FASTWSGI_CONFIG"
 GUNICORN_OPTIONS = "GUNICORN_CMD_ARGS"
 NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
 NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
 """Variables that are no settings: what to serve and by which file; the build; what an upgrade hands over."""
-NOT_FROM_VARIABLE = {"env"}
 
 Layer = dict[str, Given]
 
@@ -144,7 +143,7 @@ def variables(environment: Mapping[str, str]) -> Layer:
     layer = {}
     for name, setting in SETTINGS.items():
         text = environment.get(setting.variable)
-        if text is None or name in NOT_FROM_VARIABLE or (not text and not _can_be_empty(setting)):
+        if text is None or not setting.from_variable or (not text and not _can_be_empty(setting)):
             continue
         try:
             layer[name] = Given(setting.read_text(text), setting.variable)
@@ -205,7 +204,7 @@ def hosting_variables(environment: Mapping[str, str]) -> Layer:
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """A line about the FASTWSGI_* variables that mean nothing, if there are any."""
-    known = {setting.variable for name, setting in SETTINGS.items() if name not in NOT_FROM_VARIABLE} | NOT_SETTINGS
+    known = {setting.variable for setting in SETTINGS.values() if setting.from_variable} | NOT_SETTINGS
     unknown = []
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
