@@ -49,7 +49,8 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     from fastwsgi import backend
     from fastwsgi.process import single, supervisor
     from fastwsgi.process.deployment import FixedDeployment
-    from fastwsgi.settings.rules import Given, without_effect
+    from fastwsgi.settings.given import Given
+    from fastwsgi.settings.rules import without_effect
     from fastwsgi.settings.settings import SettingError, Settings
 
     for name in ("chdir", "pythonpath", "factory", "env"):
