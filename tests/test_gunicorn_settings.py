@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.gunicorn.table import ACCEPTED, HOOKS, OWN_FLAGS, TRANSLATIONS, UNSUPPORTED
+from fastwsgi.gunicorn import hooks
+from fastwsgi.gunicorn.translations import TRANSLATIONS
+from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED
 from fastwsgi.mistakes import UsageError
 from fastwsgi.settings.arguments import all_flags, parse
 from fastwsgi.settings.settings import SETTINGS
@@ -16,11 +18,13 @@ LINES = [
     for line in (Path(__file__).parent / "gunicorn_settings.txt").read_text().splitlines()
     if not line.startswith("#")
 ]
+# Settings of gunicorn's that say what the command does, as they do here
+OWN_FLAGS = {"config": ("-c", "--config"), "check_config": ("--check-config",), "print_config": ("--print-config",)}
 FLAGS = {flag: name for name, *flags in LINES for flag in flags}
 
 
 def test_each_setting_is_known() -> None:
-    known = [*TRANSLATIONS, *UNSUPPORTED, *HOOKS, *OWN_FLAGS]
+    known = [*TRANSLATIONS, *UNSUPPORTED, *hooks.NAMES, *OWN_FLAGS]
     assert sorted(known) == sorted(name for name, *_ in LINES)
 
 

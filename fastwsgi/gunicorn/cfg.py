@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Union
 
-from fastwsgi.gunicorn.table import TRANSLATIONS
+from fastwsgi.gunicorn.translations import TRANSLATIONS
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings

@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
-from fastwsgi.gunicorn.table import HOOKS, REFUSED, TRANSLATIONS, UNSUPPORTED
+from fastwsgi.gunicorn.hooks import NAMES, GunicornHooks, Hooks
+from fastwsgi.gunicorn.translations import TRANSLATIONS
+from fastwsgi.gunicorn.unsupported import REFUSED, UNSUPPORTED
 from fastwsgi.mistakes import Mistake, UsageError, summary, user_traceback
 
 MODULE = "__config__"
@@ -72,7 +73,7 @@ def translate(name: str, found: Mapping[str, object]) -> FileValues:
             ineffective.append(f"{key} ({UNSUPPORTED[key].instead})")
     if ineffective:
         file.notices.append(f"{name}: without effect here: {', '.join(ineffective)}")
-    functions = {key: function for key in HOOKS if callable(function := found.get(key))}
+    functions = {key: function for key in NAMES if callable(function := found.get(key))}
     if functions:
         file.hooks = GunicornHooks(functions, name)
     return file

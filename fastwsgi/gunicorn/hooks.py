@@ -68,6 +68,10 @@ class Hooks:
         return app
 
 
+NAMES = [name for name in vars(Hooks) if not name.startswith("_") and name != "wrap"] + ["pre_request", "post_request"]
+"""The hooks that there are; the last two are called by the application that wrap() gives."""
+
+
 class GunicornHooks(Hooks):
     """The functions of a gunicorn.conf.py.
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from fastwsgi.gunicorn.table import ACCEPTED, UNSUPPORTED, Unsupported
+from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED, Unsupported
 from fastwsgi.mistakes import UsageError, nearest
 from fastwsgi.settings.settings import SETTINGS, Setting
 

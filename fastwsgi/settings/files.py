@@ -14,7 +14,7 @@ from types import ModuleType
 
 from fastwsgi.gunicorn import file as gunicorn_file
 from fastwsgi.gunicorn.file import FileValues
-from fastwsgi.gunicorn.table import TRANSLATIONS
+from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.mistakes import UsageError
 from fastwsgi.settings.settings import SETTINGS, unknown
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastwsgi.gunicorn.table import DEFAULTS
+from fastwsgi.gunicorn.translations import DEFAULTS
 from fastwsgi.mistakes import UsageError
 from fastwsgi.settings import files
 from fastwsgi.settings.environment import CONFIG, gunicorn_options, hosting_variables, unknown_variables, variables
