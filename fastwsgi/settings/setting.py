@@ -7,7 +7,7 @@ environment variable, the key of the file, and their places in the help and the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, overload
+from typing import Generic, TypeVar, overload
 
 from fastwsgi.settings.kinds import Kind
 
@@ -77,7 +77,7 @@ class Setting(Generic[T]):
     @overload
     def __get__(self, instance: object, owner: type) -> T: ...
 
-    def __get__(self, instance: object | None, owner: type) -> Any:
+    def __get__(self, instance: object | None, owner: type) -> Setting[T] | T:
         """The declaration on the class, the default on an object (whose own value comes first)."""
         return self if instance is None else self.default
 
