@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.gunicorn import file as gunicorn_file
+from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
 from fastwsgi.http.wsgi import FileWrapper
 from fastwsgi.process.hook_views import ServerView, WorkerView
@@ -143,6 +144,11 @@ def test_cfg_has_gunicorns_names_and_ours() -> None:
     assert cfg.settings["threads"] == 4
     with pytest.raises(AttributeError, match="no setting 'statsd_host'"):
         _ = cfg.statsd_host
+
+
+def test_addresses_are_gunicorns() -> None:
+    cfg = Cfg(Settings(bind=["[::1]:80", "localhost", "tcp://:81", "unix:///run/s", "fd://3"]))
+    assert cfg.address == [("::1", 80), ("localhost", 8000), ("", 81), "/run/s", 3]
 
 
 def test_log_has_gunicorns_methods(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,12 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any, Union
 
 from fastwsgi.gunicorn.translations import TRANSLATIONS
+from fastwsgi.server.addresses import Tcp, Unix, parse_address
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
-Address = Union[tuple[str, Union[int, str]], str]
-"""A host and its port (a name where that was given), or the path or descriptor of a socket."""
+Address = Union[tuple[str, int], str, int]
+"""A host and its port, the path of a unix socket, or a file descriptor."""
 
 
 class Cfg:
@@ -44,10 +45,10 @@ class Cfg:
 
 
 def _address(text: str) -> Address:
-    if text.startswith(("unix:", "fd://")):
-        return text.partition(":")[2]
-    host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port) if port.isdigit() else port
+    address = parse_address(text)
+    if isinstance(address, Tcp):
+        return address.host, address.port
+    return address.path if isinstance(address, Unix) else address.fd
 
 
 class Log:
