@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.settings import manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import Settings
@@ -74,9 +74,7 @@ def serve(deployment: ConfiguredDeployment) -> int:
     except BindError as error:
         raise Mistake(str(error)) from None
     except OSError as error:
-        if error.filename is None:
-            raise
-        raise Mistake(f"{error.filename}: {error.strerror}") from None
+        raise file_mistake(error) from None
 
 
 def print_check(deployment: ConfiguredDeployment, call: bool) -> None:

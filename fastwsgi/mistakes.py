@@ -35,6 +35,13 @@ class UsageError(Mistake):
     exit_code = 2
 
 
+def file_mistake(error: OSError) -> Mistake:
+    """The mistake about a file that cannot be used. Raises *error* itself if it names no file."""
+    if error.filename is None:
+        raise error
+    return Mistake(f"{error.filename}: {error.strerror}")
+
+
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """The one of *names* that *word* was probably meant to be, or None."""
     spellings = {name.lower(): name for name in names}
