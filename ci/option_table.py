@@ -30,8 +30,7 @@ def row(setting: Setting) -> str:
     short = [flag for flag in setting.flags if not flag.startswith("--")]
     value = f" {setting.kind.metavar}" if setting.kind.metavar else ""
     option = ", ".join(f"`{flag}`" for flag in short) + ", " * bool(short) + f"`{setting.flag}{value}`"
-    none = isinstance(setting.default, bool) or setting.default in (None, "", [])
-    default = "" if none else f"`{setting.kind.show(setting.default)}`"
+    default = f"`{setting.shown_default}`" if setting.shown_default else ""
     meaning = setting.help[0].upper() + setting.help[1:]
     return f"| {option} | {default} | {meaning} |".replace("  |", " |")
 

@@ -19,7 +19,7 @@ __all__ = ["WSGIRequestHandler", "WSGIServer", "__version__", "make_server", "se
 
 
 def __getattr__(name: str) -> Any:
-    """The drop-in for wsgiref builds on wsgiref, whose import takes longer than ours: only for those who use it."""
+    """The stand-ins for wsgiref, imported at their first use: importing wsgiref takes longer than all of ours."""
     if name in ("WSGIRequestHandler", "WSGIServer", "make_server"):
         from fastwsgi import simple
 
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'fastwsgi' has no attribute {name!r}")
 
 
-def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: Any) -> None:
+def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: object) -> None:
     """Serve *app* until SIGTERM or SIGINT, then answer what is in flight and return.
 
     With workers=1 it is served in this process, unless a setting such as max_requests wants a supervisor; else this is
@@ -39,8 +39,8 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         **settings: as on the command line, with underscores: keep_alive=75, access_logfile="-".
 
     Raises:
-        fastwsgi.settings.settings.SettingError: no such setting, a value it cannot have, or one that says where to find
-            the application, which is here already.
+        fastwsgi.settings.settings.SettingError: no such setting, a value it cannot have, values that exclude each
+            other, or a setting that says where to find the application, which is here already.
         fastwsgi.server.bind.BindError: an address cannot be listened on.
         fastwsgi.mistakes.Mistake: a certificate cannot be used.
         OSError: the access log cannot be opened.
@@ -48,14 +48,18 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     """
     from fastwsgi import backend
     from fastwsgi.process import single, supervisor
-    from fastwsgi.process.deployment import Fixed
+    from fastwsgi.process.deployment import FixedDeployment
+    from fastwsgi.settings.given import Given
+    from fastwsgi.settings.rules import without_effect
     from fastwsgi.settings.settings import SettingError, Settings
 
     for name in ("chdir", "pythonpath", "factory", "env"):
         if name in settings:
             raise SettingError(f"{name} says how to find the application, and serve() was given one")
     values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
+    for line in without_effect(values, {name: Given(value, name) for name, value in settings.items()}):
+        single.to_stderr(f"fastwsgi: {line}")
     if not supervisor.is_needed(values):
         single.run(app, values, backend.current())
-    elif code := supervisor.run(Fixed(app, values), backend.current(), single.to_stderr):
+    elif code := supervisor.run(FixedDeployment(app, values), backend.current(), single.to_stderr):
         raise SystemExit(code)

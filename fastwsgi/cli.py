@@ -1,8 +1,8 @@
 """The `fastwsgi` command.
 
-Whatever the user got wrong ends in one line on standard error and an exit code: 2 for the command line, the
-environment and the configuration file, 1 for the application or the addresses. The server itself is imported late, so
-that help and mistakes come at once, and without it.
+What the user got wrong ends in one line on standard error and an exit code: 2 for the command line, the environment and
+the configuration file, 1 for the application and the addresses. The server itself is imported late, so that help and
+mistakes come at once, and without it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from importlib import metadata
 from types import SimpleNamespace
 
-from fastwsgi.application import check, loader
-from fastwsgi.application.configured import Configured
-from fastwsgi.mistakes import Mistake
+from fastwsgi.application import check
+from fastwsgi.application.configured import ConfiguredDeployment
+from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.settings import manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import Settings
@@ -26,7 +26,7 @@ from fastwsgi.version import VERSION
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with `argv` (default: the process's arguments) and return its exit code."""
+    """Run the command with the arguments *argv*, or those of the process; its exit code."""
     try:
         return run(parse(sys.argv[1:] if argv is None else argv))
     except Mistake as mistake:
@@ -42,7 +42,7 @@ def announce(text: str) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the arguments ask for: tell something, check the application, or serve it. Raises Mistake."""
+    """Do what the arguments ask for: print something, check the application, or serve it. Raises Mistake."""
     if arguments.version:
         print(version_line())
         return 0
@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for notice in arguments.notices:
         announce(f"fastwsgi: {notice}")
-    deployment = Configured(Sources(arguments.flags, arguments.app, arguments.config, os.getcwd()), announce)
+    sources = Sources(arguments.flags, arguments.app, arguments.config, os.getcwd())
+    deployment = ConfiguredDeployment(sources, announce)
     if arguments.print_config:
         print(report.table(deployment.current), end="")
     if arguments.check or arguments.check_config:
@@ -61,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def serve(deployment: Configured) -> int:
-    """Serve until a signal ends it, and return the exit code. Raises Mistake if it cannot begin."""
+def serve(deployment: ConfiguredDeployment) -> int:
+    """Serve until a signal ends it; the exit code. Raises Mistake if it cannot begin."""
     deployment.application(deployment.current.settings)
     build = loaded_build()
     from fastwsgi.process import supervisor
@@ -73,17 +74,15 @@ def serve(deployment: Configured) -> int:
     except BindError as error:
         raise Mistake(str(error)) from None
     except OSError as error:
-        if error.filename is None:
-            raise
-        raise Mistake(f"{error.filename}: {error.strerror}") from None
+        raise file_mistake(error) from None
 
 
-def print_check(deployment: Configured, call: bool) -> None:
-    """Load the application, call it once if `call`, and print what would be served. Raises Mistake."""
+def print_check(deployment: ConfiguredDeployment, call: bool) -> None:
+    """Load the application, call it once if *call*, and print what would be served. Raises Mistake."""
     settings = deployment.settings()
     name = deployment.application(settings)
     server = version_line()
-    app: loader.Application = deployment.load(settings)
+    app = deployment.load(settings)
     check_addresses(settings)
     check_certificates(settings)
     check_logs(settings)
@@ -94,21 +93,21 @@ def print_check(deployment: Configured, call: bool) -> None:
 
 
 def check_logs(settings: Settings) -> None:
-    """Raise Mistake if the access log's format is none."""
+    """Check the format of the access log. Raises Mistake."""
     from fastwsgi.observe.logs import check
 
     check(settings)
 
 
 def check_certificates(settings: Settings) -> None:
-    """Raise Mistake if the files of TLS cannot be used."""
+    """Check the settings and files of TLS. Raises Mistake."""
     from fastwsgi.process.certificates import Certificates
 
     Certificates(settings)
 
 
 def check_addresses(settings: Settings) -> None:
-    """Raise Mistake if an address to bind is not one."""
+    """Check the addresses to listen on. Raises Mistake."""
     from fastwsgi.server.addresses import BindError, parse_address
 
     try:
@@ -119,14 +118,14 @@ def check_addresses(settings: Settings) -> None:
 
 
 def version_line() -> str:
-    """Return the versions that matter, and which build runs. Raises Mistake if it cannot be loaded."""
+    """The versions that matter, and which build runs. Raises Mistake if it cannot be loaded."""
     build = loaded_build().title
     versions = f"Python {platform.python_version()}, httptools {metadata.version('httptools')}"
     return f"fastwsgi {VERSION} ({build}), {versions}"
 
 
 def loaded_build() -> SimpleNamespace:
-    """Load the modules that serve. Raises Mistake if that fails."""
+    """The modules that serve. Raises Mistake if they cannot be loaded."""
     try:
         from fastwsgi import backend
 

@@ -1,8 +1,8 @@
 """A small WSGI application to look at: `fastwsgi fastwsgi.demo:app`.
 
-Its page shows the request's environ and which build of fastwsgi runs; its links show what a WSGI server
-does beyond a page: bodies in both directions, streams, big downloads, files, errors. It is plain PEP 3333
-and runs on any WSGI server. Every path is served by one function below, itself a WSGI application.
+Its page shows the request's environ and which build of fastwsgi runs; its links show what a WSGI server does beyond a
+page: bodies in both directions, streams, big downloads, files, errors. It is plain PEP 3333 and runs on any WSGI
+server. Every path is served by one function below, itself a WSGI application.
 """
 
 from __future__ import annotations
@@ -14,21 +14,20 @@ import os
 import platform
 from collections.abc import Iterable, Iterator
 from string import Template
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 from wsgiref.util import FileWrapper
 
 from fastwsgi import backend
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-View = Callable[[Environ, StartResponse], Iterable[bytes]]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import InputStream, StartResponse, WSGIApplication, WSGIEnvironment
 
 BLOCK = 62_500
-BLOCKS = 1600  # of them make 100 MB
+BLOCKS = 1600  # together 100 MB
 LINES = 20
 
 
-def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request; the answer to HEAD is that to GET without the body (RFC 9110 9.3.2)."""
     result = answer(environ, start_response)
     if environ["REQUEST_METHOD"] != "HEAD":
@@ -38,8 +37,8 @@ def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return []
 
 
-def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Find the view of the path, see that the method is allowed, and call it."""
+def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Call the function of the path, if the method is allowed."""
     view, methods = ROUTES.get(environ.get("PATH_INFO") or "/", (not_found, ANY))
     method, allow = environ["REQUEST_METHOD"], ("Allow", ", ".join(methods))
     if method not in methods:
@@ -57,13 +56,13 @@ def text(start_response: StartResponse, status: str, headers: list[tuple[str, st
     return [body]
 
 
-def not_found(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Any path that is not in ROUTES."""
+def not_found(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer a path that is not in ROUTES."""
     return text(start_response, "404 Not Found", [])
 
 
-def index(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """The page: what runs here, the links, a form, and this request's environ."""
+def index(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Send the page: what runs here, the links, a form, and this request's environ."""
     rows = [f"<tr><th>{escape(key)}<td>{escape(environ[key])}" for key in sorted(environ)]
     page = PAGE.substitute(
         root=escape(environ.get("SCRIPT_NAME", "")),
@@ -80,7 +79,7 @@ def index(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 
 def escape(value: object) -> str:
-    """Return a value as text that is safe in HTML. WSGI strings hold bytes as latin-1; show them as UTF-8."""
+    """A value as text that is safe in HTML. WSGI strings hold bytes as latin-1; they are shown as UTF-8."""
     shown = (
         value.encode("latin-1", "replace").decode("utf-8", "replace")
         if isinstance(value, str)
@@ -89,11 +88,11 @@ def escape(value: object) -> str:
     return html.escape(shown)
 
 
-def echo(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Send the request's body back, as plain text and piece by piece.
 
-    Where the server knows no length (a chunked request on some servers) but ends the input with the body,
-    the answer has no length either.
+    Where there is no length (a chunked request on some servers) but the input ends with the body, the answer has no
+    length either.
     """
     headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")]
     if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
@@ -105,8 +104,8 @@ def echo(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return pieces(environ["wsgi.input"], length)
 
 
-def pieces(stream: Any, length: int) -> Iterator[bytes]:
-    """Yield `length` bytes of `stream` in blocks; all there are if it is negative."""
+def pieces(stream: InputStream, length: int) -> Iterator[bytes]:
+    """*length* bytes of *stream* in blocks; all there are if it is negative."""
     while length:
         block = stream.read(min(BLOCK, length) if length > 0 else BLOCK)
         if not block:
@@ -115,23 +114,23 @@ def pieces(stream: Any, length: int) -> Iterator[bytes]:
         yield block
 
 
-def stream(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
-    """Send lines of which each is on the wire before the next is made, their total length unknown."""
+def stream(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+    """Send lines, each of which is on the wire before the next is made; their total length is unknown."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return (f"line {number} of {LINES}\n".encode() for number in range(1, LINES + 1))
 
 
-def big(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+def big(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
     """Send 100 MB that never exist as a whole."""
     headers = [("Content-Type", "application/octet-stream"), ("Content-Length", str(BLOCK * BLOCKS))]
     start_response("200 OK", [*headers, ("Content-Disposition", 'attachment; filename="big.bin"')])
     return itertools.repeat(bytes(BLOCK), BLOCKS)
 
 
-def file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send this source file by way of `wsgi.file_wrapper`, which lets the server use sendfile.
+def file(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Send this source file by `wsgi.file_wrapper`, which lets the server use sendfile.
 
-    The server closes the wrapper, and that the file.
+    The server closes the wrapper, and the wrapper closes the file.
     """
     length = os.path.getsize(__file__)
     start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(length))])
@@ -139,7 +138,7 @@ def file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return wrapper(open(__file__, "rb"), BLOCK)
 
 
-def headers(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def headers(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Send the request's header fields as JSON."""
     fields = {
         key[5:].replace("_", "-").title(): value for key, value in environ.items() if key.startswith("HTTP_")
@@ -149,7 +148,7 @@ def headers(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return [body]
 
 
-def error(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def error(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Fail: the client gets a 500, the traceback goes to the server's log."""
     raise RuntimeError("the demo's /error raises this to show a 500")
 
@@ -157,7 +156,7 @@ def error(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 READ = ("GET", "HEAD", "OPTIONS")
 ANY = (*READ, "POST", "PUT", "PATCH", "DELETE")
 
-ROUTES: dict[str, tuple[View, tuple[str, ...]]] = {
+ROUTES: dict[str, tuple[WSGIApplication, tuple[str, ...]]] = {
     "/": (index, READ),
     "/echo": (echo, ("POST", "PUT", "OPTIONS")),
     "/stream": (stream, READ),

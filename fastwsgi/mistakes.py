@@ -1,8 +1,8 @@
-"""How a user's mistake is told: one line that says what is wrong and what to do.
+"""A user's mistake: one line that says what is wrong and what to do.
 
-The code that finds a mistake raises one of these; the command line prints it and chooses the exit code.
-Where the user's own code failed, its traceback comes before the line, without the frames that only
-brought us there (ours, and those of the import machinery).
+The code that finds a mistake raises one of these exceptions; the command prints it and ends with its exit code. Where
+the user's own code failed, its traceback comes before the line, without the frames that only led there (ours, and those
+of the import machinery).
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from collections.abc import Iterable
 
 
 class Mistake(Exception):
-    """Something the user has to mend.
+    """Something the user has to mend; `str()` of it is one line.
 
-    `str()` of it is one line; `details` is the text to show before that line, empty or a traceback that
-    ends in a line feed; `exit_code` is what the command returns.
+    Attributes:
+        details: shown before the line: empty, or a traceback that ends in a line feed.
+        exit_code: that of the command.
     """
 
     exit_code = 1
@@ -29,29 +30,36 @@ class Mistake(Exception):
 
 
 class UsageError(Mistake):
-    """The command line itself is wrong."""
+    """What was asked of the command is wrong: an option, a variable, a configuration file."""
 
     exit_code = 2
 
 
+def file_mistake(error: OSError) -> Mistake:
+    """The mistake about a file that cannot be used. Raises *error* itself if it names no file."""
+    if error.filename is None:
+        raise error
+    return Mistake(f"{error.filename}: {error.strerror}")
+
+
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """Return the one of `names` that `word` was probably meant to be, or None."""
+    """The one of *names* that *word* was probably meant to be, or None."""
     spellings = {name.lower(): name for name in names}
     found = difflib.get_close_matches(word.lower(), spellings, n=1)
     return spellings[found[0]] if found else None
 
 
 def summary(error: BaseException) -> str:
-    """Return `error` in one line: its type and the first line of its message."""
+    """*error* in one line: its type and the first line of its message."""
     message = str(error).strip()
     name = type(error).__name__
     return f"{name}: {message.splitlines()[0]}" if message else name
 
 
 def user_traceback(error: BaseException) -> str:
-    """Return the traceback of `error` as text, without the frames of ours and of the import machinery.
+    """The traceback of *error* as text, without our frames and those of the import machinery.
 
-    Empty if no frame is left and the error has no place of its own in the user's code (as a SyntaxError has).
+    Empty if no frame is left and the error names no place in the user's code itself, as a SyntaxError does.
     """
     shown = traceback.TracebackException.from_exception(error)
     _drop_machinery(shown)
@@ -61,7 +69,7 @@ def user_traceback(error: BaseException) -> str:
 
 
 def _drop_machinery(shown: traceback.TracebackException) -> None:
-    """Filter the frames of one exception and of those it came from."""
+    """Leave out these frames of an exception and of those that it came from."""
     link: traceback.TracebackException | None = shown
     while link is not None:
         kept = [frame for frame in link.stack if not _is_machinery(frame.filename)]
@@ -69,10 +77,10 @@ def _drop_machinery(shown: traceback.TracebackException) -> None:
         link = link.__cause__ or link.__context__
 
 
-_CONFIG = os.path.dirname(__file__) + os.sep
+_PACKAGE = os.path.dirname(__file__) + os.sep
 _WSGIREF = os.path.dirname(wsgiref.__file__) + os.sep
 _IMPORTLIB = os.path.join(os.path.dirname(os.__file__), "importlib") + os.sep
 
 
 def _is_machinery(filename: str) -> bool:
-    return filename.startswith(("<frozen importlib", _IMPORTLIB, _CONFIG, _WSGIREF))
+    return filename.startswith(("<frozen importlib", _IMPORTLIB, _PACKAGE, _WSGIREF))

@@ -1,4 +1,4 @@
-"""The texts that turn a setting on or off."""
+"""The words that turn a setting on or off."""
 
 SWITCH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),

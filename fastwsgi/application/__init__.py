@@ -1,1 +1,1 @@
-"""The application: found, told from what is none, loaded, and called once to see how it goes."""
+"""The application: found, told apart from what is none, loaded, and called once to see whether it answers."""

@@ -1,7 +1,7 @@
 """`--check`: one request to the application, without a server.
 
-It is called as PEP 3333 says, through `wsgiref.validate`, which watches both sides; what it answers is
-read (to a bound, should it stream without end) and closed.
+It is called as PEP 3333 says, through `wsgiref.validate`, which watches both sides. What it answers is read, up to a
+bound because it may stream without end, and closed.
 """
 
 from __future__ import annotations
@@ -10,24 +10,39 @@ import io
 import itertools
 import sys
 import traceback
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 from wsgiref import validate
 from wsgiref.util import FileWrapper, setup_testing_defaults
 
 from fastwsgi.mistakes import Mistake, summary, user_traceback
-from fastwsgi.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+    from fastwsgi.settings.settings import Settings
 
 MOST_CHUNKS = 1000
 
 
-def call_once(app: Callable[..., Any], name: str, settings: Settings) -> str:
-    """Request `/` of `app` and return the status it answers with.
+def call_once(app: WSGIApplication, name: str, settings: Settings) -> str:
+    """The status that *app* answers `GET /` with.
 
-    Raises Mistake if the application raises, breaks the rules of PEP 3333, or answers 5xx.
+    Args:
+        app: the application, which is called.
+        name: how lines speak of it.
+        settings: those that it would be served with.
+
+    Raises:
+        Mistake: the application raises, breaks the rules of PEP 3333, or answers 5xx.
     """
     answered: list[str] = []
 
-    def start_response(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], None]:
+    def start_response(
+        status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+    ) -> Callable[[bytes], None]:
         answered.append(status)
         return lambda data: None
 
@@ -45,9 +60,9 @@ def call_once(app: Callable[..., Any], name: str, settings: Settings) -> str:
     return status
 
 
-def request_environ(settings: Settings) -> dict[str, Any]:
-    """Return the environ of `GET /` as the server would make it for a local client."""
-    environ = {
+def request_environ(settings: Settings) -> WSGIEnvironment:
+    """The environ of `GET /` as the server would make it for a local client."""
+    environ: WSGIEnvironment = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": settings.root_path,
         "PATH_INFO": "/",
@@ -67,12 +82,13 @@ def request_environ(settings: Settings) -> dict[str, Any]:
     return environ
 
 
-def _exhaust(result: Any) -> None:
+def _exhaust(result: Iterable[bytes]) -> None:
     try:
         for _ in itertools.islice(result, MOST_CHUNKS):
             pass
     finally:
-        result.close()
+        if isinstance(result, validate.IteratorWrapper):  # as all that the validator gives
+            result.close()
 
 
 def _failure(name: str, error: BaseException) -> Mistake:

@@ -1,10 +1,10 @@
-"""What the command serves, as the supervisor asks for it: settings and application, anew at each reload."""
+"""What the command serves, as the supervisor asks for it: settings and application, read anew at each reload."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 from weakref import WeakKeyDictionary
 
 from fastwsgi.application import loader
@@ -12,105 +12,114 @@ from fastwsgi.mistakes import UsageError
 from fastwsgi.settings.settings import SETTINGS, Settings
 from fastwsgi.settings.sources import Configuration, Sources
 
+if TYPE_CHECKING:
+    from fastwsgi.gunicorn.hooks import Hooks
 
-class Configured:
-    """A deployment made of the command line, the environment and a configuration file, which are read at once.
+
+class ConfiguredDeployment:
+    """A deployment by the command line, the environment and a configuration file, which are read when it is made.
 
     Attributes:
         current: the configuration read last.
         directory: where the command was given; an upgrade gives it there again.
 
     Args:
-        sources: of the settings.
+        sources: where the settings are given.
         announce: called with lines for the user, such as what has no effect.
 
     Raises:
-        Mistake: what was read is wrong.
+        Mistake: what is given is wrong.
     """
 
     def __init__(self, sources: Sources, announce: Callable[[str], None]) -> None:
         self.directory = sources.start
         self._sources = sources
         self._announce = announce
-        self._told: set[str] = set()
+        self._announced: set[str] = set()
         self._apps: WeakKeyDictionary[Settings, str | None] = WeakKeyDictionary()
         self._variables = Variables(os.environ)
-        self._variables.set(self._take(sources.read(os.environ)).env)
+        self._variables.set(self._use(sources.read(os.environ)).env)
         self._asked = False
 
     @property
-    def hooks(self) -> Any:
+    def hooks(self) -> Hooks:
         """Those of the configuration read last."""
         return self.current.hooks
 
     def settings(self) -> Settings:
-        """Return the settings: those read at the start first, and then, for a reload, read anew.
+        """The settings: at the first call those read at the start, and then, for a reload, read anew.
 
-        What a reload cannot change stays as it was, and a line tells. Sets the variables of `env`, and goes to the
-        directory of `chdir` the first time. Raises Mistake; then nothing has changed.
+        What a reload cannot change stays as it was, and a line says so. Sets the variables of `env`, and the first time
+        goes to the directory of `chdir`.
+
+        Raises:
+            Mistake: what is given is wrong; then nothing has changed.
         """
         if not self._asked:
             self._asked = True
             if self.current.settings.chdir is not None:
                 os.chdir(self.current.settings.chdir)
             return self.current.settings
-        self._variables.take_back()
+        self._variables.restore()
         try:
             read = self._sources.read(os.environ)
             read.settings, kept = reloaded(self.current.settings, read.settings)
             read.notices += [f"{name} has changed; that takes a restart" for name in kept]
-            return self._take(read)
+            return self._use(read)
         finally:
             self._variables.set(self.current.settings.env)
 
-    def _take(self, read: Configuration) -> Settings:
+    def _use(self, read: Configuration) -> Settings:
         self.current = read
         self._apps[read.settings] = read.app
         for notice in read.notices:
-            if notice not in self._told:
-                self._told.add(notice)
+            if notice not in self._announced:
+                self._announced.add(notice)
                 self._announce(f"fastwsgi: {notice}")
         return read.settings
 
     def application(self, settings: Settings) -> str:
-        """What to serve, as it was named beside these settings. Raises UsageError if it was not."""
+        """What to serve, as it was named together with these settings. Raises UsageError if it was not."""
         app = self._apps.get(settings)
         if app is None:
             raise UsageError("say what to serve: MODULE:ATTR, such as shop.wsgi:application (see fastwsgi --help)")
         return app
 
     def load(self, settings: Settings) -> loader.Application:
-        """Import the application. Raises Mistake, whose details are the traceback if the user's code failed.
+        """Import the application.
 
         Args:
-            settings: from settings(), of now or of before: an old worker's successor still gets the old application.
+            settings: what settings() gave, now or earlier: an old worker's successor still gets the old application.
+
+        Raises:
+            Mistake: it cannot be loaded; the details are the traceback if the user's code failed.
         """
         return loader.load(self.application(settings), settings)
 
 
 def reloaded(first: Settings, now: Settings) -> tuple[Settings, list[str]]:
-    """Return the settings of `now` with those of `first` that a reload cannot change, and the names of these."""
+    """The settings of *now* with those of *first* that a reload cannot change, and the names of these that differ."""
     fixed = {name: getattr(first, name) for name, setting in SETTINGS.items() if not setting.reloadable}
     kept = [name for name, value in fixed.items() if getattr(now, name) != value]
     return Settings(**{**vars(now), **fixed}), kept
 
 
 class Variables:
-    """Environment variables that are set, and can be taken back."""
+    """Environment variables that are set, and can be given back the values that they had."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         self._environment = environment
         self._before: dict[str, str | None] = {}
 
     def set(self, assignments: list[str]) -> None:
-        """Set NAME=VALUE, and remember what was there."""
+        """Set NAME=VALUE, and remember what was set before."""
         for assignment in assignments:
             name, _, value = assignment.partition("=")
             self._before.setdefault(name, self._environment.get(name))
             self._environment[name] = value
 
-    def take_back(self) -> None:
-        """Make it as if set() had not been called."""
+    def restore(self) -> None:
+        """Give the variables the values that they had before set()."""
         for name, value in self._before.items():
             if value is None:
                 self._environment.pop(name, None)

@@ -1,8 +1,7 @@
 """From `MODULE:ATTR` to the application object.
 
-Three steps, each with its own mistakes: the text is parsed, the module imported (the directories of the
-project come first on `sys.path`), the attribute found and, for a factory, called. What comes out was
-looked at by `recognise` and may be served.
+Three steps, each with its own mistakes: the text is parsed, the module imported (the directories of the project come
+first on `sys.path`), the attribute found and, for a factory, called. `recognise` says whether the result may be served.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from fastwsgi.mistakes import Mistake, UsageError, nearest, summary, user_traceb
 from fastwsgi.settings.settings import Settings
 
 Application = Callable[..., Any]
+"""What the user's code holds: nothing is known of it until it is called."""
 
 APPLICATION_NAMES = ("application", "app")
 FACTORY_NAMES = ("create_app", "make_app")
@@ -42,9 +42,9 @@ class Target:
 
 
 def load(text: str, settings: Settings) -> Application:
-    """Return the application that `text` names. Raises Mistake, also for what the user's code raises.
+    """The application that *text* names. Raises Mistake, also for what the user's code raises.
 
-    Changes the working directory and `sys.path` as the settings say, for good.
+    The working directory and `sys.path` are changed as the settings say, for good.
     """
     target = parse(text)
     roots = prepare_path(settings)
@@ -56,10 +56,7 @@ def load(text: str, settings: Settings) -> Application:
 
 
 def parse(text: str) -> Target:
-    """Parse `MODULE`, `MODULE:ATTR`, `MODULE:OBJECT.ATTR` or `MODULE:FACTORY(LITERALS)`.
-
-    Raises UsageError.
-    """
+    """Parse `MODULE`, `MODULE:ATTR`, `MODULE:OBJECT.ATTR` or `MODULE:FACTORY(LITERALS)`. Raises UsageError."""
     module, colon, expression = text.partition(":")
     if not all(module.split(".")) and "/" not in module:
         raise UsageError(f"{text!r} does not name a module; write MODULE:ATTR, such as shop.wsgi:application")
@@ -81,7 +78,7 @@ def parse(text: str) -> Target:
 
 
 def _names(node: ast.expr) -> tuple[str, ...]:
-    """Return `a.b.c` as its names. Raises ValueError for anything else."""
+    """The names of `a.b.c`. Raises ValueError for anything else."""
     if isinstance(node, ast.Name):
         return (node.id,)
     if isinstance(node, ast.Attribute):
@@ -98,7 +95,11 @@ def _keyword(item: ast.keyword) -> str:
 def prepare_path(settings: Settings) -> list[str]:
     """Go to the project's directory and put it, and those of `pythonpath`, first on `sys.path`.
 
-    Returns these directories. Raises UsageError if one does not exist.
+    Returns:
+        These directories.
+
+    Raises:
+        UsageError: one does not exist.
     """
     if settings.chdir is not None:
         try:
@@ -114,7 +115,7 @@ def prepare_path(settings: Settings) -> list[str]:
 
 
 def import_module(target: Target, roots: list[str]) -> ModuleType:
-    """Import the target's module. Raises Mistake, telling a module that is missing from one that fails."""
+    """Import the target's module. Raises Mistake, which tells a missing module from one that fails."""
     name = target.module
     if "/" in name:
         raise Mistake(_file_named(target))
@@ -133,14 +134,14 @@ def import_module(target: Target, roots: list[str]) -> ModuleType:
 
 
 def _file_named(target: Target) -> str:
-    """Return the line for a target that names a file instead of its module."""
+    """The line for a target that names a file instead of its module."""
     stem = target.module[:-3] if target.module.endswith(".py") else target.module
     meant = Target(stem.strip("./").replace("/", "."), target.path)
     return f"{target.module!r} is the name of a file; name the module: {meant}"
 
 
 def _missing(target: Target, module: str, roots: list[str]) -> str:
-    """Return the line for `module`, the target's or a package it is in, which does not exist."""
+    """The line for *module*, the target's or a package it is in, which does not exist."""
     if target.module.endswith(".py"):
         return _file_named(target)
     meant = _attribute_instead(target, module) or _django_wsgi(target, roots) or _near(target, module, roots)
@@ -151,7 +152,7 @@ def _missing(target: Target, module: str, roots: list[str]) -> str:
 
 
 def _attribute_instead(target: Target, missing: str) -> Target | None:
-    """Return the target with ":" for ".", if the missing module is an attribute of one that exists."""
+    """The target with ":" for ".", if the missing module is an attribute of one that exists."""
     parent, _, child = missing.rpartition(".")
     rest = target.module[len(missing) + 1 :].split(".") if target.module != missing else []
     if hasattr(sys.modules.get(parent), child):
@@ -160,7 +161,7 @@ def _attribute_instead(target: Target, missing: str) -> Target | None:
 
 
 def _django_wsgi(target: Target, roots: list[str]) -> Target | None:
-    """Return the WSGI module of the Django project that lies in one of `roots`, if one does."""
+    """The WSGI module of the Django project that lies in one of *roots*, if one does."""
     for root in roots:
         if os.path.exists(os.path.join(root, "manage.py")):
             for project in sorted(os.listdir(root)):
@@ -170,7 +171,7 @@ def _django_wsgi(target: Target, roots: list[str]) -> Target | None:
 
 
 def _near(target: Target, missing: str, roots: list[str]) -> Target | None:
-    """Return the target with the importable module that is spelt most like the missing one."""
+    """The target with the importable module that is spelt most like the missing one, if one is."""
     parent, dot, child = missing.rpartition(".")
     places = getattr(sys.modules.get(parent), "__path__", ()) if parent else roots
     meant = nearest(child, (module.name for module in pkgutil.iter_modules(list(places))))
@@ -180,7 +181,7 @@ def _near(target: Target, missing: str, roots: list[str]) -> Target | None:
 
 
 def find(module: ModuleType, target: Target, factory: bool) -> tuple[Target, object]:
-    """Return the object that the target names, and the target with the names that led to it.
+    """The target with the names that led to an object, and the object.
 
     Without a name, the usual ones are tried. Raises Mistake if there is none.
     """
@@ -203,13 +204,13 @@ def find(module: ModuleType, target: Target, factory: bool) -> tuple[Target, obj
 
 
 def _described(module: ModuleType) -> str:
-    """Return the module's name and file: a file of that name elsewhere may have been imported."""
+    """The module's name and file: a file of that name elsewhere may have been imported."""
     place = getattr(module, "__file__", None)
     return f"module {module.__name__} ({place})" if place else f"module {module.__name__}"
 
 
 def _usual_hint(module: ModuleType) -> str:
-    """Return what to serve of a module that has no attribute of a usual name."""
+    """What to serve of a module that has no attribute of a usual name."""
     name = module.__name__
     if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.wsgi"):
         return f"; did you mean {name}.wsgi?"
@@ -227,7 +228,7 @@ def _attribute_hint(owner: object, name: str) -> str:
 
 
 def make(factory: object, target: Target) -> Application:
-    """Call the factory that the target names and return the application it makes. Raises Mistake."""
+    """Call the factory that the target names; the application it makes. Raises Mistake."""
     name = str(target)
     if not callable(factory):
         raise Mistake(
@@ -247,9 +248,15 @@ def make(factory: object, target: Target) -> Application:
 
 
 def checked(app: object, name: str, subject: str = "") -> Application:
-    """Return `app` if it may be a WSGI application. Raises Mistake with what it is instead.
+    """*app*, if it may be a WSGI application.
 
-    `name` is how the user may write it, `subject` how the line speaks of it.
+    Args:
+        app: any object.
+        name: how the user may write it.
+        subject: how the line speaks of it, if not by that name.
+
+    Raises:
+        Mistake: it is none; the line says what it is instead.
     """
     reason = recognise.objection(app, name)
     if reason is not None or not callable(app):

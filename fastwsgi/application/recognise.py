@@ -1,8 +1,8 @@
 """Can this object be a WSGI application? If not, what is it, and what did the user mean?
 
-PEP 3333 asks for a callable that takes two positional arguments and returns an iterable. What people name
-by mistake is told from it by shape alone, without calling it: data, a module, a class that is to be
-instantiated, a factory, an ASGI application. An object whose signature cannot be known passes.
+PEP 3333 asks for a callable that takes two positional arguments and returns an iterable. What users name by mistake is
+told apart from that by its signature alone, without a call: data, a module, a class to be instantiated, a factory, an
+ASGI application. An object whose signature cannot be known passes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ ASGI_NAMES = ("scope", "receive", "send")
 
 
 def objection(app: object, name: str) -> str | None:
-    """Return why `app` is not a WSGI application and what to do, or None if it may be one.
+    """Why *app* is not a WSGI application and what to do, or None if it may be one.
 
-    The text completes a sentence that starts with the object's name; `name` ("MODULE:ATTR") is used in
-    what it advises.
+    Args:
+        app: any object.
+        name: "MODULE:ATTR", for the advice.
+
+    Returns:
+        Text that completes a sentence beginning with the object's name.
     """
     if isinstance(app, ModuleType):
         return f"is a module; name the application in it, such as {app.__name__}:app"
@@ -36,13 +40,13 @@ def objection(app: object, name: str) -> str | None:
 
 
 def needs_arguments(factory: object) -> bool:
-    """Tell whether `factory` cannot be called without arguments."""
+    """Whether *factory* cannot be called without arguments."""
     shape = Shape.of(factory)
     return shape is not None and bool(shape.required or shape.keywords)
 
 
 def is_application(app: object) -> bool:
-    """Tell whether `app` is certainly made as one: it requires two arguments, first the environ."""
+    """Whether *app* is certainly meant to be one: it requires two arguments, and the first is named like an environ."""
     shape = Shape.of(app)
     if shape is None or len(shape.required) != 2 or not shape.required[0].startswith("env"):
         return False
@@ -50,7 +54,7 @@ def is_application(app: object) -> bool:
 
 
 def is_async(function: object) -> bool:
-    """Tell whether calling `function` only makes a coroutine or an async generator."""
+    """Whether calling *function* only makes a coroutine or an async generator."""
     while isinstance(function, functools.partial):
         function = function.func
     if not inspect.isroutine(function) and not isinstance(function, type):
@@ -59,7 +63,7 @@ def is_async(function: object) -> bool:
 
 
 def article(noun: str) -> str:
-    """Return `noun` with "a" or "an" before it."""
+    """*noun* with "a" or "an" before it."""
     return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
@@ -67,8 +71,10 @@ def article(noun: str) -> str:
 class Shape:
     """What a callable takes.
 
-    `required` are the names of its positional arguments without a default, `most` is how many positional
-    arguments it takes at most (None: any number), `keywords` are its keyword-only ones without a default.
+    Attributes:
+        required: the names of its positional arguments without a default.
+        most: how many positional arguments it takes at most; None: any number.
+        keywords: the names of its keyword-only arguments without a default.
     """
 
     required: tuple[str, ...]
@@ -77,9 +83,9 @@ class Shape:
 
     @classmethod
     def of(cls, function: object) -> Shape | None:
-        """Return the shape of `function`, or None if it cannot be known.
+        """The shape of *function*, or None if it cannot be known.
 
-        What a decorator says it wraps is not followed, since the wrapper is what gets called.
+        The wrapper that a decorator makes counts, not what it says it wraps, since the wrapper is what gets called.
         """
         if not callable(function):
             return None
@@ -94,13 +100,13 @@ class Shape:
         return cls(required, None if varied else len(positional), tuple(keywords))
 
     def takes(self, number: int) -> bool:
-        """Tell whether it can be called with `number` positional arguments."""
+        """Whether it can be called with *number* positional arguments."""
         return (
             not self.keywords and len(self.required) <= number and (self.most is None or self.most >= number)
         )
 
     def is_asgi(self) -> bool:
-        """Tell whether it takes what ASGI 3, or ASGI 2, gives an application."""
+        """Whether it takes what ASGI 3, or ASGI 2, gives an application."""
         return self.required == ASGI_NAMES or self.required == ASGI_NAMES[:1]
 
 
@@ -112,7 +118,7 @@ def _asgi_advice(name: str) -> str:
 
 
 def _class_objection(app: type, shape: Shape | None, name: str) -> str | None:
-    """PEP 3333 allows a class whose instances are the response: made of two arguments, iterable."""
+    """PEP 3333 allows a class whose instances are the response: made of two arguments, and iterable."""
     takes_two = shape is None or shape.takes(2)
     if takes_two and (hasattr(app, "__iter__") or hasattr(app, "__getitem__")):
         return None

@@ -1,8 +1,8 @@
 """gunicorn.conf.py: a configuration file that is a Python program.
 
-It runs in a module of its own; what it leaves there under the name of one of gunicorn's settings is that setting.
-Ours are taken over, the functions among them become hooks, and what is left out is told in one line. Other names are
-the file's own affair.
+It runs in a module of its own; what it leaves there under the name of one of gunicorn's settings is that setting. Those
+that we have are translated, the functions among them become hooks, and one line tells which are without effect. Other
+names are the file's own affair.
 """
 
 from __future__ import annotations
@@ -11,84 +11,105 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
-from fastwsgi.gunicorn.hooks import GunicornHooks, NoHooks
-from fastwsgi.gunicorn.table import HOOKS, LEFT, NEEDED, TAKEN
+from fastwsgi.gunicorn.hooks import NAMES, GunicornHooks, Hooks
+from fastwsgi.gunicorn.translations import TRANSLATIONS
+from fastwsgi.gunicorn.unsupported import REFUSED, UNSUPPORTED
 from fastwsgi.mistakes import Mistake, UsageError, summary, user_traceback
 
 MODULE = "__config__"
 
 
 @dataclass
-class Said:
-    """What such a file says, by our names; `keys` are gunicorn's."""
+class FileValues:
+    """What a configuration file says, of either kind: this one, or TOML.
 
+    Attributes:
+        name: how lines speak of the file; empty if there is none.
+        values: still to be read, by our names ("app" is the application's).
+        keys: the names that these have in the file.
+        notices: lines for the user.
+        hooks: the user's functions.
+        python: whether it is a file of gunicorn's kind.
+    """
+
+    name: str = ""
     values: dict[str, object] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
-    hooks: Any = field(default_factory=NoHooks)
+    hooks: Hooks = field(default_factory=Hooks)
+    python: bool = False
 
 
-def read(name: str, path: str, directory: str) -> Said:
-    """Run a file, or import python:MODULE, and map what it says. Raises Mistake.
+def read(name: str, path: str, directory: str) -> FileValues:
+    """Run a file, or import python:MODULE, and translate what it says. Raises Mistake.
 
     Args:
         name: as given, for the lines.
         path: of the file; empty for a module.
-        directory: imports of the file's are looked for here first.
+        directory: where the file's imports are looked for first.
     """
-    return mapped(name, _imported(name, directory) if name.startswith("python:") else _run(name, path, directory))
+    is_module = name.startswith("python:")
+    return translate(name, _import(name, directory) if is_module else _run(name, path, directory))
 
 
-def mapped(name: str, found: dict[str, Any]) -> Said:
-    """Map gunicorn's settings among the names that a file left. Raises UsageError for what cannot be done without."""
-    said = Said()
-    left = []
+def translate(name: str, found: Mapping[str, object]) -> FileValues:
+    """Translate gunicorn's settings among the names that a file left.
+
+    Raises:
+        UsageError: one is set that cannot be left out, or two mean the same setting.
+    """
+    file = FileValues(name, python=True)
+    ineffective = []
     for key, value in found.items():
-        if key in TAKEN and value not in TAKEN[key].empties:
-            taken = TAKEN[key]
-            if taken.ours in said.keys:
-                raise UsageError(f"{name}: {said.keys[taken.ours]} and {key} are one setting here; leave one out")
-            said.values[taken.ours], said.keys[taken.ours] = taken.convert(value), key
-        elif key in LEFT and not LEFT[key].is_harmless(value):
-            if LEFT[key].weight == NEEDED:
-                raise UsageError(f"{name}: {key}: {LEFT[key].instead}")
-            left.append(f"{key} ({LEFT[key].instead})")
-    if left:
-        said.notices.append(f"{name}: without effect here: {', '.join(left)}")
-    functions = {key: found[key] for key in HOOKS if callable(found.get(key))}
-    said.hooks = GunicornHooks(functions, name) if functions else NoHooks()
-    return said
+        if key in TRANSLATIONS and value not in TRANSLATIONS[key].unset:
+            _translate_one(file, key, value)
+        elif key in UNSUPPORTED and not UNSUPPORTED[key].is_harmless(value):
+            if UNSUPPORTED[key].treatment == REFUSED:
+                raise UsageError(f"{name}: {key}: {UNSUPPORTED[key].instead}")
+            ineffective.append(f"{key} ({UNSUPPORTED[key].instead})")
+    if ineffective:
+        file.notices.append(f"{name}: without effect here: {', '.join(ineffective)}")
+    functions = {key: function for key in NAMES if callable(function := found.get(key))}
+    if functions:
+        file.hooks = GunicornHooks(functions, name)
+    return file
 
 
-def _run(name: str, path: str, directory: str) -> dict[str, Any]:
-    """Run a file and return the names it leaves. No bytecode is written."""
+def _translate_one(file: FileValues, key: str, value: object) -> None:
+    setting = TRANSLATIONS[key]
+    if setting.ours in file.keys:
+        raise UsageError(f"{file.name}: {file.keys[setting.ours]} and {key} are one setting here; leave one out")
+    file.values[setting.ours], file.keys[setting.ours] = setting.convert(value), key
+
+
+def _run(name: str, path: str, directory: str) -> dict[str, object]:
+    """Run a file; the names it leaves. No bytecode is written."""
     module = ModuleType(MODULE)
     module.__file__ = path
     sys.modules[MODULE] = module
-    with _importing_from(directory), _telling(name):
+    with _importing_from(directory), _failures_as_mistakes(name):
         with open(path, "rb") as file:
             code = compile(file.read(), path, "exec", dont_inherit=True)
         exec(code, module.__dict__)
     return vars(module)
 
 
-def _imported(name: str, directory: str) -> dict[str, Any]:
-    """Import a module anew, as a reload wants it, and return its names."""
+def _import(name: str, directory: str) -> dict[str, object]:
+    """Import a module anew, as a reload needs it; its names."""
     module = name[len("python:") :]
     sys.modules.pop(module, None)
-    with _importing_from(directory), _telling(name):
+    with _importing_from(directory), _failures_as_mistakes(name):
         importlib.invalidate_caches()
         return vars(importlib.import_module(module))
 
 
 @contextlib.contextmanager
 def _importing_from(directory: str) -> Iterator[None]:
-    """Find modules of the project's; without bytecode, which hides a change made in the same second (PEP 552)."""
+    """Find the project's modules; without bytecode, which hides a change made in the same second (PEP 552)."""
     path = os.path.abspath(directory)
     before = sys.dont_write_bytecode
     sys.path.insert(0, path)
@@ -102,7 +123,7 @@ def _importing_from(directory: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _telling(name: str) -> Iterator[None]:
+def _failures_as_mistakes(name: str) -> Iterator[None]:
     """Turn what the file raises into one line after the file's own traceback."""
     try:
         yield
@@ -112,10 +133,14 @@ def _telling(name: str) -> Iterator[None]:
         advice = f"; is it installed for {sys.executable}?"
         if (error.name or "").split(".")[0] == "gunicorn":
             advice = "; install it, too, or take that import out"
-        raise Mistake(f"{name} failed: {summary(error)}{advice}", user_traceback(error)) from None
+        raise _failure(name, error, advice) from None
     except OSError as error:
         if error.filename is not None and user_traceback(error) == "":
             raise UsageError(f"{name}: {error.strerror}") from None
-        raise Mistake(f"{name} failed: {summary(error)}", user_traceback(error)) from None
+        raise _failure(name, error) from None
     except (Exception, SystemExit) as error:
-        raise Mistake(f"{name} failed: {summary(error)}", user_traceback(error)) from None
+        raise _failure(name, error) from None
+
+
+def _failure(name: str, error: BaseException, advice: str = "") -> Mistake:
+    return Mistake(f"{name} failed: {summary(error)}{advice}", user_traceback(error))

@@ -7,10 +7,14 @@ the server as it is, which then knows its length or sends it by sendfile: for th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Callable
+from collections.abc import Container, Iterable, Iterator
+from typing import TYPE_CHECKING, Callable
 
-Call = Callable[..., None]
+if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from fastwsgi.process.hook_views import WorkerView
 
 
 class Request:
@@ -24,7 +28,7 @@ class Request:
         remote_addr: of the client, as (host, port); peer_addr is the same.
     """
 
-    def __init__(self, environ: dict[str, Any]) -> None:
+    def __init__(self, environ: WSGIEnvironment) -> None:
         self.method = environ["REQUEST_METHOD"]
         self.path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         self.query = environ.get("QUERY_STRING", "")
@@ -78,6 +82,23 @@ class Response:
         lengths = [value for name, value in headers if name.lower() == "content-length" and value.isdigit()]
         self.response_length = int(lengths[0]) if lengths else None
 
+    def watch(self, start_response: StartResponse) -> StartResponse:
+        """A start_response that notes what it is called with, and what write() sends."""
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+        ) -> Callable[[bytes], object]:
+            write = start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+            self.begin(status, headers)
+
+            def counting(data: bytes) -> None:
+                self.sent += len(data)
+                write(data)
+
+            return counting
+
+        return start
+
 
 class RequestHooks:
     """An application with hooks around each request.
@@ -85,18 +106,20 @@ class RequestHooks:
     Args:
         app: the application.
         worker: the view that the hooks get.
-        call: calls a hook by name, and logs what it raises.
+        call: calls a hook by name with the arguments that follow, and logs what it raises.
         functions: the hooks that there are.
     """
 
-    def __init__(self, app: Callable[..., Any], worker: Any, call: Call, functions: Mapping[str, Any]) -> None:
+    def __init__(
+        self, app: WSGIApplication, worker: WorkerView, call: Callable[..., None], functions: Container[str]
+    ) -> None:
         self.app = app
         self.worker = worker
         self.call = call
         self.before = "pre_request" in functions
         self.after = "post_request" in functions
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         if self.before:
             self._prepare(request, environ)
@@ -104,35 +127,28 @@ class RequestHooks:
             return self.app(environ, start_response)
         response = Response()
 
-        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-            write = start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
-            response.begin(status, headers)
-
-            def counting(data: bytes) -> None:
-                response.sent += len(data)
-                write(data)
-
-            return counting
-
         def done() -> None:
             self.call("post_request", self.worker, request, environ, response)
 
         try:
-            result = self.app(environ, start)
+            result = self.app(environ, response.watch(start_response))
         except BaseException:
             done()
             raise
-        return self._watched(result, response, done, environ)
+        return self._watch_end(result, response, done, environ)
 
-    def _watched(self, result: Any, response: Response, done: Callable[[], None], environ: dict[str, Any]) -> Any:
-        """Return the application's iterable so that `done` is called at its end."""
-        if type(result) in (list, tuple) or type(result) is environ.get("wsgi.file_wrapper"):
-            response.sent = sum(map(len, result)) if type(result) in (list, tuple) else response.response_length or 0
+    def _watch_end(
+        self, result: Iterable[bytes], response: Response, done: Callable[[], None], environ: WSGIEnvironment
+    ) -> Iterable[bytes]:
+        """The application's iterable, so that *done* is called at its end."""
+        is_sequence = type(result) in (list, tuple)
+        if is_sequence or type(result) is environ.get("wsgi.file_wrapper"):
+            response.sent = sum(map(len, result)) if is_sequence else response.response_length or 0
             done()
             return result
         return Body(result, response, done)
 
-    def _prepare(self, request: Request, environ: dict[str, Any]) -> None:
+    def _prepare(self, request: Request, environ: WSGIEnvironment) -> None:
         """Call pre_request and pass on what it changed."""
         known = list(request.headers)
         self.call("pre_request", self.worker, request)
@@ -143,9 +159,9 @@ class RequestHooks:
 
 
 class Body:
-    """The application's iterable, counted, with `done` to call when it is closed."""
+    """The application's iterable, counted, with *done* to call when it is closed."""
 
-    def __init__(self, result: Any, response: Response, done: Callable[[], None]) -> None:
+    def __init__(self, result: Iterable[bytes], response: Response, done: Callable[[], None]) -> None:
         self.result = result
         self.response = response
         self.done = done
@@ -156,7 +172,7 @@ class Body:
             yield chunk
 
     def close(self) -> None:
-        """Close the application's iterable, then tell."""
+        """Close the application's iterable, then call the hook."""
         try:
             if hasattr(self.result, "close"):
                 self.result.close()

@@ -36,19 +36,19 @@ cdef class Connection:
     cdef Py_ssize_t checked, examined
     cdef public int number
 
-    cdef object _become(self, str event, str state)
-    cdef object _move(self, str event, str place)
+    cdef int _become(self, str event, str state) except -1
+    cdef int _move(self, str event, str place) except -1
     @cython.locals(before=str)
     cpdef object set_aside(self)
     cpdef object wait_for_turn(self)
     @cython.locals(before=str)
-    cdef object _wait(self, str event)
-    cdef object _wait_to_send(self)
+    cdef int _wait(self, str event) except -1
+    cdef int _wait_to_send(self) except -1
     cpdef object take_over(self, str waits, bytes rest)
     cpdef object on_ready(self)
     cpdef object on_turn(self)
     @cython.locals(turn=CTurn)
-    cdef object _go_on(self, bint owed)
+    cdef int _go_on(self, bint owed) except -1
     @cython.locals(turn=CTurn, deadline=cython.double)
     cpdef object on_deadline(self)
     @cython.locals(pace=CPace)
@@ -66,7 +66,7 @@ cdef class Connection:
     @cython.locals(out=COutBuffer)
     cpdef bint expire(self, CExchange exchange) except -1
     @cython.locals(inbox=CInbox, received=cython.Py_ssize_t)
-    cdef object _receive(self)
+    cdef int _receive(self) except -1
     cdef object _end_of_input(self)
     @cython.locals(inbox=CInbox)
     cdef object _work_on_rest(self)
@@ -74,15 +74,15 @@ cdef class Connection:
     cdef object _work(self, CInbox inbox)
     @cython.locals(service=CService, parser=CHeadParser, begin=cython.Py_ssize_t)
     cdef bint _serve_next(self, CInbox inbox) except -1
-    cdef object _introduce(self, dict environ)
+    cdef int _introduce(self, dict environ) except -1
     @cython.locals(pending=cython.Py_ssize_t)
     cdef object _wait_for_head(self, CInbox inbox)
     @cython.locals(service=CService, length=cython.longlong)
     cdef bint _begin_body(self, CInbox inbox, CHeadParser parser) except -1
     @cython.locals(body=CBody, exchange=CExchange)
     cdef bint _go_on_with_body(self, CInbox inbox) except -1
-    cdef object _drop_body(self)
-    cdef object _queue(self)
+    cdef int _drop_body(self) except -1
+    cdef int _queue(self) except -1
     cpdef object run_alone(self)
     @cython.locals(exchange=CExchange)
     cdef bint _respond(self) except -1
@@ -98,7 +98,7 @@ cdef class Connection:
     cpdef Py_ssize_t send_file(self, int file, long long offset, long long count) except -2
     @cython.locals(service=CService)
     cdef object _finish_turn(self)
-    cdef object _hold_answers(self)
+    cdef int _hold_answers(self) except -1
     @cython.locals(service=CService)
     cdef object _await_client(self)
     @cython.locals(service=CService)

@@ -15,20 +15,20 @@ cdef class Pace:
     cdef long long taken
     cdef double since, waited
 
-    cpdef object await_head(self)
-    cpdef object await_request(self)
-    cpdef object await_close(self)
+    cdef int await_head(self) except -1
+    cdef int await_request(self) except -1
+    cdef int await_close(self) except -1
     cpdef object excuse(self, double seconds)
     cpdef object hurry(self, double until)
     cpdef double began(self, double allowed) except? -1
     cpdef double silent_since(self) except? -1
     cpdef double left(self, double now) except? -1
-    cpdef object begin_body(self, Py_ssize_t received)
-    cpdef object go_on_with_body(self)
+    cdef int begin_body(self, Py_ssize_t received) except -1
+    cdef int go_on_with_body(self) except -1
     cpdef bint sends_too_slowly(self, double now) except -1
-    cpdef object begin_response(self)
+    cdef int begin_response(self) except -1
     @cython.locals(service=CService)
-    cpdef object note_sent(self, long long count, bint blocked, Py_ssize_t unsent)
+    cdef int note_sent(self, long long count, bint blocked, Py_ssize_t unsent) except -1
     cpdef bint reads_too_slowly(self, double now, Py_ssize_t unsent) except -1
     @cython.locals(taken=cython.longlong)
     cpdef bint note_read(self, double now, Py_ssize_t unsent, double more) except -1

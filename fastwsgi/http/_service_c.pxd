@@ -26,4 +26,3 @@ cdef class Service:
     cdef public bint full
 
     cpdef object renew_time(self)
-    cpdef object count(self)

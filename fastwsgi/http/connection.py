@@ -382,7 +382,9 @@ class Connection:
             self.exchange = service.new_exchange.of(
                 self, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
             )
-            service.count()
+            service.served += 1
+            if service.served == service.quota:
+                service.quota_reached()
             if service.request_started is not None:
                 service.request_started(self, self.exchange, inbox.since(begin))
             if parser.body_length == 0:
@@ -489,7 +491,7 @@ class Connection:
         return self._end_response(exchange)
 
     def _run(self, exchange: Exchange, first: bool) -> bool:
-        """Let the application work, where another thread can take the loop meanwhile; True when its response is whole."""
+        """Let the application work; another thread can take the loop meanwhile. True when the response is whole."""
         self._become("call", RUNNING)
         if self.place is ASIDE:
             return exchange.run() if first else exchange.advance()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class EarlyHints:
-    """Sends 103 with some fields at once (RFC 8297); nothing to an HTTP/1.0 client, which knows no interim responses."""
+    """Sends 103 with some fields at once (RFC 8297); nothing to an HTTP/1.0 client, which does not know such."""
 
     exchange: Exchange
 

@@ -89,9 +89,3 @@ class Service:
     def renew_time(self) -> None:
         """An application may have run for long since the turn began: ask the loop for the time again."""
         self.loop.renew_time(self)
-
-    def count(self) -> None:
-        """Another request is served."""
-        self.served += 1
-        if self.served == self.quota:
-            self.quota_reached()

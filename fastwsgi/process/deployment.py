@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
-from fastwsgi.gunicorn.hooks import NoHooks
+from fastwsgi.gunicorn.hooks import Hooks
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
 
 
 class Deployment(Protocol):
@@ -16,27 +19,27 @@ class Deployment(Protocol):
         """Where the command was given, and is given again for an upgrade."""
 
     @property
-    def hooks(self) -> Any:
-        """Functions of the user's that are called as workers come and go; NoHooks if there are none."""
+    def hooks(self) -> Hooks:
+        """Functions of the user's that are called as workers come and go."""
 
-    def settings(self) -> Any:
-        """The config.settings.Settings of now. Raises Mistake."""
+    def settings(self) -> Settings:
+        """The settings of now. Raises Mistake."""
 
-    def load(self, settings: Any) -> Callable[..., Any]:
+    def load(self, settings: Settings) -> Callable[..., Any]:
         """The WSGI application. Raises Mistake, whose details are the traceback if the user's code failed."""
 
 
-class Fixed:
+class FixedDeployment:
     """An application and settings that are here already, and stay as they are."""
 
-    def __init__(self, app: Callable[..., Any], settings: Any) -> None:
+    def __init__(self, app: Callable[..., Any], settings: Settings) -> None:
         self.directory = os.getcwd()
-        self.hooks: Any = NoHooks()
+        self.hooks = Hooks()
         self._app = app
         self._settings = settings
 
-    def settings(self) -> Any:
+    def settings(self) -> Settings:
         return self._settings
 
-    def load(self, settings: Any) -> Callable[..., Any]:
+    def load(self, settings: Settings) -> Callable[..., Any]:
         return self._app

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING
+
+from fastwsgi.gunicorn.cfg import Cfg, Log
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
 
 
 class ServerView:
@@ -12,16 +17,16 @@ class ServerView:
 
     Attributes:
         pid: of its process.
-        log: a logging.Logger.
-        cfg: the settings.
+        log: a logger, with what gunicorn's has besides.
+        cfg: the settings, by gunicorn's names and ours.
         address: where it listens, as texts.
         WORKERS: the living workers' views by pid.
     """
 
-    def __init__(self, settings: Any, log: logging.Logger) -> None:
+    def __init__(self, settings: Settings, log: logging.Logger) -> None:
         self.pid = os.getpid()
-        self.log = log
-        self.cfg = settings
+        self.log = Log(log)
+        self.cfg = Cfg(settings)
         self.address: list[str] = []
         self.WORKERS: dict[int, WorkerView] = {}
 
@@ -42,12 +47,12 @@ class WorkerView:
         nr: requests served; up to date in the worker's own process only.
     """
 
-    def __init__(self, server: ServerView, settings: Any, age: int) -> None:
+    def __init__(self, server: ServerView, settings: Settings, age: int) -> None:
         self.pid = 0
         self.ppid = server.pid
         self.age = age
         self.log = server.log
-        self.cfg = settings
+        self.cfg = Cfg(settings)
         self.alive = True
         self.booted = False
         self.nr = 0

@@ -1,4 +1,4 @@
-"""Who a process is: its user and group, the umask of its files, and its name in the process list."""
+"""Who a process is: its user and group, and its name in the process list."""
 
 from __future__ import annotations
 
@@ -62,18 +62,6 @@ def drop_privileges(uid: int, gid: int) -> None:
         os.setgroups([gid])
     os.setgid(gid)  # before setuid(), which takes the right to do it
     os.setuid(uid)
-
-
-def set_umask(text: str) -> None:
-    """Set the mode bits, in octal, that files do not get. Raises Mistake if that is no mode."""
-    os.umask(read_mode("--umask", text))
-
-
-def read_mode(flag: str, text: str) -> int:
-    """A file mode in octal, such as 022 or 0o660. Raises Mistake, which names *flag*."""
-    if not re.fullmatch("(0o)?[0-7]{1,4}", text) or int(text, 8) > 0o777:
-        raise Mistake(f"{flag} {text} is no mode: write it in octal, from 0 to 777, such as 022")
-    return int(text, 8)
 
 
 def set_title(text: str) -> None:

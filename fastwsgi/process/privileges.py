@@ -16,7 +16,7 @@ def warning(settings: Any, worker: tuple[int, int] | None, contained: bool | Non
     """One line if root's rights come to the application, else "".
 
     Args:
-        settings: preload and reload are read.
+        settings: preload is read.
         worker: the user and group that workers become, as of role.ids_of_workers().
         contained: whether root is that of a container only; None: look.
     """
@@ -24,7 +24,7 @@ def warning(settings: Any, worker: tuple[int, int] | None, contained: bool | Non
         return ""
     if worker is None or worker[0] == 0:
         return "the application runs as root, and a hole in it is one in the machine: give --user, or start as another"
-    if settings.preload and not settings.reload:
+    if settings.preload:
         return "--preload loads the application as root: leave it out, or start as the user"
     return ""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process.certificates import Certificates
@@ -79,7 +80,7 @@ class Reload:
     def _complete(self) -> None:
         owner = self._supervisor
         self._before = None
-        owner.settings = owner.view.cfg = self._settings
+        owner.settings, owner.view.cfg = self._settings, Cfg(self._settings)
         owner.listeners.keep(self._entries, self._settings)
         owner.certificates = self._certificates
         owner.view.address = owner.listeners.spell(owner.certificates.scheme)

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable
 
-from fastwsgi.process.source_files import Sources, Stamp, imported_files
+from fastwsgi.process.source_files import Sources, imported_files
+from fastwsgi.stamps import Stamp
 
 INTERVAL = 0.25  # seconds between two looks without watchfiles
 UNTOLD = 0.5  # and with it: for new modules, and for file systems that do not tell

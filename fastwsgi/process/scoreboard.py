@@ -126,3 +126,8 @@ def check_number(workers: int) -> int:
     if workers > MOST_WORKERS:
         raise Mistake(f"--workers {workers}: at most {MOST_WORKERS}; one or two for each CPU are usual")
     return workers
+
+
+def nearest_number(workers: int) -> int:
+    """The number of workers nearest to *workers* for which there is room."""
+    return max(1, min(workers, MOST_WORKERS))

@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from fastwsgi.process import identity, role, systemd
+from fastwsgi.process import role, systemd
 from fastwsgi.server.addresses import BindError
 from fastwsgi.server.bind import Listener, adopt, close_listener, open_listener, spell_address
 
@@ -119,9 +119,9 @@ def _wanted(settings: Any) -> int:
 
 
 def _mode(settings: Any) -> int | None:
-    """Who may connect to a unix socket: this user alone, unless a mode or a umask was given. Raises Mistake."""
+    """Who may connect to a unix socket: this user alone, unless a mode or a umask was given."""
     if settings.socket_mode is not None:
-        return identity.read_mode("--socket-mode", settings.socket_mode)
+        return int(settings.socket_mode, 8)
     return OWNER_ONLY if settings.umask is None else None
 
 

@@ -7,15 +7,15 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
+
+from fastwsgi.stamps import Stamp, stamp_of
 
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 INSTALLED = ("site-packages", "dist-packages")  # of them, only what is imported
 SKIPPED = {"__pycache__", "node_modules", *INSTALLED}
 MOST_FOLDERS = 2000  # of a project: somebody may serve from / or from home
 FRESH = 10**9  # ns; in a folder younger than that, a change may come that leaves its time as it is
-
-Stamp = Optional[tuple[int, int, int]]  # time of change, size, inode; None: it is not there
 
 
 def imported_files() -> set[str]:
@@ -116,17 +116,9 @@ class Sources:
         before = self.stamps
         watched = {*before, *self._project.files()}
         modules = set(self._imported()) - watched  # that one appears is no change
-        self.stamps = {path: _stamp(path) for path in watched | modules}
+        self.stamps = {path: stamp_of(path) for path in watched | modules}
         return {path: before.get(path) for path in watched if self.stamps[path] != before.get(path)}
 
     def folders(self) -> set[str]:
         """The folders in which a change can be."""
         return {*self._project.folders, *map(os.path.dirname, self.stamps)}
-
-
-def _stamp(path: str) -> Stamp:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

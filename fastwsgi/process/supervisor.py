@@ -15,8 +15,9 @@ import time
 from types import SimpleNamespace
 from typing import Any, Callable
 
+from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
-from fastwsgi.process import exits, identity, privileges, role
+from fastwsgi.process import exits, privileges, role
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
@@ -24,12 +25,13 @@ from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import Hung
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
-from fastwsgi.process.scoreboard import MOST_WORKERS, Scoreboard, check_number
+from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.process.signals import SignalQueue
 from fastwsgi.process.sockets import Listeners
 from fastwsgi.process.spawn import Nursery
 from fastwsgi.process.systemd_status import Notices
 from fastwsgi.process.upgrade import Upgrade
+from fastwsgi.settings.settings import SETTINGS, Settings
 from fastwsgi.tls import files as tls_files
 
 LONGEST_TURN = 10.0  # seconds
@@ -84,7 +86,7 @@ class Supervisor:
         self.exit_code: int | None = None
 
     @property
-    def hooks(self) -> Any:
+    def hooks(self) -> Hooks:
         """Those of the settings read last."""
         return self.deployment.hooks
 
@@ -104,7 +106,7 @@ class Supervisor:
     def _open(self) -> None:
         settings = self.settings
         if settings.umask is not None:
-            identity.set_umask(settings.umask)
+            os.umask(int(settings.umask, 8))
         ids = role.ids_of_workers(settings)  # a mistake in it is told now
         self.listeners.inherit()
         self.listeners.keep(self.listeners.prepare(settings), settings)
@@ -117,7 +119,7 @@ class Supervisor:
             self.pid_file.create()
         role.take_title("supervisor", settings)
         self.hooks.on_starting(self.view)
-        if settings.preload and not settings.reload:
+        if settings.preload:
             role.set_environment(settings)
             self.app = self.deployment.load(settings)
             gc.collect()
@@ -332,7 +334,7 @@ class Supervisor:
             member.deadline = time.monotonic() + QUIT_PATIENCE
 
     def _resize(self, size: int) -> None:
-        size = max(1, min(size, MOST_WORKERS))
+        size = nearest_number(size)
         if size == self.fleet.size:
             return
         self.hooks.nworkers_changed(self.view, size, self.fleet.size)
@@ -347,12 +349,8 @@ class Supervisor:
             member.channel.send("reopen")
 
 
-def is_needed(settings: Any) -> bool:
+def is_needed(settings: Settings) -> bool:
     """Whether *settings* ask for something that a single process cannot do."""
-    return settings.workers > 1 or any(
-        getattr(settings, name) != getattr(type(settings), name).default
-        for name in (
-            *("max_requests", "max_worker_age", "max_worker_rss", "timeout", "reload", "pid", "proc_name"),
-            *("drain_delay", "liveness_path", "readiness_path", "user", "group", "umask", "reuse_port"),
-        )
+    return any(
+        setting.supervised and getattr(settings, name) != setting.default for name, setting in SETTINGS.items()
     )

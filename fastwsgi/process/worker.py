@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.process import drain, role
@@ -87,9 +87,7 @@ class Worker:
         except Mistake as mistake:
             return self._fail(mistake)
         except OSError as error:
-            if error.filename is None:
-                raise
-            return self._fail(Mistake(f"{error.filename}: {error.strerror}"))
+            return self._fail(file_mistake(error))
         watch_wear(self.control, loop, self.settings, self.ask_for_successor)
         self.loop = loop
         self.slot.state = "ready"

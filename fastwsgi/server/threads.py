@@ -3,7 +3,8 @@
 The loop is not shared, it is handed on. As long as the application answers at once, one thread runs loop and
 application as if it were alone. When a call does not return, the monitor notices, and a spare thread takes the loop
 over where it stands, by taking the connection out of the call. The thread left behind sends its own answer when it has
-one, gives the connection back, and becomes a spare. So N threads wait for a database, and none of them holds up the others.
+one, gives the connection back, and becomes a spare. So N threads wait for a database, and none of them holds up the
+others.
 
     running     calls on threads that the loop has left; at N of them requests queue
     waiting     streams whose clients are slow: their threads stay with them and do not count among the N

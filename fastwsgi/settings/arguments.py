@@ -1,4 +1,4 @@
-"""The command line: its options, made from the table of settings, and what is said about those that are not ours."""
+"""The command line: its options, made from the table of settings, and the lines about options that are not ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from fastwsgi.gunicorn.table import LEFT, MOOT, Left
+from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED, Unsupported
 from fastwsgi.mistakes import UsageError, nearest
 from fastwsgi.settings.settings import SETTINGS, Setting
 
@@ -19,7 +19,7 @@ COMMANDS = {
     "--manual": "print the manual page: fastwsgi --manual | man -l -",
     "--version": "print versions and which build runs",
 }
-"""Options that do something else than to serve."""
+"""Options that do something other than serve."""
 CONFIG_HELP = (
     "configuration file: TOML, or Python as gunicorn's (gunicorn.conf.py, python:MODULE); "
     "else fastwsgi.toml or [tool.fastwsgi] in pyproject.toml"
@@ -33,26 +33,36 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} ({SEE_HELP})")
 
 
-class LeftOut(argparse.Action):
+class UnsupportedOption(argparse.Action):
     """An option of gunicorn's that we do not have: refused, with what to use, unless it makes no difference."""
 
-    def __init__(self, *arguments: Any, left: Left, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.left = left
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, unsupported: Unsupported, nargs: int | str | None, help: str
+    ) -> None:
+        super().__init__(option_strings, dest, nargs, help=help)
+        self.unsupported = unsupported
 
-    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
-        if values and self.left.is_harmless(values):
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if values and self.unsupported.is_harmless(values):
             return
-        line = f"{option_string}: {self.left.instead}"
-        if self.left.weight != MOOT:
+        line = f"{option_string}: {self.unsupported.instead}"
+        if self.unsupported.treatment != ACCEPTED:
             raise UsageError(line)
         namespace.notices.append(line)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line; settings are left as text, and out if not given. Raises UsageError.
+    """Parse the command line. Raises UsageError.
 
-    The result has `app`, `config`, `notices`, the commands by name, and `flags`: the settings given.
+    Returns:
+        A namespace with *app*, *config*, *notices* (lines for the user), each of COMMANDS by its name, and *flags*: the
+        settings that were given, as text.
     """
     arguments, extra = make_parser().parse_known_args(argv, argparse.Namespace(notices=[]))
     for text in extra:
@@ -68,7 +78,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def make_parser() -> Parser:
-    """Return the parser of the command line, with one option for each setting."""
+    """The parser of the command line, with one option for each setting."""
     parser = Parser(
         prog="fastwsgi",
         usage="fastwsgi [OPTIONS] [MODULE[:ATTR]]",
@@ -86,18 +96,16 @@ def make_parser() -> Parser:
     parser.add_argument("-c", "--config", metavar="PATH", help=CONFIG_HELP)
     for command, text in COMMANDS.items():
         parser.add_argument(*(["-v"] if command == "--version" else []), command, action="store_true", help=text)
-    groups: dict[str, Any] = {}
+    groups = {title: parser.add_argument_group(title) for title in dict.fromkeys(s.group for s in SETTINGS.values())}
     for setting in SETTINGS.values():
-        group = groups.get(setting.group) or parser.add_argument_group(setting.group)
-        groups[setting.group] = group
-        add_option(group, setting)
-    for left in LEFT.values():
-        add_left_out(parser, left)
+        add_option(groups[setting.group], setting)
+    for unsupported in UNSUPPORTED.values():
+        add_unsupported(parser, unsupported)
     return parser
 
 
-def add_option(group: Any, setting: Setting[Any]) -> None:
-    """Add the option of `setting`; flags beyond the first long one are accepted but not shown."""
+def add_option(group: argparse._ArgumentGroup, setting: Setting[Any]) -> None:
+    """Add the option of *setting*; flags beyond the first long one are accepted but not shown."""
     shown = setting.flags.index(setting.flag) + 1
     options: dict[str, Any] = {"dest": setting.name, "default": argparse.SUPPRESS}
     if isinstance(setting.default, bool):
@@ -114,21 +122,25 @@ def add_option(group: Any, setting: Setting[Any]) -> None:
         group.add_argument(*setting.flags[shown:], help=argparse.SUPPRESS, **options)
 
 
-def add_left_out(parser: Parser, left: Left) -> None:
-    """Add gunicorn's options for a setting that we leave out, so that they are known."""
-    if left.flags:
-        nargs = None if left.values == 1 else left.values
-        parser.add_argument(*left.flags, action=LeftOut, left=left, nargs=nargs, dest="left", help=argparse.SUPPRESS)
+def add_unsupported(parser: Parser, unsupported: Unsupported) -> None:
+    """Add gunicorn's options for a setting that we do not have, so that they are known."""
+    if unsupported.flags:
+        parser.add_argument(
+            *unsupported.flags,
+            action=UnsupportedOption,
+            unsupported=unsupported,
+            nargs=None if unsupported.nargs == 1 else unsupported.nargs,
+            dest="unsupported",
+            help=argparse.SUPPRESS,
+        )
 
 
 def help_text(setting: Setting[Any]) -> str:
-    """Return what the setting is for, and its default unless that is off, empty or none."""
-    if isinstance(setting.default, bool) or setting.default in (None, "", []):
-        return setting.help
-    return f"{setting.help} (default {setting.kind.show(setting.default)})"
+    """What the setting is for, and its default unless that is off, empty or none."""
+    return f"{setting.help} (default {setting.shown_default})" if setting.shown_default else setting.help
 
 
 def all_flags() -> list[str]:
-    """Return every option there is."""
+    """Every option there is."""
     own = ["-h", "--help", "-c", "--config", "-v", *COMMANDS]
     return own + [flag for setting in SETTINGS.values() for flag in setting.flags]

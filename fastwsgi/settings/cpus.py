@@ -16,21 +16,21 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available() -> int:
-    """Return how many CPUs may be used, at least 1."""
+    """How many CPUs may be used, at least 1."""
     allowed = quota()
     usable = affinity()
     return usable if allowed is None else max(1, min(usable, math.ceil(allowed)))
 
 
 def affinity() -> int:
-    """Return on how many CPUs this process may be scheduled."""
+    """How many CPUs this process may be scheduled on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def quota(proc: Path = PROC, root: Path = CGROUPS) -> float | None:
-    """Return the CPUs that the control groups of this process grant, or None if they set no limit.
+    """The CPUs that the control groups of this process grant, or None if they set no limit.
 
     Args:
         proc: the process's directory in /proc.
@@ -41,7 +41,7 @@ def quota(proc: Path = PROC, root: Path = CGROUPS) -> float | None:
 
 
 def groups(proc: Path, root: Path) -> list[Path]:
-    """Return the directories of the process's control groups that may limit its CPU time, with those above them."""
+    """The directories of the process's control groups that may limit its CPU time, with those above them."""
     try:
         lines = (proc / "cgroup").read_text().splitlines()
     except OSError:
@@ -58,13 +58,13 @@ def groups(proc: Path, root: Path) -> list[Path]:
 
 
 def _upwards(mount: Path, path: str) -> list[Path]:
-    """Return a group and those it is in. In a container the path may be that of the host, which is not there."""
+    """A group and those it is in. In a container the path may be that of the host, which is not there."""
     inner = mount / path.strip("/")
     return [inner, *(parent for parent in inner.parents if mount == parent or mount in parent.parents)]
 
 
 def _limit(group: Path) -> float | None:
-    """Return the limit that one group's files tell, in CPUs."""
+    """The limit that the files of one group set, in CPUs."""
     try:
         most, period = (group / "cpu.max").read_text().split()
     except (OSError, ValueError):

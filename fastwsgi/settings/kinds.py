@@ -1,8 +1,8 @@
 """The kinds of value a setting can have.
 
 A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`, TOML), into the one
-type the server uses, and words the complaint when it cannot: a ValueError whose message completes the
-sentence "it must be ...". It also knows how its values are written in the help.
+type the server uses. When it cannot, it raises a ValueError whose message completes the sentence "it must be ...". It
+also knows how its values are written in the help.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Callable, Generic, TypeVar
+from typing import Callable, Generic, TypeVar
 
 from fastwsgi.http.peers import Trusted
 from fastwsgi.settings import cpus
@@ -27,10 +27,13 @@ OFFSET_MAX = 2**63 - 1
 class Kind(Generic[T]):
     """How values of one kind are read and shown.
 
-    `read` raises ValueError; `metavar` stands for the value in the help, and is its unit if it has one;
-    `show` writes a value as it may be given; `repeatable` options collect what each occurrence gives;
-    `parse` gives what the text of an environment variable stands for, and may raise ValueError as well;
-    `bare` is what the option means without a value, None if it needs one.
+    Attributes:
+        read: gives a value in the type of the setting; raises ValueError.
+        metavar: stands for the value in the help, and is its unit if it has one.
+        show: writes a value as it may be given.
+        repeatable: whether the option may be given several times, each time with more.
+        parse: gives what the text of an environment variable stands for; raises ValueError.
+        bare: what the option means without a value; None if it needs one.
     """
 
     read: Callable[[object], T]
@@ -58,7 +61,7 @@ def flag() -> Kind[bool]:
 
 
 def count(minimum: int, maximum: int = C_INT_MAX) -> Kind[int]:
-    """A whole number from `minimum` to `maximum`."""
+    """A whole number from *minimum* to *maximum*."""
 
     def read(value: object) -> int:
         number = _integer(value)
@@ -85,7 +88,7 @@ def workers() -> Kind[int]:
 
 
 def seconds(zero: bool = False) -> Kind[float]:
-    """A time in seconds above 0, or also 0."""
+    """A time in seconds above 0, or 0 as well if *zero*."""
 
     def read(value: object) -> float:
         number = _real(value)
@@ -185,18 +188,18 @@ def mode() -> Kind[str | None]:
     return Kind(read, "MODE")
 
 
-def log_setup() -> Kind[str | dict[str, Any] | None]:
+def log_setup() -> Kind[str | dict[str, object] | None]:
     """A file that sets up `logging`, or the table for `logging.config.dictConfig` itself; None is "not given"."""
     name = path()
 
-    def read(value: object) -> str | dict[str, Any] | None:
+    def read(value: object) -> str | dict[str, object] | None:
         return dict(value) if isinstance(value, dict) else name.read(value)
 
     return Kind(read, "PATH", lambda value: "(a table)" if isinstance(value, dict) else str(value))
 
 
 def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
-    """At least `least` strings: a list of them, or one alone, in which `separator` may part several."""
+    """At least *least* strings: a list of them, or one alone, in which *separator* may part several."""
 
     def read(value: object) -> list[str]:
         given = [value] if isinstance(value, str) else value
@@ -248,7 +251,7 @@ def forwarded_headers() -> Kind[list[str]]:
 
 
 def proxy_protocol() -> Kind[str]:
-    """Whether PROXY headers are read; gunicorn's words for it, which tell versions apart, mean optional ones."""
+    """Whether PROXY headers are read; gunicorn's words, which tell versions apart, mean "optional"."""
     words = choice("off", "optional", "required")
     gunicorns = {"v1": "optional", "v2": "optional", "auto": "optional", True: "optional", False: "off"}
 
@@ -260,11 +263,11 @@ def proxy_protocol() -> Kind[str]:
 
 
 def assignments() -> Kind[list[str]]:
-    """NAME=VALUE for environment variables: a list of such, one alone, or a table. Values may be secret: not shown."""
+    """NAME=VALUE for environment variables: a list, one alone, or a table. Values are not shown: they may be secret."""
 
     def read(value: object) -> list[str]:
         if isinstance(value, dict):
-            value = [f"{name}={worth}" for name, worth in value.items()]
+            value = [f"{name}={text}" for name, text in value.items()]
         given = [value] if isinstance(value, str) else value
         if not isinstance(given, (list, tuple)) or not all(_is_assignment(item) for item in given):
             raise ValueError("NAME=VALUE")

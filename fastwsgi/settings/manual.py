@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastwsgi.settings.arguments import COMMANDS, CONFIG_HELP
 from fastwsgi.settings.settings import SETTINGS, Setting
-from fastwsgi.settings.sources import NOT_FROM_VARIABLE
 from fastwsgi.version import VERSION
 
 DESCRIPTION = """
@@ -54,7 +53,7 @@ VARIABLES = {
 
 
 def page() -> str:
-    """Return the page in the man macros of roff."""
+    """The page in the man macros of roff."""
     parts = [
         f'.TH FASTWSGI 1 "" "fastwsgi {VERSION}" "User Commands"\n',
         section("name", "fastwsgi \\- serve a WSGI application"),
@@ -71,53 +70,52 @@ def page() -> str:
 
 
 def section(title: str, text: str) -> str:
-    """Return a section; `text` is roff already."""
+    """A section; *text* is roff already."""
     return f".SH {title.upper()}\n{text.strip()}\n"
 
 
 def entries(texts: dict[str, str]) -> str:
-    """Return a list of terms and what they mean."""
+    """A list of terms and what they mean."""
     return "".join(f".TP\n.B {escaped(term)}\n{escaped(sentence(text))}\n" for term, text in texts.items())
 
 
 def commands() -> str:
-    """Return the entries of the options that are no settings."""
+    """The entries of the options that are no settings."""
     return entries({"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options", **COMMANDS})
 
 
 def group(title: str) -> str:
-    """Return the settings of one group under their heading."""
+    """The settings of one group under their heading."""
     settings = [setting for setting in SETTINGS.values() if setting.group == title]
     return f".SS {escaped(title.capitalize())}\n" + "".join(map(entry, settings))
 
 
 def entry(setting: Setting[object]) -> str:
-    """Return the entry of one setting: its flags, its help, and where else it can be given."""
+    """The entry of one setting: its flags, its help, and where else it can be given."""
     value = f" \\fI{escaped(setting.kind.metavar)}\\fR" if setting.kind.metavar else ""
     flags = ", ".join(f"\\fB{escaped(flag)}\\fR" for flag in setting.flags) + value
-    none = isinstance(setting.default, bool) or setting.default in (None, "", [])
-    told = [
-        *([] if none else [f"default {setting.kind.show(setting.default)}"]),
-        *([] if setting.name in NOT_FROM_VARIABLE else [f"variable {setting.variable}"]),
+    facts = [
+        *([f"default {setting.shown_default}"] if setting.shown_default else []),
+        *([f"variable {setting.variable}"] if setting.from_variable else []),
         f"key {key(setting)}",
         "changed by a reload" if setting.reloadable else "not changed by a reload",
     ]
-    return f".TP\n{flags}\n{escaped(sentence(setting.help))}\n.br\n{escaped(sentence('; '.join(told)))}\n"
+    return f".TP\n{flags}\n{escaped(sentence(setting.help))}\n.br\n{escaped(sentence('; '.join(facts)))}\n"
 
 
 def key(setting: Setting[object]) -> str:
-    """Return how a TOML file sets it; for one that the option turns off, to what."""
+    """How a TOML file sets it; a setting that is on or off is shown with the value that is not its default."""
     if isinstance(setting.default, bool):
         return f"{setting.name} = {str(not setting.default).lower()}"
     return setting.name
 
 
 def sentence(text: str) -> str:
-    """Return a help text as a sentence."""
+    """A help text as a sentence."""
     return f"{text[0].upper()}{text[1:]}."
 
 
 def escaped(text: str) -> str:
-    """Return plain text for roff: one line, its backslashes, hyphens and first characters harmless."""
+    """Plain text for roff: in one line, with backslashes, hyphens and the first character made harmless."""
     line = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
     return f"\\&{line}" if line.startswith(".") else line

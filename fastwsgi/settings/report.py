@@ -7,7 +7,7 @@ from fastwsgi.settings.sources import Configuration
 
 
 def table(configuration: Configuration) -> str:
-    """Return three aligned columns: the setting, its value, and the flag, variable or file that gave it."""
+    """Three aligned columns: the setting, its value, and the flag, variable or file that gave it."""
     rows = [("app", configuration.app or "none", configuration.origins["app"])]
     for name in SETTINGS:
         origin = configuration.origins.get(name, "default")
@@ -17,7 +17,7 @@ def table(configuration: Configuration) -> str:
 
 
 def shown(name: str, value: object) -> str:
-    """Return a value as it may be given, or "none"."""
+    """A value as it may be given, or "none"."""
     if value is None or value == "" or value == []:
         return "none"
     return SETTINGS[name].kind.show(value)

@@ -1,10 +1,7 @@
 """Every setting, declared once: name, kind, default, help and flags.
 
-The body of `Settings` is the table. Each line of it makes a `Setting`, from which come the attribute and
-its type, the keyword of `fastwsgi.serve`, the option of the command line, its help and its entry in the manual,
-the environment variable and the key of the file. A `Settings` object holds the values; it never changes, and the
-lower layers take from it what they need by attribute.
-Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
+The body of `Settings` is the table; setting.py says what each entry makes. A `Settings` object holds the values and
+never changes. Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from fastwsgi.mistakes import nearest
-from fastwsgi.settings import kinds
+from fastwsgi.settings import kinds, rules
 from fastwsgi.settings.kinds import OFFSET_MAX
 from fastwsgi.settings.setting import Setting, SettingError
 
@@ -31,7 +28,9 @@ LOGS = "logs"
 class Settings:
     """The values of all settings: those given, and the defaults of the others.
 
-    Raises SettingError, in one line, for an unknown name (with the nearest known one) and for a bad value.
+    Raises:
+        SettingError: there is no setting of a name (the nearest known one is told), a value is none that the setting
+            can have, or values exclude each other.
     """
 
     chdir = Setting(
@@ -49,6 +48,7 @@ class Settings:
         [],
         "variable to set before the application is loaded; may be given several times",
         ("-e",),
+        from_variable=False,
     )
     root_path = Setting(
         APPLICATION,
@@ -65,18 +65,25 @@ class Settings:
         "HOST:PORT, [::1]:PORT, :PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
         ("-b",),
     )
-    reuse_port = Setting(SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)")
+    reuse_port = Setting(
+        SERVER, kinds.flag(), False, "give each worker a listener of its own (SO_REUSEPORT)", supervised=True
+    )
     socket_mode = Setting(
         SERVER, kinds.mode(), None, "mode, in octal, of unix sockets; default: as umask has it, or else 600"
     )
     liveness_path = Setting(
-        SERVER, kinds.url_prefix(), "", "path that is answered with 200 while the worker serves, such as /livez"
+        SERVER,
+        kinds.url_prefix(),
+        "",
+        "path that is answered with 200 while the worker serves, such as /livez",
+        supervised=True,
     )
     readiness_path = Setting(
         SERVER,
         kinds.url_prefix(),
         "",
         "path that is answered with 200, or with 503 once a stop has begun, such as /readyz",
+        supervised=True,
     )
     backlog = Setting(SERVER, kinds.count(1), 2048, "how many connections may wait for accept")
     defer_accept = Setting(
@@ -140,7 +147,9 @@ class Settings:
         ("--proxy-allow-from", "--proxy-allow-ips"),
     )
 
-    workers = Setting(PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",))
+    workers = Setting(
+        PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",), supervised=True
+    )
     threads = Setting(PROCESSES, kinds.count(1, 1024), 4, "threads that run the application in each worker")
     max_queue = Setting(
         PROCESSES, kinds.count(0), 1024, "requests that may wait for a thread in each worker; beyond: 503"
@@ -156,22 +165,33 @@ class Settings:
         ("--preload", "--preload-app"),
         reloadable=False,
     )
-    max_requests = Setting(PROCESSES, kinds.count(0), 0, "replace a worker after so many requests; 0: never")
+    max_requests = Setting(
+        PROCESSES, kinds.count(0), 0, "replace a worker after so many requests; 0: never", supervised=True
+    )
     max_requests_jitter = Setting(PROCESSES, kinds.count(0), 0, "at most so many more, at random")
     max_worker_age = Setting(
-        PROCESSES, kinds.seconds(zero=True), 0.0, "replace a worker after this time; 0: never"
+        PROCESSES, kinds.seconds(zero=True), 0.0, "replace a worker after this time; 0: never", supervised=True
     )
     max_worker_age_jitter = Setting(
         PROCESSES, kinds.seconds(zero=True), 0.0, "at most so much later, at random"
     )
     max_worker_rss = Setting(
-        PROCESSES, kinds.size(0, OFFSET_MAX), 0, "replace a worker that has more memory resident; 0: never"
+        PROCESSES,
+        kinds.size(0, OFFSET_MAX),
+        0,
+        "replace a worker that has more memory resident; 0: never",
+        supervised=True,
     )
     max_worker_rss_jitter = Setting(
         PROCESSES, kinds.size(0, OFFSET_MAX), 0, "at most so much more, at random"
     )
     reload = Setting(
-        PROCESSES, kinds.flag(), False, "for development: restart when a source file changes", reloadable=False
+        PROCESSES,
+        kinds.flag(),
+        False,
+        "for development: restart when a source file changes",
+        reloadable=False,
+        supervised=True,
     )
     reload_extra_files = Setting(
         PROCESSES,
@@ -182,13 +202,31 @@ class Settings:
         reloadable=False,
     )
     user = Setting(
-        PROCESSES, kinds.account(), None, "user, by name or number, that the workers run as", ("-u",), reloadable=False
+        PROCESSES,
+        kinds.account(),
+        None,
+        "user, by name or number, that the workers run as",
+        ("-u",),
+        reloadable=False,
+        supervised=True,
     )
     group = Setting(
-        PROCESSES, kinds.account(), None, "group, by name or number, that the workers run as", ("-g",), reloadable=False
+        PROCESSES,
+        kinds.account(),
+        None,
+        "group, by name or number, that the workers run as",
+        ("-g",),
+        reloadable=False,
+        supervised=True,
     )
     umask = Setting(
-        PROCESSES, kinds.mode(), None, "mode bits, in octal, that created files do not get", ("-m",), reloadable=False
+        PROCESSES,
+        kinds.mode(),
+        None,
+        "mode bits, in octal, that created files do not get",
+        ("-m",),
+        reloadable=False,
+        supervised=True,
     )
     pid = Setting(
         PROCESSES,
@@ -197,6 +235,7 @@ class Settings:
         "file for the supervisor's process ID",
         ("-p", "--pid", "--pidfile"),
         reloadable=False,
+        supervised=True,
     )
     proc_name = Setting(
         PROCESSES,
@@ -205,6 +244,7 @@ class Settings:
         "name in the process list (with setproctitle)",
         ("-n", "--name", "--proc-name"),
         reloadable=False,
+        supervised=True,
     )
 
     timeout = Setting(
@@ -213,6 +253,7 @@ class Settings:
         0.0,
         "how long a request may take in the application; then 504, and its worker is replaced; 0: for ever",
         ("-t",),
+        supervised=True,
     )
     slow_log = Setting(
         TIMES, kinds.seconds(zero=True), 0.0, "log a request and its stack once it has taken this long; 0: never"
@@ -242,6 +283,7 @@ class Settings:
         kinds.seconds(zero=True),
         0.0,
         "how long a stop serves on, not ready, before it closes the listeners",
+        supervised=True,
     )
 
     max_connections = Setting(
@@ -314,12 +356,13 @@ class Settings:
                 raise SettingError(unknown(name))
         for name, setting in SETTINGS.items():
             self.__dict__[name] = setting.read(values.get(name, setting.default))
+        rules.settle(self.__dict__)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"settings do not change: make a new Settings({name}=...) instead")
 
     def __repr__(self) -> str:
-        """Show what differs from the defaults."""
+        """What differs from the defaults."""
         values = vars(self).items()
         changed = [f"{name}={value!r}" for name, value in values if value != SETTINGS[name].default]
         return f"Settings({', '.join(changed)})"
@@ -332,6 +375,6 @@ SETTINGS: dict[str, Setting[Any]] = {
 
 
 def unknown(name: str) -> str:
-    """Return the line about a setting that does not exist."""
+    """The line about a setting that does not exist."""
     meant = nearest(name, SETTINGS)
     return f"unknown setting {name!r}" + (f"; did you mean {meant!r}?" if meant else "")

@@ -1,60 +1,52 @@
 """Where settings come from, and which of several values counts.
 
 The order is: the command line; the environment (FASTWSGI_<NAME>, then GUNICORN_CMD_ARGS, then PORT, WEB_CONCURRENCY
-and FORWARDED_ALLOW_IPS); the configuration file; the default. Beside a gunicorn.conf.py PORT and the like come behind
-it, as they do in gunicorn, where they are but defaults, and then some of gunicorn's own. All is read anew for each
+and FORWARDED_ALLOW_IPS); the configuration file; the default. Beside a gunicorn.conf.py, PORT and the like come after
+it, because in gunicorn they only change defaults; then come some of gunicorn's own defaults. All is read anew for each
 reload.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fastwsgi.gunicorn.table import DEFAULTS
-from fastwsgi.mistakes import UsageError, nearest
+from fastwsgi.gunicorn.translations import DEFAULTS
+from fastwsgi.mistakes import UsageError
 from fastwsgi.settings import files
-from fastwsgi.settings.arguments import parse
-from fastwsgi.settings.settings import SETTINGS, Setting, SettingError, Settings
+from fastwsgi.settings.environment import CONFIG, gunicorn_options, hosting_variables, unknown_variables, variables
+from fastwsgi.settings.given import Given, Layer
+from fastwsgi.settings.rules import without_effect
+from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
 
-PREFIX = "FASTWSGI_"
-APP = "FASTWSGI_APP"
-CONFIG = "FASTWSGI_CONFIG"
-GUNICORNS_OPTIONS = "GUNICORN_CMD_ARGS"
-NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
-NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
-"""Variables that mean something else: what to serve and by which file; the build; what an upgrade hands over."""
-NOT_FROM_VARIABLE = {"env"}
-BY_GUNICORN = "by gunicorn's default"
-
-
-@dataclass(frozen=True)
-class Given:
-    """A value that was given, still to be read, and where: a flag, a variable, or a file and its key."""
-
-    value: object
-    origin: str
-
-
-Layer = dict[str, Given]
+if TYPE_CHECKING:
+    from fastwsgi.gunicorn.file import FileValues
+    from fastwsgi.gunicorn.hooks import Hooks
 
 
 @dataclass
 class Configuration:
-    """All that was said: the settings, what to serve, where each came from, and lines to tell the user."""
+    """All that was given.
+
+    Attributes:
+        settings: the values that count.
+        app: what to serve, if it was named.
+        origins: where each value was given, by the name of its setting or "app"; a default has none, except for "app".
+        notices: lines for the user.
+        hooks: the user's functions.
+    """
 
     settings: Settings
     app: str | None
     origins: dict[str, str]
     notices: list[str]
-    hooks: Any
+    hooks: Hooks
 
 
 class Sources:
-    """What the user can say settings by.
+    """The places where settings can be given.
 
     Args:
         flags: of the command line, by the settings' names; not read yet.
@@ -70,12 +62,15 @@ class Sources:
         self.start = start
 
     def read(self, environment: Mapping[str, str]) -> Configuration:
-        """Read everything. Raises Mistake in one line that names the flag, the variable or the file's key."""
-        config, options, notices = gunicorns_options(environment)
+        """Read everything. Raises Mistake, which names the flag, the variable or the file's key."""
+        config, options, notices = gunicorn_options(environment)
         layers = [self._flags(), variables(environment), options]
         file = files.read(self.config or environment.get(CONFIG) or config, self.start, self._directory(layers))
-        below = [_file_layer(file), hosting_variables(environment)]
-        layers += [*below, gunicorns_defaults(file.name)] if file.python else reversed(below)
+        hosting = hosting_variables(environment)
+        if file.python:
+            layers += [_file_layer(file), hosting, gunicorn_defaults(file.name)]
+        else:
+            layers += [hosting, _file_layer(file)]
         if self.app is not None:
             layers[0]["app"] = Given(self.app, "command line")
         chosen: Layer = {}
@@ -85,39 +80,42 @@ class Sources:
         settings = self._settings(chosen)
         origins = {"app": app.origin if app else "default"}
         origins.update({name: given.origin for name, given in chosen.items()})
-        notices += unknown_variables(environment) + file.notices
-        settings = usable(settings, origins, notices)
+        notices += unknown_variables(environment) + file.notices + without_effect(settings, chosen)
         return Configuration(settings, str(app.value) if app else None, origins, notices, file.hooks)
 
     def _flags(self) -> Layer:
         return {name: Given(value, SETTINGS[name].flag) for name, value in self.flags.items()}
 
     def _directory(self, layers: list[Layer]) -> str:
-        """Return the directory that files are looked for in. Raises UsageError."""
+        """The directory in which configuration files are looked for. Raises UsageError."""
         given = next((layer["chdir"] for layer in layers if "chdir" in layer), None)
         return self._existing(given) if given else self.start
 
     def _existing(self, given: Given) -> str:
-        """Return the absolute path of a directory. Raises UsageError if it is none."""
-        path = os.path.abspath(os.path.join(self.start, str(_read(SETTINGS["chdir"], given))))
+        """The absolute path of a directory. Raises UsageError if it is none."""
+        try:
+            path = os.path.abspath(os.path.join(self.start, str(SETTINGS["chdir"].read(given.value))))
+        except SettingError as error:
+            raise _usage_error(error, {"chdir": given}) from None
         if not os.path.isdir(path):
             problem = "Not a directory" if os.path.exists(path) else "No such file or directory"
             raise UsageError(f"{given.origin} {given.value}: {problem}")
         return path
 
     def _settings(self, chosen: Layer) -> Settings:
-        """Read the values. The directory becomes an absolute path: it means the same again and again."""
-        values = {name: _read(SETTINGS[name], given) for name, given in chosen.items()}
+        """The settings with these values. The directory becomes an absolute path: it means the same again and again."""
+        values = {name: given.value for name, given in chosen.items()}
         if "chdir" in chosen:
             values["chdir"] = self._existing(chosen["chdir"])
-        return Settings(**values)
+        try:
+            return Settings(**values)
+        except SettingError as error:
+            raise _usage_error(error, chosen) from None
 
 
-def _read(setting: Setting[Any], given: Given) -> object:
-    try:
-        return setting.read(given.value)
-    except SettingError as error:
-        raise UsageError(f"{given.origin} {error.problem}") from None
+def _usage_error(error: SettingError, given: Layer) -> UsageError:
+    """The line about values that cannot be, with the places where they were given."""
+    return UsageError(f"{' and '.join(given[name].origin for name in error.names)} {error.problem}")
 
 
 def _app(given: Given | None) -> Given | None:
@@ -126,99 +124,12 @@ def _app(given: Given | None) -> Given | None:
     return given
 
 
-def _file_layer(file: files.FileValues) -> Layer:
+def _file_layer(file: FileValues) -> Layer:
     return {name: Given(value, f"{file.name}: {file.keys[name]}") for name, value in file.values.items()}
 
 
-def variables(environment: Mapping[str, str]) -> Layer:
-    """Return what FASTWSGI_* variables say. One that is empty says nothing, unless its setting can be empty."""
-    layer = {}
-    for name, setting in SETTINGS.items():
-        text = environment.get(setting.variable)
-        if text is None or name in NOT_FROM_VARIABLE or (not text and not _can_be_empty(setting)):
-            continue
-        try:
-            layer[name] = Given(setting.read_text(text), setting.variable)
-        except SettingError as error:
-            raise UsageError(f"{setting.variable} {error.problem}") from None
-    if environment.get(APP):
-        layer["app"] = Given(environment[APP], APP)
-    return layer
-
-
-def gunicorns_options(environment: Mapping[str, str]) -> tuple[str | None, Layer, list[str]]:
-    """Return what gunicorn's variable says, which holds options as a command line does: -c, settings, lines to tell."""
-    text = environment.get(GUNICORNS_OPTIONS)
-    if not text:
-        return None, {}, []
-    try:
-        arguments = parse(shlex.split(text))
-    except (UsageError, ValueError) as error:
-        raise UsageError(f"{GUNICORNS_OPTIONS}: {error}") from None
-    layer = {
-        name: Given(value, f"{GUNICORNS_OPTIONS}: {SETTINGS[name].flag}") for name, value in arguments.flags.items()
+def gunicorn_defaults(name: str) -> Layer:
+    """What holds beside gunicorn's configuration file *name* unless it is given elsewhere."""
+    return {
+        ours: Given(value, f"{name}: {ours}, by gunicorn's default", by_user=False) for ours, value in DEFAULTS.items()
     }
-    return arguments.config, layer, [f"{GUNICORNS_OPTIONS}: {notice}" for notice in arguments.notices]
-
-
-def _can_be_empty(setting: Setting[Any]) -> bool:
-    try:
-        return bool(setting.read("") == "")
-    except SettingError:
-        return False
-
-
-def gunicorns_defaults(name: str) -> Layer:
-    """Return what holds beside gunicorn's configuration file *name* if nobody says otherwise."""
-    return {ours: Given(value, f"{name}: {ours}, {BY_GUNICORN}") for ours, value in DEFAULTS.items()}
-
-
-def hosting_variables(environment: Mapping[str, str]) -> Layer:
-    """Return what the variables say by which hosting services tell the port, the number of workers, and the proxies."""
-    layer = {}
-    port = environment.get("PORT")
-    if port:
-        if not (port.isascii() and port.isdigit() and int(port) < 65536):
-            raise UsageError(f"PORT {port!r} must be a port number, from 0 to 65535")
-        layer["bind"] = Given([f"0.0.0.0:{port}"], "PORT")
-    if environment.get("WEB_CONCURRENCY"):
-        layer["workers"] = Given(environment["WEB_CONCURRENCY"], "WEB_CONCURRENCY")
-    if "FORWARDED_ALLOW_IPS" in environment:  # empty: nobody
-        layer["forwarded_allow_ips"] = Given(environment["FORWARDED_ALLOW_IPS"], "FORWARDED_ALLOW_IPS")
-    return layer
-
-
-def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return a line about the FASTWSGI_* variables that mean nothing, if there are any."""
-    known = {setting.variable for name, setting in SETTINGS.items() if name not in NOT_FROM_VARIABLE} | NOT_SETTINGS
-    told = []
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            meant = nearest(name[len(PREFIX) :], (one[len(PREFIX) :] for one in known))
-            told.append(f"{name} (did you mean {PREFIX}{meant}?)" if meant else name)
-    return [f"no such setting, from the environment: {', '.join(told)}"] if told else []
-
-
-def usable(settings: Settings, origins: Mapping[str, str], notices: list[str]) -> Settings:
-    """Look at settings together: say what has no effect, and return what can be used.
-
-    Raises UsageError for two that exclude each other.
-    """
-    if settings.liveness_path and settings.liveness_path == settings.readiness_path:
-        both = f"{origins['liveness_path']} and {origins['readiness_path']}"
-        raise UsageError(f"{both} are both {settings.liveness_path}; each needs a path of its own")
-    for name in ("max_requests", "max_worker_age", "max_worker_rss"):
-        if getattr(settings, f"{name}_jitter") and not getattr(settings, name):
-            notices.append(f"{origins[f'{name}_jitter']} has no effect without {SETTINGS[name].flag}")
-    if not settings.forwarded_allow_ips:
-        for name in ("forwarded_headers", "forwarded_hops"):
-            if name in origins and not origins[name].endswith(BY_GUNICORN):
-                notices.append(f"{origins[name]} has no effect without {SETTINGS['forwarded_allow_ips'].flag}")
-    if settings.proxy_protocol == "off" and "proxy_allow_ips" in origins:
-        notices.append(f"{origins['proxy_allow_ips']} has no effect without {SETTINGS['proxy_protocol'].flag}")
-    if settings.timeout and settings.slow_log >= settings.timeout:
-        notices.append(f"{origins['slow_log']} has no effect: it is not below the time-out of {settings.timeout:g} s")
-    if settings.preload and settings.reload:
-        notices.append(f"{origins['preload']} has no effect with {origins['reload']}, which loads the application anew")
-        return Settings(**{**vars(settings), "preload": False})
-    return settings

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastwsgi.mistakes import Mistake
+from fastwsgi.stamps import Stamp, stamp_of
 
 
 class Pair(NamedTuple):
@@ -122,14 +123,5 @@ class Watch:
         self._known = self._last
         return True
 
-    def _stamps(self) -> list[tuple[int, ...]]:
-        return [_stamp(path) for path in self._paths]
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    """What is another number when the file is another; empty if it is not there."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return ()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    def _stamps(self) -> list[Stamp]:
+        return [stamp_of(path) for path in self._paths]

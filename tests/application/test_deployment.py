@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.application.configured import Configured, Variables
-from fastwsgi.gunicorn.hooks import GunicornHooks, NoHooks
+from fastwsgi.application.configured import ConfiguredDeployment, Variables
+from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
 from fastwsgi.mistakes import Mistake, UsageError
 from fastwsgi.settings.sources import Sources
 
@@ -22,7 +22,7 @@ def environment_of_before() -> Iterator[None]:
     os.environ.update(before)
 
 
-class Told(Configured):
+class Told(ConfiguredDeployment):
     """A deployment of g.py in a directory, and what it announced."""
 
     def __init__(self, directory: Path, text: str, app: str | None = "shop") -> None:
@@ -47,7 +47,7 @@ def test_settings_and_hooks_are_read_anew(tmp_path: Path) -> None:
     assert isinstance(told.hooks, GunicornHooks)
     told.file.write_text("workers = 3\nbind = ':1'\n")
     settings = told.settings()
-    assert (settings.workers, settings.bind, type(told.hooks), told.lines) == (3, [":1"], NoHooks, [])
+    assert (settings.workers, settings.bind, type(told.hooks), told.lines) == (3, [":1"], Hooks, [])
 
 
 def test_old_settings_keep_their_application(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_variables_twice() -> None:
     variables = Variables(environment)
     variables.set(["A=1", "A=2"])
     assert environment == {"A": "2"}
-    variables.take_back()
+    variables.restore()
     assert environment == {}
 
 

@@ -85,7 +85,9 @@ def test_a_missing_module_is_no_reason_to_run_half(compiled: Path, module: str) 
     assert run(compiled).startswith("ModuleNotFoundError")
 
 
-@pytest.mark.parametrize("text", ["http/connection.py", "http/exchange.py", "http/_outbox_c.pyx", "http/_exchange_c.pxd"])
+@pytest.mark.parametrize(
+    "text", ["http/connection.py", "http/exchange.py", "http/_outbox_c.pyx", "http/_exchange_c.pxd"]
+)
 def test_an_edited_text_is_refused_until_it_is_built(compiled: Path, text: str) -> None:
     path = compiled / "fastwsgi" / text
     path.write_bytes(path.read_bytes() + b"\n# edited\n")

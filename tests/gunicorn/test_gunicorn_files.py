@@ -13,7 +13,7 @@ import pytest
 
 import fastwsgi
 from fastwsgi.gunicorn import file as gunicorn_file
-from fastwsgi.gunicorn.hooks import GunicornHooks, NoHooks
+from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
 from fastwsgi.mistakes import Mistake, UsageError
 from fastwsgi.settings.sources import Configuration, Sources
 
@@ -75,7 +75,7 @@ def test_driven_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.bind, settings.workers, settings.timeout) == (["0.0.0.0:9001"], 2, 7)
     assert (settings.preload, settings.reload, settings.reload_extra_files) == (True, False, ["templates/index.html"])
     assert settings.env == ["SHOP_SETTINGS=production", "SHOP_LISTENS=0.0.0.0:9001"]
-    assert (found.notices, type(found.hooks)) == ([], NoHooks)
+    assert (found.notices, type(found.hooks)) == ([], Hooks)
 
 
 def test_logging_by_a_table_and_several_addresses() -> None:
@@ -215,5 +215,5 @@ def test_a_module_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_names_of_its_own_are_its_own_affair() -> None:
-    said = gunicorn_file.mapped("g.py", {"debug": True, "logfile": "x", "post_fork": None, "os": sys})
-    assert (said.values, said.notices, type(said.hooks)) == ({}, [], NoHooks)
+    said = gunicorn_file.translate("g.py", {"debug": True, "logfile": "x", "post_fork": None, "os": sys})
+    assert (said.values, said.notices, type(said.hooks)) == ({}, [], Hooks)

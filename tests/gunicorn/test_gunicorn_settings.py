@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fastwsgi.gunicorn.table import HOOKS, LEFT, MOOT, OWN_FLAGS, TAKEN
+from fastwsgi.gunicorn import hooks
+from fastwsgi.gunicorn.translations import TRANSLATIONS
+from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED
 from fastwsgi.mistakes import UsageError
 from fastwsgi.settings.arguments import all_flags, parse
 from fastwsgi.settings.settings import SETTINGS
@@ -16,41 +18,43 @@ LINES = [
     for line in (Path(__file__).parent / "settings.txt").read_text().splitlines()
     if not line.startswith("#")
 ]
+# Settings of gunicorn's that say what the command does, as they do here
+OWN_FLAGS = {"config": ("-c", "--config"), "check_config": ("--check-config",), "print_config": ("--print-config",)}
 FLAGS = {flag: name for name, *flags in LINES for flag in flags}
 
 
 def test_each_setting_is_known() -> None:
-    known = [*TAKEN, *LEFT, *HOOKS, *OWN_FLAGS]
+    known = [*TRANSLATIONS, *UNSUPPORTED, *hooks.NAMES, *OWN_FLAGS]
     assert sorted(known) == sorted(name for name, *_ in LINES)
 
 
 def test_what_is_taken_is_a_setting() -> None:
-    assert {taken.ours for taken in TAKEN.values()} - {"app"} <= set(SETTINGS)
+    assert {setting.ours for setting in TRANSLATIONS.values()} - {"app"} <= set(SETTINGS)
 
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_each_option_means_the_same_setting_or_is_left_out(flag: str) -> None:
     name = FLAGS[flag]
-    if name in LEFT:
-        assert flag in LEFT[name].flags
+    if name in UNSUPPORTED:
+        assert flag in UNSUPPORTED[name].flags
     elif name in OWN_FLAGS:
         assert flag in OWN_FLAGS[name]
         assert flag in all_flags()
     else:
-        assert flag in SETTINGS[TAKEN[name].ours].flags
+        assert flag in SETTINGS[TRANSLATIONS[name].ours].flags
 
 
 def test_no_option_is_both_ours_and_left_out() -> None:
-    left = [flag for one in LEFT.values() for flag in one.flags]
+    left = [flag for one in UNSUPPORTED.values() for flag in one.flags]
     assert not set(left) & set(all_flags())
     assert len(left) == len(set(left))
 
 
-@pytest.mark.parametrize("name", [name for name, left in LEFT.items() if left.flags])
+@pytest.mark.parametrize("name", [name for name, left in UNSUPPORTED.items() if left.flags])
 def test_an_option_that_is_left_out_says_what_to_use(name: str) -> None:
-    left = LEFT[name]
-    words = [left.flags[-1], *(["7"] if left.values != 0 else []), "shop"]
-    if left.weight == MOOT:
+    left = UNSUPPORTED[name]
+    words = [left.flags[-1], *(["7"] if left.nargs != 0 else []), "shop"]
+    if left.treatment == ACCEPTED:
         assert parse(words).notices == [f"{left.flags[-1]}: {left.instead}"]
         return
     with pytest.raises(UsageError) as caught:

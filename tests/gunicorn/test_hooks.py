@@ -6,26 +6,30 @@ import logging
 import os
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fastwsgi.http.wsgi import FileWrapper
 
 from fastwsgi.gunicorn import file as gunicorn_file
-from fastwsgi.gunicorn.hooks import GunicornHooks, NoHooks
-from fastwsgi.http.wsgi import FileWrapper
+from fastwsgi.gunicorn.cfg import Cfg
+from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
+from fastwsgi.process.hook_views import ServerView, WorkerView
 from fastwsgi.settings.settings import Settings
 
 CONFIGS = Path(__file__).parent / "configs"
 LOGGER = logging.getLogger("fastwsgi.error")
-NAMES = [name for name in vars(NoHooks) if not name.startswith("_") and name != "wrap"]
+NAMES = [name for name in vars(Hooks) if not name.startswith("_") and name != "wrap"]
 
 
-def views() -> tuple[Any, Any]:
+def views() -> tuple[ServerView, WorkerView]:
     """A supervisor and a worker as process/ shows them."""
     settings = Settings(bind=["127.0.0.1:80", "unix:s"], threads=4, pid="x.pid", proc_name="shop")
-    server = SimpleNamespace(pid=1, log=LOGGER, cfg=settings, address=["127.0.0.1:80"], WORKERS={}, num_workers=2)
-    worker = SimpleNamespace(pid=2, ppid=1, age=3, log=LOGGER, cfg=settings, alive=True, booted=True, nr=0)
+    server = ServerView(settings, LOGGER)
+    server.pid, server.address = 1, ["127.0.0.1:80"]
+    worker = WorkerView(server, settings, 3)
+    worker.pid, worker.booted = 2, True
+    server.WORKERS = {2: worker, 3: worker}
     return server, worker
 
 
@@ -93,13 +97,13 @@ def test_every_hook_is_called() -> None:
 def test_no_hooks_do_nothing() -> None:
     server, worker = views()
     for name in NAMES:
-        number = getattr(NoHooks, name).__code__.co_argcount - 1
-        getattr(NoHooks(), name)(*(server, worker, None)[:number])
+        number = getattr(Hooks, name).__code__.co_argcount - 1
+        getattr(Hooks(), name)(*(server, worker, None)[:number])
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
         return []
 
-    assert NoHooks().wrap(app, worker) is app
+    assert Hooks().wrap(app, worker) is app
     assert GunicornHooks({"post_fork": print}, "g.py").wrap(app, worker) is app
 
 
@@ -140,6 +144,11 @@ def test_cfg_has_gunicorns_names_and_ours() -> None:
     assert cfg.settings["threads"] == 4
     with pytest.raises(AttributeError, match="no setting 'statsd_host'"):
         _ = cfg.statsd_host
+
+
+def test_addresses_are_gunicorns() -> None:
+    cfg = Cfg(Settings(bind=["[::1]:80", "localhost", "tcp://:81", "unix:///run/s", "fd://3"]))
+    assert cfg.address == [("::1", 80), ("localhost", 8000), ("", 81), "/run/s", 3]
 
 
 def test_log_has_gunicorns_methods(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from fastwsgi import backend
+from fastwsgi.http.connection import READ
 from tests.conftest import without_compiled
 from tests.helpers.conversations import ANSWERS, BROKEN, FORMS, Account, Answers
 from tests.helpers.memory import Bench
@@ -180,7 +181,7 @@ FAULTS = {
     "no deadline is met": ("connection", "Connection", "on_deadline", lambda self: False),
     "a cut response loses what is before it": ("connection", "Connection", "_cut", lambda self, _: self.drop(False)),
     "a body is read from its end": ("body", "Body", "rewind", lambda self: self.file),
-    "what follows a last request is served": ("connection", "Connection", "_linger", lambda self, _: self._wait("read")),
+    "what follows a last request is served": ("connection", "Connection", "_linger", lambda self, _: self._wait(READ)),
 }
 
 

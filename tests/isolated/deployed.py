@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from fastwsgi import backend
-from fastwsgi.gunicorn.hooks import NoHooks
+from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.mistakes import Mistake, user_traceback
 from fastwsgi.process.supervisor import run
 from fastwsgi.settings.settings import Settings
 
 
-class ToldHooks(NoHooks):
+class ToldHooks(Hooks):
     """Hooks that print that they are called."""
 
     def __getattribute__(self, name: str) -> Any:
@@ -33,7 +33,7 @@ class Directory:
     """The Deployment."""
 
     def __init__(self, path: Path, given: dict[str, Any]) -> None:
-        self.hooks: Any = ToldHooks() if os.environ.get("TELL_HOOKS") else NoHooks()
+        self.hooks: Any = ToldHooks() if os.environ.get("TELL_HOOKS") else Hooks()
         self.directory = os.getcwd()
         self.path = path
         self.given = given

@@ -1,4 +1,4 @@
-"""Users, groups, umask and title: looked up here, taken for real by child processes."""
+"""Users, groups and title: looked up here, taken for real by child processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.mistakes import Mistake
-from fastwsgi.process.identity import read_mode, resolve_group, resolve_user, set_umask
+from fastwsgi.process.identity import resolve_group, resolve_user
 from tests.helpers.processes import ROOT
 from tests.helpers.serving import PATIENCE
 
@@ -83,21 +83,6 @@ def test_a_process_becomes_another_for_good(uid: int, gid: int) -> None:
     name = pwd.getpwuid(uid).pw_name if uid != UNUSED else ""
     groups = sorted({*(os.getgrouplist(name, gid) if name else []), gid})
     assert child(f"os.setgroups([0, 4, 27]){BECOME.format(uid=uid, gid=gid)}") == (uid, uid, gid, gid, groups)
-
-
-def test_umask() -> None:
-    assert child("identity.set_umask('027'); print(os.umask(0))") == 0o027
-
-
-@pytest.mark.parametrize(("text", "mode"), [("0", 0), ("022", 0o22), ("22", 0o22), ("0o660", 0o660), ("0777", 0o777)])
-def test_modes(text: str, mode: int) -> None:
-    assert read_mode("--socket-mode", text) == mode
-
-
-@pytest.mark.parametrize("text", ["", "8", "rw", "1777", "-1", "0x1f", "0o", "77777"])
-def test_no_modes(text: str) -> None:
-    with pytest.raises(Mistake, match=r"--umask .*write it in octal"):
-        set_umask(text)
 
 
 TITLE = "identity.set_title('fastwsgi: worker'); print(repr(open('/proc/self/cmdline').read()))"

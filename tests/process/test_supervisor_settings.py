@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fastwsgi.process.supervisor import is_needed
-from fastwsgi.settings.settings import Settings
+from fastwsgi.settings.settings import SETTINGS, Settings
 from tests.helpers.deployments import SITE, Deployment, deployed, starting
+from tests.helpers.processes import ROOT
 from tests.helpers.traffic import Load
 
 
@@ -50,6 +54,12 @@ def test_workers_run_as_another_user_and_group(tmp_path: Path) -> None:
     with deployed(tmp_path, "py", source, workers=1, preload=True, **who) as server:  # only root can read the file
         assert server.ask() == b"65534 65533 27"
         assert os.stat(f"/proc/{server.pid}").st_uid == 0
+
+
+def test_the_umask_holds_in_workers(tmp_path: Path) -> None:
+    source = SITE.replace("[version]", '[b"%o" % os.umask(0)]')
+    with deployed(tmp_path, "py", source, workers=1, umask="027") as server:
+        assert server.ask() == b"27"
 
 
 def test_a_user_that_does_not_exist_is_told_at_once(tmp_path: Path) -> None:
@@ -103,3 +113,24 @@ def test_each_worker_may_have_a_listener_of_its_own(tmp_path: Path) -> None:
 )
 def test_a_supervisor_is_there_if_something_needs_it(settings: dict[str, object], needed: bool) -> None:
     assert is_needed(Settings(**settings)) is needed
+
+
+# What needs no supervisor unless another setting does: these say more about that one, or about loading the application
+COMPANIONS = {"max_requests_jitter", "max_worker_age_jitter", "max_worker_rss_jitter", "reload_extra_files", "chdir"}
+
+
+def test_what_only_a_supervisor_acts_upon_says_so() -> None:
+    program = "import sys, fastwsgi.process.single; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    paths = (ROOT / f"{name.replace('.', '/')}.py" for name in done.stdout.split() if name.startswith("fastwsgi."))
+    alone = {path for path in paths if path.exists()}
+    supervising = set((ROOT / "fastwsgi" / "process").glob("*.py")) - alone
+    assert {"supervisor.py", "worker.py"} <= {path.name for path in supervising}
+    only = read_settings(supervising) - read_settings(alone)
+    assert {"max_requests", "pid"} <= only
+    assert sorted(only - COMPANIONS - {name for name, setting in SETTINGS.items() if setting.supervised}) == []
+
+
+def read_settings(sources: set[Path]) -> set[str]:
+    """The settings that these sources read."""
+    return {name for path in sources for name in re.findall(r"settings\.(\w+)", path.read_text())} & set(SETTINGS)

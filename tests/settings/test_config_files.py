@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fastwsgi.gunicorn.file import FileValues
 from fastwsgi.mistakes import UsageError
 from fastwsgi.settings import files
-from fastwsgi.settings.files import FileValues
 
 PROJECT_TABLE = "[tool.fastwsgi]\nkeep-alive = 5\n"
 
@@ -82,6 +82,18 @@ COMPLAINTS = {
 def test_complaints(tmp_path: Path, text: str) -> None:
     (tmp_path / "fastwsgi.toml").write_text(text)
     assert complaint(tmp_path) == COMPLAINTS[text]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[tool]\nfastwsgi = 'shop:app'\n", "fastwsgi = 'shop:app' is no table"),
+        ("tool = 1\nfastwsgi = 2\n", "tool = 1 is no table"),
+    ],
+)
+def test_a_project_without_our_table(tmp_path: Path, text: str, line: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert complaint(tmp_path) == f"pyproject.toml: {line}; write the settings below [tool.fastwsgi]"
 
 
 def test_malformed_toml(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""The settings of gunicorn's that are ours, under their own name or another, and how their values become ours.
+
+They are looked up by gunicorn's name, which is what its configuration files use. Those that we do not have are in
+unsupported.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+from fastwsgi.switch import SWITCH
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def _switch(value: object) -> object:
+    return SWITCH.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _addresses(value: object) -> object:
+    """Addresses, which gunicorn takes without a port, too, and with "tcp://"."""
+    given = value.split(",") if isinstance(value, str) else value
+    return [_address(item) for item in given] if isinstance(given, (list, tuple)) else value
+
+
+def _address(item: object) -> object:
+    if not isinstance(item, str) or item.startswith(("unix:", "fd://")):
+        return item
+    text = item.strip()
+    text = text[len("tcp://") :] if text.startswith("tcp://") else text
+    return text if ":" in text.rpartition("]")[2] else f"{text}:8000"
+
+
+def _limit(value: object) -> object:
+    """A limit; 0 is none in gunicorn, but here a whole head has one, of 64 KiB."""
+    return "64K" if value in (0, "0") else value
+
+
+def _peers(value: object) -> object:
+    """Trusted peers, among which gunicorn always counts those that come by a unix socket."""
+    given = value.split(",") if isinstance(value, str) else value
+    return [*filter(None, given), "unix"] if isinstance(given, (list, tuple)) else value
+
+
+def _logging(value: object) -> object:
+    """A table for dictConfig, with the formatter and the handlers that gunicorn has itself."""
+    return {**GUNICORN_LOGGING, **value} if isinstance(value, dict) else value
+
+
+GUNICORN_LOGGING: dict[str, object] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "generic": {
+            "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
+            "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
+        }
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stdout"},
+        "error_console": {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A setting of gunicorn's that is one of ours.
+
+    Attributes:
+        ours: its name here.
+        convert: makes a value of it one of ours.
+        unset: the values that mean that nothing is set.
+    """
+
+    ours: str
+    convert: Callable[[object], object] = _same
+    unset: tuple[object, ...] = (None, "", {})
+
+
+TRANSLATIONS = {
+    "wsgi_app": Translation("app"),
+    "bind": Translation("bind", _addresses),
+    "pidfile": Translation("pid"),
+    "keepalive": Translation("keep_alive"),
+    "preload_app": Translation("preload", _switch),
+    "raw_env": Translation("env"),
+    "accesslog": Translation("access_logfile"),
+    "errorlog": Translation("error_logfile"),
+    "loglevel": Translation("log_level"),
+    "logconfig": Translation("log_config"),
+    "logconfig_json": Translation("log_config"),
+    "logconfig_dict": Translation("log_config", _logging),
+    "header_map": Translation("underscore_headers"),
+    "worker_connections": Translation("max_connections"),
+    "forwarded_allow_ips": Translation("forwarded_allow_ips", _peers, (None,)),
+    "proxy_protocol": Translation("proxy_protocol"),
+    "proxy_allow_ips": Translation("proxy_allow_ips", _peers, (None,)),
+    "reload": Translation("reload", _switch),
+    "reuse_port": Translation("reuse_port", _switch),
+    "limit_request_line": Translation("limit_request_line", _limit),
+    "limit_request_field_size": Translation("limit_request_field_size", _limit),
+    **{
+        name: Translation(name)
+        for name in (
+            *("backlog", "workers", "threads", "max_requests", "max_requests_jitter", "timeout", "graceful_timeout"),
+            *("limit_request_fields", "reload_extra_files", "chdir", "user", "group", "umask", "access_log_format"),
+            *("proc_name", "pythonpath", "root_path", "certfile", "keyfile", "ca_certs", "cert_reqs", "ciphers"),
+        )
+    },
+}
+DEFAULTS: dict[str, object] = {
+    "threads": 1,
+    "forwarded_allow_ips": ["127.0.0.1", "::1", "unix"],
+    "forwarded_headers": ["x-forwarded-proto"],
+}
+"""Of gunicorn's defaults those that an application which runs under it may count on, by our names."""

@@ -1,0 +1,88 @@
+"""What environment variables say: ours, gunicorn's, which holds options, and those that hosting services set."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from fastwsgi.mistakes import UsageError, nearest
+from fastwsgi.settings.arguments import parse
+from fastwsgi.settings.given import Given, Layer
+from fastwsgi.settings.setting import PREFIX
+from fastwsgi.settings.settings import SETTINGS, Setting, SettingError
+
+APP = "FASTWSGI_APP"
+CONFIG = "FASTWSGI_CONFIG"
+GUNICORN_OPTIONS = "GUNICORN_CMD_ARGS"
+NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
+NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
+"""Variables that are no settings: what to serve and by which file; the build; what an upgrade hands over."""
+
+
+def variables(environment: Mapping[str, str]) -> Layer:
+    """What FASTWSGI_* variables say. An empty one says nothing, unless its setting can be empty. Raises UsageError."""
+    layer = {}
+    for name, setting in SETTINGS.items():
+        text = environment.get(setting.variable)
+        if text is None or not setting.from_variable or (not text and not _can_be_empty(setting)):
+            continue
+        try:
+            layer[name] = Given(setting.read_text(text), setting.variable)
+        except SettingError as error:
+            raise UsageError(f"{setting.variable} {error.problem}") from None
+    if environment.get(APP):
+        layer["app"] = Given(environment[APP], APP)
+    return layer
+
+
+def gunicorn_options(environment: Mapping[str, str]) -> tuple[str | None, Layer, list[str]]:
+    """What gunicorn's variable says, which holds options as a command line does. Raises UsageError.
+
+    Returns:
+        What -c says, the settings, and lines for the user.
+    """
+    text = environment.get(GUNICORN_OPTIONS)
+    if not text:
+        return None, {}, []
+    try:
+        arguments = parse(shlex.split(text))
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"{GUNICORN_OPTIONS}: {error}") from None
+    layer = {
+        name: Given(value, f"{GUNICORN_OPTIONS}: {SETTINGS[name].flag}") for name, value in arguments.flags.items()
+    }
+    return arguments.config, layer, [f"{GUNICORN_OPTIONS}: {notice}" for notice in arguments.notices]
+
+
+def _can_be_empty(setting: Setting[Any]) -> bool:
+    try:
+        return bool(setting.read("") == "")
+    except SettingError:
+        return False
+
+
+def hosting_variables(environment: Mapping[str, str]) -> Layer:
+    """What hosting services say by variables: the port, the number of workers, the proxies. Raises UsageError."""
+    layer = {}
+    port = environment.get("PORT")
+    if port:
+        if not (port.isascii() and port.isdigit() and int(port) < 65536):
+            raise UsageError(f"PORT {port!r} must be a port number, from 0 to 65535")
+        layer["bind"] = Given([f"0.0.0.0:{port}"], "PORT")
+    if environment.get("WEB_CONCURRENCY"):
+        layer["workers"] = Given(environment["WEB_CONCURRENCY"], "WEB_CONCURRENCY")
+    if "FORWARDED_ALLOW_IPS" in environment:  # empty: nobody
+        layer["forwarded_allow_ips"] = Given(environment["FORWARDED_ALLOW_IPS"], "FORWARDED_ALLOW_IPS")
+    return layer
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A line about the FASTWSGI_* variables that mean nothing, if there are any."""
+    known = {setting.variable for setting in SETTINGS.values() if setting.from_variable} | NOT_SETTINGS
+    unknown = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            meant = nearest(name[len(PREFIX) :], (one[len(PREFIX) :] for one in known))
+            unknown.append(f"{name} (did you mean {PREFIX}{meant}?)" if meant else name)
+    return [f"no such setting, from the environment: {', '.join(unknown)}"] if unknown else []

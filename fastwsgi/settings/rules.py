@@ -1,0 +1,55 @@
+"""The rules that concern several settings together: which exclude each other, and which have no effect.
+
+`Settings` applies the rules of the first kind itself, so they hold wherever settings come from. Those of the second
+kind give lines for the user that name the place where each setting was given, so `fastwsgi.serve` and `Sources`, which
+know these places, ask for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fastwsgi.settings.setting import SettingError
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.given import Given
+    from fastwsgi.settings.settings import Settings
+
+NEEDS = {
+    "max_requests_jitter": "max_requests",
+    "max_worker_age_jitter": "max_worker_age",
+    "max_worker_rss_jitter": "max_worker_rss",
+    "forwarded_headers": "forwarded_allow_ips",
+    "forwarded_hops": "forwarded_allow_ips",
+    "proxy_allow_ips": "proxy_protocol",
+}
+"""Settings that only change what another one does, which by default does nothing."""
+
+
+def settle(values: dict[str, object]) -> None:
+    """Refuse *values* that exclude each other, and turn off what another setting overrules. Raises SettingError."""
+    path = values["liveness_path"]
+    if path and path == values["readiness_path"]:
+        raise SettingError.between(
+            ("liveness_path", "readiness_path"), f"are both {path}; each needs a path of its own"
+        )
+    if values["reload"]:  # it loads the application anew
+        values["preload"] = False
+
+
+def without_effect(settings: Settings, given: Mapping[str, Given]) -> list[str]:
+    """Lines about what was given and has no effect beside the other *settings*."""
+    lines = []
+    for name, needed in NEEDS.items():
+        declaration = getattr(type(settings), needed)
+        is_asked = name in given and given[name].by_user and getattr(settings, name)
+        if is_asked and getattr(settings, needed) == declaration.default:
+            lines.append(f"{given[name].origin} has no effect without {declaration.flag}")
+    if settings.timeout and settings.slow_log >= settings.timeout:
+        time_out = f"the time-out of {settings.timeout:g} s"
+        lines.append(f"{given['slow_log'].origin} has no effect: it is not below {time_out}")
+    if settings.reload and "preload" in given and given["preload"].value:
+        overruling = given["reload"].origin
+        lines.append(f"{given['preload'].origin} has no effect with {overruling}, which loads the application anew")
+    return lines
