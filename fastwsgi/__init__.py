@@ -48,7 +48,7 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     """
     from fastwsgi import backend
     from fastwsgi.process import single, supervisor
-    from fastwsgi.process.deployment import Fixed
+    from fastwsgi.process.deployment import FixedDeployment
     from fastwsgi.settings.settings import SettingError, Settings
 
     for name in ("chdir", "pythonpath", "factory", "env"):
@@ -57,5 +57,5 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
     if not supervisor.is_needed(values):
         single.run(app, values, backend.current())
-    elif code := supervisor.run(Fixed(app, values), backend.current(), single.to_stderr):
+    elif code := supervisor.run(FixedDeployment(app, values), backend.current(), single.to_stderr):
         raise SystemExit(code)

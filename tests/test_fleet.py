@@ -30,11 +30,11 @@ class Yard:
         return said
 
     def ready(self, pid: int) -> list[str]:
-        self.fleet.has_become_ready(self.fleet.members[pid])
+        self.fleet.mark_ready(self.fleet.members[pid])
         return self.act()
 
     def end(self, pid: int) -> tuple[str, list[str]]:
-        return self.fleet.has_ended(self.fleet.members[pid], self.now), self.act()
+        return self.fleet.mark_ended(self.fleet.members[pid], self.now), self.act()
 
     def booted(self) -> Yard:
         self.act()
@@ -83,8 +83,8 @@ def test_deaths_before_ready_delay_the_next_start_and_one_success_forgets_them()
 def test_the_delay_has_a_bound() -> None:
     fleet = Fleet(1)
     for _ in range(2000):
-        fleet.wait(0.0)
-    assert fleet.delay == LONGEST_DELAY
+        fleet.delay_next_start(0.0)
+    assert fleet.start_delay == LONGEST_DELAY
 
 
 def test_a_reload_goes_one_by_one_and_never_under_the_full_count() -> None:
@@ -119,7 +119,7 @@ def test_booting_workers_of_an_outdated_generation_are_killed() -> None:
 def test_worn_workers_are_replaced_one_at_a_time() -> None:
     yard = Yard(2).booted()
     for pid in (1, 2):
-        yard.fleet.members[pid].worn = "old"
+        yard.fleet.members[pid].replace_reason = "old"
     assert yard.act() == ["start 3 at 0"]
     assert yard.ready(3) == ["retire 1"]
     assert yard.act() == []  # until the first is gone
@@ -128,7 +128,7 @@ def test_worn_workers_are_replaced_one_at_a_time() -> None:
 
 def test_a_successor_that_cannot_start_is_tried_again() -> None:
     yard = Yard(1).booted()
-    yard.fleet.members[1].worn = "old"
+    yard.fleet.members[1].replace_reason = "old"
     yard.act()
     assert yard.end(2) == ("delay", [])
     yard.now += 1
@@ -145,7 +145,7 @@ def test_a_smaller_fleet_retires_those_at_the_end_and_kills_those_that_boot() ->
 
 def test_who_retires_too_long_is_killed() -> None:
     yard = Yard(1).booted()
-    yard.fleet.members[1].worn = "old"
+    yard.fleet.members[1].replace_reason = "old"
     yard.act()
     yard.ready(2)
     assert yard.fleet.next_time(yard.now) == yard.now + 30

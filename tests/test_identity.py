@@ -16,7 +16,8 @@ from processes import ROOT
 from serving import PATIENCE
 
 from fastwsgi.mistakes import Mistake
-from fastwsgi.process.identity import read_mode, resolve_group, resolve_user, set_umask
+from fastwsgi.process.accounts import resolve_group, resolve_user
+from fastwsgi.process.process_setup import read_mode, set_umask
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 NOBODY = pwd.getpwnam("nobody")
@@ -24,8 +25,8 @@ UNUSED = 54321  # no account has it
 
 
 def child(code: str) -> Any:
-    """What a Python process prints, as a literal; *code* has the module as `identity`."""
-    program = f"import os\nfrom fastwsgi.process import identity\n{code}"
+    """What a Python process prints, as a literal; *code* has the modules accounts and process_setup."""
+    program = f"import os\nfrom fastwsgi.process import accounts, process_setup\n{code}"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -66,8 +67,8 @@ def test_only_root_becomes_another(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BECOME = """
-identity.drop_privileges({uid}, {gid})
-identity.drop_privileges({uid}, {gid})
+accounts.drop_privileges({uid}, {gid})
+accounts.drop_privileges({uid}, {gid})
 try:
     os.setuid(0)
 except PermissionError:
@@ -86,7 +87,7 @@ def test_a_process_becomes_another_for_good(uid: int, gid: int) -> None:
 
 
 def test_umask() -> None:
-    assert child("identity.set_umask('027'); print(os.umask(0))") == 0o027
+    assert child("process_setup.set_umask('027'); print(os.umask(0))") == 0o027
 
 
 @pytest.mark.parametrize(("text", "mode"), [("0", 0), ("022", 0o22), ("22", 0o22), ("0o660", 0o660), ("0777", 0o777)])
@@ -100,7 +101,11 @@ def test_no_modes(text: str) -> None:
         set_umask(text)
 
 
-TITLE = "identity.set_title('fastwsgi: worker'); print(repr(open('/proc/self/cmdline').read()))"
+TITLE = """
+from fastwsgi.settings.settings import Settings
+process_setup.set_title("worker", Settings())
+print(repr(open("/proc/self/cmdline").read()))
+"""
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")

@@ -13,7 +13,7 @@ from fastwsgi.observe.logs import error_log
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls.files import Material
 
-LOOK = 1.0  # seconds between two looks at the files
+CHECK_INTERVAL = 1.0  # seconds between two looks at the files
 
 
 class Certificates:
@@ -31,23 +31,23 @@ class Certificates:
         self._settings = settings
         self._watch = tls_files.Watch([path for _, path in tls_files.paths(settings)])
         self.tls: Any = None
-        self.next_look: float | None = None  # time.monotonic()
+        self.next_check: float | None = None  # time.monotonic()
         if settings.certfile:
             from fastwsgi.tls.contexts import Tls  # `ssl` costs start-up time and memory, for those who use it
 
             self.tls = Tls(settings)
-            self.next_look = time.monotonic() + LOOK
+            self.next_check = time.monotonic() + CHECK_INTERVAL
 
     @property
     def scheme(self) -> str:
         """That of the URLs."""
         return "https" if self.tls is not None else "http"
 
-    def look(self, now: float) -> Material | None:
+    def renew_if_changed(self, now: float) -> Material | None:
         """Renew the certificates if it is time to look and the files have changed; returns what they hold then."""
-        if self.next_look is None or now < self.next_look:
+        if self.next_check is None or now < self.next_check:
             return None
-        self.next_look = now + LOOK
+        self.next_check = now + CHECK_INTERVAL
         if not self._watch.look():
             return None
         try:
@@ -61,4 +61,4 @@ class Certificates:
 
     def tick(self) -> None:
         """In the loop of a process that serves alone: look."""
-        self.look(time.monotonic())
+        self.renew_if_changed(time.monotonic())

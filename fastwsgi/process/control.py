@@ -25,17 +25,17 @@ class Control(threading.Thread):
     def __init__(self, channel: Channel, obey: Callable[[str], None], orphaned: Callable[[], None]) -> None:
         super().__init__(name="fastwsgi control", daemon=True)
         self._channel = channel
-        self._obey = obey
+        self._handle_command = obey
         self._orphaned = orphaned
-        self._watchers: list[Watcher] = []
+        self._watchers: list[Timer] = []
 
     def every(self, interval: float, called: Callable[[], None]) -> None:
         """Call *called* each *interval* seconds; from any thread, the first time at most a heartbeat late."""
-        self._watchers.append(Watcher(called, interval, time.monotonic() + interval))
+        self._watchers.append(Timer(called, interval, time.monotonic() + interval))
 
     def after(self, delay: float, called: Callable[[], None]) -> None:
         """Call *called* once, *delay* seconds from now; from any thread, at most a heartbeat late."""
-        self._watchers.append(Watcher(called, float("inf"), time.monotonic() + delay))
+        self._watchers.append(Timer(called, float("inf"), time.monotonic() + delay))
 
     def run(self) -> None:
         poller = select.poll()
@@ -46,25 +46,25 @@ class Control(threading.Thread):
             if poller.poll(max(0, min(timeout, 60)) * 1000) and heard:
                 lines, heard = self._channel.receive()
                 for line in lines:
-                    self._obey(line)
+                    self._handle_command(line)
                 if not heard:
                     poller.unregister(self._channel.fileno())
                     self._orphaned()
             self.tick(time.monotonic())
 
     def tick(self, now: float) -> None:
-        """Call the watchers whose time has come."""
-        for watcher in [one for one in self._watchers if one.due <= now]:
-            watcher.due = now + watcher.interval
+        """Call the timers whose time has come."""
+        for timer in [one for one in self._watchers if one.due <= now]:
+            timer.due = now + timer.interval
             try:
-                watcher.called()
+                timer.called()
             except Exception as error:
                 log_error("internal error in the control thread", error)
-            if watcher.due == float("inf"):
-                self._watchers.remove(watcher)
+            if timer.due == float("inf"):
+                self._watchers.remove(timer)
 
 
-class Watcher:
+class Timer:
     """A call that comes back."""
 
     def __init__(self, called: Callable[[], None], interval: float, due: float) -> None:

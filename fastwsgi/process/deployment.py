@@ -26,7 +26,7 @@ class Deployment(Protocol):
         """The WSGI application. Raises Mistake, whose details are the traceback if the user's code failed."""
 
 
-class Fixed:
+class FixedDeployment:
     """An application and settings that are here already, and stay as they are."""
 
     def __init__(self, app: Callable[..., Any], settings: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 PATIENCE = 0.05  # seconds for the loop to do it itself
 
 
-class LastCall:
+class ListenerDrain:
     """Closes *listeners* once; from two threads.
 
     Args:

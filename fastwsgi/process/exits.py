@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 
 
-def reap() -> Iterator[tuple[int, int]]:
+def reap_children() -> Iterator[tuple[int, int]]:
     """Pid and wait status of each child that has ended, also of those that only PID 1 inherits."""
     while True:
         try:
@@ -19,7 +19,7 @@ def reap() -> Iterator[tuple[int, int]]:
         yield pid, status
 
 
-def describe(status: int) -> str:
+def describe_exit(status: int) -> str:
     """What a wait status says, to follow "the worker"."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)

@@ -24,7 +24,7 @@ class Member:
     age: int  # how many were started before it
     state: str = "booting"  # then "ready", then "retiring"
     closed: bool = False  # it accepts no more
-    worn: str = ""  # why it wants a successor
+    replace_reason: str = ""  # why it wants a successor
     deadline: float = 0.0  # when it is killed, once it is retiring
     slot: Any = None
     channel: Any = None
@@ -47,7 +47,7 @@ class Fleet:
 
     # What happened
 
-    def has_become_ready(self, member: Member) -> None:
+    def mark_ready(self, member: Member) -> None:
         """*member* serves."""
         member.state = "ready"
         self.served = True
@@ -56,7 +56,7 @@ class Fleet:
         if member.generation == self.generation:
             self.proven = True
 
-    def has_ended(self, member: Member, now: float) -> str:
+    def mark_ended(self, member: Member, now: float) -> str:
         """*member* is gone. What that means: "first boot" or "reload" failed, "delay" before the next start, or ""."""
         del self.members[member.pid]
         if member.state != "booting" or self.closed:
@@ -65,16 +65,16 @@ class Fleet:
             return "first boot"
         if not self.proven and member.generation == self.generation:
             return "reload"
-        self.wait(now)
+        self.delay_next_start(now)
         return "delay"
 
-    def wait(self, now: float) -> None:
+    def delay_next_start(self, now: float) -> None:
         """A start has failed: the next one waits, longer each time."""
         self.failures += 1
-        self.not_before = now + self.delay
+        self.not_before = now + self.start_delay
 
     @property
-    def delay(self) -> float:
+    def start_delay(self) -> float:
         """Seconds from the last failure to the next start."""
         return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 20)))
 
@@ -130,9 +130,9 @@ class Fleet:
             return empty[:1] if cautious else empty
         if booting:
             return []
-        recycling = any(one.worn for one in self.members.values() if one.state == "retiring")
+        recycling = any(one.replace_reason for one in self.members.values() if one.state == "retiring")
         for one in sorted(living, key=lambda one: one.age):
-            if one.generation != self.generation or (one.worn and not recycling):
+            if one.generation != self.generation or (one.replace_reason and not recycling):
                 return [one.position]
         return []
 

@@ -23,12 +23,12 @@ DUMP_TIME = 0.1  # seconds that a dump may take
 LAST_WORDS = 0.5  # seconds beyond the deadline, in which the worker's monitor, which needs no GIL, answers the client
 
 
-def can_be_dumped() -> None:
+def enable_stack_dumps() -> None:
     """Let this worker write the stacks of all its threads to stderr at DUMP."""
     faulthandler.register(DUMP, sys.stderr, all_threads=True)
 
 
-class Hung:
+class HungWorkers:
     """What the supervisor knows of silent workers.
 
     Args:
@@ -39,9 +39,9 @@ class Hung:
     def __init__(self, kill: Callable[[Member], None], abort: Callable[[Member], None]) -> None:
         self._kill = kill
         self._abort = abort
-        self._told: dict[int, float] = {}  # when the stacks of a silent worker were asked for, by pid
+        self._dumped_at: dict[int, float] = {}  # when the stacks of a silent worker were asked for, by pid
 
-    def look(self, fleet: Fleet, settings: Any, now: float) -> float | None:
+    def check(self, fleet: Fleet, settings: Any, now: float) -> float | None:
         """Meet the silent ones; when to look again, None for not at all."""
         limits = [limit for limit in (settings.slow_log, settings.timeout) if limit]
         if not limits:
@@ -49,16 +49,16 @@ class Hung:
         for member in list(fleet.members.values()):
             silence = now - member.slot.heartbeat - HEARTBEAT
             if member.state != "ready" or silence < min(limits):
-                self._told.pop(member.pid, None)
-            elif member.pid not in self._told:
-                self._told[member.pid] = now
+                self._dumped_at.pop(member.pid, None)
+            elif member.pid not in self._dumped_at:
+                self._dumped_at[member.pid] = now
                 error_log.error("worker %d: a C call has held the GIL for %.1f s; the stacks are:", member.pid, silence)
                 os.kill(member.pid, DUMP)
-            elif now - self._told[member.pid] < DUMP_TIME:
+            elif now - self._dumped_at[member.pid] < DUMP_TIME:
                 pass
             elif settings.timeout and silence >= settings.timeout + LAST_WORDS:
                 error_log.error("worker %d: its requests are past the deadline", member.pid)
                 self._abort(member)
                 self._kill(member)
-        self._told = {pid: when for pid, when in self._told.items() if pid in fleet.members}
-        return now + (DUMP_TIME if self._told else LOOK)
+        self._dumped_at = {pid: when for pid, when in self._dumped_at.items() if pid in fleet.members}
+        return now + (DUMP_TIME if self._dumped_at else LOOK)

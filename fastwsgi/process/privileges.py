@@ -17,7 +17,7 @@ def warning(settings: Any, worker: tuple[int, int] | None, contained: bool | Non
 
     Args:
         settings: preload and reload are read.
-        worker: the user and group that workers become, as of role.ids_of_workers().
+        worker: the user and group that workers become, as of accounts.worker_ids().
         contained: whether root is that of a container only; None: look.
     """
     if os.geteuid() != 0 or (is_contained() if contained is None else contained):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any, Callable
 
 
-def with_probes(app: Callable[..., Any], settings: Any, leaving: Callable[[], bool]) -> Callable[..., Any]:
+def with_probes(app: Callable[..., Any], settings: Any, stopping: Callable[[], bool]) -> Callable[..., Any]:
     """*app* behind the probes that the settings ask for, or *app* itself if they ask for none.
 
     Args:
-        leaving: whether the service is about to stop.
+        stopping: whether the service is about to stop.
     """
     live, ready = settings.liveness_path, settings.readiness_path
     if not live and not ready:
@@ -21,7 +21,7 @@ def with_probes(app: Callable[..., Any], settings: Any, leaving: Callable[[], bo
 
     def probed(environ: dict[str, Any], start_response: Any) -> Any:
         path = environ["PATH_INFO"]
-        if path and path == ready and leaving():
+        if path and path == ready and stopping():
             return answer(start_response, "503 Service Unavailable", b"stopping\n")
         if path and path in (live, ready):
             return answer(start_response, "200 OK", b"ok\n")

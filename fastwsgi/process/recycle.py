@@ -16,7 +16,7 @@ MEMORY_INTERVAL = 1.0  # seconds between two looks
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def watch_wear(control: Control, loop: Any, settings: Any, worn: Callable[[str], None]) -> None:
+def watch_limits(control: Control, loop: Any, settings: Any, worn: Callable[[str], None]) -> None:
     """Call *worn* with the reason once the worker has reached one of the limits that *settings* set.
 
     Args:

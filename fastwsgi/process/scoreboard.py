@@ -65,7 +65,7 @@ class Slot:
     def state(self, name: str) -> None:
         self.phase = STATES.index(name)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """All of it, for the log."""
         now = time.monotonic()
         return (
@@ -97,15 +97,15 @@ class Scoreboard:
         self.words = memoryview(self._memory).cast("q")
 
     @property
-    def leaving(self) -> bool:
+    def stopping(self) -> bool:
         """Whether the service is about to stop: then it is not ready for more."""
         return bool(self.words[1])
 
-    @leaving.setter
-    def leaving(self, value: bool) -> None:
+    @stopping.setter
+    def stopping(self, value: bool) -> None:
         self.words[1] = value
 
-    def take(self) -> Slot:
+    def allocate(self) -> Slot:
         """A free slot, the lowest, with its `started` set."""
         number = next(number for number in range(1, CAPACITY) if not self.words[number * WORDS + 1])
         slot = Slot(self.words, number)

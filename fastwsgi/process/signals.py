@@ -53,7 +53,7 @@ class SignalQueue:
         """Readable when a signal has come."""
         return self._out.fileno()
 
-    def take(self) -> Iterable[int]:
+    def read(self) -> Iterable[int]:
         """The numbers of the signals that have come since the last call."""
         try:
             return self._out.recv(4096)

@@ -49,7 +49,7 @@ def run(
     logs = Logs(settings, build)
     try:
         listeners.inherit()
-        listeners.keep(listeners.prepare(settings), settings)
+        listeners.commit(listeners.prepare(settings), settings)
         loop = Loop(build, with_request_ids(app, settings), settings, log_error, ErrorStream(), logs.observer)
         for listener in at_position(listeners.entries, 0):
             loop.add_listener(listener, tls=certificates.tls)
@@ -58,7 +58,7 @@ def run(
         warning = privileges.warning(settings, None)
         if warning:
             error_log.warning(warning)
-        announce("fastwsgi: listening on " + ", ".join(listeners.spell(certificates.scheme)))
+        announce("fastwsgi: listening on " + ", ".join(listeners.urls(certificates.scheme)))
         announce(f"fastwsgi: the {build.title} build; stop with Ctrl-C")
         with StopSignals(loop, listeners, settings.graceful_timeout):
             loop.run()

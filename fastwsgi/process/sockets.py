@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from fastwsgi.process import identity, role, systemd
+from fastwsgi.process import accounts, process_setup, systemd
 from fastwsgi.server.addresses import BindError
 from fastwsgi.server.bind import Listener, adopt, close_listener, open_listener, spell_address
 
@@ -17,7 +17,7 @@ SYSTEMD = "systemd:"  # begins the addresses of what systemd has passed; it stan
 
 
 @dataclass
-class Entry:
+class Binding:
     """One address of `bind`, and what is open for it.
 
     Without reuse_port that is one socket for all workers, else one for each position: a worker's successor inherits it,
@@ -28,7 +28,7 @@ class Entry:
     sockets: list[Listener]
 
     @property
-    def lent(self) -> bool:
+    def is_shared(self) -> bool:
         """Whether whoever started us has it, too, and listens on when we stop."""
         return self.address.startswith(("fd://", SYSTEMD))
 
@@ -37,18 +37,18 @@ class Listeners:
     """All entries. A change is prepared first, then kept or discarded, and the service has a listener all the time."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[Binding] = []
 
     def inherit(self) -> None:
         """Take what a predecessor has handed over, or what systemd has passed. Raises BindError."""
         for item in os.environ.pop(HANDED_OVER, "").split():
             fds, _, address = item.partition("=")
-            self.entries.append(Entry(address, [adopt(int(fd)) for fd in fds.split(",")]))
+            self.entries.append(Binding(address, [adopt(int(fd)) for fd in fds.split(",")]))
         passed = systemd.listen_fds()
         if not self.entries:
-            self.entries = [Entry(f"{SYSTEMD}{fd}", [adopt(fd)]) for fd in passed]
+            self.entries = [Binding(f"{SYSTEMD}{fd}", [adopt(fd)]) for fd in passed]
 
-    def prepare(self, settings: Any) -> list[Entry]:
+    def prepare(self, settings: Any) -> list[Binding]:
         """What *settings* ask for: open already, or opened now. Raises BindError, with nothing changed."""
         if any(one.address.startswith(SYSTEMD) for one in self.entries):
             return self.entries
@@ -56,10 +56,10 @@ class Listeners:
             if address.startswith("fd://") and settings.bind.count(address) > 1:
                 raise BindError(f"{address} is given twice: name each descriptor once")
         spare = list(self.entries)
-        prepared: list[Entry] = []
+        prepared: list[Binding] = []
         try:
             for address in settings.bind:
-                entry = next((one for one in spare if one.address == address), Entry(address, []))
+                entry = next((one for one in spare if one.address == address), Binding(address, []))
                 if entry in spare:
                     spare.remove(entry)
                 prepared.append(entry)
@@ -69,14 +69,14 @@ class Listeners:
             raise
         return prepared
 
-    def keep(self, prepared: list[Entry], settings: Any) -> None:
+    def commit(self, prepared: list[Binding], settings: Any) -> None:
         """*prepared* is what there is from now on; the others are closed."""
         gone = [one for one in self.entries if one not in prepared]
         self.entries = prepared
         _close(gone)
         self.trim(_wanted(settings))
         for entry in prepared:
-            for listener in () if entry.lent else entry.sockets:
+            for listener in () if entry.is_shared else entry.sockets:
                 listener.listen(settings.backlog)
 
     def trim(self, positions: int) -> None:
@@ -85,18 +85,18 @@ class Listeners:
             while len(entry.sockets) > positions:
                 entry.sockets.pop().close()
 
-    def discard(self, prepared: list[Entry]) -> None:
+    def discard(self, prepared: list[Binding]) -> None:
         """*prepared* is not wanted: what was opened for it is closed."""
         _close([one for one in prepared if one not in self.entries])
 
-    def spell(self, scheme: str) -> list[str]:
+    def urls(self, scheme: str) -> list[str]:
         """Where the service listens."""
         return [spell_address(entry.sockets[0], scheme) for entry in self.entries]
 
     def own_paths(self) -> None:
         """The paths of unix sockets are this process's to remove, as the predecessor that made them is gone."""
         for entry in self.entries:
-            if not entry.lent:
+            if not entry.is_shared:
                 entry.sockets[0].own_path()
 
     def close(self, ours: bool = True) -> None:
@@ -121,11 +121,11 @@ def _wanted(settings: Any) -> int:
 def _mode(settings: Any) -> int | None:
     """Who may connect to a unix socket: this user alone, unless a mode or a umask was given. Raises Mistake."""
     if settings.socket_mode is not None:
-        return identity.read_mode("--socket-mode", settings.socket_mode)
+        return process_setup.read_mode("--socket-mode", settings.socket_mode)
     return OWNER_ONLY if settings.umask is None else None
 
 
-def _fill(entry: Entry, settings: Any) -> None:
+def _fill(entry: Binding, settings: Any) -> None:
     """Open what is missing in *entry*. Raises BindError."""
     address, wanted = entry.address, _wanted(settings)
     while len(entry.sockets) < wanted:
@@ -135,24 +135,24 @@ def _fill(entry: Entry, settings: Any) -> None:
             settings.defer_accept,
             reuse_port=settings.reuse_port,
             socket_mode=_mode(settings),
-            owner=role.ids_of_workers(settings),
+            owner=accounts.worker_ids(settings),
         )
         entry.sockets.append(listener)
-        if entry.lent or listener.family == socket.AF_UNIX:
+        if entry.is_shared or listener.family == socket.AF_UNIX:
             return  # there is one only
         address = spell_address(listener)[len("http://") :]  # port 0 is chosen now
 
 
-def _close(entries: list[Entry], ours: bool = True) -> None:
+def _close(entries: list[Binding], ours: bool = True) -> None:
     for entry in entries:
         for listener in entry.sockets:
-            if ours and not entry.lent:
+            if ours and not entry.is_shared:
                 close_listener(listener)
             else:
                 listener.close()
 
 
-def let_go(entries: list[Entry], kept: list[socket.socket]) -> None:
+def let_go(entries: list[Binding], kept: list[socket.socket]) -> None:
     """In a worker: close what others listen on, lest the socket lives on here when they close it."""
     for entry in entries:
         for listener in entry.sockets:
@@ -160,11 +160,11 @@ def let_go(entries: list[Entry], kept: list[socket.socket]) -> None:
                 listener.close()
 
 
-def at_position(entries: list[Entry], position: int) -> list[socket.socket]:
+def at_position(entries: list[Binding], position: int) -> list[socket.socket]:
     """What the worker at *position* listens on."""
     return [entry.sockets[position % len(entry.sockets)] for entry in entries]
 
 
-def shared_with_others(entries: list[Entry]) -> list[socket.socket]:
+def shared_with_others(entries: list[Binding]) -> list[socket.socket]:
     """What somebody else has, too, and listens on when this service stops."""
-    return [listener for entry in entries if entry.lent for listener in entry.sockets]
+    return [listener for entry in entries if entry.is_shared for listener in entry.sockets]

@@ -96,7 +96,7 @@ def _list(path: str, changed: int) -> Folder:
     return Folder(trusted, files, folders)
 
 
-class Sources:
+class SourceFiles:
     """All files to watch, with how they were when one last looked.
 
     Args:

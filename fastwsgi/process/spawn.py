@@ -13,7 +13,7 @@ from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, let_go, shared_with_others
 
 
-class Nursery:
+class Spawner:
     """Forks for *supervisor*."""
 
     def __init__(self, supervisor: Any) -> None:
@@ -23,32 +23,32 @@ class Nursery:
     def fork(self, position: int) -> Member:
         """A new worker at *position*, which boots. Raises OSError if the system has no room for it."""
         ours, theirs = channel.pair()
-        birth = self._prepare(position, theirs)
+        given = self._prepare(position, theirs)
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a signal for the child must not get into our queue
         try:
             pid = os.fork()
             if pid == 0:
-                worker.run_as_process(lambda: self._become(birth, ours))
+                worker.run_as_process(lambda: self._become(given, ours))
         except OSError:
             ours.close()
-            birth.slot.clear()
+            given.slot.clear()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             theirs.close()
-        birth.view.pid = pid
+        given.view.pid = pid
         generation = self._supervisor.fleet.generation
-        return Member(pid, position, generation, self.started, slot=birth.slot, channel=ours, view=birth.view)
+        return Member(pid, position, generation, self.started, slot=given.slot, channel=ours, view=given.view)
 
-    def _prepare(self, position: int, theirs: channel.Channel) -> worker.Birth:
+    def _prepare(self, position: int, theirs: channel.Channel) -> worker.WorkerStart:
         owner = self._supervisor
-        settings, entries, tls = owner.reload.material()
+        settings, entries, tls = owner.reload.worker_inputs()
         self.started += 1
         view = WorkerView(owner.view, settings, self.started)
         owner.hooks.pre_fork(owner.view, view)
-        slot = owner.board.take()
+        slot = owner.board.allocate()
         slot.generation = owner.fleet.generation
-        return worker.Birth(
+        return worker.WorkerStart(
             owner.build,
             owner.deployment,
             settings,
@@ -64,7 +64,7 @@ class Nursery:
             first=not owner.fleet.served,
         )
 
-    def _become(self, birth: worker.Birth, ours: channel.Channel) -> int:
+    def _become(self, given: worker.WorkerStart, ours: channel.Channel) -> int:
         """In the child: let go of what is the supervisor's, and live."""
         owner = self._supervisor
         signal.set_wakeup_fd(-1)
@@ -72,5 +72,5 @@ class Nursery:
         ours.close()
         for member in owner.fleet.members.values():
             member.channel.close()  # else this worker would hide the supervisor's death from the others
-        let_go(owner.listeners.entries + owner.reload.material()[1], birth.listeners)
-        return worker.Worker(birth).live()
+        let_go(owner.listeners.entries + owner.reload.worker_inputs()[1], given.listeners)
+        return worker.Worker(given).run()

@@ -16,19 +16,19 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
-from fastwsgi.process import exits, identity, privileges, role
+from fastwsgi.process import accounts, exits, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.deployment import Deployment
 from fastwsgi.process.fleet import Fleet, Member
 from fastwsgi.process.hook_views import ServerView
-from fastwsgi.process.hung import Hung
+from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import MOST_WORKERS, Scoreboard, check_number
 from fastwsgi.process.signals import SignalQueue
 from fastwsgi.process.sockets import Listeners
-from fastwsgi.process.spawn import Nursery
-from fastwsgi.process.systemd_status import Notices
+from fastwsgi.process.spawn import Spawner
+from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
 from fastwsgi.tls import files as tls_files
 
@@ -70,11 +70,13 @@ class Supervisor:
         self.fleet = Fleet(check_number(self.settings.workers))
         self.reload = Reload(self)
         self.upgrade = Upgrade(self)
-        self.nursery = Nursery(self)
-        self.hung = Hung(lambda one: self._kill(one, signal.SIGKILL), lambda one: self.hooks.worker_abort(one.view))
-        self.next_look: float | None = None  # for hung workers
+        self.spawner = Spawner(self)
+        self.hung = HungWorkers(
+            lambda one: self._kill(one, signal.SIGKILL), lambda one: self.hooks.worker_abort(one.view)
+        )
+        self.next_hung_check: float | None = None
         self.certificates = Certificates(self.settings)
-        self.notices = Notices()
+        self.systemd_status = SystemdStatus()
         self.signals = SignalQueue()
         self.app: Callable[..., Any] | None = None
         self.poller = select.poll()
@@ -104,21 +106,21 @@ class Supervisor:
     def _open(self) -> None:
         settings = self.settings
         if settings.umask is not None:
-            identity.set_umask(settings.umask)
-        ids = role.ids_of_workers(settings)  # a mistake in it is told now
+            process_setup.set_umask(settings.umask)
+        ids = accounts.worker_ids(settings)  # a mistake in it is told now
         self.listeners.inherit()
-        self.listeners.keep(self.listeners.prepare(settings), settings)
-        self.view.address = self.listeners.spell(self.certificates.scheme)
+        self.listeners.commit(self.listeners.prepare(settings), settings)
+        self.view.address = self.listeners.urls(self.certificates.scheme)
         warning = privileges.warning(settings, ids)
         if warning:
             error_log.warning(warning)
         if settings.pid is not None:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()
-        role.take_title("supervisor", settings)
+        process_setup.set_title("supervisor", settings)
         self.hooks.on_starting(self.view)
         if settings.preload and not settings.reload:
-            role.set_environment(settings)
+            process_setup.set_environment(settings)
             self.app = self.deployment.load(settings)
             gc.collect()
             gc.freeze()
@@ -148,27 +150,27 @@ class Supervisor:
     def _act(self) -> None:
         """Do what the fleet wants."""
         now = time.monotonic()
-        self.notices.show_life(now)
+        self.systemd_status.ping_watchdog(now)
         self._tell(now)
         if self.stop_at is not None and now >= self.stop_at:
             self._stop_workers(now)
         self._renew_certificates(now)
-        if self.next_look is None or now >= self.next_look:
-            self.next_look = self.hung.look(self.fleet, self.settings, now)
+        if self.next_hung_check is None or now >= self.next_hung_check:
+            self.next_hung_check = self.hung.check(self.fleet, self.settings, now)
         for member in self.fleet.to_kill(now):
             self._kill(member, signal.SIGKILL)
         for member in self.fleet.to_retire():
             self._retire(member, "hurry" if self.fleet.hurried else "retire", now)
         for position in self.fleet.to_start(now):
             self._start(position)
-        if self.reload.look(self.fleet):
+        if self.reload.advance(self.fleet):
             self._act()
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
 
     def _renew_certificates(self, now: float) -> None:
         """Take certificates that have changed, and let the workers have them; after a reload, which takes them too."""
-        material = None if self.reload.runs else self.certificates.look(now)
+        material = None if self.reload.runs else self.certificates.renew_if_changed(now)
         if material is not None:
             for member in self.fleet.members.values():
                 if member.generation == self.fleet.generation:
@@ -179,65 +181,65 @@ class Supervisor:
         if now >= self.next_report and error_log.isEnabledFor(logging.DEBUG):
             self.next_report = now + LONGEST_TURN
             for member in self.fleet.members.values():
-                error_log.debug("%s", member.slot.describe())
+                error_log.debug("%s", member.slot.summary())
 
     def _wait(self) -> None:
         if self.exit_code is not None:
             return
         now = time.monotonic()
-        known = (self.stop_at, self.notices.next_sign, self.next_look, self.certificates.next_look)
+        known = (self.stop_at, self.systemd_status.next_ping, self.next_hung_check, self.certificates.next_check)
         times = (self.fleet.next_time(now), now + LONGEST_TURN, *known)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
         for member in list(self.fleet.members.values()):
             if member.channel.fileno() in ready:
-                self._hear(member)
-        for number in self.signals.take():
-            self._meet_signal(number)
-        for pid, status in exits.reap():
+                self._read_messages(member)
+        for number in self.signals.read():
+            self._handle_signal(number)
+        for pid, status in exits.reap_children():
             if pid in self.fleet.members:
-                self._bury(self.fleet.members[pid], status)
+                self._handle_exit(self.fleet.members[pid], status)
             elif pid == self.upgrade.successor:
-                self.upgrade.has_ended(status)
+                self.upgrade.successor_ended(status)
 
     # Workers
 
     def _start(self, position: int) -> None:
         try:
-            member = self.nursery.fork(position)
+            member = self.spawner.fork(position)
         except OSError as error:
-            self.fleet.wait(time.monotonic())
-            error_log.error("cannot fork a worker: %s; the next try in %.1f s", error.strerror, self.fleet.delay)
+            self.fleet.delay_next_start(time.monotonic())
+            error_log.error("cannot fork a worker: %s; the next try in %.1f s", error.strerror, self.fleet.start_delay)
             return
         self.fleet.members[member.pid] = member
         self.view.WORKERS[member.pid] = member.view
         self.poller.register(member.channel.fileno(), select.POLLIN)
 
-    def _hear(self, member: Member) -> None:
+    def _read_messages(self, member: Member) -> None:
         lines, is_open = member.channel.receive()
         if not is_open:
             self.poller.unregister(member.channel.fileno())
         for line in lines:
             word, _, rest = line.partition(" ")
             if word == "ready" and member.state == "booting":
-                self._note_ready(member)
+                self._mark_ready(member)
             elif word == "changed" and member.generation == self.fleet.generation and not self.is_stopping:
                 error_log.info("%s has changed", rest)
-                self.reload.ask(hurried=True)
+                self.reload.request(hurried=True)
             elif word == "closed":
                 member.closed = True
-            elif word == "worn" and not member.worn and not self.is_stopping:
-                member.worn = rest
+            elif word == "replace" and not member.replace_reason and not self.is_stopping:
+                member.replace_reason = rest
                 error_log.info("worker %d is to be replaced: %s", member.pid, rest)
 
-    def _note_ready(self, member: Member) -> None:
+    def _mark_ready(self, member: Member) -> None:
         member.view.booted = True
         is_first = not self.fleet.served
-        self.fleet.has_become_ready(member)
+        self.fleet.mark_ready(member)
         if is_first:
             self.announce("fastwsgi: listening on " + ", ".join(self.view.address))
             self.announce(f"fastwsgi: the {self.build.title} build; stop with Ctrl-C")
-            self.notices.ready()
+            self.systemd_status.ready()
             self.hooks.when_ready(self.view)
 
     def _retire(self, member: Member, command: str, now: float) -> None:
@@ -253,10 +255,10 @@ class Supervisor:
         member.deadline = time.monotonic() + LONGEST_TURN  # kill(2) does not fail; say so again if it lives
         os.kill(member.pid, number)
 
-    def _bury(self, member: Member, status: int) -> None:
+    def _handle_exit(self, member: Member, status: int) -> None:
         """A worker has ended: what it had goes, and what follows is decided."""
         is_expected = member.state == "retiring"
-        verdict = self.fleet.has_ended(member, time.monotonic())
+        verdict = self.fleet.mark_ended(member, time.monotonic())
         del self.view.WORKERS[member.pid]
         member.view.alive = False
         try:
@@ -268,21 +270,21 @@ class Supervisor:
         self.hooks.child_exit(self.view, member.view)
         if verdict == "first boot":
             if os.WIFSIGNALED(status):
-                error_log.error("the first worker %s before it was ready", exits.describe(status))
+                error_log.error("the first worker %s before it was ready", exits.describe_exit(status))
             self.exit_code = exits.exit_code(status)
         elif verdict == "reload":
-            self.reload.fail(exits.describe(status))
+            self.reload.fail(exits.describe_exit(status))
         elif verdict == "delay":
             error_log.error(
                 "worker %d %s before it was ready; the next try in %.1f s",
-                *(member.pid, exits.describe(status), self.fleet.delay),
+                *(member.pid, exits.describe_exit(status), self.fleet.start_delay),
             )
         elif not is_expected:
-            error_log.error("worker %d %s; another takes its place", member.pid, exits.describe(status))
+            error_log.error("worker %d %s; another takes its place", member.pid, exits.describe_exit(status))
 
     # Signals
 
-    def _meet_signal(self, number: int) -> None:
+    def _handle_signal(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT) and not self.is_stopping:
             self._begin_stop()
         elif number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
@@ -290,7 +292,7 @@ class Supervisor:
         elif self.is_stopping:
             return
         elif number == signal.SIGHUP:
-            self.reload.ask()
+            self.reload.request()
         elif number == signal.SIGUSR1:
             self._reopen_logs()
         elif number == signal.SIGUSR2:
@@ -307,9 +309,9 @@ class Supervisor:
 
     def _begin_stop(self) -> None:
         """Graceful: after the drain delay, in which all goes on but readiness, everything accepted is answered."""
-        self.board.leaving = not self.upgrade.successor
-        self.notices.stopping()
-        self.stop_at = time.monotonic() + (self.settings.drain_delay if self.board.leaving else 0.0)
+        self.board.stopping = not self.upgrade.successor
+        self.systemd_status.stopping()
+        self.stop_at = time.monotonic() + (self.settings.drain_delay if self.board.stopping else 0.0)
 
     def _stop_workers(self, now: float) -> None:
         """The workers empty the queues of the listeners before they close them, so ours may be closed before."""

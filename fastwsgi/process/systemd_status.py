@@ -8,12 +8,12 @@ import time
 from fastwsgi.process import systemd
 
 
-class Notices:
+class SystemdStatus:
     """Tells it, where there is somebody to tell."""
 
     def __init__(self) -> None:
         self._interval = systemd.watchdog_interval()
-        self.next_sign: float | None = None if self._interval is None else 0.0  # time.monotonic()
+        self.next_ping: float | None = None if self._interval is None else 0.0  # time.monotonic()
 
     def ready(self) -> None:
         """It serves, as far as systemd cares by this process: after an upgrade, another than before."""
@@ -27,8 +27,8 @@ class Notices:
         """It ends."""
         systemd.notify("STOPPING=1")
 
-    def show_life(self, now: float) -> None:
+    def ping_watchdog(self, now: float) -> None:
         """Calm the watchdog, if it is time."""
-        if self._interval is not None and self.next_sign is not None and now >= self.next_sign:
+        if self._interval is not None and self.next_ping is not None and now >= self.next_ping:
             systemd.notify("WATCHDOG=1")
-            self.next_sign = now + self._interval
+            self.next_ping = now + self._interval

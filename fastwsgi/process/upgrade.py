@@ -68,10 +68,10 @@ class Upgrade:
         finally:
             os._exit(1)
 
-    def has_ended(self, status: int) -> None:
+    def successor_ended(self, status: int) -> None:
         """The successor is gone; this one is the only one again."""
         self.successor = 0
-        self._give_up(exits.describe(status))
+        self._give_up(exits.describe_exit(status))
 
     def _give_up(self, how: str) -> None:
         owner = self._supervisor

@@ -1,4 +1,4 @@
-"""Notices that the code of the application has changed: for --reload.
+"""SystemdStatus that the code of the application has changed: for --reload.
 
 What has changed is always found by comparing the files with how they were. Where the package watchfiles is installed,
 the system wakes us when it is worth looking, else we look several times a second.
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable
 
-from fastwsgi.process.source_files import Sources, Stamp, imported_files
+from fastwsgi.process.source_files import SourceFiles, Stamp, imported_files
 
 INTERVAL = 0.25  # seconds between two looks without watchfiles
 UNTOLD = 0.5  # and with it: for new modules, and for file systems that do not tell
@@ -19,7 +19,7 @@ QUIET = 0.1  # seconds without another change, after which an editor or a checko
 MOST_LOOKS = 6  # until a change is told although there are others all the time, or a file has not come back
 
 
-class Watcher(threading.Thread):
+class SourceWatcher(threading.Thread):
     """Calls *changed*, in this thread, with the path of a file that has changed, each time some have.
 
     What changes after it was made is noticed: make and start it before the application is imported.
@@ -41,13 +41,13 @@ class Watcher(threading.Thread):
         super().__init__(name="fastwsgi-reloader", daemon=True)
         self._changed = changed
         self._stopped = threading.Event()
-        self._bell = Bell(self._stopped)
-        self._sources = Sources(folder, extra_files, imported)
+        self._events = FileEvents(self._stopped)
+        self._sources = SourceFiles(folder, extra_files, imported)
 
     def run(self) -> None:
         """Watch until stop()."""
         while not self._stopped.is_set():
-            self._bell.wait(self._sources)
+            self._events.wait(self._sources)
             changes = self._sources.changes()
             path = self._settle(changes) if changes else None
             if path is not None and not self._stopped.is_set():
@@ -71,7 +71,7 @@ class Watcher(threading.Thread):
         return min((path for path, stamp in before.items() if self._sources.stamps[path] != stamp), default=None)
 
 
-class Bell:
+class FileEvents:
     """Waits until it is worth looking."""
 
     def __init__(self, stopped: threading.Event) -> None:
@@ -85,7 +85,7 @@ class Bell:
         else:
             self._watchfiles = watchfiles
 
-    def wait(self, sources: Sources) -> None:
+    def wait(self, sources: SourceFiles) -> None:
         """Return when one of the *sources* may have changed, or some time has passed."""
         if self._watchfiles is None:
             self._stopped.wait(INTERVAL)
@@ -96,7 +96,7 @@ class Bell:
         except (OSError, RuntimeError):  # a folder vanished just now, or there are more than the system watches
             self._watchfiles = None
 
-    def _listen(self, sources: Sources) -> None:
+    def _listen(self, sources: SourceFiles) -> None:
         """Have the system tell of all folders of the *sources*."""
         folders = sources.folders()
         if folders == self._folders:
