@@ -33,7 +33,7 @@ class Told:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How changes come to its knowledge; faster than for humans."""
     monkeypatch.setattr(source_watcher, "INTERVAL", 0.02)
-    monkeypatch.setattr(source_watcher, "UNTOLD", 0.1)
+    monkeypatch.setattr(source_watcher, "LONGEST_WAIT", 0.1)
     monkeypatch.setattr(source_watcher, "QUIET", 0.02)
     if request.param == "polling":
         monkeypatch.setitem(sys.modules, "watchfiles", None)
@@ -102,7 +102,7 @@ def test_what_is_no_source_is_not_told(told: Told, tmp_path: Path) -> None:
 
 def test_the_system_tells_watchfiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("watchfiles")
-    monkeypatch.setattr(source_watcher, "UNTOLD", 60.0)
+    monkeypatch.setattr(source_watcher, "LONGEST_WAIT", 60.0)
     monkeypatch.setattr(source_watcher, "QUIET", 0.02)
     told = Told(tmp_path)
     told.watcher.start()

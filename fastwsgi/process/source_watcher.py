@@ -1,7 +1,7 @@
-"""SystemdStatus that the code of the application has changed: for --reload.
+"""Notices that the code of the application has changed: for --reload.
 
-What has changed is always found by comparing the files with how they were. Where the package watchfiles is installed,
-the system wakes us when it is worth looking, else we look several times a second.
+Changes are always found by comparing the files with how they were. Where the package watchfiles is installed, the
+system says when it is worth comparing; elsewhere that is done several times a second.
 """
 
 from __future__ import annotations
@@ -9,26 +9,30 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.process.source_files import SourceFiles, Stamp, imported_files
 
-INTERVAL = 0.25  # seconds between two looks without watchfiles
-UNTOLD = 0.5  # and with it: for new modules, and for file systems that do not tell
+if TYPE_CHECKING:
+    from watchfiles import Change
+
+INTERVAL = 0.25  # seconds between two comparisons without watchfiles
+LONGEST_WAIT = 0.5  # and with it: for new modules, and for file systems that have no events
 QUIET = 0.1  # seconds without another change, after which an editor or a checkout is done
-MOST_LOOKS = 6  # until a change is told although there are others all the time, or a file has not come back
+MOST_COMPARISONS = 6  # until a change is reported although more follow, or a file has not come back
 
 
 class SourceWatcher(threading.Thread):
     """Calls *changed*, in this thread, with the path of a file that has changed, each time some have.
 
-    What changes after it was made is noticed: make and start it before the application is imported.
+    It notices what changes once it was made: make and start it before the application is imported.
 
     Args:
         changed: called with an absolute path.
         extra_files: watched besides the code; they may appear later.
         folder: whose Python files are watched, imported or not.
-        imported: lists the files of the imported modules; for other lists of files to watch.
+        imported: lists the files of the imported modules, or other files to watch.
     """
 
     def __init__(
@@ -60,8 +64,12 @@ class SourceWatcher(threading.Thread):
             self.join()
 
     def _settle(self, before: dict[str, Stamp]) -> str | None:
-        """Wait until the files stay as they are, and are there: one that is not as it was *before*, if one is not."""
-        for _ in range(MOST_LOOKS):
+        """Wait until the files stay as they are, and none is missing.
+
+        Returns:
+            A file that is not as it was *before*; None if all are.
+        """
+        for _ in range(MOST_COMPARISONS):
             if self._stopped.wait(QUIET):
                 return None
             more = self._sources.changes()
@@ -72,16 +80,17 @@ class SourceWatcher(threading.Thread):
 
 
 class FileEvents:
-    """Waits until it is worth looking."""
+    """Waits until files may have changed."""
 
     def __init__(self, stopped: threading.Event) -> None:
         self._stopped = stopped
         self._folders: set[str] = set()
-        self._rings: Iterator[object] = iter(())
+        self._events: Iterator[object] = iter(())
+        self._watchfiles: ModuleType | None
         try:
             import watchfiles
         except ImportError:
-            self._watchfiles: Any = None
+            self._watchfiles = None
         else:
             self._watchfiles = watchfiles
 
@@ -91,27 +100,27 @@ class FileEvents:
             self._stopped.wait(INTERVAL)
             return
         try:
-            self._listen(sources)
-            next(self._rings, None)
+            self._subscribe(sources, self._watchfiles)
+            next(self._events, None)
         except (OSError, RuntimeError):  # a folder vanished just now, or there are more than the system watches
             self._watchfiles = None
 
-    def _listen(self, sources: SourceFiles) -> None:
-        """Have the system tell of all folders of the *sources*."""
+    def _subscribe(self, sources: SourceFiles, watchfiles: ModuleType) -> None:
+        """Have the system report events in all folders of the *sources*."""
         folders = sources.folders()
         if folders == self._folders:
             return
 
-        def matters(change: Any, path: str) -> bool:
-            return path.endswith(".py") or path in sources.stamps or change == self._watchfiles.Change.added
+        def matters(change: Change, path: str) -> bool:
+            return path.endswith(".py") or path in sources.stamps or change == watchfiles.Change.added
 
         self._folders = folders
-        self._rings = self._watchfiles.watch(
+        self._events = watchfiles.watch(
             *filter(os.path.isdir, folders),
             watch_filter=matters,
             debounce=50,  # ms, as those below
             step=20,
-            rust_timeout=int(UNTOLD * 1000),
+            rust_timeout=int(LONGEST_WAIT * 1000),
             yield_on_timeout=True,
             stop_event=self._stopped,
             recursive=False,
