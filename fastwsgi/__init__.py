@@ -47,7 +47,7 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         SystemExit: the first worker could not start.
     """
     from fastwsgi import backend
-    from fastwsgi.process import single, supervisor
+    from fastwsgi.process import single, startup, supervisor
     from fastwsgi.process.deployment import FixedDeployment
     from fastwsgi.settings.settings import SettingError, Settings
 
@@ -57,5 +57,5 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
     if not supervisor.is_needed(values):
         single.run(app, values, backend.current())
-    elif code := supervisor.run(FixedDeployment(app, values), backend.current(), single.to_stderr):
+    elif code := supervisor.run(FixedDeployment(app, values), backend.current(), startup.to_stderr):
         raise SystemExit(code)

@@ -21,7 +21,7 @@ class Yard:
             one.state, one.deadline = "retiring", self.now + 10
         for one in self.fleet.to_retire():
             said.append(f"retire {one.pid}")
-            one.closed = True
+            one.listens = False
             one.state, one.deadline = "retiring", self.now + 30
         for position in self.fleet.to_start(self.now):
             self.count += 1
@@ -56,7 +56,7 @@ def test_the_first_boots_alone() -> None:
 def test_a_first_that_dies_is_told_from_later_ones() -> None:
     yard = Yard(2)
     yard.act()
-    assert yard.end(1)[0] == "first boot"
+    assert yard.end(1)[0] == "first boot failed"
 
 
 def test_who_has_served_is_replaced_at_once_whatever_number_died() -> None:
@@ -68,11 +68,11 @@ def test_who_has_served_is_replaced_at_once_whatever_number_died() -> None:
 def test_deaths_before_ready_delay_the_next_start_and_one_success_forgets_them() -> None:
     yard = Yard(2).booted()
     yard.end(1)
-    assert yard.end(3) == ("delay", [])
+    assert yard.end(3) == ("start delayed", [])
     assert yard.fleet.next_time(yard.now) == yard.now + 0.2
     yard.now += 0.2
     assert yard.act() == ["start 4 at 0"]
-    assert yard.end(4) == ("delay", [])
+    assert yard.end(4) == ("start delayed", [])
     assert yard.fleet.not_before == yard.now + 0.4
     yard.end(2)
     yard.now += 0.4
@@ -102,7 +102,7 @@ def test_a_reload_that_cannot_start_returns_to_the_old_workers() -> None:
     yard = Yard(2).booted()
     yard.fleet.begin_generation(3)
     assert yard.act() == ["start 3 at 2"]
-    assert yard.end(3)[0] == "reload"
+    assert yard.end(3)[0] == "reload failed"
     yard.fleet.return_to_generation(0, 2)
     assert yard.act() == ["kill 4"]  # which was started at once as position 2 was empty again
     assert yard.end(1)[1] == ["start 5 at 0"]
@@ -116,7 +116,7 @@ def test_booting_workers_of_an_outdated_generation_are_killed() -> None:
     assert yard.act() == ["kill 3", "start 4 at 1"]
 
 
-def test_worn_workers_are_replaced_one_at_a_time() -> None:
+def test_workers_are_replaced_one_at_a_time() -> None:
     yard = Yard(2).booted()
     for pid in (1, 2):
         yard.fleet.members[pid].replace_reason = "old"
@@ -130,7 +130,7 @@ def test_a_successor_that_cannot_start_is_tried_again() -> None:
     yard = Yard(1).booted()
     yard.fleet.members[1].replace_reason = "old"
     yard.act()
-    assert yard.end(2) == ("delay", [])
+    assert yard.end(2) == ("start delayed", [])
     yard.now += 1
     assert yard.act() == ["start 3 at 0"]
     assert yard.ready(3) == ["retire 1"]

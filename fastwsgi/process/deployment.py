@@ -1,42 +1,29 @@
-"""What is served, as the supervisor asks for it: at the start, and anew at each reload."""
+"""A deployment without a command line: fastwsgi.serve() is given the application and its settings."""
 
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Protocol
+from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.hooks import NoHooks
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
-class Deployment(Protocol):
-    """Where settings and the application come from."""
-
-    @property
-    def directory(self) -> str:
-        """Where the command was given, and is given again for an upgrade."""
-
-    @property
-    def hooks(self) -> Any:
-        """Functions of the user's that are called as workers come and go; NoHooks if there are none."""
-
-    def settings(self) -> Any:
-        """The config.settings.Settings of now. Raises Mistake."""
-
-    def load(self, settings: Any) -> Callable[..., Any]:
-        """The WSGI application. Raises Mistake, whose details are the traceback if the user's code failed."""
+    from fastwsgi.settings.settings import Settings
 
 
 class FixedDeployment:
-    """An application and settings that are here already, and stay as they are."""
+    """An interfaces.Deployment whose application and settings never change, not by a reload either."""
 
-    def __init__(self, app: Callable[..., Any], settings: Any) -> None:
+    def __init__(self, app: WSGIApplication, settings: Settings) -> None:
         self.directory = os.getcwd()
-        self.hooks: Any = NoHooks()
+        self.hooks = NoHooks()
         self._app = app
         self._settings = settings
 
-    def settings(self) -> Any:
+    def settings(self) -> Settings:
         return self._settings
 
-    def load(self, settings: Any) -> Callable[..., Any]:
+    def load(self, settings: Settings) -> WSGIApplication:
         return self._app

@@ -1,10 +1,17 @@
-"""What hooks see of supervisor and workers: the attributes by which gunicorn's users know them."""
+"""What hooks see of the supervisor and of workers: the attributes that users of gunicorn know.
+
+For the hooks of a gunicorn.conf.py, gunicorn/hooks.py gives them `cfg` and `log` of its own.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastwsgi.gunicorn.hooks import Cfg, Log
+    from fastwsgi.settings.settings import Settings
 
 
 class ServerView:
@@ -12,22 +19,22 @@ class ServerView:
 
     Attributes:
         pid: of its process.
-        log: a logging.Logger.
+        log: the error log.
         cfg: the settings.
-        address: where it listens, as texts.
-        WORKERS: the living workers' views by pid.
+        address: where it listens, as URLs.
+        WORKERS: the views of the living workers, by process ID.
     """
 
-    def __init__(self, settings: Any, log: logging.Logger) -> None:
+    def __init__(self, settings: Settings, log: logging.Logger) -> None:
         self.pid = os.getpid()
-        self.log = log
-        self.cfg = settings
+        self.log: logging.Logger | Log = log
+        self.cfg: Settings | Cfg = settings
         self.address: list[str] = []
         self.WORKERS: dict[int, WorkerView] = {}
 
     @property
     def num_workers(self) -> int:
-        """How many live."""
+        """How many workers are alive."""
         return len(self.WORKERS)
 
 
@@ -36,18 +43,19 @@ class WorkerView:
 
     Attributes:
         pid: of its process; 0 before the fork.
-        age: how many were started before it, and it.
+        ppid: the supervisor's process.
+        age: how many workers were started up to this one.
         alive: whether it is to go on.
         booted: whether it has loaded the application.
-        nr: requests served; up to date in the worker's own process only.
+        nr: requests served; current in the worker's own process only.
     """
 
-    def __init__(self, server: ServerView, settings: Any, age: int) -> None:
+    def __init__(self, server: ServerView, settings: Settings, age: int) -> None:
         self.pid = 0
         self.ppid = server.pid
         self.age = age
-        self.log = server.log
-        self.cfg = settings
+        self.log: logging.Logger | Log = server.log
+        self.cfg: Settings | Cfg = settings
         self.alive = True
         self.booted = False
         self.nr = 0
