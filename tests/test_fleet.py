@@ -6,7 +6,7 @@ from fastwsgi.process.fleet import LONGEST_DELAY, Fleet, Member
 
 
 class Yard:
-    """A fleet whose wishes come true."""
+    """A fleet for which everything that it wants is done."""
 
     def __init__(self, size: int) -> None:
         self.fleet = Fleet(size)
@@ -59,7 +59,7 @@ def test_a_first_that_dies_is_told_from_later_ones() -> None:
     assert yard.end(1)[0] == "first boot failed"
 
 
-def test_who_has_served_is_replaced_at_once_whatever_number_died() -> None:
+def test_a_worker_that_has_served_is_replaced_at_once_whatever_number_died() -> None:
     yard = Yard(3).booted()
     assert yard.end(2) == ("", ["start 4 at 1"])
     assert yard.end(3) == ("", ["start 5 at 2"])
@@ -136,14 +136,14 @@ def test_a_successor_that_cannot_start_is_tried_again() -> None:
     assert yard.ready(3) == ["retire 1"]
 
 
-def test_a_smaller_fleet_retires_those_at_the_end_and_kills_those_that_boot() -> None:
+def test_a_smaller_fleet_retires_the_workers_at_the_end_and_kills_the_booting_ones() -> None:
     yard = Yard(3).booted()
     yard.end(3)
     yard.fleet.size = 1
     assert yard.act() == ["kill 4", "retire 2"]
 
 
-def test_who_retires_too_long_is_killed() -> None:
+def test_a_worker_that_retires_too_long_is_killed() -> None:
     yard = Yard(1).booted()
     yard.fleet.members[1].replace_reason = "old"
     yard.act()
@@ -153,7 +153,7 @@ def test_who_retires_too_long_is_killed() -> None:
     assert yard.act() == ["kill 1"]
 
 
-def test_nobody_is_started_after_the_fleet_was_closed() -> None:
+def test_no_worker_is_started_after_the_fleet_was_closed() -> None:
     yard = Yard(2).booted()
     yard.fleet.closed = True
     assert yard.end(1) == ("", [])

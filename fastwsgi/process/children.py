@@ -1,4 +1,4 @@
-"""The workers as child processes of the supervisor: it starts them, hears them, ends them, and notes their ends.
+"""The workers as child processes of the supervisor: it starts them, reads what they send, ends them, and cleans up.
 
 Which of them, and when, is decided in fleet.py.
 """

@@ -1,4 +1,4 @@
-"""The end of the listeners in a worker: what waits in their queues is still accepted, then nobody can connect any more.
+"""The end of the listeners in a worker: what waits in their queues is still accepted, then no client can connect.
 
 The loop does that in its next turn. But an application may hold the only thread for long; then the control thread
 accepts in its stead and shuts the listeners for all processes, and the loop serves those connections in its next turn.

@@ -115,7 +115,7 @@ class Fleet(Generic[M]):
     # What to do, in this order: kill, retire, start
 
     def to_kill(self, now: float) -> list[M]:
-        """The workers whose time to retire is over, and those that boot although they are not needed any more."""
+        """The workers whose time to retire is over, and the booting ones that are not needed any more."""
         return [
             one
             for one in self.members.values()

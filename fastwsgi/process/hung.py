@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.spawn import Child
     from fastwsgi.settings.settings import Settings
 
-DUMP = signal.SIGURG  # ignored by default, and used by nobody
+DUMP = signal.SIGURG  # ignored by default, and hardly ever used
 CHECK_INTERVAL = 0.25  # seconds
 DUMP_TIME = 0.1  # seconds that a dump may take
 EXTRA_TIME = 0.5  # seconds beyond the deadline, in which the worker's monitor, which needs no GIL, answers the client

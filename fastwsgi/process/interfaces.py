@@ -1,4 +1,4 @@
-"""What the parts of this folder ask of each other, each no more than it needs. Imported by the type checker only."""
+"""What the parts of this folder ask of each other, each no more than it needs: for the type checker only."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class FileEvents:
             self._watchfiles = watchfiles
 
     def wait(self, sources: SourceFiles) -> None:
-        """Return when one of the *sources* may have changed, or some time has passed."""
+        """Wait until one of the *sources* may have changed, or some time has passed."""
         if self._watchfiles is None:
             self._stopped.wait(INTERVAL)
             return

@@ -72,7 +72,7 @@ class Supervisor:
     """See the top of the file.
 
     Attributes:
-        settings: those read last; while a reload runs, still those of before.
+        settings: as read last; while a reload runs, still the old ones.
         view: what hooks see of it.
         app: the application, if it is loaded before the fork.
         next_report: when the scoreboard goes into the log again, at level debug (time.monotonic()).
