@@ -47,7 +47,7 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         SystemExit: the first worker could not start.
     """
     from fastwsgi import backend
-    from fastwsgi.process import single, supervisor
+    from fastwsgi.process import single, startup, supervisor
     from fastwsgi.process.deployment import FixedDeployment
     from fastwsgi.settings.given import Given
     from fastwsgi.settings.rules import without_effect
@@ -58,8 +58,8 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
             raise SettingError(f"{name} says how to find the application, and serve() was given one")
     values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
     for line in without_effect(values, {name: Given(value, name) for name, value in settings.items()}):
-        single.to_stderr(f"fastwsgi: {line}")
+        startup.to_stderr(f"fastwsgi: {line}")
     if not supervisor.is_needed(values):
         single.run(app, values, backend.current())
-    elif code := supervisor.run(FixedDeployment(app, values), backend.current(), single.to_stderr):
+    elif code := supervisor.run(FixedDeployment(app, values), backend.current(), startup.to_stderr):
         raise SystemExit(code)

@@ -1,53 +1,58 @@
-"""The TLS of a service, made before the workers are forked, and renewed when its files change.
+"""The certificates of a service: loaded before the workers are forked, and renewed when their files change.
 
-Who made it watches the files. A worker, which may not be allowed to read them, is told what they hold.
+The process that loaded them watches the files. Workers, which may not be allowed to read them, are sent what they hold.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls.files import Material
 
-LOOK = 1.0  # seconds between two looks at the files
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
+    from fastwsgi.tls.contexts import Tls
+
+CHECK_INTERVAL = 1.0  # seconds
 
 
 class Certificates:
     """The certificates, keys and authorities that the settings name, if any.
 
     Attributes:
-        tls: the server.tls.Tls made of them, or None.
+        tls: made of them; None without a certificate.
+        next_check: when to look at the files again (time.monotonic()); None: never.
 
     Raises:
         Mistake: they cannot be used, or settings of TLS do not go together.
     """
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: Settings) -> None:
         tls_files.check(settings)
         self._settings = settings
         self._watch = tls_files.Watch([path for _, path in tls_files.paths(settings)])
-        self.tls: Any = None
-        self.next_look: float | None = None  # time.monotonic()
+        self.tls: Tls | None = None
+        self.next_check: float | None = None
         if settings.certfile:
-            from fastwsgi.tls.contexts import Tls  # `ssl` costs start-up time and memory, for those who use it
+            from fastwsgi.tls.contexts import Tls  # `ssl` costs start-up time and memory: only with TLS
 
             self.tls = Tls(settings)
-            self.next_look = time.monotonic() + LOOK
+            self.next_check = time.monotonic() + CHECK_INTERVAL
 
     @property
     def scheme(self) -> str:
-        """That of the URLs."""
+        """The scheme of the service's URLs."""
         return "https" if self.tls is not None else "http"
 
-    def look(self, now: float) -> Material | None:
-        """Renew the certificates if it is time to look and the files have changed; returns what they hold then."""
-        if self.next_look is None or now < self.next_look:
+    def renew_if_changed(self, now: float) -> Material | None:
+        """Renew the certificates if a check is due and the files have changed; then, what they hold, else None."""
+        if self.tls is None or self.next_check is None or now < self.next_check:
             return None
-        self.next_look = now + LOOK
+        self.next_check = now + CHECK_INTERVAL
         if not self._watch.look():
             return None
         try:
@@ -60,5 +65,5 @@ class Certificates:
         return material
 
     def tick(self) -> None:
-        """In the loop of a process that serves alone: look."""
-        self.look(time.monotonic())
+        """Renew them if it is time; called each second by the loop of a process that serves alone."""
+        self.renew_if_changed(time.monotonic())

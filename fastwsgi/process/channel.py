@@ -1,4 +1,18 @@
-"""Short lines between the supervisor and a worker, over a pair of sockets: commands one way, news the other."""
+"""Short lines between the supervisor and a worker, over a pair of sockets: commands one way, news the other.
+
+To the worker:
+    stop               accept what waits, shut the listeners for everybody, answer what is in flight, end
+    retire             the same, but others go on listening, and idle connections get a moment more
+    hurry              the same as retire, without that moment
+    reopen             open the log files anew
+    certificates JSON  use these from now on
+
+To the supervisor:
+    ready              the application is loaded, and connections are accepted
+    closed             no connection is accepted any more
+    changed PATH       a source file has changed (--reload)
+    replace REASON     a successor is wanted
+"""
 
 from __future__ import annotations
 
@@ -8,7 +22,7 @@ import socket
 class Channel:
     """One end.
 
-    It never blocks: a peer that reads nothing loses lines, and is stopped by other means.
+    It never blocks: a process that reads nothing loses lines, and is stopped by other means.
 
     Args:
         end: a connected stream socket, which becomes the channel's.
@@ -17,18 +31,18 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self._end = end
-        self._begun = b""
+        self._incomplete = b""  # the beginning of a line
 
     def fileno(self) -> int:
         """The descriptor to wait for."""
         return self._end.fileno()
 
     def send(self, line: str) -> None:
-        """Send *line*, if anybody is there."""
+        """Send *line*, unless the other end is closed or full."""
         try:
             self._end.send(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
         except OSError:
-            pass  # the other process has ended, which is noticed elsewhere
+            pass  # that the other process has ended is noticed elsewhere
 
     def receive(self) -> tuple[list[str], bool]:
         """The whole lines that have come, and whether the other end is still open."""
@@ -38,7 +52,7 @@ class Channel:
             return [], True
         except OSError:
             data = b""
-        *lines, self._begun = (self._begun + data).split(b"\n")
+        *lines, self._incomplete = (self._incomplete + data).split(b"\n")
         return [line.decode("utf-8", "replace") for line in lines], bool(data)
 
     def close(self) -> None:

@@ -1,4 +1,7 @@
-"""A worker's second thread: it hears the supervisor and keeps the time, also while an application holds the first."""
+"""A worker's second thread: it reads what the supervisor sends, and keeps time, even while an application call runs.
+
+An application may hold the main thread for long; this one still runs, as long as some Python does (see hung.py).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from fastwsgi.observe.logs import log_error
 from fastwsgi.process.channel import Channel
 
 HEARTBEAT = 1.0  # seconds
+LONGEST_WAIT = 60.0  # seconds
 
 
 class Control(threading.Thread):
@@ -18,54 +22,57 @@ class Control(threading.Thread):
 
     Args:
         channel: to the supervisor.
-        obey: called with each line that it sends.
-        orphaned: called once, when the supervisor is no more.
+        handle_command: called with each line that the supervisor sends.
+        handle_orphaned: called once, when the supervisor has ended.
     """
 
-    def __init__(self, channel: Channel, obey: Callable[[str], None], orphaned: Callable[[], None]) -> None:
+    def __init__(
+        self, channel: Channel, handle_command: Callable[[str], None], handle_orphaned: Callable[[], None]
+    ) -> None:
         super().__init__(name="fastwsgi control", daemon=True)
         self._channel = channel
-        self._obey = obey
-        self._orphaned = orphaned
-        self._watchers: list[Watcher] = []
+        self._handle_command = handle_command
+        self._handle_orphaned = handle_orphaned
+        self._timers: list[Timer] = []
 
     def every(self, interval: float, called: Callable[[], None]) -> None:
         """Call *called* each *interval* seconds; from any thread, the first time at most a heartbeat late."""
-        self._watchers.append(Watcher(called, interval, time.monotonic() + interval))
+        self._timers.append(Timer(called, interval, time.monotonic() + interval))
 
     def after(self, delay: float, called: Callable[[], None]) -> None:
         """Call *called* once, *delay* seconds from now; from any thread, at most a heartbeat late."""
-        self._watchers.append(Watcher(called, float("inf"), time.monotonic() + delay))
+        self._timers.append(Timer(called, float("inf"), time.monotonic() + delay))
 
     def run(self) -> None:
         poller = select.poll()
         poller.register(self._channel.fileno(), select.POLLIN)
-        heard = True
+        is_open = True
         while True:
-            timeout = min((one.due for one in self._watchers), default=time.monotonic() + 60) - time.monotonic()
-            if poller.poll(max(0, min(timeout, 60)) * 1000) and heard:
-                lines, heard = self._channel.receive()
+            now = time.monotonic()
+            timeout = min((one.due for one in self._timers), default=now + LONGEST_WAIT) - now
+            if poller.poll(max(0, min(timeout, LONGEST_WAIT)) * 1000) and is_open:
+                lines, is_open = self._channel.receive()
                 for line in lines:
-                    self._obey(line)
-                if not heard:
+                    self._handle_command(line)
+                if not is_open:
                     poller.unregister(self._channel.fileno())
-                    self._orphaned()
-            self.tick(time.monotonic())
+                    self._handle_orphaned()
+            self._call_due(time.monotonic())
 
-    def tick(self, now: float) -> None:
-        """Call the watchers whose time has come."""
-        for watcher in [one for one in self._watchers if one.due <= now]:
-            watcher.due = now + watcher.interval
+    def _call_due(self, now: float) -> None:
+        """Make the calls whose time has come."""
+        for timer in [one for one in self._timers if one.due <= now]:
+            timer.due = now + timer.interval
             try:
-                watcher.called()
+                timer.called()
             except Exception as error:
                 log_error("internal error in the control thread", error)
-            if watcher.due == float("inf"):
-                self._watchers.remove(watcher)
+            if timer.due == float("inf"):
+                self._timers.remove(timer)
 
 
-class Watcher:
-    """A call that comes back."""
+class Timer:
+    """A call to make when *due*, and again each *interval*, which is infinite for a single call."""
 
     def __init__(self, called: Callable[[], None], interval: float, due: float) -> None:
         self.called = called

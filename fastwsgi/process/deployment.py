@@ -1,38 +1,22 @@
-"""What is served, as the supervisor asks for it: at the start, and anew at each reload."""
+"""A deployment without a command line: fastwsgi.serve() is given the application and its settings."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Protocol
+from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.hooks import Hooks
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
     from fastwsgi.settings.settings import Settings
 
 
-class Deployment(Protocol):
-    """Where settings and the application come from."""
-
-    @property
-    def directory(self) -> str:
-        """Where the command was given, and is given again for an upgrade."""
-
-    @property
-    def hooks(self) -> Hooks:
-        """Functions of the user's that are called as workers come and go."""
-
-    def settings(self) -> Settings:
-        """The settings of now. Raises Mistake."""
-
-    def load(self, settings: Settings) -> Callable[..., Any]:
-        """The WSGI application. Raises Mistake, whose details are the traceback if the user's code failed."""
-
-
 class FixedDeployment:
-    """An application and settings that are here already, and stay as they are."""
+    """An interfaces.Deployment whose application and settings never change, not by a reload either."""
 
-    def __init__(self, app: Callable[..., Any], settings: Settings) -> None:
+    def __init__(self, app: WSGIApplication, settings: Settings) -> None:
         self.directory = os.getcwd()
         self.hooks = Hooks()
         self._app = app
@@ -41,5 +25,5 @@ class FixedDeployment:
     def settings(self) -> Settings:
         return self._settings
 
-    def load(self, settings: Settings) -> Callable[..., Any]:
+    def load(self, settings: Settings) -> WSGIApplication:
         return self._app

@@ -1,7 +1,7 @@
-"""The end of the listeners in a worker: whoever waits in their queues is still taken, then nobody can connect any more.
+"""The end of the listeners in a worker: what waits in their queues is still accepted, then no client can connect.
 
 The loop does that in its next turn. But an application may hold the only thread for long; then the control thread
-accepts in its stead, shuts the listeners for all processes, and the loop serves those when it has its turn.
+accepts in its stead and shuts the listeners for all processes, and the loop serves those connections in its next turn.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
-PATIENCE = 0.05  # seconds for the loop to do it itself
+if TYPE_CHECKING:
+    from fastwsgi.process.interfaces import ConnectionTaker
+
+PATIENCE = 0.05  # seconds that the loop gets to do it itself
 
 
-class LastCall:
-    """Closes *listeners* once; from two threads.
+class ListenerDrain:
+    """Closes *listeners* once, from whichever of two threads comes first.
 
     Args:
         listeners: of this worker.
-        shared: those of them that others, outside this service, go on with: they are not shut.
+        shared: those of them on which a process outside this service goes on listening: they are not shut.
     """
 
     def __init__(self, listeners: list[socket.socket], shared: list[socket.socket]) -> None:
@@ -29,8 +32,8 @@ class LastCall:
         self._lock = threading.Lock()
         self._closed = False
 
-    def close(self, loop: Any) -> None:
-        """In the loop, which has emptied the queues: close, and serve whom the other thread has accepted."""
+    def close(self, loop: ConnectionTaker) -> None:
+        """In the loop, which has emptied the queues: close, and serve what the control thread has accepted."""
         with self._lock:
             self._closed = True
             for connection in self._accepted:
@@ -39,7 +42,7 @@ class LastCall:
                 listener.close()
 
     def shut(self) -> None:
-        """In the control thread: if the loop has not had its turn, empty the queues and refuse newcomers."""
+        """In the control thread: if the loop has not had its turn, empty the queues and refuse new connections."""
         with self._lock:
             if self._closed:
                 return

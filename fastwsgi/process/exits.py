@@ -1,4 +1,4 @@
-"""How processes ended, in words."""
+"""How child processes have ended: their wait statuses, in words and as exit codes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterator
 
 
-def reap() -> Iterator[tuple[int, int]]:
-    """Pid and wait status of each child that has ended, also of those that only PID 1 inherits."""
+def reap_children() -> Iterator[tuple[int, int]]:
+    """Process ID and wait status of each child that has ended, including orphans that PID 1 inherits."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -19,8 +19,8 @@ def reap() -> Iterator[tuple[int, int]]:
         yield pid, status
 
 
-def describe(status: int) -> str:
-    """What a wait status says, to follow "the worker"."""
+def describe_exit(status: int) -> str:
+    """What a wait status says, as the end of a sentence that begins with the process."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:

@@ -1,10 +1,13 @@
-"""What --reload serves while the application cannot be imported: why."""
+"""What --reload serves while the application cannot be imported: a page that says why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from typing import Any, Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 TITLE = "The application cannot be loaded"
 ADVICE = "Mend it and save: it is loaded again."
@@ -18,12 +21,12 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def failure_page(text: str) -> Callable[..., Iterable[bytes]]:
+def failure_page(text: str) -> WSGIApplication:
     """A WSGI application that answers each request with 500 and *text*, a traceback: HTML for browsers, else plain."""
     plain = f"{TITLE}\n\n{text.rstrip()}\n\n{ADVICE}\n"
     html = PAGE.format(title=escape(TITLE), text=escape(text.rstrip()), advice=escape(ADVICE))
 
-    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         is_browser = "text/html" in environ.get("HTTP_ACCEPT", "")
         body = (html if is_browser else plain).encode("utf-8", "backslashreplace")
         kind = "text/html" if is_browser else "text/plain"

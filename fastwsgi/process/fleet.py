@@ -1,53 +1,73 @@
 """Which workers there should be, and what follows from those there are: decisions only, no process and no clock.
 
 One rule brings about the boot, the replacement of dead workers, the rolling reload, recycling and a change of their
-number: every position, 0 to size - 1, shall have a worker that is ready, of the present generation, and not worn. A
-worker that is none of this goes on until its successor at the same position is ready.
+number: every position, 0 to size - 1, shall have a worker that is ready, of the present generation, and with no reason
+to be replaced. A worker that is none of this goes on until its successor at the same position is ready.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic, Literal, TypeVar
 
 FIRST_DELAY = 0.1  # seconds, doubled with each worker that dies before it is ready
 LONGEST_DELAY = 30.0
 
+State = Literal["booting", "ready", "retiring"]
+Outcome = Literal["", "first boot failed", "reload failed", "start delayed"]
+
 
 @dataclass
 class Member:
-    """One worker, as the supervisor knows it."""
+    """One worker, as far as the decisions need it.
+
+    Attributes:
+        age: how many workers were started up to this one.
+        listens: whether it may still accept connections.
+        replace_reason: why it is to have a successor; "" for no reason.
+        deadline: when it is killed, once it is retiring.
+    """
 
     pid: int
     position: int
     generation: int
-    age: int  # how many were started before it
-    state: str = "booting"  # then "ready", then "retiring"
-    closed: bool = False  # it accepts no more
-    worn: str = ""  # why it wants a successor
-    deadline: float = 0.0  # when it is killed, once it is retiring
-    slot: Any = None
-    channel: Any = None
-    view: Any = None  # what hooks see of it
+    age: int
+    state: State = "booting"
+    listens: bool = True
+    replace_reason: str = ""
+    deadline: float = 0.0
+
+
+M = TypeVar("M", bound=Member)
 
 
 @dataclass
-class Fleet:
-    """All workers. The supervisor tells what happened, and asks what to do."""
+class Fleet(Generic[M]):
+    """All workers. The supervisor reports what happened, and asks what to do.
+
+    Attributes:
+        members: by process ID.
+        served: one of them, of any generation, has been ready.
+        proven: one of this generation has been ready.
+        hurried: the workers of other generations do not wait for their successors.
+        closed: no worker is started any more.
+        failures: how many workers in a row have died before they were ready.
+        not_before: when the next worker may be started.
+    """
 
     size: int
     generation: int = 0
-    members: dict[int, Member] = field(default_factory=dict)  # by pid
-    served: bool = False  # one of them has been ready
-    proven: bool = False  # one of this generation has been ready
-    hurried: bool = False  # the workers of other generations do not wait for their successors
-    closed: bool = False  # nobody is started any more
-    failures: int = 0  # deaths before ready in a row
-    not_before: float = 0.0  # when the next may be started
+    members: dict[int, M] = field(default_factory=dict)
+    served: bool = False
+    proven: bool = False
+    hurried: bool = False
+    closed: bool = False
+    failures: int = 0
+    not_before: float = 0.0
 
     # What happened
 
-    def has_become_ready(self, member: Member) -> None:
+    def mark_ready(self, member: M) -> None:
         """*member* serves."""
         member.state = "ready"
         self.served = True
@@ -56,25 +76,25 @@ class Fleet:
         if member.generation == self.generation:
             self.proven = True
 
-    def has_ended(self, member: Member, now: float) -> str:
-        """*member* is gone. What that means: "first boot" or "reload" failed, "delay" before the next start, or ""."""
+    def mark_ended(self, member: M, now: float) -> Outcome:
+        """*member* is gone; what that means, "" for nothing but that it is missing."""
         del self.members[member.pid]
         if member.state != "booting" or self.closed:
             return ""
         if not self.served:
-            return "first boot"
+            return "first boot failed"
         if not self.proven and member.generation == self.generation:
-            return "reload"
-        self.wait(now)
-        return "delay"
+            return "reload failed"
+        self.delay_next_start(now)
+        return "start delayed"
 
-    def wait(self, now: float) -> None:
+    def delay_next_start(self, now: float) -> None:
         """A start has failed: the next one waits, longer each time."""
         self.failures += 1
-        self.not_before = now + self.delay
+        self.not_before = now + self.start_delay
 
     @property
-    def delay(self) -> float:
+    def start_delay(self) -> float:
         """Seconds from the last failure to the next start."""
         return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 20)))
 
@@ -94,8 +114,8 @@ class Fleet:
 
     # What to do, in this order: kill, retire, start
 
-    def to_kill(self, now: float) -> list[Member]:
-        """Those whose time to retire is over, and those that are started in vain."""
+    def to_kill(self, now: float) -> list[M]:
+        """The workers whose time to retire is over, and the booting ones that are not needed any more."""
         return [
             one
             for one in self.members.values()
@@ -103,8 +123,8 @@ class Fleet:
             or (one.state == "booting" and (one.position >= self.size or one.generation != self.generation))
         ]
 
-    def to_retire(self) -> list[Member]:
-        """Those ready whose successor is ready too, or is not waited for, and those at positions that are no more."""
+    def to_retire(self) -> list[M]:
+        """The ready workers whose successor is ready too, or is not waited for, or whose position is gone."""
         ready = [one for one in self.members.values() if one.state == "ready"]
         newest: dict[int, int] = {}
         for one in ready:
@@ -130,9 +150,9 @@ class Fleet:
             return empty[:1] if cautious else empty
         if booting:
             return []
-        recycling = any(one.worn for one in self.members.values() if one.state == "retiring")
+        recycling = any(one.replace_reason for one in self.members.values() if one.state == "retiring")
         for one in sorted(living, key=lambda one: one.age):
-            if one.generation != self.generation or (one.worn and not recycling):
+            if one.generation != self.generation or (one.replace_reason and not recycling):
                 return [one.position]
         return []
 
@@ -146,7 +166,7 @@ class Fleet:
     @property
     def is_settled(self) -> bool:
         """Whether each position has a ready worker of this generation, and no other worker accepts connections."""
-        living = [one for one in self.members.values() if not one.closed]
-        return len(living) == self.size and all(
-            one.state == "ready" and one.generation == self.generation for one in living
+        listening = [one for one in self.members.values() if one.listens]
+        return len(listening) == self.size and all(
+            one.state == "ready" and one.generation == self.generation for one in listening
         )

@@ -1,4 +1,7 @@
-"""What hooks see of supervisor and workers: the attributes by which gunicorn's users know them."""
+"""What hooks see of the supervisor and of workers: the attributes that users of gunicorn know.
+
+For the hooks of a gunicorn.conf.py, gunicorn/hooks.py gives them `cfg` and `log` of its own.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ class ServerView:
 
     Attributes:
         pid: of its process.
-        log: a logger, with what gunicorn's has besides.
+        log: the error log, with what gunicorn's logger has besides.
         cfg: the settings, by gunicorn's names and ours.
-        address: where it listens, as texts.
-        WORKERS: the living workers' views by pid.
+        address: where it listens, as URLs.
+        WORKERS: the views of the living workers, by process ID.
     """
 
     def __init__(self, settings: Settings, log: logging.Logger) -> None:
@@ -32,7 +35,7 @@ class ServerView:
 
     @property
     def num_workers(self) -> int:
-        """How many live."""
+        """How many workers are alive."""
         return len(self.WORKERS)
 
 
@@ -41,10 +44,11 @@ class WorkerView:
 
     Attributes:
         pid: of its process; 0 before the fork.
-        age: how many were started before it, and it.
+        ppid: the supervisor's process.
+        age: how many workers were started up to this one.
         alive: whether it is to go on.
         booted: whether it has loaded the application.
-        nr: requests served; up to date in the worker's own process only.
+        nr: requests served; current in the worker's own process only.
     """
 
     def __init__(self, server: ServerView, settings: Settings, age: int) -> None:

@@ -1,8 +1,8 @@
 """A worker in which no Python runs: some C call holds the GIL and does not return.
 
-Its own clock of requests (server/watchdog.py) cannot run then, nor its heartbeat, so the supervisor looks. It asks for
-the stacks by a signal whose handler needs no GIL (faulthandler's), and ends the worker when the deadline of a request
-has passed: whoever holds the GIL holds all requests of that process.
+The worker's own watch over its requests (server/watchdog.py) cannot run then, nor its heartbeat, so the supervisor
+checks. It asks for the stacks by a signal whose handler needs no GIL (faulthandler's), and ends the worker when the
+deadline of a request has passed: the call that holds the GIL holds all requests of that process.
 """
 
 from __future__ import annotations
@@ -11,54 +11,67 @@ import faulthandler
 import os
 import signal
 import sys
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.observe.logs import error_log
 from fastwsgi.process.control import HEARTBEAT
-from fastwsgi.process.fleet import Fleet, Member
 
-DUMP = signal.SIGURG  # ignored by default, and used by nobody
-LOOK = 0.25  # seconds
+if TYPE_CHECKING:
+    from fastwsgi.process.fleet import Fleet
+    from fastwsgi.process.spawn import Child
+    from fastwsgi.settings.settings import Settings
+
+DUMP = signal.SIGURG  # ignored by default, and hardly ever used
+CHECK_INTERVAL = 0.25  # seconds
 DUMP_TIME = 0.1  # seconds that a dump may take
-LAST_WORDS = 0.5  # seconds beyond the deadline, in which the worker's monitor, which needs no GIL, answers the client
+EXTRA_TIME = 0.5  # seconds beyond the deadline, in which the worker's monitor, which needs no GIL, answers the client
 
 
-def can_be_dumped() -> None:
-    """Let this worker write the stacks of all its threads to stderr at DUMP."""
+def enable_stack_dumps() -> None:
+    """Have this worker write the stacks of all its threads to stderr at DUMP."""
     faulthandler.register(DUMP, sys.stderr, all_threads=True)
 
 
-class Hung:
-    """What the supervisor knows of silent workers.
+class HungWorkers:
+    """What the supervisor knows of workers whose heartbeat is missing.
+
+    Attributes:
+        next_check: when check() does something again (time.monotonic()); None: at the next call.
 
     Args:
         kill: ends a worker.
         abort: called with a worker that is about to be ended (gunicorn's worker_abort).
     """
 
-    def __init__(self, kill: Callable[[Member], None], abort: Callable[[Member], None]) -> None:
+    def __init__(self, kill: Callable[[Child], None], abort: Callable[[Child], None]) -> None:
+        self.next_check: float | None = None
         self._kill = kill
         self._abort = abort
-        self._told: dict[int, float] = {}  # when the stacks of a silent worker were asked for, by pid
+        self._dumped_at: dict[int, float] = {}  # when the stacks of a hung worker were asked for, by process ID
 
-    def look(self, fleet: Fleet, settings: Any, now: float) -> float | None:
-        """Meet the silent ones; when to look again, None for not at all."""
+    def check(self, fleet: Fleet[Child], settings: Settings, now: float) -> None:
+        """If it is time: ask hung workers for their stacks, and end those whose requests are past the deadline."""
+        if self.next_check is not None and now < self.next_check:
+            return
+        self.next_check = None
         limits = [limit for limit in (settings.slow_log, settings.timeout) if limit]
-        if not limits:
-            return None
-        for member in list(fleet.members.values()):
-            silence = now - member.slot.heartbeat - HEARTBEAT
-            if member.state != "ready" or silence < min(limits):
-                self._told.pop(member.pid, None)
-            elif member.pid not in self._told:
-                self._told[member.pid] = now
-                error_log.error("worker %d: a C call has held the GIL for %.1f s; the stacks are:", member.pid, silence)
-                os.kill(member.pid, DUMP)
-            elif now - self._told[member.pid] < DUMP_TIME:
-                pass
-            elif settings.timeout and silence >= settings.timeout + LAST_WORDS:
-                error_log.error("worker %d: its requests are past the deadline", member.pid)
-                self._abort(member)
-                self._kill(member)
-        self._told = {pid: when for pid, when in self._told.items() if pid in fleet.members}
-        return now + (DUMP_TIME if self._told else LOOK)
+        if limits:
+            for child in list(fleet.members.values()):
+                self._check_one(child, min(limits), settings.timeout, now)
+            self._dumped_at = {pid: when for pid, when in self._dumped_at.items() if pid in fleet.members}
+            self.next_check = now + (DUMP_TIME if self._dumped_at else CHECK_INTERVAL)
+
+    def _check_one(self, child: Child, limit: float, timeout: float, now: float) -> None:
+        silence = now - child.slot.heartbeat - HEARTBEAT
+        if child.state != "ready" or silence < limit:
+            self._dumped_at.pop(child.pid, None)
+        elif child.pid not in self._dumped_at:
+            self._dumped_at[child.pid] = now
+            error_log.error("worker %d: a C call has held the GIL for %.1f s; the stacks are:", child.pid, silence)
+            os.kill(child.pid, DUMP)
+        elif now - self._dumped_at[child.pid] < DUMP_TIME:
+            pass
+        elif timeout and silence >= timeout + EXTRA_TIME:
+            error_log.error("worker %d: its requests are past the deadline", child.pid)
+            self._abort(child)
+            self._kill(child)

@@ -1,4 +1,4 @@
-"""The file that tells others the supervisor's process ID."""
+"""The file in which other programs find the supervisor's process ID."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from fastwsgi.mistakes import Mistake
 
 
 class PidFile:
-    """A file with the number of this process; whoever holds it can tell that it is still this one's.
+    """A file with the ID of this process, which is renamed and removed only as long as that is in it.
 
     Args:
-        path: where it is to be; its directory has to exist.
+        path: of the file; its directory has to exist.
     """
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)  # the working directory may change
 
     def create(self) -> None:
-        """Write it, whole from the start; one that a dead process left is replaced.
+        """Write it, so that it is never seen incomplete; one that a dead process left is replaced.
 
         Raises:
-            Mistake: a live process has it, or it cannot be written.
+            Mistake: a running process has it, or it cannot be written.
         """
         draft = f"{self.path}.{os.getpid()}"
-        with self._mistakes():
+        with self._as_mistakes():
             Path(draft).write_text(f"{os.getpid()}\n")
             try:
                 os.link(draft, self.path)  # unlike a rename, this fails if it is there
@@ -40,12 +40,12 @@ class PidFile:
     def rename(self, path: str) -> None:
         """Move it out of the way of a successor, if it is still ours. Raises Mistake if that cannot be done."""
         if self.is_ours():
-            with self._mistakes():
+            with self._as_mistakes():
                 os.replace(self.path, path)
             self.path = os.path.abspath(path)
 
     def remove(self) -> None:
-        """Remove it if it is still ours; that it cannot be removed is no reason not to end."""
+        """Remove it if it is still ours and can be removed."""
         if self.is_ours():
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
@@ -55,7 +55,7 @@ class PidFile:
         return self._read() == os.getpid()
 
     def _read(self) -> int:
-        """The process in it; 0 if there is none, -1 if it holds something else."""
+        """The process ID in it; 0 if there is none, -1 if it holds something else."""
         try:
             return int(Path(self.path).read_text() or 0)
         except OSError:
@@ -71,7 +71,8 @@ class PidFile:
             raise Mistake(f"--pid {self.path} is held by process {pid}: stop that one, or choose another file")
 
     @contextlib.contextmanager
-    def _mistakes(self) -> Iterator[None]:
+    def _as_mistakes(self) -> Iterator[None]:
+        """Turn an OSError into a Mistake that names the file."""
         try:
             yield
         except OSError as error:
@@ -79,11 +80,11 @@ class PidFile:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process."""
+    """Whether a process with this ID exists."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # it is another user's
     return True

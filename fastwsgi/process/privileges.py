@@ -1,24 +1,36 @@
-"""The rights of root: whether application code would have them, outside a container, and what to do about it."""
+"""The warning that application code would run with the rights of root, outside a container."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-# What container engines leave behind, below /: Docker, Podman, and by systemd's Container Interface all others
+from fastwsgi.observe.logs import error_log
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
+
+# Files that container engines make, below /: Docker, Podman, and all others by systemd's Container Interface
 MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
 VARIABLES = ("container", "KUBERNETES_SERVICE_HOST")
 
 
-def warning(settings: Any, worker: tuple[int, int] | None, contained: bool | None = None) -> str:
+def warn(settings: Settings, worker: tuple[int, int] | None) -> None:
+    """Log warning(), if there is one."""
+    line = warning(settings, worker)
+    if line:
+        error_log.warning(line)
+
+
+def warning(settings: Settings, worker: tuple[int, int] | None, contained: bool | None = None) -> str:
     """One line if root's rights come to the application, else "".
 
     Args:
         settings: preload is read.
-        worker: the user and group that workers become, as of role.ids_of_workers().
-        contained: whether root is that of a container only; None: look.
+        worker: the user and group that workers become, as of accounts.worker_ids().
+        contained: whether root is that of a container only; None: find out.
     """
     if os.geteuid() != 0 or (is_contained() if contained is None else contained):
         return ""

@@ -1,27 +1,34 @@
-"""The paths by which an orchestrator asks after the service, answered before the application sees them.
+"""The paths at which an orchestrator probes the service, answered before the application sees them.
 
 Liveness says that the worker answers at all. Readiness says whether more requests are welcome: it turns to 503 as soon
-as a stop has begun, so that balancers turn away while the service still serves (drain_delay).
+as a stop has begun, so that load balancers turn away while the service still serves (drain_delay).
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from fastwsgi.settings.settings import Settings
 
 
-def with_probes(app: Callable[..., Any], settings: Any, leaving: Callable[[], bool]) -> Callable[..., Any]:
+def with_probes(app: WSGIApplication, settings: Settings, is_stopping: Callable[[], bool]) -> WSGIApplication:
     """*app* behind the probes that the settings ask for, or *app* itself if they ask for none.
 
     Args:
-        leaving: whether the service is about to stop.
+        is_stopping: whether a stop of the service has begun.
     """
     live, ready = settings.liveness_path, settings.readiness_path
     if not live and not ready:
         return app
 
-    def probed(environ: dict[str, Any], start_response: Any) -> Any:
+    def probed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path and path == ready and leaving():
+        if path and path == ready and is_stopping():
             return answer(start_response, "503 Service Unavailable", b"stopping\n")
         if path and path in (live, ready):
             return answer(start_response, "200 OK", b"ok\n")
@@ -30,7 +37,7 @@ def with_probes(app: Callable[..., Any], settings: Any, leaving: Callable[[], bo
     return probed
 
 
-def answer(start_response: Any, status: str, body: bytes) -> list[bytes]:
+def answer(start_response: StartResponse, status: str, body: bytes) -> list[bytes]:
     """A short response that no cache keeps."""
     fields = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
     start_response(status, fields)

@@ -1,6 +1,6 @@
-"""When a worker has served enough: by its requests, its age or its memory, each with a share of chance.
+"""When a worker has served enough: by its requests, its age or its memory, each with a random share.
 
-The chance keeps workers that were started together from ending together.
+The random share keeps workers that were started together from ending together.
 """
 
 from __future__ import annotations
@@ -8,47 +8,55 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 
-from fastwsgi.process.control import Control
+if TYPE_CHECKING:
+    from fastwsgi.process.interfaces import RequestCounter, Timers
+    from fastwsgi.settings.settings import Settings
 
-MEMORY_INTERVAL = 1.0  # seconds between two looks
+MEMORY_INTERVAL = 1.0  # seconds between two checks
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def watch_wear(control: Control, loop: Any, settings: Any, worn: Callable[[str], None]) -> None:
-    """Call *worn* with the reason once the worker has reached one of the limits that *settings* set.
+def watch_limits(
+    timers: Timers, loop: RequestCounter, settings: Settings, replace: Callable[[str], None]
+) -> None:
+    """Call *replace* with the reason once the worker has reached one of the limits that *settings* set.
 
     Args:
-        loop: whose requests count.
+        timers: for the checks of age and memory.
+        loop: counts the requests.
+        settings: max_requests, max_worker_age, max_worker_rss and their jitters are read.
+        replace: has the worker replaced.
     """
     if settings.max_requests:
         limit = settings.max_requests + random.randint(0, settings.max_requests_jitter)
-        loop.set_quota(limit, lambda: worn(f"it has served {limit} requests"))
+        loop.set_quota(limit, lambda: replace(f"it has served {limit} requests"))
     if settings.max_worker_age:
         age = settings.max_worker_age + random.uniform(0, settings.max_worker_age_jitter)
-        control.after(age, lambda: worn(f"it is {age:.0f} s old"))
+        timers.after(age, lambda: replace(f"it is {age:.0f} s old"))
     if settings.max_worker_rss:
         most = settings.max_worker_rss + random.randint(0, settings.max_worker_rss_jitter)
-        control.every(MEMORY_INTERVAL, MemoryLimit(most, worn).check)
+        timers.every(MEMORY_INTERVAL, MemoryLimit(most, replace).check)
 
 
 class MemoryLimit:
-    """Calls *worn* once, when more than *most* bytes are resident."""
+    """Calls *replace* once, when more than *most* bytes are resident."""
 
-    def __init__(self, most: int, worn: Callable[[str], None]) -> None:
+    def __init__(self, most: int, replace: Callable[[str], None]) -> None:
         self._most = most
-        self._worn = worn
-        self._said = False
+        self._replace = replace
+        self._exceeded = False
 
     def check(self) -> None:
-        if not self._said and (size := resident()) > self._most:
-            self._said = True
-            self._worn(f"it has {size >> 20} MiB resident")
+        """Measure, unless the limit was exceeded before."""
+        if not self._exceeded and (size := resident()) > self._most:
+            self._exceeded = True
+            self._replace(f"it has {size >> 20} MiB resident")
 
 
 def resident() -> int:
-    """Bytes that this process has resident now; where the system does not tell (macOS), the most it ever had."""
+    """Bytes that this process has resident; where the system does not say that (macOS), the most it ever had."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
     except OSError:

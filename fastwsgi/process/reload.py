@@ -1,107 +1,124 @@
 """The rolling reload: new settings and new code take over worker by worker, or not at all.
 
 It is prepared first: settings are read and new addresses bound. Then the fleet begins a new generation. If its first
-worker cannot start, everything returns to what was, and nobody has noticed: the old workers have served all the time.
+worker cannot start, everything returns to what it was, and no client has noticed: the old workers have served all the
+time.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process.certificates import Certificates
-from fastwsgi.process.fleet import Fleet
 from fastwsgi.process.scoreboard import check_number
-from fastwsgi.process.sockets import Entry
+from fastwsgi.process.sockets import Binding
+
+if TYPE_CHECKING:
+    from fastwsgi.process.interfaces import ReloadingSupervisor
+    from fastwsgi.settings.settings import Settings
+
+
+class WorkerInputs(NamedTuple):
+    """What workers are started with, which a reload renews."""
+
+    settings: Settings
+    bindings: list[Binding]
+    certificates: Certificates
+
+
+class Running(NamedTuple):
+    """A reload under way: what it introduces, and the generation and size of the fleet to return to."""
+
+    inputs: WorkerInputs
+    generation: int
+    size: int
 
 
 class Reload:
-    """At most one at a time, and one that waits for it."""
+    """At most one reload at a time, and one more that waits for it."""
 
-    def __init__(self, supervisor: Any) -> None:
+    def __init__(self, supervisor: ReloadingSupervisor) -> None:
         self._supervisor = supervisor
-        self._asked = False
+        self._requested = False
         self._hurried = False
-        self._before: tuple[int, int] | None = None  # generation and size to return to, while one runs
-        self._settings: Any = None
-        self._entries: list[Entry] = []
-        self._certificates: Any = None
+        self._running: Running | None = None
 
-    def ask(self, hurried: bool = False) -> None:
-        """A reload is wanted, as soon as none runs; a *hurried* one ends the old workers at once (for development)."""
-        self._asked = True
+    def request(self, hurried: bool = False) -> None:
+        """Begin a reload as soon as none runs; a *hurried* one ends the old workers at once (for development)."""
+        self._requested = True
         self._hurried = hurried
 
     @property
-    def runs(self) -> bool:
-        """Whether one is under way."""
-        return self._before is not None
+    def is_running(self) -> bool:
+        """Whether a reload is under way."""
+        return self._running is not None
 
-    def material(self) -> tuple[Any, list[Entry], Any]:
-        """Settings, listeners and TLS for a worker that starts now."""
-        if self._before is not None:
-            return self._settings, self._entries, self._certificates.tls
+    def worker_inputs(self) -> WorkerInputs:
+        """What a worker that starts now gets."""
+        if self._running is not None:
+            return self._running.inputs
         owner = self._supervisor
-        return owner.settings, owner.listeners.entries, owner.certificates.tls
+        return WorkerInputs(owner.settings, owner.listeners.bindings, owner.certificates)
 
-    def look(self, fleet: Fleet) -> bool:
-        """Go on, if it is time; whether the fleet has something to do now."""
-        if self._before is not None and fleet.proven and fleet.is_settled:
-            self._complete()
-        if not self._asked or self._before is not None or not fleet.served or fleet.closed:
+    def advance(self) -> bool:
+        """Complete the reload that runs, or begin the one that waits, if it is time; whether one has begun."""
+        fleet = self._supervisor.fleet
+        if self._running is not None and fleet.proven and fleet.is_settled:
+            self._complete(self._running.inputs)
+        if not self._requested or self._running is not None or not fleet.served or fleet.closed:
             return False
-        self._asked = False
-        return self._begin(fleet)
+        self._requested = False
+        return self._begin()
 
-    def _begin(self, fleet: Fleet) -> bool:
+    def _begin(self) -> bool:
         owner = self._supervisor
         error_log.info("reload")
-        owner.notices.reloading()
+        owner.status.reloading()
         try:
             settings = owner.deployment.settings()
             size = check_number(settings.workers)
             certificates = Certificates(settings)
-            entries = owner.listeners.prepare(settings)
+            bindings = owner.listeners.prepare(settings)
         except (Mistake, OSError) as problem:
             details = f"\n{problem.details}".rstrip("\n") if isinstance(problem, Mistake) else ""
             error_log.error("the reload is given up: %s%s", problem, details)
-            owner.notices.ready()
+            owner.status.ready()
             return False
         if owner.app is not None:
             error_log.warning("the application is preloaded: SIGHUP renews the settings, SIGUSR2 the code, too")
-        self._before = (fleet.generation, fleet.size)
-        self._settings, self._entries, self._certificates = settings, entries, certificates
+        inputs = WorkerInputs(settings, bindings, certificates)
+        self._running = Running(inputs, owner.fleet.generation, owner.fleet.size)
         owner.hooks.on_reload(owner.view)
-        fleet.begin_generation(size, self._hurried)
+        owner.fleet.begin_generation(size, self._hurried)
         return True
 
-    def _complete(self) -> None:
+    def _complete(self, inputs: WorkerInputs) -> None:
         owner = self._supervisor
-        self._before = None
-        owner.settings, owner.view.cfg = self._settings, Cfg(self._settings)
-        owner.listeners.keep(self._entries, self._settings)
-        owner.certificates = self._certificates
-        owner.view.address = owner.listeners.spell(owner.certificates.scheme)
-        set_up_error_log(self._settings)  # what it cannot have, the new workers could not have either
-        owner.notices.ready()
+        self._running = None
+        owner.settings, owner.view.cfg = inputs.settings, Cfg(inputs.settings)
+        owner.listeners.commit(inputs.bindings, inputs.settings)
+        owner.certificates = inputs.certificates
+        owner.view.address = owner.listeners.urls(owner.certificates.scheme)
+        set_up_error_log(inputs.settings)  # files that it could not open, the new workers could not have opened either
+        owner.status.ready()
         error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))
 
     def abandon(self) -> None:
-        """The service stops."""
-        self._asked = False
-        if self._before is not None:
-            self._before = None
-            self._supervisor.listeners.discard(self._entries)
+        """The service stops: neither go on with a reload nor begin one."""
+        self._requested = False
+        if self._running is not None:
+            self._supervisor.listeners.discard(self._running.inputs.bindings)
+            self._running = None
 
-    def fail(self, how: str) -> None:
-        """The first worker of the new generation ended before it was ready."""
-        owner = self._supervisor
-        assert self._before is not None
-        generation, size = self._before
-        self._before = None
-        owner.listeners.discard(self._entries)
-        owner.fleet.return_to_generation(generation, size)
-        owner.notices.ready()
-        error_log.error("the reload is given up, the old workers go on: the first new one %s", how)
+    def fail(self, reason: str) -> None:
+        """The first worker of the new generation ended before it was ready: return to what was before."""
+        owner, running = self._supervisor, self._running
+        assert running is not None
+        self._running = None
+        owner.listeners.discard(running.inputs.bindings)
+        owner.fleet.return_to_generation(running.generation, running.size)
+        owner.status.ready()
+        error_log.error("the reload is given up, the old workers go on: the first new one %s", reason)

@@ -1,40 +1,49 @@
-"""What each worker tells of itself, in memory that the supervisor and all workers share. Nothing is on disk.
+"""The figures of each worker, in memory that the supervisor and all workers share. Nothing is on disk.
 
 A slot has one writer, its worker. Every value is one aligned machine word, so that a reader sees the old value or the
 new one, and no lock is needed. The first slot is the head: it belongs to the supervisor and concerns the whole service.
+Its first word is the highest slot in use, its second says whether the service is stopping.
 """
 
 from __future__ import annotations
 
 import mmap
 import time
-from typing import Any
 
 from fastwsgi.mistakes import Mistake
 
 WORDS = 16  # of 8 bytes a slot: two cache lines, so that workers do not slow each other
 CAPACITY = 1024  # slots; the workers of a rolling reload have two for a while
 MOST_WORKERS = CAPACITY // 2 - 1
-SILENT = 3_000_000_000  # ns without a heartbeat after which a worker is not thought to be free
+SILENT = 3_000_000_000  # ns without a heartbeat after which a worker is not taken to be free
 STATES = ("none", "booting", "ready", "retiring")
 READY = STATES.index("ready")
 
 
 class Word:
-    """An attribute that lives in the word *index* of its slot; its unit is 1 / *scale*."""
+    """An integer attribute, kept in the word *index* of its slot."""
 
-    def __init__(self, index: int, scale: int = 1) -> None:
+    def __init__(self, index: int) -> None:
         self.index = index
-        self.scale = scale
 
-    def __get__(self, slot: Any, owner: type) -> Any:
-        if slot is None:
-            return self
-        value = slot.words[slot.base + self.index]
-        return value if self.scale == 1 else value / self.scale
+    def __get__(self, slot: Slot, owner: type) -> int:
+        return slot.words[slot.base + self.index]
 
-    def __set__(self, slot: Any, value: float) -> None:
-        slot.words[slot.base + self.index] = int(value * self.scale)
+    def __set__(self, slot: Slot, value: int) -> None:
+        slot.words[slot.base + self.index] = int(value)
+
+
+class Seconds:
+    """A time in seconds, kept as nanoseconds in the word *index* of its slot."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __get__(self, slot: Slot, owner: type) -> float:
+        return slot.words[slot.base + self.index] / 10**9
+
+    def __set__(self, slot: Slot, value: float) -> None:
+        slot.words[slot.base + self.index] = int(value * 10**9)
 
 
 class Slot:
@@ -43,8 +52,8 @@ class Slot:
     pid = Word(0)
     phase = Word(1)  # index into STATES
     generation = Word(2)  # of the settings and the code: how many reloads came before
-    heartbeat = Word(3, 10**9)  # time.monotonic() of the last sign of life
-    started = Word(4, 10**9)  # time.monotonic()
+    heartbeat = Seconds(3)  # time.monotonic() when it last ran
+    started = Seconds(4)  # time.monotonic()
     requests = Word(5)  # served so far
     busy = Word(6)  # threads that run the application
     queued = Word(7)  # requests that wait for a thread
@@ -65,8 +74,8 @@ class Slot:
     def state(self, name: str) -> None:
         self.phase = STATES.index(name)
 
-    def describe(self) -> str:
-        """All of it, for the log."""
+    def summary(self) -> str:
+        """All figures in one line, for the log."""
         now = time.monotonic()
         return (
             f"worker {self.pid} {self.state}, generation {self.generation}, for {now - self.started:.0f} s: "
@@ -80,7 +89,7 @@ class Slot:
             self.words[index] = 0
 
     def others_free(self) -> bool:
-        """Whether another worker, one that was alive lately, has a thread free."""
+        """Whether another worker, whose heartbeat is recent, has a thread free."""
         words = self.words
         since = time.monotonic_ns() - SILENT
         return any(
@@ -97,16 +106,16 @@ class Scoreboard:
         self.words = memoryview(self._memory).cast("q")
 
     @property
-    def leaving(self) -> bool:
-        """Whether the service is about to stop: then it is not ready for more."""
+    def stopping(self) -> bool:
+        """Whether a stop of the service has begun: then it is not ready for more."""
         return bool(self.words[1])
 
-    @leaving.setter
-    def leaving(self, value: bool) -> None:
+    @stopping.setter
+    def stopping(self, value: bool) -> None:
         self.words[1] = value
 
-    def take(self) -> Slot:
-        """A free slot, the lowest, with its `started` set."""
+    def allocate(self) -> Slot:
+        """The lowest free slot, with *started* set."""
         number = next(number for number in range(1, CAPACITY) if not self.words[number * WORDS + 1])
         slot = Slot(self.words, number)
         slot.clear()

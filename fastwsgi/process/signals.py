@@ -1,11 +1,12 @@
-"""Signals as a queue: what comes in is noted at once and taken between two turns of the supervisor."""
+"""Signals as a queue: each is noted the moment it comes, and read between two turns of the supervisor."""
 
 from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Callable
 
 WATCHED = (
     signal.SIGTERM,
@@ -24,38 +25,57 @@ def ignore(number: int, frame: object) -> None:
     """A handler that does nothing. Unlike SIG_IGN, programs that the application starts do not inherit it."""
 
 
+@contextmanager
+def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Have *handler* called for these signals meanwhile; for the main thread only."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, signal.SIG_DFL if old is None else old)
+
+
+def wakeup_pair() -> tuple[socket.socket, socket.socket]:
+    """Two non-blocking sockets: a byte sent into the second makes the first readable."""
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    return reader, writer
+
+
 class SignalQueue:
-    """Takes the signals of WATCHED while it is open; for the main thread only."""
+    """Holds the signals of WATCHED that come while it is open; for the main thread only.
+
+    Python's own handler in C writes the number of each signal into a socket (signal.set_wakeup_fd()).
+    """
 
     def __init__(self) -> None:
-        self._before: dict[int, Any] = {}
+        self._handlers = ExitStack()
 
     def __enter__(self) -> SignalQueue:
-        self._out, self._in = socket.socketpair()
-        self._out.setblocking(False)
-        self._in.setblocking(False)
-        self._fd_before = signal.set_wakeup_fd(self._in.fileno(), warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, ignore) for number in WATCHED}
+        self._reader, self._writer = wakeup_pair()
+        self._fd_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._handlers.enter_context(handled(WATCHED, ignore))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._handlers.close()
         signal.set_wakeup_fd(self._fd_before)
         self.close()
 
     def close(self) -> None:
         """Close the descriptors alone: in a forked child, which sets handlers of its own."""
-        self._out.close()
-        self._in.close()
+        self._reader.close()
+        self._writer.close()
 
     def fileno(self) -> int:
-        """Readable when a signal has come."""
-        return self._out.fileno()
+        """The descriptor that is readable when a signal has come."""
+        return self._reader.fileno()
 
-    def take(self) -> Iterable[int]:
+    def read(self) -> Iterable[int]:
         """The numbers of the signals that have come since the last call."""
         try:
-            return self._out.recv(4096)
+            return self._reader.recv(4096)
         except BlockingIOError:
             return ()

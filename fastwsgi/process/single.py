@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import signal
-import socket
-import sys
 import threading
+from contextlib import ExitStack
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 
-from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
-from fastwsgi.observe.request_id import with_request_ids
+from fastwsgi.observe.logs import Logs, set_up_error_log
 from fastwsgi.process import privileges
 from fastwsgi.process.certificates import Certificates
+from fastwsgi.process.signals import handled, wakeup_pair
 from fastwsgi.process.sockets import Listeners, at_position
+from fastwsgi.process.startup import announce_start, make_loop, to_stderr
 from fastwsgi.server.loop import Loop
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from fastwsgi.settings.settings import Settings
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def to_stderr(line: str) -> None:
-    """Print *line* where the errors go."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def run(
-    app: Callable[..., Any],
-    settings: Any,
+    app: WSGIApplication,
+    settings: Settings,
     build: SimpleNamespace,
     announce: Callable[[str], None] = to_stderr,
 ) -> None:
-    """Serve *app* until SIGTERM or SIGINT; then answer what is in flight, at most graceful_timeout seconds.
+    """Serve *app* until SIGTERM or SIGINT; then answer what is in flight, for at most graceful_timeout seconds.
 
     Args:
         app: a WSGI application.
-        settings: a Settings.
+        settings: all but those that need a supervisor are read.
         build: the modules to run, from fastwsgi.backend.
         announce: called with the two lines of the start-up output.
 
@@ -48,18 +48,14 @@ def run(
     listeners = Listeners()
     logs = Logs(settings, build)
     try:
-        listeners.inherit()
-        listeners.keep(listeners.prepare(settings), settings)
-        loop = Loop(build, with_request_ids(app, settings), settings, log_error, ErrorStream(), logs.observer)
-        for listener in at_position(listeners.entries, 0):
+        listeners.open(settings)
+        loop = make_loop(build, app, settings, logs)
+        for listener in at_position(listeners.bindings, 0):
             loop.add_listener(listener, tls=certificates.tls)
         if certificates.tls is not None:
             loop.ticks.append(certificates.tick)
-        warning = privileges.warning(settings, None)
-        if warning:
-            error_log.warning(warning)
-        announce("fastwsgi: listening on " + ", ".join(listeners.spell(certificates.scheme)))
-        announce(f"fastwsgi: the {build.title} build; stop with Ctrl-C")
+        privileges.warn(settings, None)
+        announce_start(announce, listeners.urls(certificates.scheme), build)
         with StopSignals(loop, listeners, settings.graceful_timeout):
             loop.run()
         loop.close()
@@ -69,20 +65,20 @@ def run(
 
 
 class StopNow(SystemExit):
-    """Raised where the process is: the second signal, or the end of graceful_timeout, waits for nothing."""
+    """Raised wherever the process is: the second signal, or the end of graceful_timeout, waits for nothing."""
 
 
 class StopSignals:
     """Turns SIGTERM and SIGINT into a stop of the loop; a second one, or the end of *patience*, ends it at once.
 
     Python's handlers run in the main thread between two bytecodes, so in the middle of an application's call. The first
-    signal does not disturb that: it asks the loop to stop, which the wake-up descriptor wakes. The second is meant to:
+    signal does not disturb that: it asks the loop, which the wake-up descriptor wakes, to stop. The second is meant to:
     it raises, which ends the call of an application that sleeps or never returns.
     Outside the main thread, where no handler can be set, nothing is done.
 
     Args:
         loop: to be stopped.
-        listeners: closed as soon as what waits in their backlogs is accepted.
+        listeners: closed as soon as the connections in their queues are accepted.
         patience: seconds that requests in flight get.
     """
 
@@ -91,27 +87,25 @@ class StopSignals:
         self.listeners = listeners
         self.patience = patience
         self.received = 0  # signals
-        self._woken, self._waker = socket.socketpair()
-        self._woken.setblocking(False)
-        self._waker.setblocking(False)
-        self._before: dict[int, Any] = {}
+        self._reader, self._writer = wakeup_pair()
+        self._handlers = ExitStack()
+        self._can_handle = threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> StopSignals:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle_signal) for number in STOP_SIGNALS}
-            signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        if self._can_handle:
+            self._handlers.enter_context(handled(STOP_SIGNALS, self._handle_signal))
+            signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
-            self.loop.add_waker(self._woken.fileno(), self._handle_wake_up)
+            self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> bool:
-        if self._before:
+        if self._can_handle:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.set_wakeup_fd(-1)
-            for number, handler in self._before.items():
-                signal.signal(number, handler)
-        self._woken.close()
-        self._waker.close()
+            self._handlers.close()
+        self._reader.close()
+        self._writer.close()
         if isinstance(error, StopNow):
             self.loop.abort()
             return True
@@ -122,10 +116,10 @@ class StopSignals:
         if self.received > 1:
             raise StopNow
         self.loop.stop()
-        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._handle_signal)
+        self._handlers.enter_context(handled([signal.SIGALRM], self._handle_signal))
         signal.setitimer(signal.ITIMER_REAL, self.patience or 0.001)
 
     def _handle_wake_up(self) -> None:
-        self._woken.recv(64)
-        if self.received > 1:  # an application took StopNow for its own
+        self._reader.recv(64)
+        if self.received > 1:  # an application has caught StopNow
             self.loop.abort()

@@ -1,170 +1,184 @@
-"""The listeners of a service: opened or inherited by the supervisor, which keeps them while workers come and go."""
+"""The listening sockets of a service, which stay open while workers come and go.
+
+The supervisor, or a process that serves alone, opens them, or has inherited them.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fastwsgi.process import role, systemd
+from fastwsgi.process import accounts, systemd
 from fastwsgi.server.addresses import BindError
 from fastwsgi.server.bind import Listener, adopt, close_listener, open_listener, spell_address
 
-OWNER_ONLY = 0o600
-HANDED_OVER = "FASTWSGI_LISTENERS"  # names descriptors and addresses for the supervisor that an upgrade starts
-SYSTEMD = "systemd:"  # begins the addresses of what systemd has passed; it stands for all of `bind`
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
+
+OWNER_ONLY = 0o600  # the mode of unix sockets, if no other is asked for
+HANDED_OVER = "FASTWSGI_LISTENERS"  # the variable with descriptors and addresses for the successor of an upgrade
+SYSTEMD = "systemd:"  # begins the addresses of sockets that systemd has passed, which replace all of `bind`
 
 
 @dataclass
-class Entry:
-    """One address of `bind`, and what is open for it.
+class Binding:
+    """One address of `bind`, and the sockets that are open for it.
 
     Without reuse_port that is one socket for all workers, else one for each position: a worker's successor inherits it,
-    so that what waits in its queue is not lost.
+    so that no connection in its queue is lost.
     """
 
     address: str
     sockets: list[Listener]
 
     @property
-    def lent(self) -> bool:
-        """Whether whoever started us has it, too, and listens on when we stop."""
+    def is_shared(self) -> bool:
+        """Whether the process that started this one has it, too, and goes on listening when this one stops."""
         return self.address.startswith(("fd://", SYSTEMD))
 
 
 class Listeners:
-    """All entries. A change is prepared first, then kept or discarded, and the service has a listener all the time."""
+    """All bindings.
+
+    A change is prepared first, then committed or discarded, so that the service has listeners all the time.
+    """
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.bindings: list[Binding] = []
 
-    def inherit(self) -> None:
+    def open(self, settings: Settings) -> None:
+        """Begin with what was inherited, and open the rest of what *settings* ask for. Raises BindError."""
+        self._inherit()
+        self.commit(self.prepare(settings), settings)
+
+    def _inherit(self) -> None:
         """Take what a predecessor has handed over, or what systemd has passed. Raises BindError."""
         for item in os.environ.pop(HANDED_OVER, "").split():
             fds, _, address = item.partition("=")
-            self.entries.append(Entry(address, [adopt(int(fd)) for fd in fds.split(",")]))
+            self.bindings.append(Binding(address, [adopt(int(fd)) for fd in fds.split(",")]))
         passed = systemd.listen_fds()
-        if not self.entries:
-            self.entries = [Entry(f"{SYSTEMD}{fd}", [adopt(fd)]) for fd in passed]
+        if not self.bindings:
+            self.bindings = [Binding(f"{SYSTEMD}{fd}", [adopt(fd)]) for fd in passed]
 
-    def prepare(self, settings: Any) -> list[Entry]:
-        """What *settings* ask for: open already, or opened now. Raises BindError, with nothing changed."""
-        if any(one.address.startswith(SYSTEMD) for one in self.entries):
-            return self.entries
+    def prepare(self, settings: Settings) -> list[Binding]:
+        """What *settings* ask for, with what was not open opened. Raises BindError; then nothing has changed."""
+        if any(one.address.startswith(SYSTEMD) for one in self.bindings):
+            return self.bindings
         for address in settings.bind:
             if address.startswith("fd://") and settings.bind.count(address) > 1:
                 raise BindError(f"{address} is given twice: name each descriptor once")
-        spare = list(self.entries)
-        prepared: list[Entry] = []
+        spare = list(self.bindings)
+        prepared: list[Binding] = []
         try:
             for address in settings.bind:
-                entry = next((one for one in spare if one.address == address), Entry(address, []))
-                if entry in spare:
-                    spare.remove(entry)
-                prepared.append(entry)
-                _fill(entry, settings)
+                binding = next((one for one in spare if one.address == address), Binding(address, []))
+                if binding in spare:
+                    spare.remove(binding)
+                prepared.append(binding)
+                _fill(binding, settings)
         except OSError:
             self.discard(prepared)
             raise
         return prepared
 
-    def keep(self, prepared: list[Entry], settings: Any) -> None:
-        """*prepared* is what there is from now on; the others are closed."""
-        gone = [one for one in self.entries if one not in prepared]
-        self.entries = prepared
+    def commit(self, prepared: list[Binding], settings: Settings) -> None:
+        """Have *prepared* from now on, and close all others."""
+        gone = [one for one in self.bindings if one not in prepared]
+        self.bindings = prepared
         _close(gone)
         self.trim(_wanted(settings))
-        for entry in prepared:
-            for listener in () if entry.lent else entry.sockets:
+        for binding in prepared:
+            for listener in () if binding.is_shared else binding.sockets:
                 listener.listen(settings.backlog)
 
     def trim(self, positions: int) -> None:
-        """There are fewer workers: nobody may be left in the queue of a position that is no more."""
-        for entry in self.entries:
-            while len(entry.sockets) > positions:
-                entry.sockets.pop().close()
+        """Close the sockets of positions that are gone: no worker would accept the connections in their queues."""
+        for binding in self.bindings:
+            while len(binding.sockets) > positions:
+                binding.sockets.pop().close()
 
-    def discard(self, prepared: list[Entry]) -> None:
-        """*prepared* is not wanted: what was opened for it is closed."""
-        _close([one for one in prepared if one not in self.entries])
+    def discard(self, prepared: list[Binding]) -> None:
+        """Close what was opened for *prepared*, which is not wanted any more."""
+        _close([one for one in prepared if one not in self.bindings])
 
-    def spell(self, scheme: str) -> list[str]:
-        """Where the service listens."""
-        return [spell_address(entry.sockets[0], scheme) for entry in self.entries]
+    def urls(self, scheme: str) -> list[str]:
+        """Where the service listens, as URLs."""
+        return [spell_address(binding.sockets[0], scheme) for binding in self.bindings]
 
     def own_paths(self) -> None:
-        """The paths of unix sockets are this process's to remove, as the predecessor that made them is gone."""
-        for entry in self.entries:
-            if not entry.lent:
-                entry.sockets[0].own_path()
+        """Make the paths of unix sockets this process's to remove: the predecessor that made them is gone."""
+        for binding in self.bindings:
+            if not binding.is_shared:
+                binding.sockets[0].own_path()
 
-    def close(self, ours: bool = True) -> None:
-        """Stop listening; if the paths of unix sockets are not *ours* any more, leave them."""
-        _close(self.entries, ours)
-        self.entries = []
+    def close(self, remove_paths: bool = True) -> None:
+        """Stop listening, and remove the paths of unix sockets or, if another process has them, leave them."""
+        _close(self.bindings, remove_paths)
+        self.bindings = []
 
     def hand_over(self) -> str:
-        """Let the next program inherit all, in a process just forked: the value of HANDED_OVER."""
-        for entry in self.entries:
-            for listener in entry.sockets:
+        """In a process just forked, let the program to be executed inherit all: the value of HANDED_OVER."""
+        for binding in self.bindings:
+            for listener in binding.sockets:
                 listener.set_inheritable(True)
-        fds = [",".join(str(listener.fileno()) for listener in entry.sockets) for entry in self.entries]
-        return " ".join(f"{one}={entry.address}" for one, entry in zip(fds, self.entries))
+        fds = [",".join(str(listener.fileno()) for listener in binding.sockets) for binding in self.bindings]
+        return " ".join(f"{one}={binding.address}" for one, binding in zip(fds, self.bindings))
 
 
-def _wanted(settings: Any) -> int:
+def _wanted(settings: Settings) -> int:
     """How many sockets an address has."""
-    return int(settings.workers) if settings.reuse_port else 1
+    return settings.workers if settings.reuse_port else 1
 
 
-def _mode(settings: Any) -> int | None:
-    """Who may connect to a unix socket: this user alone, unless a mode or a umask was given."""
+def _mode(settings: Settings) -> int | None:
+    """The mode of unix sockets: for this user alone, unless a mode or a umask was given."""
     if settings.socket_mode is not None:
         return int(settings.socket_mode, 8)
     return OWNER_ONLY if settings.umask is None else None
 
 
-def _fill(entry: Entry, settings: Any) -> None:
-    """Open what is missing in *entry*. Raises BindError."""
-    address, wanted = entry.address, _wanted(settings)
-    while len(entry.sockets) < wanted:
+def _fill(binding: Binding, settings: Settings) -> None:
+    """Open what is missing in *binding*. Raises BindError."""
+    address, wanted = binding.address, _wanted(settings)
+    while len(binding.sockets) < wanted:
         listener = open_listener(
             address,
             settings.backlog,
             settings.defer_accept,
             reuse_port=settings.reuse_port,
             socket_mode=_mode(settings),
-            owner=role.ids_of_workers(settings),
+            owner=accounts.worker_ids(settings),
         )
-        entry.sockets.append(listener)
-        if entry.lent or listener.family == socket.AF_UNIX:
-            return  # there is one only
-        address = spell_address(listener)[len("http://") :]  # port 0 is chosen now
+        binding.sockets.append(listener)
+        if binding.is_shared or listener.family == socket.AF_UNIX:
+            return  # there can be only one
+        address = spell_address(listener)[len("http://") :]  # the number for port 0 is chosen now
 
 
-def _close(entries: list[Entry], ours: bool = True) -> None:
-    for entry in entries:
-        for listener in entry.sockets:
-            if ours and not entry.lent:
+def _close(bindings: list[Binding], remove_paths: bool = True) -> None:
+    for binding in bindings:
+        for listener in binding.sockets:
+            if remove_paths and not binding.is_shared:
                 close_listener(listener)
             else:
                 listener.close()
 
 
-def let_go(entries: list[Entry], kept: list[socket.socket]) -> None:
-    """In a worker: close what others listen on, lest the socket lives on here when they close it."""
-    for entry in entries:
-        for listener in entry.sockets:
+def close_others(bindings: list[Binding], kept: list[socket.socket]) -> None:
+    """In a worker: close all sockets but those *kept*, which would stay open here when the others close them."""
+    for binding in bindings:
+        for listener in binding.sockets:
             if listener not in kept:
                 listener.close()
 
 
-def at_position(entries: list[Entry], position: int) -> list[socket.socket]:
-    """What the worker at *position* listens on."""
-    return [entry.sockets[position % len(entry.sockets)] for entry in entries]
+def at_position(bindings: list[Binding], position: int) -> list[socket.socket]:
+    """The sockets on which the worker at *position* listens."""
+    return [binding.sockets[position % len(binding.sockets)] for binding in bindings]
 
 
-def shared_with_others(entries: list[Entry]) -> list[socket.socket]:
-    """What somebody else has, too, and listens on when this service stops."""
-    return [listener for entry in entries if entry.lent for listener in entry.sockets]
+def shared_sockets(bindings: list[Binding]) -> list[socket.socket]:
+    """The sockets on which another process goes on listening when this service stops."""
+    return [listener for binding in bindings if binding.is_shared for listener in binding.sockets]

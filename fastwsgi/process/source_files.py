@@ -1,4 +1,4 @@
-"""The files that an application is made of, and which of them have changed since one last looked."""
+"""The files that an application is made of, and which of them have changed since the last comparison."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fastwsgi.stamps import Stamp, stamp_of
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 INSTALLED = ("site-packages", "dist-packages")  # of them, only what is imported
 SKIPPED = {"__pycache__", "node_modules", *INSTALLED}
-MOST_FOLDERS = 2000  # of a project: somebody may serve from / or from home
-FRESH = 10**9  # ns; in a folder younger than that, a change may come that leaves its time as it is
+MOST_FOLDERS = 2000  # of a project: the server may be started in / or in a home directory
+FRESH = 10**9  # ns; a folder changed so recently may change again without another time of change
 
 
 def imported_files() -> set[str]:
-    """The files of the imported modules, without those of the standard library."""
+    """The files of the imported modules, except those of the standard library."""
     files = set()
     for module in sys.modules.copy().values():
-        # The attributes of lazy modules import them
+        # Not getattr(): a lazy module is imported when it is asked for an attribute
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str) and (not file.startswith(STANDARD_LIBRARY) or any(map(file.__contains__, INSTALLED))):
             files.add(file if os.path.isabs(file) else os.path.abspath(file))
@@ -34,7 +34,7 @@ def files_of_failure(error: BaseException) -> set[str]:
     files: set[str] = set()
     chain: list[BaseException | None] = [error]
     seen: set[int] = set()
-    for link in chain:  # grows meanwhile; a chain may be a ring
+    for link in chain:  # it grows meanwhile; a chain may be a ring
         if link is not None and id(link) not in seen:
             seen.add(id(link))
             files |= {frame.f_code.co_filename for frame, _ in traceback.walk_tb(link.__traceback__)}
@@ -55,7 +55,7 @@ class Folder(NamedTuple):
 class Project:
     """The Python files under a folder; hidden folders, virtual environments and what is installed are left out.
 
-    A look costs a stat for each folder: only those that have changed are listed.
+    A comparison costs a stat for each folder: only those that have changed are listed.
     """
 
     def __init__(self, root: str) -> None:
@@ -63,21 +63,21 @@ class Project:
         self.folders: dict[str, Folder] = {}
 
     def files(self) -> list[str]:
-        """All of them, by absolute path."""
+        """Their absolute paths."""
         found: dict[str, Folder] = {}
         wanted = [self.root]
-        for path in wanted:  # grows meanwhile: folders near the root come first
+        for path in wanted:  # it grows meanwhile: folders near the root come first
             if len(found) == MOST_FOLDERS:
                 break
             try:
-                found[path] = folder = self._look(path)
+                found[path] = folder = self._folder(path)
             except OSError:
                 continue
             wanted += folder.folders
         self.folders = found
         return [file for folder in found.values() for file in folder.files]
 
-    def _look(self, path: str) -> Folder:
+    def _folder(self, path: str) -> Folder:
         known, changed = self.folders.get(path), os.stat(path).st_mtime_ns
         return known if known is not None and known.time == changed else _list(path, changed)
 
@@ -96,13 +96,13 @@ def _list(path: str, changed: int) -> Folder:
     return Folder(trusted, files, folders)
 
 
-class Sources:
-    """All files to watch, with how they were when one last looked.
+class SourceFiles:
+    """All files to watch, with how they were at the last comparison.
 
     Args:
         folder: whose Python files are watched, imported or not.
-        extra_files: watched, too, whether they are there yet or not.
-        imported: lists the files of the modules; called at each look, since modules appear.
+        extra_files: watched, too, even if they do not exist yet.
+        imported: lists the files of the modules; called at each comparison, since modules are added.
     """
 
     def __init__(self, folder: str, extra_files: Iterable[str], imported: Callable[[], Iterable[str]]) -> None:
@@ -112,13 +112,13 @@ class Sources:
         self.changes()
 
     def changes(self) -> dict[str, Stamp]:
-        """The files that are not as they were at the last look, with how they were then."""
+        """The files that are not as they were at the last call, with how they were then."""
         before = self.stamps
         watched = {*before, *self._project.files()}
-        modules = set(self._imported()) - watched  # that one appears is no change
+        modules = set(self._imported()) - watched  # a newly imported file is no change
         self.stamps = {path: stamp_of(path) for path in watched | modules}
         return {path: before.get(path) for path in watched if self.stamps[path] != before.get(path)}
 
     def folders(self) -> set[str]:
-        """The folders in which a change can be."""
+        """The folders in which changes are to be expected."""
         return {*self._project.folders, *map(os.path.dirname, self.stamps)}

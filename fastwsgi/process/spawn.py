@@ -1,76 +1,123 @@
-"""Where workers are forked: what they get, and what they let go of."""
+"""Where workers are forked: what a child process is given, what it closes, and how it ends."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
-from typing import Any
+import sys
+import threading
+from typing import TYPE_CHECKING, Callable
 
-from fastwsgi.process import channel, worker
+from fastwsgi.observe.logs import log_error
+from fastwsgi.process import channel
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
 from fastwsgi.process.signals import WATCHED
-from fastwsgi.process.sockets import at_position, let_go, shared_with_others
+from fastwsgi.process.sockets import at_position, close_others, shared_sockets
+from fastwsgi.process.worker import Worker, WorkerStart
+
+if TYPE_CHECKING:
+    from fastwsgi.process.channel import Channel
+    from fastwsgi.process.interfaces import SpawningSupervisor
+    from fastwsgi.process.scoreboard import Slot
 
 
-class Nursery:
-    """Forks for *supervisor*."""
+class Child(Member):
+    """A worker as the supervisor has it: besides what the fleet's decisions need, the ways to it.
 
-    def __init__(self, supervisor: Any) -> None:
+    Attributes:
+        view: what hooks see of it.
+    """
+
+    def __init__(
+        self, pid: int, position: int, generation: int, age: int, slot: Slot, channel: Channel, view: WorkerView
+    ) -> None:
+        super().__init__(pid, position, generation, age)
+        self.slot = slot
+        self.channel = channel
+        self.view = view
+
+
+class Spawner:
+    """Forks the workers of *supervisor*."""
+
+    def __init__(self, supervisor: SpawningSupervisor) -> None:
         self._supervisor = supervisor
-        self.started = 0  # workers, since the beginning
+        self._started = 0  # workers, since the beginning
 
-    def fork(self, position: int) -> Member:
+    def fork(self, position: int) -> Child:
         """A new worker at *position*, which boots. Raises OSError if the system has no room for it."""
         ours, theirs = channel.pair()
-        birth = self._prepare(position, theirs)
+        given = self._prepare(position, theirs)
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a signal for the child must not get into our queue
         try:
             pid = os.fork()
             if pid == 0:
-                worker.run_as_process(lambda: self._become(birth, ours))
+                run_as_process(lambda: self._run_worker(given, ours))
         except OSError:
             ours.close()
-            birth.slot.clear()
+            given.slot.clear()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             theirs.close()
-        birth.view.pid = pid
+        given.view.pid = pid
         generation = self._supervisor.fleet.generation
-        return Member(pid, position, generation, self.started, slot=birth.slot, channel=ours, view=birth.view)
+        return Child(pid, position, generation, self._started, given.slot, ours, given.view)
 
-    def _prepare(self, position: int, theirs: channel.Channel) -> worker.Birth:
+    def _prepare(self, position: int, theirs: Channel) -> WorkerStart:
         owner = self._supervisor
-        settings, entries, tls = owner.reload.material()
-        self.started += 1
-        view = WorkerView(owner.view, settings, self.started)
+        inputs = owner.reload.worker_inputs()
+        self._started += 1
+        view = WorkerView(owner.view, inputs.settings, self._started)
         owner.hooks.pre_fork(owner.view, view)
-        slot = owner.board.take()
+        slot = owner.board.allocate()
         slot.generation = owner.fleet.generation
-        return worker.Birth(
-            owner.build,
-            owner.deployment,
-            settings,
-            owner.app,
-            tls,
-            at_position(entries, position),
-            shared_with_others(entries),
-            owner.board,
-            slot,
-            theirs,
-            owner.view,
-            view,
-            first=not owner.fleet.served,
+        return WorkerStart(
+            build=owner.build,
+            deployment=owner.deployment,
+            settings=inputs.settings,
+            app=owner.app,
+            tls=inputs.certificates.tls,
+            listeners=at_position(inputs.bindings, position),
+            shared=shared_sockets(inputs.bindings),
+            board=owner.board,
+            slot=slot,
+            channel=theirs,
+            server=owner.view,
+            view=view,
+            is_first=not owner.fleet.served,
         )
 
-    def _become(self, birth: worker.Birth, ours: channel.Channel) -> int:
-        """In the child: let go of what is the supervisor's, and live."""
+    def _run_worker(self, given: WorkerStart, ours: Channel) -> int:
+        """In the child: close what is the supervisor's, and be a worker to the end."""
         owner = self._supervisor
         signal.set_wakeup_fd(-1)
         owner.signals.close()
         ours.close()
-        for member in owner.fleet.members.values():
-            member.channel.close()  # else this worker would hide the supervisor's death from the others
-        let_go(owner.listeners.entries + owner.reload.material()[1], birth.listeners)
-        return worker.Worker(birth).live()
+        for child in owner.fleet.members.values():
+            child.channel.close()  # held open here, it would hide the supervisor's death from that worker
+        close_others(owner.listeners.bindings + owner.reload.worker_inputs().bindings, given.listeners)
+        return Worker(given).run()
+
+
+def run_as_process(main: Callable[[], int]) -> None:
+    """Run *main* in a process just forked, and end that with its exit code as an interpreter ends.
+
+    What was registered with atexit before the fork is the supervisor's, and is left to it: a worker must not remove its
+    temporary files. What the application registers in the worker is called.
+    """
+    code = 1
+    atexit._clear()
+    try:
+        code = main()
+    except BaseException as error:
+        log_error("the worker cannot go on", error)
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads and executors, as at an interpreter's end
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)

@@ -1,7 +1,13 @@
-"""The supervisor: owns the listeners, forks the workers, and does what signals ask for. It knows nothing of HTTP.
+"""The supervisor: owns the listeners, has workers forked, and does what signals ask for. It knows nothing of HTTP.
 
 It never imports the application, unless that is to be loaded before the fork (preload). Which workers there should be
-is decided in fleet.py; here it is done. All happens in one thread, in turns: act, wait, take news.
+is decided in fleet.py; here it is done. All happens in one thread, in turns: act, wait, handle what has come.
+
+The path of a signal, say SIGHUP: SignalQueue (signals.py) holds it until _wait() reads it. Its handler, from the table
+in Supervisor, notes what is wanted, here Reload.request(). The next _act() advances the reload, which gives the fleet a
+new generation, and then does what the fleet wants: it forks new workers (spawn.py) and retires old ones, by a line on
+the channel of each (channel.py). In the worker, the control thread (control.py) reads the line and calls
+Worker._handle_command(), which asks the loop to stop (server/loop.py, Loop.stop()).
 """
 
 from __future__ import annotations
@@ -13,29 +19,37 @@ import select
 import signal
 import time
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
-from fastwsgi.process import exits, privileges, role
+from fastwsgi.process import accounts, exits, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
-from fastwsgi.process.deployment import Deployment
-from fastwsgi.process.fleet import Fleet, Member
+from fastwsgi.process.children import Children
+from fastwsgi.process.fleet import Fleet
 from fastwsgi.process.hook_views import ServerView
-from fastwsgi.process.hung import Hung
+from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.process.signals import SignalQueue
 from fastwsgi.process.sockets import Listeners
-from fastwsgi.process.spawn import Nursery
-from fastwsgi.process.systemd_status import Notices
+from fastwsgi.process.stop import Stop
+from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
-from fastwsgi.settings.settings import SETTINGS, Settings
+from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.tls import files as tls_files
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from fastwsgi.gunicorn.hooks import Hooks
+    from fastwsgi.process.interfaces import Deployment
+    from fastwsgi.process.spawn import Child
+    from fastwsgi.settings.settings import Settings
+
 LONGEST_TURN = 10.0  # seconds
-QUIT_PATIENCE = 0.3  # seconds that workers get to write their logs when they are told to quit
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def run(deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> int:
@@ -57,7 +71,15 @@ def run(deployment: Deployment, build: SimpleNamespace, announce: Callable[[str]
 
 
 class Supervisor:
-    """See the top of the file."""
+    """See the top of the file.
+
+    Attributes:
+        settings: as read last; while a reload runs, still the old ones.
+        view: what hooks see of it.
+        app: the application, if it is loaded before the fork.
+        next_report: when the scoreboard goes into the log again, at level debug (time.monotonic()).
+        exit_code: None as long as it goes on.
+    """
 
     def __init__(self, deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> None:
         self.deployment = deployment
@@ -69,26 +91,40 @@ class Supervisor:
         self.view = ServerView(self.settings, error_log)
         self.board = Scoreboard()
         self.listeners = Listeners()
-        self.fleet = Fleet(check_number(self.settings.workers))
-        self.reload = Reload(self)
-        self.upgrade = Upgrade(self)
-        self.nursery = Nursery(self)
-        self.hung = Hung(lambda one: self._kill(one, signal.SIGKILL), lambda one: self.hooks.worker_abort(one.view))
-        self.next_look: float | None = None  # for hung workers
+        self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
         self.certificates = Certificates(self.settings)
-        self.notices = Notices()
+        self.status = SystemdStatus()
         self.signals = SignalQueue()
-        self.app: Callable[..., Any] | None = None
         self.poller = select.poll()
+        self.app: WSGIApplication | None = None
         self.pid_file: PidFile | None = None
         self.next_report = 0.0
-        self.stop_at: float | None = None  # when the stop begins, after the drain delay
         self.exit_code: int | None = None
+        self.reload = Reload(self)
+        self.upgrade = Upgrade(self)
+        self.children = Children(self)
+        self.stop = Stop(self)
+        self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
+        self.signal_handlers: dict[int, Callable[[], None]] = {
+            signal.SIGTERM: self.stop.request,
+            signal.SIGINT: self.stop.request,
+            signal.SIGQUIT: self.stop.quit,
+            signal.SIGHUP: self.reload.request,
+            signal.SIGUSR1: self._reopen_logs,
+            signal.SIGUSR2: self.upgrade.begin,
+            signal.SIGTTIN: lambda: self._resize(self.fleet.size + 1),
+            signal.SIGTTOU: lambda: self._resize(self.fleet.size - 1),
+        }
 
     @property
     def hooks(self) -> Hooks:
-        """Those of the settings read last."""
+        """The hooks of the settings read last."""
         return self.deployment.hooks
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a stop has begun, even if the drain delay is not over."""
+        return self.stop.has_begun
 
     def run(self) -> int:
         """Open, serve, close."""
@@ -107,231 +143,96 @@ class Supervisor:
         settings = self.settings
         if settings.umask is not None:
             os.umask(int(settings.umask, 8))
-        ids = role.ids_of_workers(settings)  # a mistake in it is told now
-        self.listeners.inherit()
-        self.listeners.keep(self.listeners.prepare(settings), settings)
-        self.view.address = self.listeners.spell(self.certificates.scheme)
-        warning = privileges.warning(settings, ids)
-        if warning:
-            error_log.warning(warning)
+        ids = accounts.worker_ids(settings)  # a mistake in it is reported now
+        self.listeners.open(settings)
+        self.view.address = self.listeners.urls(self.certificates.scheme)
+        privileges.warn(settings, ids)
         if settings.pid is not None:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()
-        role.take_title("supervisor", settings)
+        process_setup.set_title("supervisor", settings)
         self.hooks.on_starting(self.view)
         if settings.preload:
-            role.set_environment(settings)
+            process_setup.set_environment(settings)
             self.app = self.deployment.load(settings)
             gc.collect()
             gc.freeze()
 
     def _close(self) -> None:
-        for member in self.fleet.members.values():  # only after an error of ours
-            os.kill(member.pid, signal.SIGKILL)
-        self._close_listeners()
+        for child in self.fleet.members.values():  # only after an error of ours
+            os.kill(child.pid, signal.SIGKILL)
+        self.close_listeners()
         if self.pid_file is not None:
             self.pid_file.remove()
         self.hooks.on_exit(self.view)
         self.board.close()
 
-    def _close_listeners(self) -> None:
-        """The paths of unix sockets stay for another supervisor that serves there."""
-        alone = self._is_alone()
-        if alone:
+    def close_listeners(self) -> None:
+        """Stop listening; the paths of unix sockets stay if another supervisor serves there."""
+        is_alone = self.upgrade.is_alone
+        if is_alone:
             self.listeners.own_paths()
-        self.listeners.close(alone)
-
-    def _is_alone(self) -> bool:
-        """Whether no other supervisor serves on the same sockets."""
-        return not self.upgrade.successor and not self.upgrade.has_predecessor
+        self.listeners.close(remove_paths=is_alone)
 
     # A turn
 
     def _act(self) -> None:
-        """Do what the fleet wants."""
+        """Do what is due, and what the fleet wants."""
         now = time.monotonic()
-        self.notices.show_life(now)
-        self._tell(now)
-        if self.stop_at is not None and now >= self.stop_at:
-            self._stop_workers(now)
+        self.status.ping_watchdog(now)
+        self._log_figures(now)
+        self.stop.advance(now)
         self._renew_certificates(now)
-        if self.next_look is None or now >= self.next_look:
-            self.next_look = self.hung.look(self.fleet, self.settings, now)
-        for member in self.fleet.to_kill(now):
-            self._kill(member, signal.SIGKILL)
-        for member in self.fleet.to_retire():
-            self._retire(member, "hurry" if self.fleet.hurried else "retire", now)
+        self.hung.check(self.fleet, self.settings, now)
+        for child in self.fleet.to_kill(now):
+            self.children.kill(child)
+        for child in self.fleet.to_retire():
+            self.children.retire(child, "hurry" if self.fleet.hurried else "retire", now)
         for position in self.fleet.to_start(now):
-            self._start(position)
-        if self.reload.look(self.fleet):
+            self.children.start(position)
+        if self.reload.advance():
             self._act()
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
 
     def _renew_certificates(self, now: float) -> None:
-        """Take certificates that have changed, and let the workers have them; after a reload, which takes them too."""
-        material = None if self.reload.runs else self.certificates.look(now)
+        """Renew certificates that have changed, and send them to the workers; a reload, which reads them too, first."""
+        material = None if self.reload.is_running else self.certificates.renew_if_changed(now)
         if material is not None:
-            for member in self.fleet.members.values():
-                if member.generation == self.fleet.generation:
-                    member.channel.send(f"certificates {tls_files.encode(material)}")
+            for child in self.fleet.members.values():
+                if child.generation == self.fleet.generation:
+                    child.channel.send(f"certificates {tls_files.encode(material)}")
 
-    def _tell(self, now: float) -> None:
-        """The figures of the scoreboard, for who debugs."""
+    def _log_figures(self, now: float) -> None:
+        """Log the scoreboard, at level debug."""
         if now >= self.next_report and error_log.isEnabledFor(logging.DEBUG):
             self.next_report = now + LONGEST_TURN
-            for member in self.fleet.members.values():
-                error_log.debug("%s", member.slot.describe())
+            for child in self.fleet.members.values():
+                error_log.debug("%s", child.slot.summary())
 
     def _wait(self) -> None:
+        """Wait for messages of workers, signals and ends of child processes, or until something is due."""
         if self.exit_code is not None:
             return
         now = time.monotonic()
-        known = (self.stop_at, self.notices.next_sign, self.next_look, self.certificates.next_look)
-        times = (self.fleet.next_time(now), now + LONGEST_TURN, *known)
+        due = (self.stop.due, self.status.next_ping, self.hung.next_check, self.certificates.next_check)
+        times = (self.fleet.next_time(now), now + LONGEST_TURN, *due)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
-        ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
-        for member in list(self.fleet.members.values()):
-            if member.channel.fileno() in ready:
-                self._hear(member)
-        for number in self.signals.take():
-            self._meet_signal(number)
-        for pid, status in exits.reap():
+        self.children.read_messages({fd for fd, _ in self.poller.poll(timeout * 1000 + 1)})
+        for number in self.signals.read():
+            self._handle_signal(number)
+        for pid, status in exits.reap_children():
             if pid in self.fleet.members:
-                self._bury(self.fleet.members[pid], status)
+                self.children.handle_exit(self.fleet.members[pid], status)
             elif pid == self.upgrade.successor:
-                self.upgrade.has_ended(status)
+                self.upgrade.handle_exit(status)
 
-    # Workers
+    # What signals ask for; the rest is in stop.py, reload.py and upgrade.py
 
-    def _start(self, position: int) -> None:
-        try:
-            member = self.nursery.fork(position)
-        except OSError as error:
-            self.fleet.wait(time.monotonic())
-            error_log.error("cannot fork a worker: %s; the next try in %.1f s", error.strerror, self.fleet.delay)
-            return
-        self.fleet.members[member.pid] = member
-        self.view.WORKERS[member.pid] = member.view
-        self.poller.register(member.channel.fileno(), select.POLLIN)
-
-    def _hear(self, member: Member) -> None:
-        lines, is_open = member.channel.receive()
-        if not is_open:
-            self.poller.unregister(member.channel.fileno())
-        for line in lines:
-            word, _, rest = line.partition(" ")
-            if word == "ready" and member.state == "booting":
-                self._note_ready(member)
-            elif word == "changed" and member.generation == self.fleet.generation and not self.is_stopping:
-                error_log.info("%s has changed", rest)
-                self.reload.ask(hurried=True)
-            elif word == "closed":
-                member.closed = True
-            elif word == "worn" and not member.worn and not self.is_stopping:
-                member.worn = rest
-                error_log.info("worker %d is to be replaced: %s", member.pid, rest)
-
-    def _note_ready(self, member: Member) -> None:
-        member.view.booted = True
-        is_first = not self.fleet.served
-        self.fleet.has_become_ready(member)
-        if is_first:
-            self.announce("fastwsgi: listening on " + ", ".join(self.view.address))
-            self.announce(f"fastwsgi: the {self.build.title} build; stop with Ctrl-C")
-            self.notices.ready()
-            self.hooks.when_ready(self.view)
-
-    def _retire(self, member: Member, command: str, now: float) -> None:
-        member.state = "retiring"
-        member.view.alive = False
-        member.deadline = now + self.settings.graceful_timeout
-        member.channel.send(command)
-
-    def _kill(self, member: Member, number: signal.Signals) -> None:
-        if member.state == "retiring" and number == signal.SIGKILL:
-            error_log.warning("worker %d has not ended in time: killed", member.pid)
-        member.state = "retiring"
-        member.deadline = time.monotonic() + LONGEST_TURN  # kill(2) does not fail; say so again if it lives
-        os.kill(member.pid, number)
-
-    def _bury(self, member: Member, status: int) -> None:
-        """A worker has ended: what it had goes, and what follows is decided."""
-        is_expected = member.state == "retiring"
-        verdict = self.fleet.has_ended(member, time.monotonic())
-        del self.view.WORKERS[member.pid]
-        member.view.alive = False
-        try:
-            self.poller.unregister(member.channel.fileno())
-        except KeyError:
-            pass  # its end was heard
-        member.channel.close()
-        member.slot.clear()
-        self.hooks.child_exit(self.view, member.view)
-        if verdict == "first boot":
-            if os.WIFSIGNALED(status):
-                error_log.error("the first worker %s before it was ready", exits.describe(status))
-            self.exit_code = exits.exit_code(status)
-        elif verdict == "reload":
-            self.reload.fail(exits.describe(status))
-        elif verdict == "delay":
-            error_log.error(
-                "worker %d %s before it was ready; the next try in %.1f s",
-                *(member.pid, exits.describe(status), self.fleet.delay),
-            )
-        elif not is_expected:
-            error_log.error("worker %d %s; another takes its place", member.pid, exits.describe(status))
-
-    # Signals
-
-    def _meet_signal(self, number: int) -> None:
-        if number in (signal.SIGTERM, signal.SIGINT) and not self.is_stopping:
-            self._begin_stop()
-        elif number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-            self._quit()
-        elif self.is_stopping:
-            return
-        elif number == signal.SIGHUP:
-            self.reload.ask()
-        elif number == signal.SIGUSR1:
-            self._reopen_logs()
-        elif number == signal.SIGUSR2:
-            self.upgrade.begin()
-        elif number == signal.SIGTTIN:
-            self._resize(self.fleet.size + 1)
-        elif number == signal.SIGTTOU:
-            self._resize(self.fleet.size - 1)
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether a stop has begun, be it with the drain delay."""
-        return self.stop_at is not None or self.fleet.closed
-
-    def _begin_stop(self) -> None:
-        """Graceful: after the drain delay, in which all goes on but readiness, everything accepted is answered."""
-        self.board.leaving = not self.upgrade.successor
-        self.notices.stopping()
-        self.stop_at = time.monotonic() + (self.settings.drain_delay if self.board.leaving else 0.0)
-
-    def _stop_workers(self, now: float) -> None:
-        """The workers empty the queues of the listeners before they close them, so ours may be closed before."""
-        self._close_fleet()
-        for member in self.fleet.members.values():
-            # With another supervisor on the same sockets, it is a reload to the clients
-            self._retire(member, "stop" if self._is_alone() else "retire", now)
-
-    def _close_fleet(self) -> None:
-        self.stop_at = None
-        self.fleet.closed = True
-        self.reload.abandon()
-        self._close_listeners()
-
-    def _quit(self) -> None:
-        """End at once; workers that cannot even quit are killed."""
-        self._close_fleet()
-        for member in self.fleet.members.values():
-            self._kill(member, signal.SIGQUIT)
-            member.deadline = time.monotonic() + QUIT_PATIENCE
+    def _handle_signal(self, number: int) -> None:
+        handler = self.signal_handlers.get(number)  # SIGCHLD, which only ends the wait, has none
+        if handler is not None and (number in STOP_SIGNALS or not self.is_stopping):
+            handler()
 
     def _resize(self, size: int) -> None:
         size = nearest_number(size)
@@ -345,8 +246,7 @@ class Supervisor:
 
     def _reopen_logs(self) -> None:
         reopen_error_log()
-        for member in self.fleet.members.values():
-            member.channel.send("reopen")
+        self.children.send("reopen")
 
 
 def is_needed(settings: Settings) -> bool:

@@ -1,7 +1,7 @@
-"""What systemd and a service tell each other: sockets that are passed, how the service is, and that it is alive.
+"""The protocol between systemd and a service: sockets that it passes, the service's state, and the watchdog.
 
-By environment variables and datagrams (sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)); without systemd nothing
-happens.
+It consists of environment variables and datagrams (sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)). Without
+systemd nothing happens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SEND_SECONDS = 1.0  # longest that notify() waits for room in systemd's queue
 
 
 def listen_fds() -> list[int]:
-    """The file descriptors that systemd has passed, now close-on-exec; the variables that told of them are removed.
+    """The file descriptors that systemd has passed, now close-on-exec; the variables that announced them are removed.
 
     Empty when there are none, or when they were meant for another process.
     """
@@ -32,7 +32,7 @@ def listen_fds() -> list[int]:
 
 
 def notify(text: str) -> None:
-    """Tell systemd lines of sd_notify(3), such as "READY=1"; never raises, and does nothing without NOTIFY_SOCKET."""
+    """Send systemd lines of sd_notify(3), such as "READY=1"; never raises, and does nothing without NOTIFY_SOCKET."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address.startswith("@"):
         address = "\0" + address[1:]
@@ -43,11 +43,11 @@ def notify(text: str) -> None:
             sender.settimeout(SEND_SECONDS)
             sender.sendto(text.encode(errors="replace"), address)
     except (OSError, ValueError):
-        pass  # nobody is there to be told
+        pass  # systemd is not there
 
 
 def watchdog_interval() -> float | None:
-    """How often, in seconds, to notify("WATCHDOG=1"): half the time that systemd waits for it; None if it does not."""
+    """How often, in seconds, to notify("WATCHDOG=1"): half the time that systemd allows; None if it expects nothing."""
     time, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
     if not _is_number(time) or int(time) == 0 or pid not in ("", str(os.getpid())):
         return None

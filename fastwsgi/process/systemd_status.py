@@ -1,4 +1,4 @@
-"""What systemd is told of the service (sd_notify(3)): that it is ready, reloads, stops, and is alive."""
+"""The state of the service, as systemd is notified of it (sd_notify(3)): ready, reloading, stopping, and alive."""
 
 from __future__ import annotations
 
@@ -8,27 +8,31 @@ import time
 from fastwsgi.process import systemd
 
 
-class Notices:
-    """Tells it, where there is somebody to tell."""
+class SystemdStatus:
+    """Notifies systemd, where the service was started by it.
+
+    Attributes:
+        next_ping: when the watchdog expects the next sign of life (time.monotonic()); None: there is no watchdog.
+    """
 
     def __init__(self) -> None:
         self._interval = systemd.watchdog_interval()
-        self.next_sign: float | None = None if self._interval is None else 0.0  # time.monotonic()
+        self.next_ping: float | None = None if self._interval is None else 0.0
 
     def ready(self) -> None:
-        """It serves, as far as systemd cares by this process: after an upgrade, another than before."""
+        """The service is up, with this as its main process: after an upgrade, it is a new one."""
         systemd.notify(f"READY=1\nMAINPID={os.getpid()}")
 
     def reloading(self) -> None:
-        """It will be ready again later."""
+        """The service reloads; ready() follows."""
         systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """It ends."""
+        """A stop has begun."""
         systemd.notify("STOPPING=1")
 
-    def show_life(self, now: float) -> None:
-        """Calm the watchdog, if it is time."""
-        if self._interval is not None and self.next_sign is not None and now >= self.next_sign:
+    def ping_watchdog(self, now: float) -> None:
+        """Send the watchdog a sign of life, if it is time."""
+        if self._interval is not None and self.next_ping is not None and now >= self.next_ping:
             systemd.notify("WATCHDOG=1")
-            self.next_sign = now + self._interval
+            self.next_ping = now + self._interval

@@ -1,7 +1,7 @@
 """SIGUSR2: a new binary, with new code and a new interpreter, beside the old one and on the same sockets.
 
-Both serve until somebody ends one of them with SIGTERM: the old one, when the new one does well; or else the new one,
-and nothing has happened. That is how nginx and gunicorn do it.
+Both serve until one of them is ended with SIGTERM: the old one, if the new one does well, or else the new one, and
+nothing has changed. That is how nginx and gunicorn do it.
 """
 
 from __future__ import annotations
@@ -9,28 +9,36 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastwsgi.observe.logs import error_log
 from fastwsgi.process import exits
 from fastwsgi.process.sockets import HANDED_OVER
 
-PREDECESSOR = "FASTWSGI_PREDECESSOR"  # the process that has handed over its sockets
-OLD = ".oldbin"  # is added to the name of its PID file
+if TYPE_CHECKING:
+    from fastwsgi.process.interfaces import UpgradingSupervisor
+
+PREDECESSOR = "FASTWSGI_PREDECESSOR"  # the variable with the process that has handed over its sockets
+OLD = ".oldbin"  # is added to the name of the old process's PID file
 
 
 class Upgrade:
-    """The relation of *supervisor* to the one before it and the one after it."""
+    """The relation of *supervisor* to its predecessor and its successor, if it has them.
 
-    def __init__(self, supervisor: Any) -> None:
+    Attributes:
+        successor: its process ID; 0: there is none.
+    """
+
+    def __init__(self, supervisor: UpgradingSupervisor) -> None:
         self._supervisor = supervisor
         self._predecessor = int(os.environ.pop(PREDECESSOR, "0"))
-        self.successor = 0  # its process, while there is one
+        self.successor = 0
 
     @property
-    def has_predecessor(self) -> bool:
-        """Whether the one before, our parent, is still there."""
-        return self._predecessor != 0 and os.getppid() == self._predecessor
+    def is_alone(self) -> bool:
+        """Whether no other supervisor serves on the same sockets."""
+        has_predecessor = self._predecessor != 0 and os.getppid() == self._predecessor
+        return not self.successor and not has_predecessor
 
     def begin(self) -> None:
         """Start the successor, unless there is one."""
@@ -39,19 +47,18 @@ class Upgrade:
             error_log.warning("no upgrade: process %d is on its way already", self.successor)
             return
         owner.hooks.pre_exec(owner.view)
-        if owner.pid_file is not None:
-            owner.pid_file.rename(owner.settings.pid + OLD)
+        self._rename_pid_file(OLD)
         try:
             pid = os.fork()
         except OSError as error:
             self._give_up(f"cannot be forked: {error.strerror}")
             return
         if pid == 0:
-            self._become()
+            self._execute()
         self.successor = pid
         error_log.info("upgrade: process %d starts; end this one, %d, when that serves well", pid, owner.pid)
 
-    def _become(self) -> None:
+    def _execute(self) -> None:
         """In the child: run the same command in a new interpreter."""
         try:
             os.environ[HANDED_OVER] = self._supervisor.listeners.hand_over()
@@ -68,16 +75,19 @@ class Upgrade:
         finally:
             os._exit(1)
 
-    def has_ended(self, status: int) -> None:
-        """The successor is gone; this one is the only one again."""
+    def handle_exit(self, status: int) -> None:
+        """The successor has ended: this process is alone again."""
         self.successor = 0
-        self._give_up(exits.describe(status))
+        self._give_up(exits.describe_exit(status))
 
-    def _give_up(self, how: str) -> None:
+    def _give_up(self, reason: str) -> None:
+        self._rename_pid_file("")
+        error_log.error("the upgrade is given up, this process goes on: the new one %s", reason)
+
+    def _rename_pid_file(self, suffix: str) -> None:
         owner = self._supervisor
-        if owner.pid_file is not None:
-            owner.pid_file.rename(owner.settings.pid)
-        error_log.error("the upgrade is given up, this process goes on: the new one %s", how)
+        if owner.pid_file is not None and owner.settings.pid is not None:
+            owner.pid_file.rename(owner.settings.pid + suffix)
 
 
 def command_line() -> list[str]:

@@ -1,86 +1,96 @@
-"""A worker that a supervisor forked: it boots, serves, and ends as it is told, or when the supervisor is no more."""
+"""A worker that a supervisor forked: it boots, serves, and ends as it is told, or when the supervisor is gone."""
 
 from __future__ import annotations
 
-import atexit
 import os
-import queue
 import signal
 import socket
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import Mistake, file_mistake
-from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error, set_up_error_log
-from fastwsgi.observe.request_id import with_request_ids
-from fastwsgi.process import drain, role
+from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
+from fastwsgi.process import accounts, drain, process_setup
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
-from fastwsgi.process.deployment import Deployment
-from fastwsgi.process.drain import LastCall
+from fastwsgi.process.deferred_calls import DeferredCalls
+from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.failure_page import failure_page
 from fastwsgi.process.hook_views import ServerView, WorkerView
-from fastwsgi.process.hung import can_be_dumped
-from fastwsgi.process.probes import with_probes
-from fastwsgi.process.recycle import watch_wear
-from fastwsgi.process.reloader import Watcher
+from fastwsgi.process.hung import enable_stack_dumps
+from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.source_files import files_of_failure, imported_files
+from fastwsgi.process.source_watcher import SourceWatcher
+from fastwsgi.process.startup import make_loop
 from fastwsgi.server.loop import Loop
 from fastwsgi.tls import files as tls_files
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from fastwsgi.process.interfaces import Deployment
+    from fastwsgi.settings.settings import Settings
+    from fastwsgi.tls.contexts import Tls
 
 IDLE_GRACE = 1.5  # seconds that idle connections get when others go on serving: time for a request on its way
 
 
 @dataclass
-class Birth:
-    """What a worker is given by the supervisor that forks it."""
+class WorkerStart:
+    """What a worker is given by the supervisor that forks it.
+
+    Attributes:
+        app: the application, if it is loaded already.
+        tls: None: TLS is not spoken.
+        shared: those of the listeners that are not this service's alone.
+        server: what hooks see of the supervisor.
+        view: what hooks see of the worker.
+        is_first: no worker has been ready yet, so what goes wrong is reported as at a start.
+    """
 
     build: SimpleNamespace
     deployment: Deployment
-    settings: Any
-    app: Callable[..., Any] | None  # if it is loaded already
-    tls: Any  # the server.tls.Tls, or None
+    settings: Settings
+    app: WSGIApplication | None
+    tls: Tls | None
     listeners: list[socket.socket]
-    shared: list[socket.socket]  # those of them that are not this service's alone
+    shared: list[socket.socket]
     board: Scoreboard
     slot: Slot
     channel: Channel
     server: ServerView
     view: WorkerView
-    first: bool  # nobody has been ready yet: what goes wrong is told as at a start
+    is_first: bool
 
 
 class Worker:
     """One worker, in its own process.
 
-    The control thread only asks: what is not safe beside a running loop is put off until the loop has a turn.
+    The control thread only asks: what is not safe beside a running loop is deferred until the loop has a turn.
     """
 
-    def __init__(self, birth: Birth) -> None:
-        self.birth = birth
-        self.settings = birth.settings
-        self.slot = birth.slot
-        self.control = Control(birth.channel, self._obey, self._go_on_alone)
-        self.last_call = LastCall(birth.listeners, birth.shared)
+    def __init__(self, given: WorkerStart) -> None:
+        self.given = given
+        self.settings = given.settings
+        self.slot = given.slot
+        self.hooks = given.deployment.hooks
+        self.control = Control(given.channel, self._handle_command, self._handle_orphaned)
+        self.drain = ListenerDrain(given.listeners, given.shared)
+        self.deferred = DeferredCalls()
         self.loop: Loop | None = None
         self.logs: Logs | None = None
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._woken, self._waker = socket.socketpair()
-        self._woken.setblocking(False)
-        self._waker.setblocking(False)
 
-    def live(self) -> int:
-        """From the fork to the end; the exit code."""
-        self.slot.pid = self.birth.view.pid = os.getpid()
-        self._take_signals()
-        can_be_dumped()
-        self.control.every(HEARTBEAT, self._beat)
+    def run(self) -> int:
+        """Live, from the fork to the end; the exit code."""
+        self.slot.pid = self.given.view.pid = os.getpid()
+        self._set_signal_handlers()
+        enable_stack_dumps()
+        self.control.every(HEARTBEAT, self._write_heartbeat)
         self.control.start()
         try:
             loop = self._boot()
@@ -88,55 +98,53 @@ class Worker:
             return self._fail(mistake)
         except OSError as error:
             return self._fail(file_mistake(error))
-        watch_wear(self.control, loop, self.settings, self.ask_for_successor)
+        watch_limits(self.control, loop, self.settings, self._ask_for_successor)
         self.loop = loop
         self.slot.state = "ready"
-        self.birth.channel.send("ready")
+        self.given.channel.send("ready")
         loop.run()
         self._finish(loop)
         return 0
 
-    def ask_for_successor(self, reason: str) -> None:
-        """Have the supervisor start another worker, and then retire this one; *reason* goes into the log."""
-        self.birth.channel.send(f"worn {reason}")
-
     # Beginning
 
     def _boot(self) -> Loop:
-        birth, settings = self.birth, self.settings
+        """Become what the settings say, load the application, and make the loop that serves it."""
+        given, settings = self.given, self.settings
         set_up_error_log(settings)
-        self.logs = Logs(settings, birth.build)
-        role.set_environment(settings)
-        birth.deployment.hooks.post_fork(birth.server, birth.view)
-        role.become_worker(settings)
-        app = birth.app or self._load()
-        birth.view.booted = True
-        birth.deployment.hooks.post_worker_init(birth.view)
-        app = birth.deployment.hooks.wrap(app, birth.view)
-        app = with_request_ids(app, settings)
-        app = with_probes(app, settings, lambda: birth.board.leaving)
-        loop = Loop(birth.build, app, settings, log_error, ErrorStream(), self.logs.observer)
+        self.logs = Logs(settings, given.build)
+        process_setup.set_environment(settings)
+        self.hooks.post_fork(given.server, given.view)
+        process_setup.set_title("worker", settings)
+        ids = accounts.worker_ids(settings)
+        if ids is not None:
+            accounts.drop_privileges(*ids)
+        app = given.app or self._load()
+        given.view.booted = True
+        self.hooks.post_worker_init(given.view)
+        app = self.hooks.wrap(app, given.view)
+        loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
         loop.slot = self.slot
-        loop.expired = lambda: self.ask_for_successor("a request ran past its deadline")
-        for listener in birth.listeners:
-            loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, birth.tls)
+        loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
+        for listener in given.listeners:
+            loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)
         loop.stopped_accepting = self._close_listeners
-        loop.add_waker(self._woken.fileno(), self._take_calls)
+        loop.add_waker(self.deferred.fileno(), self.deferred.run)
         return loop
 
-    def _load(self) -> Callable[..., Any]:
-        """The application; for development, also one that only tells why it cannot be loaded."""
+    def _load(self) -> WSGIApplication:
+        """The application; with --reload, if that cannot be loaded, one that says why."""
         if not self.settings.reload:
-            return self.birth.deployment.load(self.settings)
+            return self.given.deployment.load(self.settings)
         failed: set[str] = set()
-        Watcher(
-            lambda path: self.birth.channel.send(f"changed {path}"),
+        SourceWatcher(
+            lambda path: self.given.channel.send(f"changed {path}"),
             self.settings.reload_extra_files,
             self.settings.chdir or ".",
             lambda: imported_files() | failed,
         ).start()
         try:
-            return self.birth.deployment.load(self.settings)
+            return self.given.deployment.load(self.settings)
         except Mistake as mistake:
             failed |= files_of_failure(mistake)
             text = f"{mistake.details}{mistake}"
@@ -144,118 +152,88 @@ class Worker:
             return failure_page(text)
 
     def _fail(self, mistake: Mistake) -> int:
-        if self.birth.first:
+        if self.given.is_first:
             print(f"{mistake.details}fastwsgi: {mistake}", file=sys.stderr, flush=True)
         else:
             error_log.error("%s%s", mistake, f"\n{mistake.details}".rstrip("\n"))
         return mistake.exit_code or 1
 
-    def _take_signals(self) -> None:
-        """Handlers of its own in place of the supervisor's, which are still blocked."""
+    def _set_signal_handlers(self) -> None:
+        """Handlers of its own in place of the supervisor's; signals are blocked until they are set."""
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
             signal.signal(number, ignore)  # a terminal sends some of them to all processes; the supervisor decides
-        # systemd sends it to all as well: then the supervisor has had it too, and gives no successor
-        signal.signal(signal.SIGTERM, lambda number, frame: self.ask_for_successor("it got SIGTERM"))
+        # systemd sends SIGTERM to all processes, too: then the supervisor has it as well, and starts no successor
+        signal.signal(signal.SIGTERM, lambda number, frame: self._ask_for_successor("it got SIGTERM"))
         signal.signal(signal.SIGQUIT, lambda number, frame: self._quit())
-        signal.signal(signal.SIGUSR1, lambda number, frame: self._obey("reopen"))
+        signal.signal(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
-    # What the supervisor wants
+    # To and from the supervisor; the lines are listed in channel.py
 
-    def _obey(self, command: str) -> None:
+    def _ask_for_successor(self, reason: str) -> None:
+        """Have the supervisor start another worker, and then retire this one; *reason* goes into the log."""
+        self.given.channel.send(f"replace {reason}")
+
+    def _handle_command(self, line: str) -> None:
+        command, _, argument = line.partition(" ")
         if command == "stop":
             self._stop(0.0)
-            self.control.after(drain.PATIENCE, self.last_call.shut)
+            self.control.after(drain.PATIENCE, self.drain.shut)
         elif command == "retire":
             self._stop(IDLE_GRACE)
-            self.control.after(drain.PATIENCE, self._say_closed)  # a loop that is held up accepts nobody either
+            self.control.after(drain.PATIENCE, self._report_closed)  # a loop that is held up accepts nothing either
         elif command == "hurry":
             self._stop(0.0)
-            self.control.after(drain.PATIENCE, self._say_closed)
+            self.control.after(drain.PATIENCE, self._report_closed)
         elif command == "reopen":  # while it boots, too: the files may be open already
-            self._defer(self._reopen_logs)
-        elif command.startswith("certificates "):
-            self._defer(lambda: self._renew(command.partition(" ")[2]))
+            self.deferred.add(self._reopen_logs)
+        elif command == "certificates":
+            self.deferred.add(lambda: self._renew_certificates(argument))
 
-    def _renew(self, line: str) -> None:
-        """Take what the supervisor has found in the files of certificates, and found good."""
-        if self.birth.tls is not None:
-            self.birth.tls.renew(tls_files.decode(line))
+    def _renew_certificates(self, encoded: str) -> None:
+        """Use the certificates that the supervisor has read and checked."""
+        if self.given.tls is not None:
+            self.given.tls.renew(tls_files.decode(encoded))
 
     def _stop(self, idle_grace: float) -> None:
-        self.birth.view.alive = False
+        self.given.view.alive = False
         if self.loop is None:
-            os._exit(0)  # nobody was served, and a boot may take long
+            os._exit(0)  # no request was served, and a boot may take long
         self.slot.state = "retiring"
         self.loop.stop(idle_grace)
-        self._defer(lambda: None)
 
-    def _go_on_alone(self) -> None:
-        """The supervisor is dead: answer what is there, and leave no orphan."""
+    def _handle_orphaned(self) -> None:
+        """The supervisor is dead: answer the requests that are there, and end."""
         self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
         self._stop(0.0)
-
-    def _defer(self, called: Callable[[], None]) -> None:
-        """Call *called* in the loop, which wakes up for it."""
-        self._calls.put(called)
-        try:
-            self._waker.send(b"\0")
-        except BlockingIOError:
-            pass  # it has not taken those before yet
-
-    def _take_calls(self) -> None:
-        self._woken.recv(4096)
-        while not self._calls.empty():
-            self._calls.get()()
 
     def _reopen_logs(self) -> None:
         assert self.logs is not None
         self.logs.reopen()
 
-    def _beat(self) -> None:
+    def _write_heartbeat(self) -> None:
         self.slot.heartbeat = time.monotonic()
 
     # The end
 
     def _close_listeners(self) -> None:
         assert self.loop is not None
-        self.last_call.close(self.loop)
-        self._say_closed()
+        self.drain.close(self.loop)
+        self._report_closed()
 
-    def _say_closed(self) -> None:
-        self.birth.channel.send("closed")
+    def _report_closed(self) -> None:
+        self.given.channel.send("closed")
 
     def _finish(self, loop: Loop) -> None:
         loop.close()
-        self.birth.deployment.hooks.worker_exit(self.birth.server, self.birth.view)
+        self.hooks.worker_exit(self.given.server, self.given.view)
         if self.logs is not None:
             self.logs.close()
 
     def _quit(self) -> None:
-        """Now: in the middle of whatever the main thread does."""
-        self.birth.deployment.hooks.worker_int(self.birth.view)
+        """End now, in the middle of whatever the main thread does."""
+        self.hooks.worker_int(self.given.view)
         if self.logs is not None:
             self.logs.close()
         os._exit(0)
-
-
-def run_as_process(main: Callable[[], int]) -> None:
-    """Run *main* in a process just forked, and end that with its exit code as an interpreter ends.
-
-    What was registered with atexit before the fork is the supervisor's, and is left to it: a worker must not remove its
-    temporary files. What the application registers in the worker is called.
-    """
-    code = 1
-    atexit._clear()
-    try:
-        code = main()
-    except BaseException as error:
-        log_error("the worker cannot go on", error)
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads and executors, as at an interpreter's end
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)

@@ -86,7 +86,7 @@ class Slot(Protocol):
     connections: int
     busy: int
     queued: int
-    saturated: bool
+    saturated: int
 
     def others_free(self) -> bool:
         """Whether another process has a thread free."""

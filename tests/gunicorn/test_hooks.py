@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastwsgi.http.wsgi import FileWrapper
+from fastwsgi.http.file_wrapper import FileWrapper
 
 from fastwsgi.gunicorn import file as gunicorn_file
 from fastwsgi.gunicorn.cfg import Cfg

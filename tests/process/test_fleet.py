@@ -6,7 +6,7 @@ from fastwsgi.process.fleet import LONGEST_DELAY, Fleet, Member
 
 
 class Yard:
-    """A fleet whose wishes come true."""
+    """A fleet for which everything that it wants is done."""
 
     def __init__(self, size: int) -> None:
         self.fleet = Fleet(size)
@@ -21,7 +21,7 @@ class Yard:
             one.state, one.deadline = "retiring", self.now + 10
         for one in self.fleet.to_retire():
             said.append(f"retire {one.pid}")
-            one.closed = True
+            one.listens = False
             one.state, one.deadline = "retiring", self.now + 30
         for position in self.fleet.to_start(self.now):
             self.count += 1
@@ -30,11 +30,11 @@ class Yard:
         return said
 
     def ready(self, pid: int) -> list[str]:
-        self.fleet.has_become_ready(self.fleet.members[pid])
+        self.fleet.mark_ready(self.fleet.members[pid])
         return self.act()
 
     def end(self, pid: int) -> tuple[str, list[str]]:
-        return self.fleet.has_ended(self.fleet.members[pid], self.now), self.act()
+        return self.fleet.mark_ended(self.fleet.members[pid], self.now), self.act()
 
     def booted(self) -> Yard:
         self.act()
@@ -56,10 +56,10 @@ def test_the_first_boots_alone() -> None:
 def test_a_first_that_dies_is_told_from_later_ones() -> None:
     yard = Yard(2)
     yard.act()
-    assert yard.end(1)[0] == "first boot"
+    assert yard.end(1)[0] == "first boot failed"
 
 
-def test_who_has_served_is_replaced_at_once_whatever_number_died() -> None:
+def test_a_worker_that_has_served_is_replaced_at_once_whatever_number_died() -> None:
     yard = Yard(3).booted()
     assert yard.end(2) == ("", ["start 4 at 1"])
     assert yard.end(3) == ("", ["start 5 at 2"])
@@ -68,11 +68,11 @@ def test_who_has_served_is_replaced_at_once_whatever_number_died() -> None:
 def test_deaths_before_ready_delay_the_next_start_and_one_success_forgets_them() -> None:
     yard = Yard(2).booted()
     yard.end(1)
-    assert yard.end(3) == ("delay", [])
+    assert yard.end(3) == ("start delayed", [])
     assert yard.fleet.next_time(yard.now) == yard.now + 0.2
     yard.now += 0.2
     assert yard.act() == ["start 4 at 0"]
-    assert yard.end(4) == ("delay", [])
+    assert yard.end(4) == ("start delayed", [])
     assert yard.fleet.not_before == yard.now + 0.4
     yard.end(2)
     yard.now += 0.4
@@ -83,8 +83,8 @@ def test_deaths_before_ready_delay_the_next_start_and_one_success_forgets_them()
 def test_the_delay_has_a_bound() -> None:
     fleet = Fleet(1)
     for _ in range(2000):
-        fleet.wait(0.0)
-    assert fleet.delay == LONGEST_DELAY
+        fleet.delay_next_start(0.0)
+    assert fleet.start_delay == LONGEST_DELAY
 
 
 def test_a_reload_goes_one_by_one_and_never_under_the_full_count() -> None:
@@ -102,7 +102,7 @@ def test_a_reload_that_cannot_start_returns_to_the_old_workers() -> None:
     yard = Yard(2).booted()
     yard.fleet.begin_generation(3)
     assert yard.act() == ["start 3 at 2"]
-    assert yard.end(3)[0] == "reload"
+    assert yard.end(3)[0] == "reload failed"
     yard.fleet.return_to_generation(0, 2)
     assert yard.act() == ["kill 4"]  # which was started at once as position 2 was empty again
     assert yard.end(1)[1] == ["start 5 at 0"]
@@ -116,10 +116,10 @@ def test_booting_workers_of_an_outdated_generation_are_killed() -> None:
     assert yard.act() == ["kill 3", "start 4 at 1"]
 
 
-def test_worn_workers_are_replaced_one_at_a_time() -> None:
+def test_workers_are_replaced_one_at_a_time() -> None:
     yard = Yard(2).booted()
     for pid in (1, 2):
-        yard.fleet.members[pid].worn = "old"
+        yard.fleet.members[pid].replace_reason = "old"
     assert yard.act() == ["start 3 at 0"]
     assert yard.ready(3) == ["retire 1"]
     assert yard.act() == []  # until the first is gone
@@ -128,24 +128,24 @@ def test_worn_workers_are_replaced_one_at_a_time() -> None:
 
 def test_a_successor_that_cannot_start_is_tried_again() -> None:
     yard = Yard(1).booted()
-    yard.fleet.members[1].worn = "old"
+    yard.fleet.members[1].replace_reason = "old"
     yard.act()
-    assert yard.end(2) == ("delay", [])
+    assert yard.end(2) == ("start delayed", [])
     yard.now += 1
     assert yard.act() == ["start 3 at 0"]
     assert yard.ready(3) == ["retire 1"]
 
 
-def test_a_smaller_fleet_retires_those_at_the_end_and_kills_those_that_boot() -> None:
+def test_a_smaller_fleet_retires_the_workers_at_the_end_and_kills_the_booting_ones() -> None:
     yard = Yard(3).booted()
     yard.end(3)
     yard.fleet.size = 1
     assert yard.act() == ["kill 4", "retire 2"]
 
 
-def test_who_retires_too_long_is_killed() -> None:
+def test_a_worker_that_retires_too_long_is_killed() -> None:
     yard = Yard(1).booted()
-    yard.fleet.members[1].worn = "old"
+    yard.fleet.members[1].replace_reason = "old"
     yard.act()
     yard.ready(2)
     assert yard.fleet.next_time(yard.now) == yard.now + 30
@@ -153,7 +153,7 @@ def test_who_retires_too_long_is_killed() -> None:
     assert yard.act() == ["kill 1"]
 
 
-def test_nobody_is_started_after_the_fleet_was_closed() -> None:
+def test_no_worker_is_started_after_the_fleet_was_closed() -> None:
     yard = Yard(2).booted()
     yard.fleet.closed = True
     assert yard.end(1) == ("", [])

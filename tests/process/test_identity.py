@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.mistakes import Mistake
-from fastwsgi.process.identity import resolve_group, resolve_user
+from fastwsgi.process.accounts import resolve_group, resolve_user
 from tests.helpers.processes import ROOT
 from tests.helpers.serving import PATIENCE
 
@@ -24,8 +24,8 @@ UNUSED = 54321  # no account has it
 
 
 def child(code: str) -> Any:
-    """What a Python process prints, as a literal; *code* has the module as `identity`."""
-    program = f"import os\nfrom fastwsgi.process import identity\n{code}"
+    """What a Python process prints, as a literal; *code* has the modules accounts and process_setup."""
+    program = f"import os\nfrom fastwsgi.process import accounts, process_setup\n{code}"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -66,8 +66,8 @@ def test_only_root_becomes_another(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BECOME = """
-identity.drop_privileges({uid}, {gid})
-identity.drop_privileges({uid}, {gid})
+accounts.drop_privileges({uid}, {gid})
+accounts.drop_privileges({uid}, {gid})
 try:
     os.setuid(0)
 except PermissionError:
@@ -85,7 +85,11 @@ def test_a_process_becomes_another_for_good(uid: int, gid: int) -> None:
     assert child(f"os.setgroups([0, 4, 27]){BECOME.format(uid=uid, gid=gid)}") == (uid, uid, gid, gid, groups)
 
 
-TITLE = "identity.set_title('fastwsgi: worker'); print(repr(open('/proc/self/cmdline').read()))"
+TITLE = """
+from fastwsgi.settings.settings import Settings
+process_setup.set_title("worker", Settings())
+print(repr(open("/proc/self/cmdline").read()))
+"""
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastwsgi.process.recycle import MemoryLimit, resident, watch_wear
+from fastwsgi.process.recycle import MemoryLimit, resident, watch_limits
 from fastwsgi.settings.settings import Settings
 from tests.helpers.deployments import SITE, deployed, wait_for_end
 from tests.helpers.traffic import Load
@@ -58,6 +58,6 @@ def test_chance_stays_within_its_bounds() -> None:
     seen = set()
     loop = SimpleNamespace(set_quota=lambda count, called: seen.add(count))
     for _ in range(200):
-        watch_wear(SimpleNamespace(), loop, Settings(max_requests=10, max_requests_jitter=2), print)  # type: ignore[arg-type]
+        watch_limits(SimpleNamespace(), loop, Settings(max_requests=10, max_requests_jitter=2), print)  # type: ignore[arg-type]
     assert seen == {10, 11, 12}
 

@@ -11,18 +11,19 @@ from typing import Any, Callable
 
 import pytest
 
-from fastwsgi.process import reloader
-from fastwsgi.process.reloader import Watcher
-from fastwsgi.process.source_files import Sources, Stamp
+from fastwsgi.process import source_watcher
+from fastwsgi.process.source_files import SourceFiles
+from fastwsgi.process.source_watcher import SourceWatcher
+from fastwsgi.stamps import Stamp
 from tests.helpers.serving import PATIENCE
 
 
 class Told:
-    """A Watcher of a project, and what it tells."""
+    """A SourceWatcher of a project, and what it tells."""
 
     def __init__(self, folder: Path) -> None:
         self.paths: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.watcher = Watcher(self.paths.put, [str(folder / "extra.toml")], str(folder), lambda: [__file__])
+        self.watcher = SourceWatcher(self.paths.put, [str(folder / "extra.toml")], str(folder), lambda: [__file__])
 
     def next(self) -> str:
         """The path that is told next."""
@@ -32,9 +33,9 @@ class Told:
 @pytest.fixture(params=["watchfiles", "polling"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How changes come to its knowledge; faster than for humans."""
-    monkeypatch.setattr(reloader, "INTERVAL", 0.02)
-    monkeypatch.setattr(reloader, "UNTOLD", 0.1)
-    monkeypatch.setattr(reloader, "QUIET", 0.02)
+    monkeypatch.setattr(source_watcher, "INTERVAL", 0.02)
+    monkeypatch.setattr(source_watcher, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(source_watcher, "QUIET", 0.02)
     if request.param == "polling":
         monkeypatch.setitem(sys.modules, "watchfiles", None)
     else:
@@ -102,8 +103,8 @@ def test_what_is_no_source_is_not_told(told: Told, tmp_path: Path) -> None:
 
 def test_the_system_tells_watchfiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("watchfiles")
-    monkeypatch.setattr(reloader, "UNTOLD", 60.0)
-    monkeypatch.setattr(reloader, "QUIET", 0.02)
+    monkeypatch.setattr(source_watcher, "LONGEST_WAIT", 60.0)
+    monkeypatch.setattr(source_watcher, "QUIET", 0.02)
     told = Told(tmp_path)
     told.watcher.start()
     for number in range(int(PATIENCE / 0.1)):
@@ -131,15 +132,15 @@ def test_many_changes_at_once_are_told_once(way: str, tmp_path: Path, monkeypatc
 def changing(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
     """What is to be done before each of the coming looks."""
     looks: list[Callable[[], object]] = []
-    real = Sources.changes
+    real = SourceFiles.changes
 
-    def changes(self: Sources) -> dict[str, Stamp]:
+    def changes(self: SourceFiles) -> dict[str, Stamp]:
         if looks and hasattr(self, "stamps") and getattr(self, "_begun", False):
             looks.pop(0)()
         self._begun = True  # type: ignore[attr-defined]
         return real(self)
 
-    monkeypatch.setattr(Sources, "changes", changes)
+    monkeypatch.setattr(SourceFiles, "changes", changes)
     return looks
 
 
@@ -177,7 +178,7 @@ def test_a_file_that_changes_all_the_time_is_told(way: str, tmp_path: Path, monk
 
 
 def test_it_may_be_stopped_by_what_it_calls(way: str, tmp_path: Path) -> None:
-    watcher = Watcher(lambda path: watcher.stop(), folder=str(tmp_path))
+    watcher = SourceWatcher(lambda path: watcher.stop(), folder=str(tmp_path))
     (tmp_path / "app.py").touch()  # after it was made, before it was started
     watcher.start()
     watcher.join(PATIENCE)
@@ -194,7 +195,7 @@ def test_watchfiles_that_cannot_watch_is_done_without(
 
     watchfiles = pytest.importorskip("watchfiles")
     monkeypatch.setattr(watchfiles, "watch", watch)
-    monkeypatch.setattr(reloader, "INTERVAL", 0.02)
+    monkeypatch.setattr(source_watcher, "INTERVAL", 0.02)
     told = Told(tmp_path)
     told.watcher.start()
     (tmp_path / "app.py").touch()

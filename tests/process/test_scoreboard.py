@@ -19,13 +19,13 @@ def board() -> Iterator[Scoreboard]:
 
 
 def ready(board: Scoreboard) -> Slot:
-    slot = board.take()
+    slot = board.allocate()
     slot.state = "ready"
     return slot
 
 
 def test_what_one_process_writes_another_reads(board: Scoreboard) -> None:
-    slot = board.take()
+    slot = board.allocate()
     pid = os.fork()
     if pid == 0:
         slot.state, slot.requests, slot.saturated, slot.heartbeat = "ready", 1 << 40, True, 12.5
@@ -35,10 +35,10 @@ def test_what_one_process_writes_another_reads(board: Scoreboard) -> None:
 
 
 def test_slots_are_taken_lowest_first_and_clean(board: Scoreboard) -> None:
-    first, second = board.take(), board.take()
+    first, second = board.allocate(), board.allocate()
     first.requests = second.requests = 7
     first.clear()
-    third = board.take()
+    third = board.allocate()
     assert (third.number, third.requests, third.state) == (first.number, 0, "booting")
     assert second.requests == 7
 
@@ -57,7 +57,7 @@ def test_others_are_free_if_one_that_is_alive_and_ready_has_a_thread(board: Scor
 
 
 def test_the_service_says_that_it_leaves(board: Scoreboard) -> None:
-    assert not board.leaving
-    board.leaving = True
-    assert board.leaving
-    assert board.take().state == "booting"
+    assert not board.stopping
+    board.stopping = True
+    assert board.stopping
+    assert board.allocate().state == "booting"

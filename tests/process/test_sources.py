@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from fastwsgi.process import source_files
-from fastwsgi.process.source_files import Project, Sources, files_of_failure, imported_files
+from fastwsgi.process.source_files import Project, SourceFiles, files_of_failure, imported_files
 
 
 def nothing() -> list[str]:
@@ -83,7 +83,7 @@ def test_a_change_in_the_same_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
 
 def test_changes(tmp_path: Path) -> None:
     app, extra = write(tmp_path / "app.py"), tmp_path / "settings.toml"
-    found = Sources(str(tmp_path), [str(extra)], nothing)
+    found = SourceFiles(str(tmp_path), [str(extra)], nothing)
     assert found.changes() == {}
     app.write_text("changed")
     assert set(found.changes()) == {str(app)}
@@ -99,7 +99,7 @@ def test_changes(tmp_path: Path) -> None:
 
 def test_a_module_that_appears_is_watched_and_no_change(tmp_path: Path) -> None:
     modules = [__file__]
-    found = Sources(str(tmp_path), [], lambda: modules)
+    found = SourceFiles(str(tmp_path), [], lambda: modules)
     module = write(tmp_path.parent / f"{tmp_path.name}-elsewhere" / "module.py")
     modules.append(str(module))
     assert found.changes() == {}

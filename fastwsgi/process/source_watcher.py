@@ -1,7 +1,7 @@
 """Notices that the code of the application has changed: for --reload.
 
-What has changed is always found by comparing the files with how they were. Where the package watchfiles is installed,
-the system wakes us when it is worth looking, else we look several times a second.
+Changes are always found by comparing the files with how they were. Where the package watchfiles is installed, the
+system says when it is worth comparing; elsewhere that is done several times a second.
 """
 
 from __future__ import annotations
@@ -9,27 +9,31 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Callable
 
-from fastwsgi.process.source_files import Sources, imported_files
+from fastwsgi.process.source_files import SourceFiles, imported_files
 from fastwsgi.stamps import Stamp
 
-INTERVAL = 0.25  # seconds between two looks without watchfiles
-UNTOLD = 0.5  # and with it: for new modules, and for file systems that do not tell
+if TYPE_CHECKING:
+    from watchfiles import Change
+
+INTERVAL = 0.25  # seconds between two comparisons without watchfiles
+LONGEST_WAIT = 0.5  # and with it: for new modules, and for file systems that have no events
 QUIET = 0.1  # seconds without another change, after which an editor or a checkout is done
-MOST_LOOKS = 6  # until a change is told although there are others all the time, or a file has not come back
+MOST_COMPARISONS = 6  # until a change is reported although more follow, or a file has not come back
 
 
-class Watcher(threading.Thread):
+class SourceWatcher(threading.Thread):
     """Calls *changed*, in this thread, with the path of a file that has changed, each time some have.
 
-    What changes after it was made is noticed: make and start it before the application is imported.
+    It notices what changes once it was made: make and start it before the application is imported.
 
     Args:
         changed: called with an absolute path.
         extra_files: watched besides the code; they may appear later.
         folder: whose Python files are watched, imported or not.
-        imported: lists the files of the imported modules; for other lists of files to watch.
+        imported: lists the files of the imported modules, or other files to watch.
     """
 
     def __init__(
@@ -42,13 +46,13 @@ class Watcher(threading.Thread):
         super().__init__(name="fastwsgi-reloader", daemon=True)
         self._changed = changed
         self._stopped = threading.Event()
-        self._bell = Bell(self._stopped)
-        self._sources = Sources(folder, extra_files, imported)
+        self._events = FileEvents(self._stopped)
+        self._sources = SourceFiles(folder, extra_files, imported)
 
     def run(self) -> None:
         """Watch until stop()."""
         while not self._stopped.is_set():
-            self._bell.wait(self._sources)
+            self._events.wait(self._sources)
             changes = self._sources.changes()
             path = self._settle(changes) if changes else None
             if path is not None and not self._stopped.is_set():
@@ -61,8 +65,12 @@ class Watcher(threading.Thread):
             self.join()
 
     def _settle(self, before: dict[str, Stamp]) -> str | None:
-        """Wait until the files stay as they are, and are there: one that is not as it was *before*, if one is not."""
-        for _ in range(MOST_LOOKS):
+        """Wait until the files stay as they are, and none is missing.
+
+        Returns:
+            A file that is not as it was *before*; None if all are.
+        """
+        for _ in range(MOST_COMPARISONS):
             if self._stopped.wait(QUIET):
                 return None
             more = self._sources.changes()
@@ -72,47 +80,48 @@ class Watcher(threading.Thread):
         return min((path for path, stamp in before.items() if self._sources.stamps[path] != stamp), default=None)
 
 
-class Bell:
-    """Waits until it is worth looking."""
+class FileEvents:
+    """Waits until files may have changed."""
 
     def __init__(self, stopped: threading.Event) -> None:
         self._stopped = stopped
         self._folders: set[str] = set()
-        self._rings: Iterator[object] = iter(())
+        self._events: Iterator[object] = iter(())
+        self._watchfiles: ModuleType | None
         try:
             import watchfiles
         except ImportError:
-            self._watchfiles: Any = None
+            self._watchfiles = None
         else:
             self._watchfiles = watchfiles
 
-    def wait(self, sources: Sources) -> None:
-        """Return when one of the *sources* may have changed, or some time has passed."""
+    def wait(self, sources: SourceFiles) -> None:
+        """Wait until one of the *sources* may have changed, or some time has passed."""
         if self._watchfiles is None:
             self._stopped.wait(INTERVAL)
             return
         try:
-            self._listen(sources)
-            next(self._rings, None)
+            self._subscribe(sources, self._watchfiles)
+            next(self._events, None)
         except (OSError, RuntimeError):  # a folder vanished just now, or there are more than the system watches
             self._watchfiles = None
 
-    def _listen(self, sources: Sources) -> None:
-        """Have the system tell of all folders of the *sources*."""
+    def _subscribe(self, sources: SourceFiles, watchfiles: ModuleType) -> None:
+        """Have the system report events in all folders of the *sources*."""
         folders = sources.folders()
         if folders == self._folders:
             return
 
-        def matters(change: Any, path: str) -> bool:
-            return path.endswith(".py") or path in sources.stamps or change == self._watchfiles.Change.added
+        def matters(change: Change, path: str) -> bool:
+            return path.endswith(".py") or path in sources.stamps or change == watchfiles.Change.added
 
         self._folders = folders
-        self._rings = self._watchfiles.watch(
+        self._events = watchfiles.watch(
             *filter(os.path.isdir, folders),
             watch_filter=matters,
             debounce=50,  # ms, as those below
             step=20,
-            rust_timeout=int(UNTOLD * 1000),
+            rust_timeout=int(LONGEST_WAIT * 1000),
             yield_on_timeout=True,
             stop_event=self._stopped,
             recursive=False,

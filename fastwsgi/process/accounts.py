@@ -1,4 +1,4 @@
-"""Who a process is: its user and group, and its name in the process list."""
+"""User and group: which ones the settings name, and how a process becomes them for good."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import grp
 import os
 import pwd
 import re
+from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import Mistake
 
-ID_MAX = 2**32 - 2  # the one above means "leave as it is"
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
+
+ID_MAX = 2**32 - 2  # to setuid(2) the number above it means "leave as it is"
+
+
+def worker_ids(settings: Settings) -> tuple[int, int] | None:
+    """The user and group IDs that workers take, or None if they keep those of the supervisor. Raises Mistake."""
+    if settings.user is None and settings.group is None:
+        return None
+    uid, gid = (os.geteuid(), os.getegid()) if settings.user is None else resolve_user(settings.user)
+    return uid, gid if settings.group is None else resolve_group(settings.group)
 
 
 def resolve_user(text: str) -> tuple[int, int]:
@@ -50,9 +62,9 @@ def resolve_group(text: str) -> int:
 
 
 def drop_privileges(uid: int, gid: int) -> None:
-    """Become this user with this group, for good, and with the other groups that the user is in and no more.
+    """Become this user with this group, for good, and with no other groups than those that the user is in.
 
-    Nothing is done if the process is that user already, and not root. Raises OSError if it may not.
+    Nothing is done if the process is that user already, and not root. Raises OSError if it is not allowed.
     """
     if (os.geteuid(), os.getegid()) == (uid, gid) and uid != 0:
         return
@@ -60,17 +72,8 @@ def drop_privileges(uid: int, gid: int) -> None:
         os.initgroups(pwd.getpwuid(uid).pw_name, gid)
     except KeyError:
         os.setgroups([gid])
-    os.setgid(gid)  # before setuid(), which takes the right to do it
+    os.setgid(gid)  # before setuid(), which gives up the right to do it
     os.setuid(uid)
-
-
-def set_title(text: str) -> None:
-    """Show *text* in the process list, if the package setproctitle is installed."""
-    try:
-        from setproctitle import setproctitle
-    except ImportError:
-        return
-    setproctitle(text)
 
 
 def _number(text: str) -> int | None:
@@ -85,6 +88,6 @@ def _group_of(uid: int) -> int:
         return os.getegid()
 
 
-def _require_root(asked: str) -> None:
+def _require_root(option: str) -> None:
     if os.geteuid() != 0:
-        raise Mistake(f"{asked}: only root may choose it; start as root, or leave it out")
+        raise Mistake(f"{option}: only root may choose it; start as root, or leave it out")

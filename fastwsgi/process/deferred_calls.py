@@ -1,0 +1,34 @@
+"""Calls that other threads and signal handlers ask for, made in the loop's thread: none runs beside the loop."""
+
+from __future__ import annotations
+
+import queue
+from typing import Callable
+
+from fastwsgi.process.signals import wakeup_pair
+
+
+class DeferredCalls:
+    """A queue of calls; the loop, which watches fileno(), wakes up for them and calls run()."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._reader, self._writer = wakeup_pair()
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when there are calls to make."""
+        return self._reader.fileno()
+
+    def add(self, called: Callable[[], None]) -> None:
+        """Have *called* called by the next run(); from any thread."""
+        self._calls.put(called)
+        try:
+            self._writer.send(b"\0")
+        except BlockingIOError:
+            pass  # so many bytes are unread that the loop wakes up anyway
+
+    def run(self) -> None:
+        """Make the calls that were added."""
+        self._reader.recv(4096)
+        while not self._calls.empty():
+            self._calls.get()()

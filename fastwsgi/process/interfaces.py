@@ -1,0 +1,152 @@
+"""What the parts of this folder ask of each other, each no more than it needs: for the type checker only."""
+
+from __future__ import annotations
+
+import select
+import socket
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Callable, Protocol
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from fastwsgi.gunicorn.hooks import Hooks
+    from fastwsgi.process.certificates import Certificates
+    from fastwsgi.process.children import Children
+    from fastwsgi.process.fleet import Fleet
+    from fastwsgi.process.hook_views import ServerView
+    from fastwsgi.process.pidfile import PidFile
+    from fastwsgi.process.reload import Reload
+    from fastwsgi.process.scoreboard import Scoreboard
+    from fastwsgi.process.signals import SignalQueue
+    from fastwsgi.process.sockets import Listeners
+    from fastwsgi.process.spawn import Child
+    from fastwsgi.process.systemd_status import SystemdStatus
+    from fastwsgi.process.upgrade import Upgrade
+    from fastwsgi.settings.settings import Settings
+
+
+class Deployment(Protocol):
+    """Where settings and the application come from: asked at the start, and again at each reload."""
+
+    @property
+    def directory(self) -> str:
+        """Where the command was given, and is given again for an upgrade."""
+
+    @property
+    def hooks(self) -> Hooks:
+        """The user's functions that are called as workers come and go."""
+
+    def settings(self) -> Settings:
+        """The settings as they are now. Raises Mistake."""
+
+    def load(self, settings: Settings) -> WSGIApplication:
+        """The application. Raises Mistake, whose details are the traceback if the user's code failed."""
+
+
+# The supervisor, as each of its parts sees it
+
+
+class HasHooks(Protocol):
+    """A supervisor whose user may have given hooks.
+
+    Attributes:
+        view: what the hooks see of it.
+    """
+
+    view: ServerView
+
+    @property
+    def hooks(self) -> Hooks:
+        """The hooks of the settings read last."""
+
+
+class SpawningSupervisor(HasHooks, Protocol):
+    """What a worker is given, and what its process has to close after the fork."""
+
+    build: SimpleNamespace
+    deployment: Deployment
+    app: WSGIApplication | None
+    board: Scoreboard
+    fleet: Fleet[Child]
+    listeners: Listeners
+    reload: Reload
+    signals: SignalQueue
+
+
+class ParentSupervisor(SpawningSupervisor, Protocol):
+    """What the news of workers, and their ends, may change."""
+
+    settings: Settings
+    announce: Callable[[str], None]
+    status: SystemdStatus
+    poller: select.poll
+    exit_code: int | None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a stop has begun."""
+
+
+class ReloadingSupervisor(HasHooks, Protocol):
+    """What a reload replaces."""
+
+    deployment: Deployment
+    settings: Settings
+    app: WSGIApplication | None
+    certificates: Certificates
+    fleet: Fleet[Child]
+    listeners: Listeners
+    status: SystemdStatus
+
+
+class UpgradingSupervisor(HasHooks, Protocol):
+    """What is handed over to a successor."""
+
+    pid: int
+    deployment: Deployment
+    settings: Settings
+    listeners: Listeners
+    pid_file: PidFile | None
+
+
+class StoppingSupervisor(Protocol):
+    """What a stop ends."""
+
+    settings: Settings
+    board: Scoreboard
+    children: Children
+    fleet: Fleet[Child]
+    reload: Reload
+    status: SystemdStatus
+    upgrade: Upgrade
+
+    def close_listeners(self) -> None:
+        """Stop listening."""
+
+
+# The loop and the control thread, as others in a worker see them
+
+
+class Timers(Protocol):
+    """Calls what is registered when its time has come (control.Control)."""
+
+    def every(self, interval: float, called: Callable[[], None]) -> None:
+        """Call *called* each *interval* seconds."""
+
+    def after(self, delay: float, called: Callable[[], None]) -> None:
+        """Call *called* once, *delay* seconds from now."""
+
+
+class RequestCounter(Protocol):
+    """Counts the requests that it serves (server.loop.Loop)."""
+
+    def set_quota(self, count: int, called: Callable[[], None]) -> None:
+        """Call *called* when *count* requests were served."""
+
+
+class ConnectionTaker(Protocol):
+    """Serves connections that were accepted elsewhere (server.loop.Loop)."""
+
+    def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
+        """Serve the connection *fd*, which was accepted from *listener*."""

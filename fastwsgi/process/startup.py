@@ -1,0 +1,48 @@
+"""What a process that serves alone and a worker have in common as they start, and the lines that say so."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Callable
+
+from fastwsgi.observe.logs import ErrorStream, Logs, log_error
+from fastwsgi.observe.request_id import with_request_ids
+from fastwsgi.process.probes import with_probes
+from fastwsgi.server.loop import Loop
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from fastwsgi.settings.settings import Settings
+
+
+def make_loop(
+    build: SimpleNamespace,
+    app: WSGIApplication,
+    settings: Settings,
+    logs: Logs,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Loop:
+    """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
+
+    Args:
+        build: the modules to run, from fastwsgi.backend.
+        app: a WSGI application.
+        settings: all are read.
+        logs: of this process.
+        is_stopping: whether a stop of the service has begun, for the readiness probe.
+    """
+    app = with_probes(with_request_ids(app, settings), settings, is_stopping)
+    return Loop(build, app, settings, log_error, ErrorStream(), logs.observer)
+
+
+def announce_start(announce: Callable[[str], None], urls: list[str], build: SimpleNamespace) -> None:
+    """Call *announce* with the two lines of the start-up output."""
+    announce("fastwsgi: listening on " + ", ".join(urls))
+    announce(f"fastwsgi: the {build.title} build; stop with Ctrl-C")
+
+
+def to_stderr(line: str) -> None:
+    """Print *line* where errors are printed."""
+    print(line, file=sys.stderr, flush=True)
