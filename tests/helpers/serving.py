@@ -368,3 +368,12 @@ def serving(build: SimpleNamespace, app: App, observer: Any = None, **settings: 
             server.end()
         finally:
             loop_module.time = before  # type: ignore[attr-defined]
+
+
+def await_loop(server: Server, condition: Callable[[Any], bool]) -> None:
+    """Return when *condition*(loop) holds, looked at between steps."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if server.call(lambda: condition(server.loop)):
+            return
+    raise AssertionError("it never held")
