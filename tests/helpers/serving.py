@@ -357,7 +357,7 @@ class Server:
 
 @contextmanager
 def serving(build: SimpleNamespace, app: App, observer: Any = None, **settings: Any) -> Iterator[Server]:
-    """A Server that runs; *settings* as of config.settings."""
+    """A Server that runs; *settings* by their names in Settings."""
     server = Server(build, app, observer, **settings)
     before, loop_module.time = loop_module.time, server.clock  # type: ignore[assignment, attr-defined]
     server.thread.start()
