@@ -12,16 +12,19 @@ of all workers' PSS at its highest, latency that of two kept and one new connect
 from __future__ import annotations
 
 import resource
+import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
-import scenarios  # makes the package tests known
-from crowd import Crowd
-from floods import endless, leaving, pipelined, storm
-from scenarios import memory, until, wanted
-from victim import GROWTH, abused, beside, connections, cpu, shown
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ci.scenarios import running
+from ci.scenarios.crowd import Crowd
+from ci.scenarios.floods import endless, leaving, pipelined, storm
+from ci.scenarios.running import memory, until, wanted
+from ci.scenarios.victim import GROWTH, abused, beside, connections, cpu, shown
 from tests.helpers.deployments import Deployment
 from tests.helpers.serving import GET, Client, request
 
@@ -199,10 +202,10 @@ SCENARIOS = {one.__name__: one for one in (slow, idle, limit, greedy, files, end
 
 
 def main() -> int:
-    parser = scenarios.make_parser(__doc__, SCENARIOS)
+    parser = running.make_parser(__doc__, SCENARIOS)
     parser.add_argument("--connections", type=int, default=0, metavar="N", help="of the scenario idle")
     options = parser.parse_args()
-    return scenarios.run({**SCENARIOS, "idle": lambda quick: idle(quick, options.connections)}, options)
+    return running.run({**SCENARIOS, "idle": lambda quick: idle(quick, options.connections)}, options)
 
 
 if __name__ == "__main__":

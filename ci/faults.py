@@ -12,15 +12,17 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import scenarios  # makes the package tests known
-from scenarios import end, loaded, memory, summary, until, wanted
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ci.scenarios import running
+from ci.scenarios.running import SHAPE, end, loaded, memory, summary, until, wanted
 from tests.helpers.deployments import deployed, wait_for_end
 from tests.helpers.serving import Client, request
 
@@ -111,7 +113,7 @@ def broken(quick: bool) -> str:
 def term(quick: bool) -> str:
     """TERM with 20 requests of 2 s in flight on 2 x 4 threads: all are answered, newcomers refused within 100 ms."""
     seconds = 0.3 if quick else 2.0
-    with tempfile.TemporaryDirectory() as folder, deployed(Path(folder), source=SITE, **scenarios.SHAPE) as server:
+    with tempfile.TemporaryDirectory() as folder, deployed(Path(folder), source=SITE, **SHAPE) as server:
         server.workers(2)
         with ExitStack() as stack:
             clients = [stack.enter_context(Client(server.address)) for _ in range(20)]
@@ -213,4 +215,4 @@ def stalled(quick: bool) -> str:
 SCENARIOS = {one.__name__: one for one in (kill, reload, broken, term, upgrade, recycle, stuck, stalled)}
 
 if __name__ == "__main__":
-    raise SystemExit(scenarios.run(SCENARIOS, scenarios.make_parser(__doc__, SCENARIOS).parse_args()))
+    raise SystemExit(running.run(SCENARIOS, running.make_parser(__doc__, SCENARIOS).parse_args()))

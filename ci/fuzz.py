@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "ci")]
+sys.path.insert(0, str(ROOT))
 
 TARGETS = ("heads", "chunks", "serializer", "application", "conversation", "proxies")
 DICTIONARY = ROOT / "ci/fuzzing/http.dict"
@@ -67,7 +67,7 @@ class Mutator:
 
 def mutate(name: str, cases: int, seed: int) -> int:
     """Check *cases* mutated seeds of a target: the number of finds."""
-    target: Any = import_module(f"fuzzing.{name}")
+    target: Any = import_module(f"ci.fuzzing.{name}")
     mutator = Mutator(list(target.seeds()), seed)
     began = time.monotonic()
     finds = 0
@@ -95,7 +95,7 @@ def survives(target: Any, data: bytes) -> bool:
 
 def replay(name: str, files: list[Path]) -> int:
     """Check the inputs in *files*: the number of those that fail."""
-    target: Any = import_module(f"fuzzing.{name}")
+    target: Any = import_module(f"ci.fuzzing.{name}")
     failed = [file for file in files if not survives(target, file.read_bytes())]
     print(f"{name}: {len(files) - len(failed)} right, {len(failed)} wrong")
     return len(failed)
@@ -118,7 +118,7 @@ def main() -> int:
         return 1 if replay(targets[0], options.replay) else 0
     if options.cases:
         return 1 if sum(mutate(name, options.cases, options.seed) for name in targets) else 0
-    from fuzzing.guided import Guided
+    from ci.fuzzing.guided import Guided
 
     return 1 if Guided(ROOT).run(targets, options.days * DAY or options.seconds) else 0
 

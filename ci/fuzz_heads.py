@@ -20,13 +20,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "ci")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fuzzing.samples import messages  # noqa: E402
-
-from fastwsgi import backend  # noqa: E402
-from tests.helpers import heads  # noqa: E402
-from tests.helpers.heads import CONFIGURATIONS, HeadReader  # noqa: E402
+from ci.fuzzing.comparison import Comparison
+from ci.fuzzing.samples import messages
+from tests.helpers import heads
+from tests.helpers.heads import CONFIGURATIONS
 
 ENOUGH = 20  # differences
 BATCH = 1000  # cases between two looks at the clock
@@ -114,35 +113,6 @@ class Generator:
         if self.random() < 0.02:
             raw = b"\r\n" * int(self.random() * 7) + raw
         return raw
-
-
-class Comparison:
-    """The readers of one configuration, and what they disagreed about."""
-
-    def __init__(self, **settings: Any) -> None:
-        compiled = backend.build("c")
-        self.scanning = HeadReader(compiled, True, **settings)
-        self.compiled = HeadReader(compiled, False, **settings)
-        self.pure = HeadReader(backend.build("py"), False, **settings)
-        self.fates: Counter[str] = Counter()
-
-    def check(self, raw: bytes, chance: float) -> str:
-        """What the readers disagree about, "" if nothing; *chance*, from 0 to 1, is where an accepted head is cut."""
-        pure = self.pure.read(raw)
-        compiled = self.compiled.read(raw)
-        self.fates[pure[0]] += 1
-        if compiled != pure:
-            return f"compiled {compiled}\n  pure     {pure}"
-        if self.scanning.takes(raw):
-            self.fates["scanned"] += 1
-            scanned = self.scanning.read(raw)
-            if scanned != pure:
-                return f"scanner  {scanned}\n  pure     {pure}"
-        if pure[0] == "accepted" and chance < 0.25:
-            beginning = raw[: int(pure[-1] * 4 * chance)]
-            if self.compiled.examine(beginning):
-                return f"accepted, but its beginning is refused: {beginning!r}"
-        return ""
 
 
 def fuzz(seed: int, cases: int, seconds: float, say: Callable[[str], None] = print) -> int:

@@ -16,6 +16,7 @@ from tests.helpers.memory import Bench
 from tests.helpers.pki import Pki
 from tests.helpers.site_app import Site
 
+pytest.register_assert_rewrite("tests.helpers.case_player")  # it says what differs
 os.environ.setdefault("container", "of the tests")  # else root would get a line more, the warning of its rights
 
 

@@ -1,4 +1,4 @@
-/* libFuzzer around a target that is written in Python: FUZZ_TARGET names a module of the package fuzzing.
+/* libFuzzer around a target that is written in Python: FUZZ_TARGET names a module of the package ci.fuzzing.
 
    Coverage is that of the compiled modules, httptools included. An exception is a find, like a report of the sanitizers. */
 #define PY_SSIZE_T_CLEAN
@@ -19,7 +19,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     char name[100];
     PyObject *module;
     (void)argc, (void)argv;
-    snprintf(name, sizeof name, "fuzzing.%s", getenv("FUZZ_TARGET"));
+    snprintf(name, sizeof name, "ci.fuzzing.%s", getenv("FUZZ_TARGET"));
     Py_InitializeEx(0); /* signals are libFuzzer's */
     module = PyImport_ImportModule(name);
     check = module ? PyObject_GetAttrString(module, "check") : NULL;

@@ -118,7 +118,7 @@ class Guided:
         corpus, seeds, finds = (self.home / part for part in (f"corpus/{name}", f"seeds/{name}", "finds"))
         for folder in (corpus, seeds, finds):
             folder.mkdir(parents=True, exist_ok=True)
-        for number, seed in enumerate(import_module(f"fuzzing.{name}").seeds()):
+        for number, seed in enumerate(import_module(f"ci.fuzzing.{name}").seeds()):
             (seeds / str(number)).write_bytes(seed)
         log = self.home / f"{name}.log"
         with log.open("w") as output:
@@ -143,7 +143,7 @@ class Guided:
     def environment(self, name: str) -> dict[str, str]:
         """Every Python object is an allocation that the sanitizer sees; leaks are told by ci/leaks.py."""
         packages = next((self.home / "venv/lib").glob("python*/site-packages"))
-        path = [self.tree, self.tree / "ci", packages]
+        path = [self.tree, packages]
         return {
             **os.environ,
             "FUZZ_TARGET": name,

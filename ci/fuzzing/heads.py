@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fuzz_heads import Comparison
-
 from fastwsgi import backend
 from fastwsgi.settings.settings import Settings
 from tests.helpers.heads import CONFIGURATIONS
 from tests.helpers.memory import make_parser
 
 from .choices import payload_and_choices, with_choices
+from .comparison import Comparison
 from .samples import messages
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"

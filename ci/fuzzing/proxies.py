@@ -17,6 +17,7 @@ from fastwsgi.http.forwarded import FIELDS, Forwarding
 from fastwsgi.http.proxy_protocol import MAX_SIZE, SIGNATURE, NoHeader, ProxyError, parse
 from fastwsgi.settings.settings import Settings
 from tests.helpers.memory import make_parser
+from tests.helpers.proxy_headers import BAD, GOOD
 
 from .choices import Choices, payload_and_choices, with_choices
 
@@ -132,10 +133,8 @@ def describe(forwarding: Any, before: dict[str, Any], peer: str) -> dict[str, An
 
 
 def seeds() -> Iterator[bytes]:
-    from tests.http.test_proxy_protocol import BAD, GOOD
-
     for header in [*GOOD, *BAD]:
-        yield with_choices(header if isinstance(header, bytes) else header[0], b"\1")
+        yield with_choices(header, b"\1")
     lists = [b"1.2.3.4", b"a, 1.2.3.4", b"[2001:db8::1]:80, 1.2.3.4:5, ::1", b"https", b"h:80, www.example.org"]
     lists += [b"/shop"]
     lists += [b'for=1.2.3.4;proto=https;host="a:1", for="[::1]:80"', b"for=unknown, for=_x;by=y", b"443", b"/a%2fb"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from tests.helpers.cases import all_cases
+
 LONGEST = 4096  # bytes: longer ones slow the fuzzer down and say little more
 
 
 @lru_cache
 def messages() -> tuple[bytes, ...]:
     """What the clients of all HTTP cases send, each once."""
-    from tests.helpers.cases import all_cases
-
     sent = [b"".join(case.sent) for _, case in all_cases()]
     return tuple(dict.fromkeys(message for message in sent if len(message) <= LONGEST))
 

@@ -1,4 +1,4 @@
-"""Response: what a client sees of an application that fails (tests/helpers/faults.py), and of the answer behind it.
+"""Response: what a client sees of an application that fails (tests/helpers/faults), and of the answer behind it.
 
 The gravest is a failed answer that looks complete: a cache keeps it, and nobody repeats the request.
 """

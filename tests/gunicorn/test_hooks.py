@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastwsgi.http.file_wrapper import FileWrapper
 
 from fastwsgi.gunicorn import file as gunicorn_file
 from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
+from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.process.hook_views import ServerView, WorkerView
 from fastwsgi.settings.settings import Settings
 

@@ -2,8 +2,8 @@ r"""Reads the cases of http_cases/*.http: what a client sends, and what must com
 
     === A query is given as it was sent             the name; a new case begins
     # RFC 3986 3.4                                  a remark
-    !set root_path=/shop                            a setting of the server, by its name in config.settings
-    !app stream                                     another application than echo: see tests/http/test_http_cases.py
+    !set root_path=/shop                            a setting of the server, by its name in settings/settings.py
+    !app stream                                     another application than echo: see case_applications.py
     > GET /a?b=%20 HTTP/1.1                         a line of the request, sent with CRLF
     > Host: h
     >                                               ... an empty one
@@ -21,7 +21,7 @@ r"""Reads the cases of http_cases/*.http: what a client sends, and what must com
     = open                                          at the end the connection is open, close(d), or must wait for more
 
 Everywhere \r \n \t \0 \\ \{ \} \xHH are bytes, and {a*8190} is "a" 8190 times; one such may stand within another.
-tests/http/test_http_cases.py runs them in memory, ci/probe over sockets, against other servers too.
+http/test_http_cases.py runs them in memory, ci/probe over sockets, against other servers too.
 """
 
 from __future__ import annotations

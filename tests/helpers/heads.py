@@ -56,7 +56,7 @@ class HeadReader:
     Args:
         build: from fastwsgi.backend.
         scanner: whether it goes first.
-        settings: as for config.settings.Settings.
+        settings: as for Settings.
     """
 
     def __init__(self, build: SimpleNamespace, scanner: bool, **settings: Any) -> None:

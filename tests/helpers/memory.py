@@ -198,7 +198,7 @@ class Bench:
         build: from fastwsgi.backend.
         app: a WSGI application.
         observer: of the service.
-        settings: as for config.settings.Settings; scanner=False turns the scanner off.
+        settings: as for Settings; scanner=False turns the scanner off.
     """
 
     def __init__(

@@ -357,7 +357,7 @@ class Server:
 
 @contextmanager
 def serving(build: SimpleNamespace, app: App, observer: Any = None, **settings: Any) -> Iterator[Server]:
-    """A Server that runs; *settings* as of config.settings."""
+    """A Server that runs; *settings* by their names in Settings."""
     server = Server(build, app, observer, **settings)
     before, loop_module.time = loop_module.time, server.clock  # type: ignore[assignment, attr-defined]
     server.thread.start()
@@ -368,3 +368,12 @@ def serving(build: SimpleNamespace, app: App, observer: Any = None, **settings: 
             server.end()
         finally:
             loop_module.time = before  # type: ignore[attr-defined]
+
+
+def await_loop(server: Server, condition: Callable[[Any], bool]) -> None:
+    """Return when *condition*(loop) holds, looked at between steps."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if server.call(lambda: condition(server.loop)):
+            return
+    raise AssertionError("it never held")

@@ -10,15 +10,14 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from ci import fuzz
 from tests.conftest import without_compiled
 
 pytestmark = pytest.mark.skipif(without_compiled(), reason="told to run without the compiled build")
 
-CI = Path(__file__).parents[2] / "ci"
 CASES = 400
 # What is broken in the pure build: module, where, name, and what takes its place
 FAULTS = {
@@ -31,37 +30,31 @@ FAULTS = {
 }
 
 
-@pytest.fixture
-def fuzz(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(CI)
-    return import_module("fuzz")
-
-
-def test_all_targets_have_a_fault(fuzz: Any) -> None:
+def test_all_targets_have_a_fault() -> None:
     assert set(FAULTS) == set(fuzz.TARGETS)
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_mutated_inputs_pass(fuzz: Any, name: str) -> None:
+def test_mutated_inputs_pass(name: str) -> None:
     assert fuzz.mutate(name, CASES, seed=7) == 0
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_found(fuzz: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, owner, attribute, fault = FAULTS[name]
     broken = import_module(f"fastwsgi.http.{module}")
     monkeypatch.setattr(getattr(broken, owner) if owner else broken, attribute, fault)
     assert fuzz.mutate(name, 4 * CASES, seed=7) > 0
 
 
-def test_a_find_can_be_checked_again(fuzz: Any, tmp_path: Path) -> None:
+def test_a_find_can_be_checked_again(tmp_path: Path) -> None:
     path = tmp_path / "input"
     path.write_bytes(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n\0")
-    command = [sys.executable, CI / "fuzz.py", "conversation", "--replay", path]
+    command = [sys.executable, fuzz.__file__, "conversation", "--replay", path]
     assert subprocess.run(command, capture_output=True, text=True).stdout == "conversation: 1 right, 0 wrong\n"
 
 
-def test_words_are_read(fuzz: Any) -> None:
+def test_words_are_read() -> None:
     words = fuzz.words()
     assert b"\r\n\r\n" in words
     assert b'POST ' in words

@@ -15,19 +15,13 @@ from pathlib import Path
 import pytest
 
 from fastwsgi.settings.settings import SETTINGS, Settings
+from tests.helpers.production_chapter import CHAPTER, blocks
 from tests.helpers.serving import PATIENCE
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-CHAPTER = README.partition("\n## Running it in production\n")[2].partition("\n## ")[0]
 DEFAULTS = Settings()
 FLAGS = {flag for setting in SETTINGS.values() for flag in setting.flags}
 OF_THE_COMMAND = {"-c", "--check-config", "--print-config"}
 OF_OTHERS = {"--init", "--time", "--initgroups"}  # Docker's and gunicorn's, in the text
-
-
-def blocks(language: str) -> list[str]:
-    """The contents of the chapter's blocks in *language*."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", CHAPTER, re.MULTILINE | re.DOTALL)
 
 
 def flags_in(text: str) -> set[str]:

@@ -8,17 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.cases import Case, Expected
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from ci.probe import book, page  # noqa: E402
-from ci.probe.judge import Seen, not_split  # noqa: E402
-from ci.probe.lines import LINES, SECTIONS  # noqa: E402
-from ci.probe.peers import Server  # noqa: E402
-from ci.probe.results import HERE, Results  # noqa: E402
-from ci.probe.rules import (  # noqa: E402
+from ci.probe import book, page
+from ci.probe.judge import Seen, not_split
+from ci.probe.lines import LINES, SECTIONS
+from ci.probe.peers import Server
+from ci.probe.results import HERE, Results
+from ci.probe.rules import (
     CHOICE,
     LENIENT,
     MUST,
@@ -29,9 +24,11 @@ from ci.probe.rules import (  # noqa: E402
     Finding,
     Rule,
 )
-from ci.probe.session import Session  # noqa: E402
-from ci.probe.talk import Reply, Talk, replies  # noqa: E402
+from ci.probe.session import Session
+from ci.probe.talk import Reply, Talk, replies
+from tests.helpers.cases import Case, Expected
 
+ROOT = Path(__file__).resolve().parents[2]
 PROBES = book.probes()
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the probe runs on Linux")
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ci"))
-
-import option_table
-import readme
+from ci import option_table, readme
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "ci/probe/README.md")
+TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "ci/README.md", "ci/probe/README.md")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
 NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
 

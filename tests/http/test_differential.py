@@ -6,7 +6,6 @@ is ci/fuzz_heads.py); and whole conversations come out alike, however the bytes 
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ci import fuzz_heads
 from tests.conftest import both_builds, without_compiled
 from tests.helpers.heads import CONFIGURATIONS, HeadReader
 from tests.helpers.memory import Bench, read_responses
@@ -89,10 +89,7 @@ def test_readers_agree_about_each_byte_in_each_place(readers: list[list[HeadRead
         check_head(readers, form % one)
 
 
-def test_the_long_form_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "ci")
-    import fuzz_heads
-
+def test_the_long_form_runs() -> None:
     said: list[str] = []
     assert fuzz_heads.fuzz(seed=2, cases=3000, seconds=30, say=said.append) == 0, said
     assert "3000 heads" in said[-1]

@@ -22,7 +22,7 @@ from tests.helpers.memory import Bench
 CLIENTS = 3  # at a time
 SOON = 0.5  # seconds: less than any deadline, also ten times
 LONG = 100.0  # more than any
-ENOUGH = 1500  # conversations in which each of FAULTS is found; the rarest shows itself once in some 150
+ENOUGH = 3000  # short conversations, in which each of FAULTS is found; the rarest shows itself once in some 400
 QUICK = settings(
     max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
@@ -193,9 +193,10 @@ def test_a_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
         QUICK,
         phases=[Phase.generate],
         max_examples=ENOUGH,
+        stateful_step_count=15,  # the rarest is found four times sooner than in 40
         report_multiple_bugs=False,  # the first will do
         print_blob=False,
         derandomize=True,
     )
-    with pytest.raises((AssertionError, ValueError)):
+    with pytest.raises((AssertionError, AttributeError, ValueError)):  # whatever the broken connection stumbles over
         run_state_machine_as_test(machine("py"), settings=roughly)  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.observe.rate_limited import Seldom
+from tests.helpers.observers import RefusedConnections
 from tests.helpers.processes import ISOLATED, Process, running
 from tests.helpers.serving import GET, Client, Server, answering, request, serving
 
@@ -137,22 +138,6 @@ def test_a_stop_takes_all_who_wait(build: SimpleNamespace) -> None:
 # One client's limit
 
 
-class Refusals:
-    """An observer that takes notes."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, str]] = []
-
-    def connection_refused(self, host: str, reason: str) -> None:
-        self.seen.append((host, reason))
-
-    def request_refused(self, connection: Any, refusal: Any) -> None:
-        pass
-
-    def tick(self) -> None:
-        pass
-
-
 def is_turned_away(server: Server) -> bool:
     try:
         with server.connect() as client:
@@ -162,11 +147,11 @@ def is_turned_away(server: Server) -> bool:
 
 
 def test_a_client_with_too_many_is_turned_away(build: SimpleNamespace) -> None:
-    observer = Refusals()
+    observer = RefusedConnections()
     with serving(build, HELLO, observer, max_connections_per_ip=2) as server, ExitStack() as stack:
         first, _ = answered(server, stack, 2)
         assert is_turned_away(server)
-        assert observer.seen == [("127.0.0.1", "too many connections")]
+        assert observer.refused == [("127.0.0.1", "too many connections")]
         with Client(server.address, source="127.0.0.2") as other:
             assert is_answered(other)
         first.socket.close()

@@ -16,10 +16,13 @@ import pytest
 from fastwsgi import backend
 from fastwsgi.settings.settings import Settings
 from fastwsgi.tls.contexts import Tls
+from tests.conftest import without_compiled
+from tests.helpers.case_applications import APPS, App
+from tests.helpers.case_player import check
+from tests.helpers.cases import Case, all_cases
 from tests.helpers.pki import Pki
 from tests.helpers.serving import GET, PATIENCE, answering, request, serving
 from tests.helpers.tls_memory import TlsBench
-from tests.http.test_http_cases import ALL, APPS, App, Case, check, without_compiled
 
 MIB = 1 << 20
 
@@ -275,7 +278,7 @@ def test_connections_leave_nothing(build: SimpleNamespace, pki: Pki) -> None:
 
 # The cases of http_cases, through TLS
 
-CASES = [pytest.param(case, id=f"{theme}: {case.name}") for theme, case in ALL]
+CASES = [pytest.param(case, id=f"{theme}: {case.name}") for theme, case in all_cases()]
 
 
 @pytest.mark.parametrize("name", ["c", "py"])

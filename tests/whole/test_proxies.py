@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from fastwsgi.server.listener import Listener
+from tests.helpers.observers import RefusedConnections
 from tests.helpers.pki import Pki
+from tests.helpers.production_chapter import blocks
 from tests.helpers.proxies import haproxy, nginx
 from tests.helpers.serving import GET, PATIENCE, Client, Server, request, serving
-from tests.house.test_operations import blocks
-from tests.server.test_preamble import Doorman
 
 KEYS = ("REMOTE_ADDR", "fastwsgi.peer_addr", "wsgi.url_scheme", "HTTP_HOST", "SERVER_PORT", "SCRIPT_NAME", "PATH_INFO")
 pytestmark = [
@@ -198,11 +198,11 @@ def test_haproxys_health_checks(
 
 
 def test_haproxy_that_should_say_proxy_and_does_not(build: SimpleNamespace, tmp_path: Path) -> None:
-    door = Doorman()
-    with serving(build, Telling(), door, proxy_protocol="required") as server:
+    observer = RefusedConnections()
+    with serving(build, Telling(), observer, proxy_protocol="required") as server:
         with haproxy(tmp_path / "haproxy", haproxy_block(server)) as front, front.connect() as client:
             assert client.send(GET).answer().status in (502, 503)
-    assert ("127.0.0.1", "no PROXY header") in door.refused
+    assert ("127.0.0.1", "no PROXY header") in observer.refused
     with serving(build, Telling(), proxy_protocol="optional", forwarded_allow_ips="127.0.0.1") as server:
         with haproxy(tmp_path / "haproxy", haproxy_block(server)) as front, front.connect() as client:
             assert ask(client).startswith("127.0.0.7 ")

@@ -8,88 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import os
-import queue
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
 
 import pytest
 import requests
 
 from tests.conftest import without_compiled
+from tests.helpers.real_sites import APPS, Serve, Site, curl, split_answer
 from tests.helpers.serving import PATIENCE
 
 HERE = Path(__file__).parent / "realapps"
-APPS = {
-    "flask": "flask_app:app",
-    "django": "shop.wsgi:application",
-    "falcon": "falcon_app:app",
-    "bottle": "bottle_app:app",
-}
-DEMO = {"demo": "fastwsgi.demo:app"}
 LARGE = bytes(range(256)) * 12_000  # some 3 MB
 STREAMED = b"".join(b"piece %d\n" % number for number in range(20))
-
-
-class Site:
-    """An application that is served by a process.
-
-    Args:
-        name: of APPS or DEMO.
-        build: "c" or "py".
-        validated: whether it runs under the validator.
-        environment: for the process.
-    """
-
-    def __init__(self, name: str, build: str, validated: bool, environment: dict[str, str]) -> None:
-        self.name = name
-        target = {**APPS, **DEMO}[name]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "fastwsgi", "--bind", "127.0.0.1:0", "validated" if validated else target],
-            env={**environment, "FASTWSGI_BACKEND": build, "REALAPPS_VALIDATED": target},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.errors: list[str] = []
-        self._addresses: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-        self.url = self._addresses.get(timeout=PATIENCE)
-        assert self.url, "".join(self.errors)
-        self.host, self.port = "127.0.0.1", int(self.url.rpartition(":")[2])
-
-    def _read(self) -> None:
-        for line in self.process.stderr or ():
-            found = re.search(r"listening on (http://\S+)", line)
-            if found is not None:
-                self._addresses.put(found[1])
-            self.errors.append(line)
-        self._addresses.put("")  # it ended
-
-    def connect(self) -> contextlib.closing[http.client.HTTPConnection]:
-        """A connection that is closed at the end of the block."""
-        return contextlib.closing(http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE))
-
-    def stop(self) -> None:
-        """End the process; it must end well."""
-        self.process.terminate()
-        try:
-            code = self.process.wait(PATIENCE)
-        finally:
-            self.process.kill()
-            self._reader.join(PATIENCE)
-            if self.process.stderr is not None:
-                self.process.stderr.close()
-        complaints = [line for line in self.errors if "internal error" in line or "AssertionError" in line]
-        assert (code, complaints) == (0, [])
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +48,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for arguments in (("migrate", "--verbosity", "0"), ("createsuperuser", "--noinput", "--verbosity", "0", *user)):
         subprocess.run([sys.executable, "-m", "django", *arguments], env=environment, check=True, timeout=60)
     return environment
-
-
-Serve = Callable[[str], Site]
 
 
 @pytest.fixture(scope="module", params=["c", "py", "c-validated", "py-validated"])
@@ -143,19 +77,6 @@ def site(request: pytest.FixtureRequest, serve: Serve) -> Site:
 def session() -> Iterator[requests.Session]:
     with requests.Session() as session:
         yield session
-
-
-def curl(*arguments: str, data: bytes = b"") -> bytes:
-    """What curl prints."""
-    command = ["curl", "--silent", "--show-error", "--max-time", str(PATIENCE), *arguments]
-    return subprocess.run(command, input=data, capture_output=True, check=True, timeout=2 * PATIENCE).stdout
-
-
-def split_answer(data: bytes) -> tuple[str, dict[str, str], bytes]:
-    """Status line, fields and body of what `curl -i` prints."""
-    head, _, body = data.partition(b"\r\n\r\n")
-    status, *fields = head.decode("latin-1").split("\r\n")
-    return status, {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}, body
 
 
 # What all of them can do

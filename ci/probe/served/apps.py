@@ -1,7 +1,7 @@
 """The application under probe, the same for every server: it notes each request, and says so in its answer.
 
     /--records      what was noted since the last such request, as JSON
-    /--fault/NAME   does what the row NAME of tests/helpers/faults.py does wrong
+    /--fault/NAME   does what the row NAME of tests/helpers/faults does wrong
     /--does/NAME    does what the function NAME of behaviours.py does
     /next           the request that follows a probe
     anything else   reads the body, and answers with what it saw

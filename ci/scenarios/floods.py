@@ -9,9 +9,8 @@ from random import Random
 from threading import Thread
 from typing import Any, Callable
 
-from scenarios import wanted
-from victim import GROWTH, abused, beside, shown
-
+from ci.scenarios.running import wanted
+from ci.scenarios.victim import GROWTH, abused, beside, shown
 from tests.helpers.endless import CHUNKED, ENDLESS
 from tests.helpers.serving import GET, Client, chunked, request
 

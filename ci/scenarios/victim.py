@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scenarios import Deployment, Load, end, memory, served, until, wanted
+from ci.scenarios.running import Deployment, Load, end, memory, served, until, wanted
 
 SITE = """
 import os, tempfile

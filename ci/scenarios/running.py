@@ -1,4 +1,4 @@
-"""What ci/faults.py and ci/abuse.py have in common: a server under load, what is wanted of it, and the report.
+"""Running scenarios: a server under load, what is wanted of it, and the report.
 
 A scenario is a function that takes whether it shall be quick, and returns its figures as text, or raises Missed.
 """
@@ -15,12 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tests.helpers.deployments import Deployment, deployed  # noqa: E402
-from tests.helpers.serving import Ended  # noqa: E402
-from tests.helpers.traffic import Load  # noqa: E402
+from tests.helpers.deployments import Deployment, deployed
+from tests.helpers.serving import Ended
+from tests.helpers.traffic import Load
 
 SHAPE = {"workers": 2, "threads": 4}
 
@@ -89,7 +86,7 @@ def make_parser(description: str, names: Iterable[str]) -> argparse.ArgumentPars
 
 
 def run(scenarios: dict[str, Callable[[bool], str]], options: argparse.Namespace) -> int:
-    """Run those that are asked for, or all; the exit code."""
+    """Run the scenarios that are asked for, or all; the exit code."""
     missed = 0
     for name in options.scenarios or scenarios:
         if name not in scenarios:

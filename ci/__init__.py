@@ -1,0 +1,1 @@
+"""What CI runs: commands, as README.md here lists them, and packages of what they are made of."""

@@ -1,0 +1,76 @@
+"""Access logs that a test reads: written by a server to a file, or fed with refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from fastwsgi.observe.access import AccessLog
+from fastwsgi.observe.formats import read_format
+from fastwsgi.observe.logs import Logs
+from fastwsgi.settings.settings import Settings
+from tests.helpers.serving import Server, serving
+
+LINE = re.compile(
+    r'(?P<host>\S+) - - \[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d \+0000\] "(?P<request>[^"]*)" '
+    r'(?P<code>\d{3}) (?P<bytes>\d+|-) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)" (?P<time>\d+\.\d{6}|-)'
+)
+
+
+class Log:
+    """A log file; lines() are its lines, taken apart."""
+
+    def __init__(self, build: SimpleNamespace, path: Path, format: str) -> None:
+        self.path = path
+        self.logs = Logs(Settings(access_logfile=str(path), access_log_format=format), build)
+
+    def text(self) -> list[str]:
+        assert self.logs.access is not None
+        assert self.logs.access.flush()
+        return self.path.read_text(encoding="ascii").splitlines()
+
+    def lines(self) -> list[dict[str, str]]:
+        found = []
+        for line in self.text():
+            match = LINE.fullmatch(line)
+            assert match is not None, line
+            found.append(match.groupdict())
+        return found
+
+
+@contextmanager
+def logging(
+    build: SimpleNamespace, path: Path, app: Any, format: str = "combined", **settings: Any
+) -> Iterator[tuple[Server, Log]]:
+    log = Log(build, path / "access.log", format)
+    try:
+        with serving(build, app, log.logs.observer, **settings) as server:
+            yield server, log
+    finally:
+        log.logs.close()
+
+
+# A log that no server writes
+
+
+REFUSAL = SimpleNamespace(status=400)
+CLIENT = SimpleNamespace(host="192.0.2.1", client="192.0.2.1")
+
+
+def refuse(log: AccessLog, count: int) -> None:
+    """*count* lines; their client tells who has written them."""
+    for _ in range(count):
+        log.request_refused(CLIENT, REFUSAL)
+
+
+@contextmanager
+def log_to(output: Any, build: SimpleNamespace, format: str = "%(h)s %(s)s") -> Iterator[AccessLog]:
+    log = AccessLog(output, read_format(format), build)
+    try:
+        yield log
+    finally:
+        log.close()
