@@ -33,6 +33,7 @@ SHARED = (
     "http.head",
     "http.body",
     "http.pace",
+    "http.request_reader",
     "http.service",
     "http.early_hints",
     "http.exchange",

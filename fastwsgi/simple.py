@@ -278,7 +278,7 @@ class Handlers:
         pass
 
     def _make_handler(self, connection: Any, request: ReadRequest) -> Any:
-        address = (connection.host, int(connection.port or 0))
+        address = (connection.host, int(connection.reader.port or 0))
         return self.server.RequestHandlerClass(request, address, self.server)
 
     def _log(self, handler: Any, log: Callable[..., None], *arguments: Any) -> None:

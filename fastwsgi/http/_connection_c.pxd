@@ -1,11 +1,11 @@
 cimport cython
 
-from fastwsgi.http._body_c cimport Body as CBody
 from fastwsgi.http._exchange_c cimport Exchange as CExchange
 from fastwsgi.http._head_c cimport HeadParser as CHeadParser
 from fastwsgi.http._inbox_c cimport Inbox as CInbox
 from fastwsgi.http._outbox_c cimport OutBuffer as COutBuffer
 from fastwsgi.http._pace_c cimport Pace as CPace
+from fastwsgi.http._request_reader_c cimport RequestReader as CRequestReader
 from fastwsgi.http._service_c cimport Service as CService
 from fastwsgi.http._turn_c cimport Turn as CTurn
 from fastwsgi.http._wire_c cimport Wire as CWire
@@ -21,19 +21,16 @@ cdef Py_ssize_t GATHERED, LINGERED
 @cython.final
 cdef class Connection:
     cdef readonly CService service
-    cdef readonly CHeadParser parser
+    cdef readonly CRequestReader reader
     cdef readonly CWire wire
     cdef readonly CPace pace
     cdef readonly int fd
-    cdef readonly str host, port, client, state, place, waits
-    cdef readonly object complete
+    cdef readonly str state, place, waits
     cdef public bint given_up
     cdef bytes rest
     cdef COutBuffer out
-    cdef CBody body
     cdef readonly CExchange exchange
     cdef bint answered
-    cdef Py_ssize_t checked, examined
     cdef public int number
 
     cdef int _become(self, str event, str state) except -1
@@ -72,16 +69,11 @@ cdef class Connection:
     cdef object _work_on_rest(self)
     @cython.locals(served=cython.int)
     cdef object _work(self, CInbox inbox)
-    @cython.locals(service=CService, parser=CHeadParser, begin=cython.Py_ssize_t)
+    @cython.locals(service=CService, reader=CRequestReader, head=CHeadParser, begin=cython.Py_ssize_t)
     cdef bint _serve_next(self, CInbox inbox) except -1
-    cdef int _introduce(self, dict environ) except -1
-    @cython.locals(pending=cython.Py_ssize_t)
-    cdef object _wait_for_head(self, CInbox inbox)
-    @cython.locals(service=CService, length=cython.longlong)
-    cdef bint _begin_body(self, CInbox inbox, CHeadParser parser) except -1
-    @cython.locals(body=CBody, exchange=CExchange)
+    cdef bint _begin_body(self, CInbox inbox) except -1
+    @cython.locals(exchange=CExchange)
     cdef bint _go_on_with_body(self, CInbox inbox) except -1
-    cdef int _drop_body(self) except -1
     cdef int _queue(self) except -1
     cpdef object run_alone(self)
     @cython.locals(exchange=CExchange)

@@ -8,12 +8,13 @@ While the application runs, another thread may take the loop over. The thread th
 with the buffers that it has, and gives the connection back by asking the loop to watch it. Until then the connection is
 set aside: nothing that the loop sees or counts concerns it. That thread itself learns of it by LoopLost, which ends the
 call that the loop made of it.
+
+This file is longer than others: it is one machine, and Cython compiles a class from one text.
 """
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from fastwsgi.http import answers
 from fastwsgi.http.errors import ClientDisconnected, HttpError, LoopLost
@@ -40,10 +41,9 @@ if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
     from fastwsgi.http._outbox_py import OutBuffer
     from fastwsgi.http._wire_py import Wire
-    from fastwsgi.http.body import Body
     from fastwsgi.http.exchange import Exchange
-    from fastwsgi.http.head import HeadParser
     from fastwsgi.http.pace import Pace
+    from fastwsgi.http.request_reader import RequestReader
     from fastwsgi.http.service import Service
 
 # What the loop watches for
@@ -66,52 +66,37 @@ class Connection:
     """The server's side of one connection.
 
     Attributes:
-        client: REMOTE_ADDR of the last request.
         given_up: the thread that serves it is to drop it; set by others.
         number: given by the trace.
 
     Args:
         service: what the connections of this loop share.
-        parser: of the listener.
+        reader: reads its requests.
         wire: the transport.
         pace: the account of the client.
         fd: the connected socket.
-        host, port: of the client, as environ gives them; "" for a unix socket.
-        complete: called with each environ, to add what the transport or a proxy tells of the client.
     """
 
-    def __init__(
-        self,
-        service: Service,
-        parser: HeadParser,
-        wire: Wire,
-        pace: Pace,
-        fd: int,
-        host: str,
-        port: str,
-        complete: Callable[[dict[str, Any]], None] | None = None,
-    ) -> None:
+    def __init__(self, service: Service, reader: RequestReader, wire: Wire, pace: Pace, fd: int) -> None:
         self.service = service
-        self.parser = parser
+        self.reader = reader
         self.wire = wire
         self.pace = pace
         self.fd = fd
-        self.host = host
-        self.port = port
-        self.complete = complete
-        self.client = host
         self.state = HEAD
         self.place = LOOP
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
         self.given_up = False
         self.rest: bytes | None = None  # received bytes that are not used yet, while others use the inbox
         self.out: OutBuffer = NO_BUFFER  # that of a turn, or our own while bytes are left in it
-        self.body: Body | None = None
         self.exchange: Exchange | None = None  # a response that is not whole yet
         self.answered = False  # at least one request was
-        self.checked = 0  # bytes of an incomplete head whose line ends were looked at ...
-        self.examined = 0  # ... and that were parsed
         self.number = 0
+
+    @property
+    def host(self) -> str:
+        """The client's address, or that of the proxy which does not tell it by a PROXY header."""
+        return self.reader.host
 
     # States and places
 
@@ -273,7 +258,7 @@ class Connection:
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()
-        self._drop_body()
+        self.reader.drop_body()
         if self.out is not None and self.out.size:
             self.service.turn.part_with(self.out)
         self.out = NO_BUFFER
@@ -366,96 +351,57 @@ class Connection:
     def _serve_next(self, inbox: Inbox) -> bool:
         """Take one request from *inbox* and answer it; False when this turn is over."""
         service = self.service
-        parser = self.parser
+        reader = self.reader
         begin = inbox.start
         if self.state is BODY:
             if not self._go_on_with_body(inbox):
                 return False
         elif inbox.available() == 0:
             return False
-        elif not parser.parse(inbox):
-            self._wait_for_head(inbox)
+        elif not reader.read_head(inbox):
+            if self.state is IDLE:
+                self._become("part of a head", HEAD)
+                self.pace.await_head()
             return False
         else:
-            self.examined = self.checked = 0
-            self._introduce(parser.environ)
+            head = reader.parser
             self.exchange = service.new_exchange.of(
-                self, self.out, parser.environ, parser.is_head, parser.version, parser.keep_alive
+                self, self.out, head.environ, head.is_head, head.version, head.keep_alive
             )
             service.served += 1
             if service.served == service.quota:
                 service.quota_reached()
             if service.request_started is not None:
                 service.request_started(self, self.exchange, inbox.since(begin))
-            if parser.body_length == 0:
-                parser.environ["wsgi.input"] = service.no_body
-            elif not self._begin_body(inbox, parser):
+            if head.body_length == 0:
+                head.environ["wsgi.input"] = service.no_body
+            elif not self._begin_body(inbox):
                 return False
         if service.full:
             self._queue()
             return False
         return self._respond()
 
-    def _introduce(self, environ: dict[str, Any]) -> None:
-        """Say who the client is; HttpError if what a proxy tells of it is malformed."""
-        environ["REMOTE_ADDR"] = self.host
-        environ["REMOTE_PORT"] = self.port
-        if self.complete is not None:
-            self.complete(environ)
-            self.client = environ["REMOTE_ADDR"]
-
-    def _wait_for_head(self, inbox: Inbox) -> None:
-        """A head that is not whole: look at it each time its size has doubled, so that the sum is linear.
-
-        A bare CR or LF is looked for in what is new, for it may be meant as the end of the head.
-        """
-        if self.state is IDLE:
-            self._become("part of a head", HEAD)
-            self.pace.await_head()
-        pending = inbox.available()
-        if pending >= 2 * self.examined or inbox.has_bare_line_end(self.checked):
-            self.examined = pending
-            self.parser.examine(inbox)
-        self.checked = max(0, pending - 1)  # the last byte may be the CR of a CRLF
-
-    # The request body
-
-    def _begin_body(self, inbox: Inbox, parser: HeadParser) -> bool:
+    def _begin_body(self, inbox: Inbox) -> bool:
         """Start to read the body; True if it is here already."""
-        service = self.service
-        length = parser.body_length
-        if 0 < length <= service.spool_size and length <= inbox.available():
-            parser.environ["wsgi.input"] = io.BytesIO(inbox.take(length))
+        if self.reader.take_body(inbox, self.service.spool_size):
             return True
-        self.body = (
-            service.chunked(service.max_body, service.spool_size)
-            if length < 0
-            else service.body(length, service.spool_size)
-        )
         self.pace.begin_body(inbox.available())
-        self._become("head before a body", BODY)
-        if self._go_on_with_body(inbox):
+        if self.reader.begin_body(self.service, inbox):
             return True
-        if parser.expect_continue and self.body.received == 0:
+        self._become("head before a body", BODY)
+        if self.reader.awaits_continue():
             self.out.add(b"HTTP/1.1 100 Continue\r\n\r\n")
         return False
 
     def _go_on_with_body(self, inbox: Inbox) -> bool:
-        """Read more of the body; True when it is whole, and in the environ."""
-        body, exchange = self.body, self.exchange
-        assert body is not None and exchange is not None  # noqa: PT018 (no test)
-        if not body.feed(inbox):
-            self.pace.go_on_with_body()
-            return False
-        exchange.environ["wsgi.input"] = body.rewind()
-        # The coding is gone: frameworks that know only CONTENT_LENGTH read right
-        exchange.environ["CONTENT_LENGTH"] = str(body.received)
-        return True
-
-    def _drop_body(self) -> None:
-        if self.body is not None:
-            self.body.discard()
-            self.body = None
+        """Read more of the body; True when it is whole."""
+        exchange = self.exchange
+        assert exchange is not None
+        if self.reader.read_body(inbox, exchange.environ):
+            return True
+        self.pace.go_on_with_body()
+        return False
 
     # Responding
 
@@ -511,7 +457,7 @@ class Connection:
         """The response is whole; True when another request may be served now."""
         self.exchange = None
         self.answered = True
-        self._drop_body()
+        self.reader.drop_body()
         if exchange.cut:
             self._cut(exchange)
             return False
@@ -633,7 +579,7 @@ class Connection:
             return
         if self.state is IDLE:
             self.pace.await_request()
-        if (self.state is IDLE and self.rest is not None) or (self.body is not None and self.body.paused):
+        if (self.state is IDLE and self.rest is not None) or self.reader.is_paused():
             self.wait_for_turn()
         else:
             self._wait(READ)
@@ -646,7 +592,7 @@ class Connection:
         if self.exchange is not None:
             self.exchange.abandon()
             self.exchange = None
-        self._drop_body()
+        self.reader.drop_body()
         if self.out is None:
             self.out = service.turn.out
         answers.put(self.out, answers.refusal(refusal), service.server_line, service.date_line)

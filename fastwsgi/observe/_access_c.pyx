@@ -139,7 +139,7 @@ cdef class Lines:
             ]
         now = monotonic()
         self.put(
-            now, exchange.connection.client, exchange.note, exchange.version, exchange.code, exchange.sent,
+            now, exchange.connection.reader.client, exchange.note, exchange.version, exchange.code, exchange.sent,
             now - exchange.started, exchange.queued, texts,
         )
 

@@ -48,7 +48,7 @@ class Lines:
         texts = [
             call(exchange) if guard < 0 or note[guard] is not None else None for call, guard in self._format.calls
         ]
-        self._put(now, exchange.connection.client, note, exchange.version, exchange.code, exchange.sent,
+        self._put(now, exchange.connection.reader.client, note, exchange.version, exchange.code, exchange.sent,
                   now - exchange.started, exchange.queued, texts)  # fmt: skip
 
     def refuse(self, host: str, code: int) -> None:

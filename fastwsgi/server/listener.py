@@ -88,9 +88,8 @@ class Listener:
             host, port = header.host, header.port
         if self.forwarding is not None:
             completers.append(self.forwarding.describer(host))
-        connection: Connection = loop.build.connection.Connection(
-            loop.service, self.parser, wire, pace, fd, host, port, in_turn(completers)
-        )
+        reader = loop.build.request_reader.RequestReader(self.parser, host, port, in_turn(completers))
+        connection: Connection = loop.build.connection.Connection(loop.service, reader, wire, pace, fd)
         loop.connections[fd] = connection
         return connection
 

@@ -224,8 +224,9 @@ class Bench:
         self.clients[client.fd] = client
         if data:
             client.incoming.append(data)
+        reader = self.build.request_reader.RequestReader(self.parser, "192.0.2.1", "4711", None)
         client.connection = self.build.connection.Connection(
-            self.service, self.parser, self.wire, self.build.pace.Pace(self.service), client.fd, "192.0.2.1", "4711"
+            self.service, reader, self.wire, self.build.pace.Pace(self.service), client.fd
         )
         client.connection.on_ready()
         self.settle()

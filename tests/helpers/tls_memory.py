@@ -102,9 +102,9 @@ class TlsBench(Bench):
         self.clients[client.fd] = client
         wire = noting_wire(self.build.name)(self.plain, self.tls, print)
         wire.client = client
-        address = ("192.0.2.1", "4711")
+        reader = self.build.request_reader.RequestReader(self.parser, "192.0.2.1", "4711", None)
         client.connection = self.build.connection.Connection(
-            self.service, self.parser, wire, self.build.pace.Pace(self.service), client.fd, *address
+            self.service, reader, wire, self.build.pace.Pace(self.service), client.fd
         )
         for _ in range(3):
             try:

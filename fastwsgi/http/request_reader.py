@@ -1,0 +1,109 @@
+"""The requests of one connection, as they come out of what was received: a head, then its body.
+
+It keeps no state of the conversation (connection.py does): only how far an incomplete head was looked at, and the body
+that is being read.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http.body import Body
+    from fastwsgi.http.head import HeadParser
+    from fastwsgi.http.service import Service
+
+
+class RequestReader:
+    """Reads the requests of one client.
+
+    Attributes:
+        parser: has the facts of the head that was read last.
+        client: REMOTE_ADDR of the last request.
+
+    Args:
+        parser: of the listener.
+        host, port: of the client, as environ gives them; "" for a unix socket.
+        complete: called with each environ, to add what the transport or a proxy tells of the client.
+    """
+
+    def __init__(
+        self, parser: HeadParser, host: str, port: str, complete: Callable[[dict[str, Any]], None] | None
+    ) -> None:
+        self.parser = parser
+        self.host = host
+        self.port = port
+        self.complete = complete
+        self.client = host
+        self.body: Body | None = None
+        self.checked = 0  # bytes of an incomplete head whose line ends were looked at ...
+        self.examined = 0  # ... and that were parsed
+
+    def read_head(self, inbox: Inbox) -> bool:
+        """Read a head, and say in its environ who the client is; False if it is not whole. Raises HttpError."""
+        if not self.parser.parse(inbox):
+            self._examine(inbox)
+            return False
+        self.examined = self.checked = 0
+        environ = self.parser.environ
+        environ["REMOTE_ADDR"] = self.host
+        environ["REMOTE_PORT"] = self.port
+        if self.complete is not None:
+            self.complete(environ)
+            self.client = environ["REMOTE_ADDR"]
+        return True
+
+    def _examine(self, inbox: Inbox) -> None:
+        """A head that is not whole: look at it each time its size has doubled, so that the sum is linear.
+
+        A bare CR or LF is looked for in what is new, for it may be meant as the end of the head.
+        """
+        pending = inbox.available()
+        if pending >= 2 * self.examined or inbox.has_bare_line_end(self.checked):
+            self.examined = pending
+            self.parser.examine(inbox)
+        self.checked = max(0, pending - 1)  # the last byte may be the CR of a CRLF
+
+    def take_body(self, inbox: Inbox, spool_size: int) -> bool:
+        """Take a body of known length that is here already and may stay in memory; False if that is not so."""
+        length = self.parser.body_length
+        if not 0 < length <= spool_size or length > inbox.available():
+            return False
+        self.parser.environ["wsgi.input"] = io.BytesIO(inbox.take(length))
+        return True
+
+    def begin_body(self, service: Service, inbox: Inbox) -> bool:
+        """Start to read the body; True if it is here already. Raises HttpError."""
+        length = self.parser.body_length
+        if length < 0:
+            self.body = service.chunked(service.max_body, service.spool_size)
+        else:
+            self.body = service.body(length, service.spool_size)
+        return self.read_body(inbox, self.parser.environ)
+
+    def read_body(self, inbox: Inbox, environ: dict[str, Any]) -> bool:
+        """Read more of the body; True when it is whole, and in the environ. Raises HttpError."""
+        body = self.body
+        assert body is not None
+        if not body.feed(inbox):
+            return False
+        environ["wsgi.input"] = body.rewind()
+        # The coding is gone: frameworks that know only CONTENT_LENGTH read right
+        environ["CONTENT_LENGTH"] = str(body.received)
+        return True
+
+    def awaits_continue(self) -> bool:
+        """Whether the client waits to be told to send the body that was begun (RFC 9110 10.1.1)."""
+        return self.parser.expect_continue and self.body is not None and self.body.received == 0
+
+    def is_paused(self) -> bool:
+        """Whether bytes of the body are here that another turn will read."""
+        return self.body is not None and self.body.paused
+
+    def drop_body(self) -> None:
+        """The body, if there is one, is not needed any more."""
+        if self.body is not None:
+            self.body.discard()
+            self.body = None
