@@ -1,5 +1,6 @@
-from fastwsgi.http._inbox_c cimport Inbox, Scanner
 from fastwsgi.http._framing_c cimport Framing
+from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._scanner_c cimport Scanner
 
 
 cdef class HeadParser:

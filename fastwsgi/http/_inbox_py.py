@@ -1,7 +1,7 @@
 """The receive buffer, in pure Python: the specification of _inbox_c.pyx.
 
 One Inbox serves all connections of a loop, one after the other: what a connection has not used up when its turn ends
-it takes along as bytes and brings back before it reads again. The compiled twin adds the Scanner.
+it takes along as bytes and brings back before it reads again.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import re
 
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 CAPACITY = 131072  # bytes: the longest head kept over, and 64 KiB read behind it
-
-Scanner = None  # every head goes to llhttp
 
 
 class Inbox:
