@@ -1,7 +1,7 @@
 """One request head: from bytes to facts and environ, or a refusal.
 
 httptools (llhttp) is the grammar, in both builds. It pushes and cannot pause, so it is given exactly one head: the
-bytes up to and with the empty line. What HTTP.md refuses beyond llhttp is decided here over what it reported. In the
+bytes up to and with the empty line. What http/HTTP.md refuses beyond llhttp is decided here over what it reported. In the
 compiled build a scanner in C goes first: it takes the plain heads, which is nearly all, and leaves the rest untouched.
 It accepts a strict subset of what this file accepts, with equal facts, so no rule is written in it.
 """
