@@ -1,7 +1,7 @@
-"""The response serializer and the out-buffer; its pure twin, _outbox_py.py, is the specification.
+"""The response serializer and the out-buffer; the pure twin, _outbox_py.py, is the specification.
 
-Bytes are gathered in one block, so that pipelined answers leave together. A piece of 16 KiB or more is not copied but
-held, one at a time, and sent from where it lies.
+Bytes gather in one block, so that pipelined answers leave together. A piece of 16 KiB or more is held instead of
+copied, one at a time, and sent from where it lies.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -27,7 +27,7 @@ cdef enum:
 
 cdef unsigned char LOWER[256]  # of a token byte; 0 for others
 cdef unsigned char IN_VALUE[256]
-cdef unsigned char SPECIAL[32]  # lengths of names that mean something here
+cdef unsigned char SPECIAL[32]  # whether a name of this length may be one that add_special() must see
 
 
 cdef fill_tables():
@@ -59,7 +59,7 @@ cdef inline bint clean(const unsigned char *at, Py_ssize_t size) noexcept nogil:
 
 
 cdef class OutBuffer:
-    """Bytes on their way to one client, in order. The attributes are the facts of the head begun last."""
+    """Bytes on their way to one client, in order. The attributes are the facts of the last head that was begun."""
 
     def __cinit__(self):
         self.data = <char *>PyMem_Malloc(INITIAL)
@@ -73,11 +73,11 @@ cdef class OutBuffer:
         PyMem_Free(self.data)
 
     cdef Py_ssize_t sendable(self) noexcept:
-        """Where the bytes end that may go out: a head in work may not."""
+        """The end of the bytes that may be sent: an unfinished head may not."""
         return self.end if self.head < 0 else self.head
 
     cdef char *room(self, Py_ssize_t count) except NULL:
-        """Where the next *count* bytes go; the caller moves end."""
+        """Where to write the next *count* bytes; the caller moves *end*."""
         cdef Py_ssize_t wanted = self.end + count
         cdef char *data
         if wanted > self.capacity:
@@ -172,7 +172,7 @@ cdef class OutBuffer:
         return 0
 
     cdef int add_special(self, str name, const char *lower, Py_ssize_t size, str value) except -1:
-        """Note what the server must know of; 1 if the field is not to be written now."""
+        """Note what the server must know; 1 if the field is not to be written now."""
         cdef const unsigned char *digits
         cdef long long length = 0
         cdef Py_ssize_t i
@@ -275,7 +275,7 @@ cdef class OutBuffer:
         self.start += count
         if self.start < self.sendable():
             return
-        if self.head >= 0:  # the head in work moves to the front
+        if self.head >= 0:  # the unfinished head moves to the front
             memmove(self.data, self.data + self.start, self.end - self.start)
             self.end -= self.start
             self.start = self.head = 0

@@ -1,14 +1,13 @@
 """The response serializer and the out-buffer, in pure Python: the specification of _outbox_c.pyx.
 
 A head is begun when the application calls start_response, so that a breach is raised where it was made, and finished
-when the first piece of the body shows how long that is. Until then it can be dropped. begin() writes no field that
-the server decides about (Content-Length, Connection); it reports what the application said of them.
+with the first piece of the body, when its length may be known. Until then it can be dropped. begin() does not write the
+fields that the server decides about (Content-Length, Connection); it reports what the application said in them.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from fastwsgi.http.errors import ApplicationError
 from fastwsgi.http.grammar import HOP_BY_HOP, TOKEN_CHARS
@@ -20,14 +19,14 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 class OutBuffer:
-    """Bytes on their way to one client, in order. The attributes are the facts of the head begun last."""
+    """Bytes on their way to one client, in order. The attributes are the facts of the last head that was begun."""
 
     def __init__(self) -> None:
         self.parts: list[bytes | memoryview] = []
-        self.size = 0  # bytes not sent yet, the head in work not counted
+        self.size = 0  # bytes not sent yet, without an unfinished head
         self.code = 0
-        self.length = -1  # bytes: the Content-Length of the application, -1 if it named none
-        self.close = False  # the application said Connection: close
+        self.length = -1  # bytes: the application's Content-Length, -1 if it has set none
+        self.close = False  # the application has set Connection: close
         self._head: list[str] = []
         self._has_date = False
         self._has_server = False
@@ -36,7 +35,7 @@ class OutBuffer:
         """Begin a head (PEP 3333, "The start_response() Callable"; RFC 9112 4).
 
         Raises:
-            ApplicationError: status or a header is not what PEP 3333 or the grammar of RFC 9110 5 allows.
+            ApplicationError: PEP 3333 or the grammar of RFC 9110 5 does not allow the status or a header.
         """
         self._head = []
         self.length = -1
@@ -54,7 +53,7 @@ class OutBuffer:
             raise
         self.code = int(status[:3])
 
-    def _add_field(self, item: Any) -> None:
+    def _add_field(self, item: object) -> None:
         if type(item) is not tuple or len(item) != 2:
             raise ApplicationError(f"header is not a (name, value) tuple: {item!r}")
         name, value = item
@@ -78,13 +77,13 @@ class OutBuffer:
         self._head.append(f"{name}: {value}")
 
     def finish(self, length: int, chunked: bool, connection: str, server: bytes, date: bytes) -> None:
-        """End the head in work.
+        """End the unfinished head.
 
         Args:
-            length: what Content-Length is to say, -1 for no such field.
-            chunked: whether the body goes in chunks.
-            connection: what Connection is to say, "" for no such field.
-            server, date: whole field lines for an application that sent none, or b"".
+            length: the value of Content-Length, -1 for no such field.
+            chunked: whether the body is sent in chunks.
+            connection: the value of Connection, "" for no such field.
+            server, date: whole field lines, for an application that has set none, or b"".
         """
         if length >= 0:
             self._head.append(f"Content-Length: {length}")
@@ -97,24 +96,24 @@ class OutBuffer:
         self.add(head + (b"" if self._has_server else server) + (b"" if self._has_date else date) + b"\r\n")
 
     def drop_head(self) -> None:
-        """Forget the head in work."""
+        """Forget the unfinished head."""
         self._head = []
 
     def add(self, data: bytes) -> None:
-        """Bytes as they are."""
+        """Append *data* as it is."""
         if data:
             self.parts.append(data)
             self.size += len(data)
 
     def add_chunk(self, data: bytes) -> None:
-        """Bytes as one chunk (RFC 9112 7.1); none would be the end."""
+        """Append *data* as one chunk (RFC 9112 7.1), unless it is empty: that would be the last chunk."""
         if data:
             self.add(b"%x\r\n" % len(data))
             self.add(data)
             self.add(b"\r\n")
 
     def peek(self) -> bytes:
-        """All that is not sent yet."""
+        """All bytes that are not sent yet."""
         return b"".join(self.parts)
 
     def sent(self, count: int) -> None:
@@ -128,4 +127,4 @@ class OutBuffer:
             used += 1
         del self.parts[:used]
         if count:
-            self.parts[0] = memoryview(self.parts[0])[count:]  # a copy each time would make a long piece quadratic
+            self.parts[0] = memoryview(self.parts[0])[count:]  # copies of a long piece would be quadratic

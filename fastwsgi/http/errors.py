@@ -1,10 +1,10 @@
-"""How this side says no: the refusal of a request, the breach of an application, the loss of a client."""
+"""The errors of this folder: a refused request, an application that breaks PEP 3333, a client that is gone."""
 
 from __future__ import annotations
 
 
 class HttpError(Exception):
-    """A refused request: *status* goes to the client, and *advice* if there is any; *reason* only to the log."""
+    """A refused request: the client gets *status* and *advice*, if there is any; *reason* goes to the log alone."""
 
     def __init__(self, status: int, reason: str, advice: str = "") -> None:
         super().__init__(status, reason)
@@ -14,8 +14,8 @@ class HttpError(Exception):
 
 
 class ApplicationError(Exception):
-    """The application broke PEP 3333; the client gets a 500, the log says what was wrong."""
+    """The application broke PEP 3333: the client gets a 500, and the log says what was wrong."""
 
 
 class ClientDisconnected(ConnectionError):
-    """The client is gone: what is written for it has nowhere to go."""
+    """The client is gone, and nothing more can be sent to it."""
