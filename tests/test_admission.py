@@ -14,7 +14,7 @@ import pytest
 from processes import ISOLATED, Process, running
 from serving import GET, Client, Server, answering, request, serving
 
-from fastwsgi.observe.rate_limited import Seldom
+from fastwsgi.observe.rate_limited import RateLimitedLog
 
 HELLO = answering(b"hello")
 POST = request("POST", fields=[("Content-Length", "5")])
@@ -248,7 +248,7 @@ def cpu(process: Process) -> float:
 
 def test_a_line_a_minute() -> None:
     lines: list[str] = []
-    seldom = Seldom(lambda message, error: lines.append(message))
+    log = RateLimitedLog(lambda message, error: lines.append(message))
     for now in range(1000, 1150):
-        seldom.log(now, "full")
+        log.log(now, "full")
     assert lines == ["full", *["full (59 times more since the last such line)"] * 2]

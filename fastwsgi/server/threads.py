@@ -19,7 +19,7 @@ from collections import deque
 from typing import Any
 
 from fastwsgi.http.errors import ClientDisconnected
-from fastwsgi.observe.rate_limited import Seldom
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.server.readiness import is_gone
 
 SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
@@ -58,7 +58,7 @@ class Pool:
         self._news.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # made so far
-        self._cuts = Seldom(loop.log_error)
+        self._cuts = RateLimitedLog(loop.log_error)
 
     # From outside
 
