@@ -8,7 +8,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_DecodeLatin1
 from libc.string cimport memchr, memcmp, memcpy
 
-from fastwsgi.http.grammar import TOKEN_CHARS
+from fastwsgi.http.grammar import TOKEN_CHARS, VALUE_CHARS
 
 cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object)
@@ -33,8 +33,9 @@ cdef unsigned char HEX[256]  # digit value + 1
 
 cdef fill_alphabets():
     cdef int byte
+    for byte in VALUE_CHARS:
+        IN_VALUE[byte] = 1
     for byte in range(256):
-        IN_VALUE[byte] = byte == 9 or 32 <= byte <= 126 or byte >= 128
         IN_QUERY[byte] = 33 <= byte <= 126 and byte != c'#'
         IN_PATH[byte] = IN_QUERY[byte] and byte != c'?' and byte != c'\\'
     for byte in TOKEN_CHARS:

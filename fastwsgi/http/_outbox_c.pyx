@@ -10,8 +10,17 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.string cimport memcmp, memcpy, memmove
 
-from fastwsgi.http.errors import ApplicationError
-from fastwsgi.http.grammar import HOP_BY_HOP, TOKEN_CHARS
+from fastwsgi.http.errors import (
+    ApplicationError,
+    bad_header,
+    bad_headers,
+    bad_length,
+    bad_name,
+    bad_status,
+    bad_value,
+    hop_by_hop,
+)
+from fastwsgi.http.grammar import HOP_BY_HOP, LENGTH_DIGITS, TOKEN_CHARS, VALUE_CHARS
 
 cdef extern from "Python.h":
     int PyUnicode_CheckExact(object)
@@ -27,6 +36,7 @@ cdef enum:
 
 cdef unsigned char LOWER[256]  # of a token byte; 0 for others
 cdef unsigned char IN_VALUE[256]
+cdef int MAX_DIGITS = LENGTH_DIGITS
 cdef unsigned char SPECIAL[32]  # whether a name of this length may be one that add_special() must see
 
 
@@ -34,8 +44,8 @@ cdef fill_tables():
     cdef int byte
     for byte in TOKEN_CHARS:
         LOWER[byte] = bytes([byte]).lower()[0]
-    for byte in range(256):
-        IN_VALUE[byte] = byte == 9 or 32 <= byte <= 126 or byte >= 128
+    for byte in VALUE_CHARS:
+        IN_VALUE[byte] = 1
     for name in {"date", "server", "content-length", *HOP_BY_HOP}:
         SPECIAL[len(name)] = 1
 
@@ -118,9 +128,9 @@ cdef class OutBuffer:
             or (size > 3 and text[3] != c' ')
             or not clean(text, size)
         ):
-            raise ApplicationError(f"status is not 'NNN reason': {status!r}")
+            raise bad_status(status)
         if not PyList_CheckExact(headers):
-            raise ApplicationError(f"headers must be a list of (name, value), not {type(headers).__name__}")
+            raise bad_headers(headers)
         self.head = self.end
         self.write(b"HTTP/1.1 ", 9)
         self.write(<const char *>text, size)
@@ -141,7 +151,7 @@ cdef class OutBuffer:
         cdef unsigned char byte
         cdef char *at
         if not PyTuple_CheckExact(item) or PyTuple_GET_SIZE(item) != 2:
-            raise ApplicationError(f"header is not a (name, value) tuple: {item!r}")
+            raise bad_header(item)
         name = <object>PyTuple_GET_ITEM(item, 0)
         value = <object>PyTuple_GET_ITEM(item, 1)
         name_text = latin1(name)
@@ -154,12 +164,10 @@ cdef class OutBuffer:
             if i < 32:
                 lower[i] = byte
         if name_size == 0:
-            raise ApplicationError(f"header name is not a token: {name!r}")
+            raise bad_name(name)
         value_text = latin1(value)
         if value_text == NULL or not clean(value_text, PyUnicode_GET_LENGTH(value)):
-            raise ApplicationError(
-                f"value of header {name} is not latin-1 str without control characters: {value!r}"
-            )
+            raise bad_value(name, value)
         if name_size < 32 and SPECIAL[name_size] and self.add_special(name, <const char *>lower, name_size, value):
             return 0
         value_size = PyUnicode_GET_LENGTH(value)
@@ -179,12 +187,12 @@ cdef class OutBuffer:
         if size == 14 and memcmp(lower, b"content-length", 14) == 0:
             digits = latin1(value)
             for i in range(PyUnicode_GET_LENGTH(value)):
-                if i == 18 or not (c'0' <= digits[i] <= c'9'):
+                if i == MAX_DIGITS or not (c'0' <= digits[i] <= c'9'):
                     length = -1
                     break
                 length = length * 10 + (digits[i] - c'0')
             if length < 0 or PyUnicode_GET_LENGTH(value) == 0 or (self.length >= 0 and self.length != length):
-                raise ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
+                raise bad_length(value)
             self.length = length
             return 1
         if size == 4 and memcmp(lower, b"date", 4) == 0:
@@ -195,7 +203,7 @@ cdef class OutBuffer:
             self.close = True
             return 1
         elif name.lower() in HOP_BY_HOP:
-            raise ApplicationError(f"header {name} is hop-by-hop: the server's to send")
+            raise hop_by_hop(name)
         return 0
 
     cpdef object finish(self, long long length, bint chunked, str connection, bytes server, bytes date):

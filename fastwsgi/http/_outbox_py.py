@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import re
 
-from fastwsgi.http.errors import ApplicationError
-from fastwsgi.http.grammar import HOP_BY_HOP, TOKEN_CHARS
+from fastwsgi.http.errors import (
+    ApplicationError,
+    bad_header,
+    bad_headers,
+    bad_length,
+    bad_name,
+    bad_status,
+    bad_value,
+    hop_by_hop,
+)
+from fastwsgi.http.grammar import HOP_BY_HOP, LENGTH_DIGITS, TOKEN_CHARS, VALUE_CHARS
 
-_STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t \x21-\x7e\x80-\xff]*)?")
 _NAME = re.compile(f"[{re.escape(TOKEN_CHARS.decode())}]+")
-_VALUE = re.compile(r"[\t \x21-\x7e\x80-\xff]*")
-_LENGTH = re.compile(r"[0-9]{1,18}")
+_VALUE = re.compile(f"[{re.escape(VALUE_CHARS.decode('latin-1'))}]*")
+_STATUS = re.compile(f"[1-9][0-9]{{2}}(?: {_VALUE.pattern})?")
+_LENGTH = re.compile(f"[0-9]{{1,{LENGTH_DIGITS}}}")
 
 
 class OutBuffer:
@@ -41,9 +50,9 @@ class OutBuffer:
         self.length = -1
         self.close = self._has_date = self._has_server = False
         if type(status) is not str or _STATUS.fullmatch(status) is None:
-            raise ApplicationError(f"status is not 'NNN reason': {status!r}")
+            raise bad_status(status)
         if type(headers) is not list:
-            raise ApplicationError(f"headers must be a list of (name, value), not {type(headers).__name__}")
+            raise bad_headers(headers)
         self._head.append(f"HTTP/1.1 {status}" if len(status) > 3 else f"HTTP/1.1 {status} ")
         try:
             for item in headers:
@@ -55,23 +64,23 @@ class OutBuffer:
 
     def _add_field(self, item: object) -> None:
         if type(item) is not tuple or len(item) != 2:
-            raise ApplicationError(f"header is not a (name, value) tuple: {item!r}")
+            raise bad_header(item)
         name, value = item
         if type(name) is not str or _NAME.fullmatch(name) is None:
-            raise ApplicationError(f"header name is not a token: {name!r}")
+            raise bad_name(name)
         if type(value) is not str or _VALUE.fullmatch(value) is None:
-            raise ApplicationError(f"value of header {name} is not latin-1 str without control characters: {value!r}")
+            raise bad_value(name, value)
         lower = name.lower()
         if lower == "content-length":
             if _LENGTH.fullmatch(value) is None or self.length not in (-1, int(value)):
-                raise ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
+                raise bad_length(value)
             self.length = int(value)
             return
         if lower == "connection" and value.strip(" \t").lower() == "close":
             self.close = True
             return
         if lower in HOP_BY_HOP:
-            raise ApplicationError(f"header {name} is hop-by-hop: the server's to send")
+            raise hop_by_hop(name)
         self._has_date = self._has_date or lower == "date"
         self._has_server = self._has_server or lower == "server"
         self._head.append(f"{name}: {value}")

@@ -17,5 +17,40 @@ class ApplicationError(Exception):
     """The application broke PEP 3333: the client gets a 500, and the log says what was wrong."""
 
 
+def bad_status(status: object) -> ApplicationError:
+    """The error for a *status* that start_response() does not accept."""
+    return ApplicationError(f"status is not 'NNN reason': {status!r}")
+
+
+def bad_headers(headers: object) -> ApplicationError:
+    """The error for *headers* that are not in a list."""
+    return ApplicationError(f"headers must be a list of (name, value), not {type(headers).__name__}")
+
+
+def bad_header(item: object) -> ApplicationError:
+    """The error for an *item* of headers that is not a pair."""
+    return ApplicationError(f"header is not a (name, value) tuple: {item!r}")
+
+
+def bad_name(name: object) -> ApplicationError:
+    """The error for the *name* of a header that breaks the grammar."""
+    return ApplicationError(f"header name is not a token: {name!r}")
+
+
+def bad_value(name: str, value: object) -> ApplicationError:
+    """The error for a *value* of the header *name* that breaks the grammar."""
+    return ApplicationError(f"value of header {name} is not latin-1 str without control characters: {value!r}")
+
+
+def bad_length(value: str) -> ApplicationError:
+    """The error for the *value* of a Content-Length that is no number, or another one than before."""
+    return ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
+
+
+def hop_by_hop(name: str) -> ApplicationError:
+    """The error for a header *name* that only the server may send."""
+    return ApplicationError(f"header {name} is hop-by-hop: the server's to send")
+
+
 class ClientDisconnected(ConnectionError):
     """The client is gone, and nothing more can be sent to it."""

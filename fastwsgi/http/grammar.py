@@ -34,8 +34,9 @@ CHUNK_EXTENSION: Final = re.compile(
     % (re.escape(TOKEN_CHARS), re.escape(TOKEN_CHARS), _QUOTED)
 )
 
-# field-value (RFC 9110 5.5) after its surrounding blanks are taken off
-FIELD_VALUE: Final = re.compile(rb"[\t \x21-\x7e\x80-\xff]*")
+# field-value (RFC 9110 5.5), with blanks around it or without
+VALUE_CHARS: Final = bytes([9, *range(32, 127), *range(128, 256)])
+FIELD_VALUE: Final = re.compile(rb"[%s]*" % re.escape(VALUE_CHARS))
 
 NOT_IN_REQUEST_LINE: Final = re.compile(rb"[\x00-\x1f\x7f-\xff]")
 
@@ -46,6 +47,8 @@ METHODS: Final = frozenset(
     b"LINK UNLINK QUERY".split()
 )
 MAX_METHOD: Final = 32  # bytes
+
+LENGTH_DIGITS: Final = 18  # at most, in the Content-Length of an application: such a number fits into 64 bits
 
 # Fields that concern one hop and are the server's to send (RFC 9110 7.6.1, PEP 3333 "Other HTTP Features")
 HOP_BY_HOP: Final = frozenset(

@@ -17,8 +17,7 @@ cdef class Lines:
     cdef list literals, calls, guards
     cdef tuple noted
     cdef bint json
-    cdef const char *mark  # of an escaped byte, before its two digits
-    cdef const char *none  # what stands for a missing value
+    cdef bytes escape, missing  # as in Format
     cdef Step *steps
     cdef int count
     cdef double until

@@ -17,7 +17,7 @@ from posix.unistd cimport getpid
 
 from fastwsgi.http._wsgi_c cimport Exchange
 
-from fastwsgi.observe.formats import Op, current_second
+from fastwsgi.observe.formats import SAFE_CHARS, Op, current_second
 
 cdef extern from "Python.h":
     int PyUnicode_CheckExact(object)
@@ -59,7 +59,7 @@ cdef const char *HEX = b"0123456789abcdef"
 
 cdef int byte
 for byte in range(256):
-    UNSAFE[byte] = byte < 32 or byte == 34 or byte == 92 or byte >= 127
+    UNSAFE[byte] = byte not in SAFE_CHARS
 
 
 cdef class Lines:
@@ -74,8 +74,7 @@ cdef class Lines:
         self.full = full
         self.calls = format.calls
         self.json = format.json
-        self.mark = b"\\u00" if self.json else b"\\x"
-        self.none = b"null" if self.json else b"-"
+        self.escape, self.missing = format.escape, format.missing
         self.literals = []
         self.stamp = self.iso = b""
         self.steps = <Step *>PyMem_RawRealloc(self.steps, (len(format.steps) + 1) * sizeof(Step))
@@ -242,7 +241,7 @@ cdef class Lines:
         return to + size
 
     cdef inline char *nothing(self, char *to) noexcept:
-        return self.copy(to, self.none, 4 if self.json else 1)
+        return self.copy(to, PyBytes_AS_STRING(self.missing), PyBytes_GET_SIZE(self.missing))
 
     cdef char *request_line(self, char *to, list note, int at, int version) noexcept:
         if note is None:
@@ -273,7 +272,7 @@ cdef class Lines:
         cdef const unsigned char *at
         cdef const unsigned char *end
         cdef const void *query
-        cdef int mark = 4 if self.json else 2
+        cdef Py_ssize_t escape = PyBytes_GET_SIZE(self.escape)
         if text == NULL:
             return self.nothing(to)
         at = <const unsigned char *>PyUnicode_DATA(<object>text)
@@ -287,10 +286,10 @@ cdef class Lines:
             to += 1
         while at < end:
             if UNSAFE[at[0]]:
-                memcpy(to, self.mark, mark)
-                to[mark] = HEX[at[0] >> 4]
-                to[mark + 1] = HEX[at[0] & 15]
-                to += mark + 2
+                memcpy(to, PyBytes_AS_STRING(self.escape), escape)
+                to[escape] = HEX[at[0] >> 4]
+                to[escape + 1] = HEX[at[0] & 15]
+                to += escape + 2
             else:
                 to[0] = at[0]
                 to += 1

@@ -11,13 +11,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from fastwsgi.observe.formats import Format, Op, Step, current_second
+from fastwsgi.observe.formats import SAFE_CHARS, Format, Op, Step, current_second
 
 if TYPE_CHECKING:
     from fastwsgi.http.wsgi import Exchange
 
 FULL = 262144  # bytes, after which full() is called
-_UNSAFE = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
+_UNSAFE = re.compile(rb"[^%s]" % re.escape(SAFE_CHARS))
 
 
 class _Facts(NamedTuple):
@@ -45,8 +45,7 @@ class Lines:
     def __init__(self, format: Format, full: Callable[[], None]) -> None:
         self._format = format
         self._full = full
-        self._mark = rb"\u00%02x" if format.json else rb"\x%02x"
-        self._none = b"null" if format.json else b"-"
+        self._none = format.missing
         self._lines: deque[bytes] = deque()
         self._until = 0.0
         self._stamp = self._iso = b""
@@ -142,7 +141,7 @@ class Lines:
         if text is None:
             return self._none
         data = text.encode("latin-1", "backslashreplace")
-        safe = _UNSAFE.sub(lambda match: self._mark % match.group()[0], data)
+        safe = _UNSAFE.sub(lambda match: b"%s%02x" % (self._format.escape, match.group()[0]), data)
         return b'"%s"' % safe if self._format.json else safe
 
 

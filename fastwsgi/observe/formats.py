@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastwsgi.http.wsgi import Exchange
 
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(L)s'
+SAFE_CHARS = bytes(byte for byte in range(32, 127) if byte not in b'"\\')  # all others are escaped in texts
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -72,6 +73,16 @@ class Format(NamedTuple):
     calls: list[tuple[Callable[[Exchange], str | None], int]]
     json: bool = False
     wants_head: bool = False
+
+    @property
+    def escape(self) -> bytes:
+        """What comes before the two hexadecimal digits of an escaped byte."""
+        return rb"\u00" if self.json else rb"\x"
+
+    @property
+    def missing(self) -> bytes:
+        """What stands for a missing value."""
+        return b"null" if self.json else b"-"
 
 
 def read_format(text: str | None) -> Format:
