@@ -1,7 +1,8 @@
 """Builds the compiled half of fastwsgi; everything else stands in pyproject.toml.
 
-Two kinds of extension modules: NATIVE ones are written in Cython (the byte work); SHARED ones compile the text of a
-pure module under a second name, `connection.py` -> `_connection_c`, with a .pxd beside it that gives the C types.
+Three kinds of extension modules: NATIVE ones are written in Cython (the byte work), each with a pure twin, `_inbox_c`
+and `_inbox_py`; COMPILED_ONLY ones too, and the pure build does without them; SHARED ones compile the text of a pure
+module under a second name, `connection.py` -> `_connection_c`, with a .pxd beside it that gives the C types.
 A record of the texts they were compiled from lies beside them: at run time it tells stale modules.
 All that a build leaves behind, generated C too, is in build/.
 
@@ -33,6 +34,7 @@ NATIVE = (
     "server/_monitor_c",
     "observe/_access_c",
 )
+COMPILED_ONLY = ("http/_scanner_c", "http/_lines_c")
 SHARED = (
     "http/framing",
     "http/head",
@@ -80,7 +82,7 @@ def compile_options():
 def extensions():
     """The extension modules, with their texts as sources."""
     options = compile_options()
-    native = {f"fastwsgi/{name}": f"fastwsgi/{name}.pyx" for name in NATIVE}
+    native = {f"fastwsgi/{name}": f"fastwsgi/{name}.pyx" for name in (*NATIVE, *COMPILED_ONLY)}
     shared = {"fastwsgi/{}/_{}_c".format(*name.split("/")): f"fastwsgi/{name}.py" for name in SHARED}
     return [Extension(name.replace("/", "."), [text], **options) for name, text in {**native, **shared}.items()]
 

@@ -30,7 +30,7 @@ TEMPLATE = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1", "QUERY_STRIN
 def parse(build: SimpleNamespace, head: bytes, scanner: bool = True) -> Callable[[], object]:
     limits = HeadLimits()
     framing = build.framing.Framing()
-    scan = build.inbox.Scanner(TEMPLATE, limits, framing.max_body) if scanner and build.inbox.Scanner else None
+    scan = build.scanner.Scanner(TEMPLATE, limits, framing.max_body) if scanner and build.scanner else None
     parser = build.head.HeadParser(TEMPLATE, limits, framing, scan)
     inbox = build.inbox.Inbox()
 

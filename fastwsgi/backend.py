@@ -28,6 +28,7 @@ TWINS = {
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
 }
+SCANNER = "fastwsgi.http._scanner_c"  # has no twin: in the pure build every head goes to llhttp
 SHARED = (
     "http.framing",
     "http.head",
@@ -44,8 +45,9 @@ RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 @lru_cache
 def build(name: str) -> SimpleNamespace:
-    """The modules of the build *name*, "c" or "py", as attributes: TWINS and SHARED by their names;
-    `title` says in words which build it is.
+    """The modules of the build *name*, "c" or "py", as attributes: TWINS and SHARED by their names.
+
+    *scanner* is None in the pure build; *title* says in words which build it is.
 
     Raises:
         ImportError: it is not there, or is stale.
@@ -56,7 +58,8 @@ def build(name: str) -> SimpleNamespace:
     for module in SHARED:
         folder, _, text = module.rpartition(".")
         modules[text] = import_module(f"fastwsgi.{folder}._{text}_c" if name == "c" else f"fastwsgi.{module}")
-    return SimpleNamespace(name=name, title=describe(name), **modules)
+    scanner = import_module(SCANNER) if name == "c" else None
+    return SimpleNamespace(name=name, title=describe(name), scanner=scanner, **modules)
 
 
 def _check_fresh() -> None:

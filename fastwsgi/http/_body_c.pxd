@@ -1,4 +1,4 @@
-from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http cimport _inbox_c  # not its class: body.py has that name for the type checker
 
 
 cdef class EmptyInput:
@@ -11,7 +11,7 @@ cdef class Body:
     cdef public object file
     cdef public bint spooled, paused
 
-    cpdef bint feed(self, Inbox inbox) except -1
+    cpdef bint feed(self, _inbox_c.Inbox inbox) except -1
     cpdef Py_ssize_t _store(self, bytes data) except -1
     cpdef object rewind(self)
     cpdef object discard(self)

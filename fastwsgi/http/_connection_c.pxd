@@ -1,14 +1,17 @@
 cimport cython
 
-from fastwsgi.http._exchange_c cimport Exchange as CExchange
-from fastwsgi.http._head_c cimport HeadParser as CHeadParser
-from fastwsgi.http._inbox_c cimport Inbox as CInbox
-from fastwsgi.http._outbox_c cimport OutBuffer as COutBuffer
-from fastwsgi.http._pace_c cimport Pace as CPace
-from fastwsgi.http._request_reader_c cimport RequestReader as CRequestReader
-from fastwsgi.http._service_c cimport Service as CService
-from fastwsgi.http._turn_c cimport Turn as CTurn
-from fastwsgi.http._wire_c cimport Wire as CWire
+# By their modules: connection.py has the bare names of these classes for the type checker
+from fastwsgi.http cimport (
+    _exchange_c,
+    _head_c,
+    _inbox_c,
+    _outbox_c,
+    _pace_c,
+    _request_reader_c,
+    _service_c,
+    _turn_c,
+    _wire_c,
+)
 
 
 cdef str IDLE, HEAD, BODY, QUEUED, RUNNING, SENDING, INTERIM, ENDING, LINGERING, CLOSED, LOOP, TURN, ASIDE
@@ -20,16 +23,16 @@ cdef Py_ssize_t GATHERED, LINGERED
 
 @cython.final
 cdef class Connection:
-    cdef readonly CService service
-    cdef readonly CRequestReader reader
-    cdef readonly CWire wire
-    cdef readonly CPace pace
+    cdef readonly _service_c.Service service
+    cdef readonly _request_reader_c.RequestReader reader
+    cdef readonly _wire_c.Wire wire
+    cdef readonly _pace_c.Pace pace
     cdef readonly int fd
     cdef readonly str state, place, waits
     cdef public bint given_up
     cdef bytes rest
-    cdef COutBuffer out
-    cdef readonly CExchange exchange
+    cdef _outbox_c.OutBuffer out
+    cdef readonly _exchange_c.Exchange exchange
     cdef bint answered
     cdef public int number
 
@@ -44,11 +47,11 @@ cdef class Connection:
     cpdef object take_over(self, str waits, bytes rest)
     cpdef object on_ready(self)
     cpdef object on_turn(self)
-    @cython.locals(turn=CTurn)
+    @cython.locals(turn=_turn_c.Turn)
     cdef int _go_on(self, bint owed) except -1
-    @cython.locals(turn=CTurn, deadline=cython.double)
+    @cython.locals(turn=_turn_c.Turn, deadline=cython.double)
     cpdef object on_deadline(self)
-    @cython.locals(pace=CPace)
+    @cython.locals(pace=_pace_c.Pace)
     cpdef bint is_late(self, double now) except -1
     cpdef bint reads_too_slowly(self, double now) except -1
     cpdef bint is_idle(self) except -1
@@ -60,40 +63,40 @@ cdef class Connection:
     cdef bint _is_sending(self) except -1
     cpdef object drop(self, bint reset)
     cpdef object abort(self)
-    @cython.locals(out=COutBuffer)
-    cpdef bint expire(self, CExchange exchange) except -1
-    @cython.locals(inbox=CInbox, received=cython.Py_ssize_t)
+    @cython.locals(out=_outbox_c.OutBuffer)
+    cpdef bint expire(self, _exchange_c.Exchange exchange) except -1
+    @cython.locals(inbox=_inbox_c.Inbox, received=cython.Py_ssize_t)
     cdef int _receive(self) except -1
     cdef object _end_of_input(self)
-    @cython.locals(inbox=CInbox)
+    @cython.locals(inbox=_inbox_c.Inbox)
     cdef object _work_on_rest(self)
     @cython.locals(served=cython.int)
-    cdef object _work(self, CInbox inbox)
-    @cython.locals(service=CService, reader=CRequestReader, head=CHeadParser, begin=cython.Py_ssize_t)
-    cdef bint _serve_next(self, CInbox inbox) except -1
-    cdef bint _begin_body(self, CInbox inbox) except -1
-    @cython.locals(exchange=CExchange)
-    cdef bint _go_on_with_body(self, CInbox inbox) except -1
+    cdef object _work(self, _inbox_c.Inbox inbox)
+    @cython.locals(service=_service_c.Service, reader=_request_reader_c.RequestReader, head=_head_c.HeadParser, begin=cython.Py_ssize_t)
+    cdef bint _serve_next(self, _inbox_c.Inbox inbox) except -1
+    cdef bint _begin_body(self, _inbox_c.Inbox inbox) except -1
+    @cython.locals(exchange=_exchange_c.Exchange)
+    cdef bint _go_on_with_body(self, _inbox_c.Inbox inbox) except -1
     cdef int _queue(self) except -1
     cpdef object run_alone(self)
-    @cython.locals(exchange=CExchange)
+    @cython.locals(exchange=_exchange_c.Exchange)
     cdef bint _respond(self) except -1
-    @cython.locals(turn=CTurn)
-    cdef bint _run(self, CExchange exchange, bint first) except -1
-    cdef bint _end_response(self, CExchange exchange) except -1
-    cdef object _cut(self, CExchange exchange)
-    cdef object _go_on_with(self, CExchange exchange)
+    @cython.locals(turn=_turn_c.Turn)
+    cdef bint _run(self, _exchange_c.Exchange exchange, bint first) except -1
+    cdef bint _end_response(self, _exchange_c.Exchange exchange) except -1
+    cdef object _cut(self, _exchange_c.Exchange exchange)
+    cdef object _go_on_with(self, _exchange_c.Exchange exchange)
     cdef object _send_on(self)
-    @cython.locals(out=COutBuffer, before=cython.Py_ssize_t, left=cython.Py_ssize_t)
+    @cython.locals(out=_outbox_c.OutBuffer, before=cython.Py_ssize_t, left=cython.Py_ssize_t)
     cpdef bint flush(self) except -1
     @cython.locals(sent=cython.Py_ssize_t)
     cpdef Py_ssize_t send_file(self, int file, long long offset, long long count) except -2
-    @cython.locals(service=CService)
+    @cython.locals(service=_service_c.Service)
     cdef object _finish_turn(self)
     cdef int _hold_answers(self) except -1
-    @cython.locals(service=CService)
+    @cython.locals(service=_service_c.Service)
     cdef object _await_client(self)
-    @cython.locals(service=CService)
+    @cython.locals(service=_service_c.Service)
     cdef object _refuse(self, object refusal)
     cdef object _linger(self, str event)
     @cython.locals(received=cython.Py_ssize_t)

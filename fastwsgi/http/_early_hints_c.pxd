@@ -1,11 +1,12 @@
 cimport cython
 
-from fastwsgi.http._exchange_c cimport Exchange as CExchange
+# By their modules: early_hints.py has the bare names of these classes for the type checker
+from fastwsgi.http cimport _exchange_c
 
 
 @cython.final
 cdef class EarlyHints:
-    cdef public CExchange exchange
+    cdef public _exchange_c.Exchange exchange
 
     @cython.locals(hints=EarlyHints)
-    cdef EarlyHints of(self, CExchange exchange)
+    cdef EarlyHints of(self, _exchange_c.Exchange exchange)

@@ -1,9 +1,7 @@
 cimport cython
 
-from fastwsgi.http._connection_c cimport Connection as CConnection
-from fastwsgi.http._outbox_c cimport OutBuffer as COutBuffer
-from fastwsgi.http._service_c cimport Service as CService
-from fastwsgi.http._turn_c cimport Turn as CTurn
+# By their modules: exchange.py has the bare names of these classes for the type checker
+from fastwsgi.http cimport _connection_c, _outbox_c, _service_c, _turn_c
 
 
 cdef str OPEN, BEGUN, STARTED, DONE
@@ -17,15 +15,15 @@ cdef object END, GONE
 cdef class NewExchange:
     @cython.locals(exchange=Exchange)
     cdef Exchange of(
-        self, CConnection connection, COutBuffer out, dict environ, bint is_head, int version, bint keep_alive
+        self, _connection_c.Connection connection, _outbox_c.OutBuffer out, dict environ, bint is_head, int version, bint keep_alive
     )
 
 
 @cython.final
 cdef class Exchange:
-    cdef public CConnection connection
-    cdef public CService service
-    cdef public COutBuffer out
+    cdef public _connection_c.Connection connection
+    cdef public _service_c.Service service
+    cdef public _outbox_c.OutBuffer out
     cdef public dict environ
     cdef public bint is_head
     cdef public int version
@@ -34,14 +32,14 @@ cdef class Exchange:
     cdef public long long announced, sent
     cdef public double queued, started
     cdef public object note
-    cdef public CTurn turn
+    cdef public _turn_c.Turn turn
     cdef public bint cut, overrun, told
     cdef public int code
     cdef object result, iterator, ahead, stretch
     cdef bint bound
 
     cdef object begin(
-        self, CConnection connection, COutBuffer out, dict environ, bint is_head, int version, bint keep_alive
+        self, _connection_c.Connection connection, _outbox_c.OutBuffer out, dict environ, bint is_head, int version, bint keep_alive
     )
     cpdef bint is_held_back(self) except -1
     cpdef object replace(self, answer)
@@ -61,7 +59,7 @@ cdef class Exchange:
     cdef object _finish(self)
     cpdef object tell_end(self)
     cdef object _complain(self, str message, object error=*)
-    @cython.locals(out=COutBuffer, service=CService, length=cython.longlong, before=cython.Py_ssize_t)
+    @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t)
     cdef object _start(self, long long known)
     cdef object _check_piece(self, object piece)
     cdef object _put(self, bytes piece)

@@ -1,12 +1,12 @@
-from fastwsgi.http._inbox_c cimport Inbox, Scanner
-from fastwsgi.http._framing_c cimport Framing
+# By their modules: head.py has the bare names of these classes for the type checker
+from fastwsgi.http cimport _framing_c, _inbox_c, _scanner_c
 
 
 cdef class HeadParser:
     cdef public dict template
     cdef public object limits
-    cdef public Framing framing
-    cdef public Scanner scanner
+    cdef public _framing_c.Framing framing
+    cdef public _scanner_c.Scanner scanner
     cdef public str root_path
     cdef public str underscores
     cdef public dict environ
@@ -18,6 +18,6 @@ cdef class HeadParser:
     cdef bytes _target
     cdef list _fields
 
-    cpdef bint parse(self, Inbox inbox) except -1
-    cpdef object examine(self, Inbox inbox)
-    cpdef bint _parse_any(self, Inbox inbox) except -1
+    cpdef bint parse(self, _inbox_c.Inbox inbox) except -1
+    cpdef object examine(self, _inbox_c.Inbox inbox)
+    cpdef bint _parse_any(self, _inbox_c.Inbox inbox) except -1

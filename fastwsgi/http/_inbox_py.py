@@ -1,7 +1,7 @@
 """The receive buffer, in pure Python: the specification of _inbox_c.pyx.
 
-One Inbox serves all connections of a loop, one after the other: what a connection has not used up when its turn ends
-it takes along as bytes and brings back before it reads again. The compiled twin adds the Scanner.
+One Inbox serves all connections of a loop, one after the other: at the end of its turn a connection takes the bytes
+away that it has not used, and puts them back before it reads again.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import re
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 CAPACITY = 131072  # bytes: the longest head kept over, and 64 KiB read behind it
 
-Scanner = None  # every head goes to llhttp
-
 
 class Inbox:
-    """Received bytes and how far they are used: data[start:end] is unread."""
+    """Received bytes, and how far they are read: data[start:end] is unread."""
 
     def __init__(self) -> None:
         self.data = bytearray(CAPACITY)
@@ -24,7 +22,7 @@ class Inbox:
         self.end = 0
 
     def available(self) -> int:
-        """How many bytes are unread."""
+        """The number of unread bytes."""
         return self.end - self.start
 
     def fill(self, data: bytes) -> None:
@@ -36,24 +34,24 @@ class Inbox:
         self.end = len(data)
 
     def peek(self, count: int) -> bytes:
-        """A copy of the next *count* bytes, or of fewer if there are no more."""
+        """A copy of the next *count* bytes, or of all if they are fewer."""
         return self.view[self.start : min(self.start + count, self.end)].tobytes()
 
     def take(self, count: int) -> bytes:
-        """The next *count* bytes, or fewer if there are no more; they count as read."""
+        """As peek(), but the bytes count as read."""
         data = self.peek(count)
         self.start += len(data)
         return data
 
     def since(self, mark: int) -> bytes:
-        """A copy of what was read from offset *mark* to start."""
+        """A copy of the bytes that were read since *start* was *mark*."""
         return self.view[mark : self.start].tobytes()
 
     def head_size(self, skipped: int) -> int:
-        """The length of the next head with its empty line, 0 if that has not come; it is behind the *skipped* bytes."""
+        """The length of *skipped* bytes and the head behind them, with its empty line; 0 if that has not come."""
         at = self.data.find(b"\r\n\r\n", self.start + skipped, self.end)
         return at + 4 - self.start if at >= 0 else 0
 
     def has_bare_line_end(self, skipped: int) -> bool:
-        """Whether a CR or LF is no part of a CRLF, behind the *skipped* bytes; a CR at the very end may become one."""
+        """Whether a CR or LF behind the *skipped* bytes is not in a CRLF; a CR at the very end may still get its LF."""
         return _BARE_LINE_END.search(self.peek(self.available()), skipped) is not None

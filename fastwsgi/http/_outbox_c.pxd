@@ -2,8 +2,8 @@ cdef class OutBuffer:
     cdef char *data
     cdef Py_ssize_t capacity
     cdef Py_ssize_t start, end  # data[start:end] is not sent yet
-    cdef Py_ssize_t head  # where the head in work begins, -1 when there is none
-    cdef bytes big  # a piece too big to copy, which goes out ...
+    cdef Py_ssize_t head  # where the unfinished head begins, -1 when there is none
+    cdef bytes big  # a piece too big to copy, which is sent ...
     cdef Py_ssize_t big_start  # ... from this byte on ...
     cdef Py_ssize_t big_at  # ... between data[start:big_at] and data[big_at:end]
     cdef readonly Py_ssize_t size

@@ -1,7 +1,7 @@
-"""The response serializer and the out-buffer; its pure twin, _outbox_py.py, is the specification.
+"""The response serializer and the out-buffer; the pure twin, _outbox_py.py, is the specification.
 
-Bytes are gathered in one block, so that pipelined answers leave together. A piece of 16 KiB or more is not copied but
-held, one at a time, and sent from where it lies.
+Bytes gather in one block, so that pipelined answers leave together. A piece of 16 KiB or more is held instead of
+copied, one at a time, and sent from where it lies.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -10,8 +10,17 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.string cimport memcmp, memcpy, memmove
 
-from fastwsgi.http.errors import ApplicationError
-from fastwsgi.http.grammar import HOP_BY_HOP, TOKEN_CHARS
+from fastwsgi.http.errors import (
+    ApplicationError,
+    bad_header,
+    bad_headers,
+    bad_length,
+    bad_name,
+    bad_status,
+    bad_value,
+    hop_by_hop,
+)
+from fastwsgi.http.grammar import HOP_BY_HOP, LENGTH_DIGITS, TOKEN_CHARS, VALUE_CHARS
 
 cdef extern from "Python.h":
     int PyUnicode_CheckExact(object)
@@ -27,15 +36,16 @@ cdef enum:
 
 cdef unsigned char LOWER[256]  # of a token byte; 0 for others
 cdef unsigned char IN_VALUE[256]
-cdef unsigned char SPECIAL[32]  # lengths of names that mean something here
+cdef int MAX_DIGITS = LENGTH_DIGITS
+cdef unsigned char SPECIAL[32]  # whether a name of this length may be one that add_special() must see
 
 
 cdef fill_tables():
     cdef int byte
     for byte in TOKEN_CHARS:
         LOWER[byte] = bytes([byte]).lower()[0]
-    for byte in range(256):
-        IN_VALUE[byte] = byte == 9 or 32 <= byte <= 126 or byte >= 128
+    for byte in VALUE_CHARS:
+        IN_VALUE[byte] = 1
     for name in {"date", "server", "content-length", *HOP_BY_HOP}:
         SPECIAL[len(name)] = 1
 
@@ -59,7 +69,7 @@ cdef inline bint clean(const unsigned char *at, Py_ssize_t size) noexcept nogil:
 
 
 cdef class OutBuffer:
-    """Bytes on their way to one client, in order. The attributes are the facts of the head begun last."""
+    """Bytes on their way to one client, in order. The attributes are the facts of the last head that was begun."""
 
     def __cinit__(self):
         self.data = <char *>PyMem_Malloc(INITIAL)
@@ -73,11 +83,11 @@ cdef class OutBuffer:
         PyMem_Free(self.data)
 
     cdef Py_ssize_t sendable(self) noexcept:
-        """Where the bytes end that may go out: a head in work may not."""
+        """The end of the bytes that may be sent: an unfinished head may not."""
         return self.end if self.head < 0 else self.head
 
     cdef char *room(self, Py_ssize_t count) except NULL:
-        """Where the next *count* bytes go; the caller moves end."""
+        """Where to write the next *count* bytes; the caller moves *end*."""
         cdef Py_ssize_t wanted = self.end + count
         cdef char *data
         if wanted > self.capacity:
@@ -118,9 +128,9 @@ cdef class OutBuffer:
             or (size > 3 and text[3] != c' ')
             or not clean(text, size)
         ):
-            raise ApplicationError(f"status is not 'NNN reason': {status!r}")
+            raise bad_status(status)
         if not PyList_CheckExact(headers):
-            raise ApplicationError(f"headers must be a list of (name, value), not {type(headers).__name__}")
+            raise bad_headers(headers)
         self.head = self.end
         self.write(b"HTTP/1.1 ", 9)
         self.write(<const char *>text, size)
@@ -141,7 +151,7 @@ cdef class OutBuffer:
         cdef unsigned char byte
         cdef char *at
         if not PyTuple_CheckExact(item) or PyTuple_GET_SIZE(item) != 2:
-            raise ApplicationError(f"header is not a (name, value) tuple: {item!r}")
+            raise bad_header(item)
         name = <object>PyTuple_GET_ITEM(item, 0)
         value = <object>PyTuple_GET_ITEM(item, 1)
         name_text = latin1(name)
@@ -154,12 +164,10 @@ cdef class OutBuffer:
             if i < 32:
                 lower[i] = byte
         if name_size == 0:
-            raise ApplicationError(f"header name is not a token: {name!r}")
+            raise bad_name(name)
         value_text = latin1(value)
         if value_text == NULL or not clean(value_text, PyUnicode_GET_LENGTH(value)):
-            raise ApplicationError(
-                f"value of header {name} is not latin-1 str without control characters: {value!r}"
-            )
+            raise bad_value(name, value)
         if name_size < 32 and SPECIAL[name_size] and self.add_special(name, <const char *>lower, name_size, value):
             return 0
         value_size = PyUnicode_GET_LENGTH(value)
@@ -172,19 +180,19 @@ cdef class OutBuffer:
         return 0
 
     cdef int add_special(self, str name, const char *lower, Py_ssize_t size, str value) except -1:
-        """Note what the server must know of; 1 if the field is not to be written now."""
+        """Note what the server must know; 1 if the field is not to be written now."""
         cdef const unsigned char *digits
         cdef long long length = 0
         cdef Py_ssize_t i
         if size == 14 and memcmp(lower, b"content-length", 14) == 0:
             digits = latin1(value)
             for i in range(PyUnicode_GET_LENGTH(value)):
-                if i == 18 or not (c'0' <= digits[i] <= c'9'):
+                if i == MAX_DIGITS or not (c'0' <= digits[i] <= c'9'):
                     length = -1
                     break
                 length = length * 10 + (digits[i] - c'0')
             if length < 0 or PyUnicode_GET_LENGTH(value) == 0 or (self.length >= 0 and self.length != length):
-                raise ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
+                raise bad_length(value)
             self.length = length
             return 1
         if size == 4 and memcmp(lower, b"date", 4) == 0:
@@ -195,7 +203,7 @@ cdef class OutBuffer:
             self.close = True
             return 1
         elif name.lower() in HOP_BY_HOP:
-            raise ApplicationError(f"header {name} is hop-by-hop: the server's to send")
+            raise hop_by_hop(name)
         return 0
 
     cpdef object finish(self, long long length, bint chunked, str connection, bytes server, bytes date):
@@ -275,7 +283,7 @@ cdef class OutBuffer:
         self.start += count
         if self.start < self.sendable():
             return
-        if self.head >= 0:  # the head in work moves to the front
+        if self.head >= 0:  # the unfinished head moves to the front
             memmove(self.data, self.data + self.start, self.end - self.start)
             self.end -= self.start
             self.start = self.head = 0

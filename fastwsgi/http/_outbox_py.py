@@ -1,33 +1,41 @@
 """The response serializer and the out-buffer, in pure Python: the specification of _outbox_c.pyx.
 
 A head is begun when the application calls start_response, so that a breach is raised where it was made, and finished
-when the first piece of the body shows how long that is. Until then it can be dropped. begin() writes no field that
-the server decides about (Content-Length, Connection); it reports what the application said of them.
+with the first piece of the body, when its length may be known. Until then it can be dropped. begin() does not write the
+fields that the server decides about (Content-Length, Connection); it reports what the application said in them.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from fastwsgi.http.errors import ApplicationError
-from fastwsgi.http.grammar import HOP_BY_HOP, TOKEN_CHARS
+from fastwsgi.http.errors import (
+    ApplicationError,
+    bad_header,
+    bad_headers,
+    bad_length,
+    bad_name,
+    bad_status,
+    bad_value,
+    hop_by_hop,
+)
+from fastwsgi.http.grammar import HOP_BY_HOP, LENGTH_DIGITS, TOKEN_CHARS, VALUE_CHARS
 
-_STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t \x21-\x7e\x80-\xff]*)?")
 _NAME = re.compile(f"[{re.escape(TOKEN_CHARS.decode())}]+")
-_VALUE = re.compile(r"[\t \x21-\x7e\x80-\xff]*")
-_LENGTH = re.compile(r"[0-9]{1,18}")
+_VALUE = re.compile(f"[{re.escape(VALUE_CHARS.decode('latin-1'))}]*")
+_STATUS = re.compile(f"[1-9][0-9]{{2}}(?: {_VALUE.pattern})?")
+_LENGTH = re.compile(f"[0-9]{{1,{LENGTH_DIGITS}}}")
 
 
 class OutBuffer:
-    """Bytes on their way to one client, in order. The attributes are the facts of the head begun last."""
+    """Bytes on their way to one client, in order. The attributes are the facts of the last head that was begun."""
 
     def __init__(self) -> None:
         self.parts: list[bytes | memoryview] = []
-        self.size = 0  # bytes not sent yet, the head in work not counted
+        self.size = 0  # bytes not sent yet, without an unfinished head
         self.code = 0
-        self.length = -1  # bytes: the Content-Length of the application, -1 if it named none
-        self.close = False  # the application said Connection: close
+        self.length = -1  # bytes: the application's Content-Length, -1 if it has set none
+        self.close = False  # the application has set Connection: close
         self._head: list[str] = []
         self._has_date = False
         self._has_server = False
@@ -36,15 +44,15 @@ class OutBuffer:
         """Begin a head (PEP 3333, "The start_response() Callable"; RFC 9112 4).
 
         Raises:
-            ApplicationError: status or a header is not what PEP 3333 or the grammar of RFC 9110 5 allows.
+            ApplicationError: PEP 3333 or the grammar of RFC 9110 5 does not allow the status or a header.
         """
         self._head = []
         self.length = -1
         self.close = self._has_date = self._has_server = False
         if type(status) is not str or _STATUS.fullmatch(status) is None:
-            raise ApplicationError(f"status is not 'NNN reason': {status!r}")
+            raise bad_status(status)
         if type(headers) is not list:
-            raise ApplicationError(f"headers must be a list of (name, value), not {type(headers).__name__}")
+            raise bad_headers(headers)
         self._head.append(f"HTTP/1.1 {status}" if len(status) > 3 else f"HTTP/1.1 {status} ")
         try:
             for item in headers:
@@ -54,37 +62,37 @@ class OutBuffer:
             raise
         self.code = int(status[:3])
 
-    def _add_field(self, item: Any) -> None:
+    def _add_field(self, item: object) -> None:
         if type(item) is not tuple or len(item) != 2:
-            raise ApplicationError(f"header is not a (name, value) tuple: {item!r}")
+            raise bad_header(item)
         name, value = item
         if type(name) is not str or _NAME.fullmatch(name) is None:
-            raise ApplicationError(f"header name is not a token: {name!r}")
+            raise bad_name(name)
         if type(value) is not str or _VALUE.fullmatch(value) is None:
-            raise ApplicationError(f"value of header {name} is not latin-1 str without control characters: {value!r}")
+            raise bad_value(name, value)
         lower = name.lower()
         if lower == "content-length":
             if _LENGTH.fullmatch(value) is None or self.length not in (-1, int(value)):
-                raise ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
+                raise bad_length(value)
             self.length = int(value)
             return
         if lower == "connection" and value.strip(" \t").lower() == "close":
             self.close = True
             return
         if lower in HOP_BY_HOP:
-            raise ApplicationError(f"header {name} is hop-by-hop: the server's to send")
+            raise hop_by_hop(name)
         self._has_date = self._has_date or lower == "date"
         self._has_server = self._has_server or lower == "server"
         self._head.append(f"{name}: {value}")
 
     def finish(self, length: int, chunked: bool, connection: str, server: bytes, date: bytes) -> None:
-        """End the head in work.
+        """End the unfinished head.
 
         Args:
-            length: what Content-Length is to say, -1 for no such field.
-            chunked: whether the body goes in chunks.
-            connection: what Connection is to say, "" for no such field.
-            server, date: whole field lines for an application that sent none, or b"".
+            length: the value of Content-Length, -1 for no such field.
+            chunked: whether the body is sent in chunks.
+            connection: the value of Connection, "" for no such field.
+            server, date: whole field lines, for an application that has set none, or b"".
         """
         if length >= 0:
             self._head.append(f"Content-Length: {length}")
@@ -97,24 +105,24 @@ class OutBuffer:
         self.add(head + (b"" if self._has_server else server) + (b"" if self._has_date else date) + b"\r\n")
 
     def drop_head(self) -> None:
-        """Forget the head in work."""
+        """Forget the unfinished head."""
         self._head = []
 
     def add(self, data: bytes) -> None:
-        """Bytes as they are."""
+        """Append *data* as it is."""
         if data:
             self.parts.append(data)
             self.size += len(data)
 
     def add_chunk(self, data: bytes) -> None:
-        """Bytes as one chunk (RFC 9112 7.1); none would be the end."""
+        """Append *data* as one chunk (RFC 9112 7.1), unless it is empty: that would be the last chunk."""
         if data:
             self.add(b"%x\r\n" % len(data))
             self.add(data)
             self.add(b"\r\n")
 
     def peek(self) -> bytes:
-        """All that is not sent yet."""
+        """All bytes that are not sent yet."""
         return b"".join(self.parts)
 
     def sent(self, count: int) -> None:
@@ -128,4 +136,4 @@ class OutBuffer:
             used += 1
         del self.parts[:used]
         if count:
-            self.parts[0] = memoryview(self.parts[0])[count:]  # a copy each time would make a long piece quadratic
+            self.parts[0] = memoryview(self.parts[0])[count:]  # copies of a long piece would be quadratic

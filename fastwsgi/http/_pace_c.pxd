@@ -1,6 +1,7 @@
 cimport cython
 
-from fastwsgi.http._service_c cimport Service as CService
+# By their modules: pace.py has the bare names of these classes for the type checker
+from fastwsgi.http cimport _service_c
 
 
 cdef double GRACE, SPARED
@@ -8,7 +9,7 @@ cdef double GRACE, SPARED
 
 @cython.final
 cdef class Pace:
-    cdef CService service
+    cdef _service_c.Service service
     cdef readonly double deadline
     cdef readonly bint blocked
     cdef public long long moved
@@ -27,7 +28,7 @@ cdef class Pace:
     cdef int go_on_with_body(self) except -1
     cpdef bint sends_too_slowly(self, double now) except -1
     cdef int begin_response(self) except -1
-    @cython.locals(service=CService)
+    @cython.locals(service=_service_c.Service)
     cdef int note_sent(self, long long count, bint blocked, Py_ssize_t unsent) except -1
     cpdef bint reads_too_slowly(self, double now, Py_ssize_t unsent) except -1
     @cython.locals(taken=cython.longlong)

@@ -1,29 +1,27 @@
 cimport cython
 
-from fastwsgi.http._body_c cimport Body as CBody
-from fastwsgi.http._head_c cimport HeadParser as CHeadParser
-from fastwsgi.http._inbox_c cimport Inbox as CInbox
-from fastwsgi.http._service_c cimport Service as CService
+# By their modules: request_reader.py has the bare names of these classes for the type checker
+from fastwsgi.http cimport _body_c, _head_c, _inbox_c, _service_c
 
 
 @cython.final
 cdef class RequestReader:
-    cdef readonly CHeadParser parser
+    cdef readonly _head_c.HeadParser parser
     cdef readonly str host, port, client
     cdef object complete
-    cdef CBody body
+    cdef _body_c.Body body
     cdef Py_ssize_t checked, examined
 
     @cython.locals(environ=dict)
-    cdef bint read_head(self, CInbox inbox) except -1
+    cdef bint read_head(self, _inbox_c.Inbox inbox) except -1
     @cython.locals(pending=cython.Py_ssize_t)
-    cdef int _examine(self, CInbox inbox) except -1
+    cdef int _examine(self, _inbox_c.Inbox inbox) except -1
     @cython.locals(length=cython.longlong)
-    cdef bint take_body(self, CInbox inbox, Py_ssize_t spool_size) except -1
+    cdef bint take_body(self, _inbox_c.Inbox inbox, Py_ssize_t spool_size) except -1
     @cython.locals(length=cython.longlong)
-    cdef bint begin_body(self, CService service, CInbox inbox) except -1
-    @cython.locals(body=CBody)
-    cdef bint read_body(self, CInbox inbox, dict environ) except -1
+    cdef bint begin_body(self, _service_c.Service service, _inbox_c.Inbox inbox) except -1
+    @cython.locals(body=_body_c.Body)
+    cdef bint read_body(self, _inbox_c.Inbox inbox, dict environ) except -1
     cdef bint awaits_continue(self) except -1
     cdef bint is_paused(self) except -1
     cdef int drop_body(self) except -1

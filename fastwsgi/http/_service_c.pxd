@@ -1,18 +1,16 @@
 cimport cython
 
-from fastwsgi.http._early_hints_c cimport EarlyHints as CEarlyHints
-from fastwsgi.http._exchange_c cimport NewExchange as CNewExchange
-from fastwsgi.http._framing_c cimport Framing as CFraming
-from fastwsgi.http._turn_c cimport Turn as CTurn
+# By their modules: service.py has the bare names of these classes for the type checker
+from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _turn_c
 
 
 @cython.final
 cdef class Service:
     cdef public object app, log_error, loop, pool
-    cdef public CFraming framing
+    cdef public _framing_c.Framing framing
     cdef public object observer, request_started, response_started, response_ended, note
-    cdef public CNewExchange new_exchange
-    cdef public CEarlyHints early_hints
+    cdef public _exchange_c.NewExchange new_exchange
+    cdef public _early_hints_c.EarlyHints early_hints
     cdef public object body, chunked, no_body
     cdef public double keep_alive, header_timeout, body_timeout, write_timeout, linger_timeout, min_rate
     cdef public Py_ssize_t spool_size
@@ -22,7 +20,7 @@ cdef class Service:
     cdef public long long served, quota
     cdef public object quota_reached
     cdef public double now
-    cdef public CTurn turn
+    cdef public _turn_c.Turn turn
     cdef public bint full
 
     cpdef object renew_time(self)

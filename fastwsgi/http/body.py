@@ -1,14 +1,14 @@
 """The request body: read whole before the application runs, in memory, past a size in a temporary file.
 
 So a client that is slow, stops half-way or breaks the framing never reaches the application, and wsgi.input ends
-where the body ends. Two readers take bytes from the receive buffer: one counts, one decodes chunks.
+where the body ends. Two readers take bytes from the receive buffer: one counts them, one decodes chunks.
 """
 
 from __future__ import annotations
 
 import io
 import tempfile
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import (
@@ -20,13 +20,16 @@ from fastwsgi.http.grammar import (
     TOKEN,
 )
 
+if TYPE_CHECKING:
+    from fastwsgi.http._inbox_py import Inbox
+
 TURN = 256  # lines of a chunked body before other connections get their turn
 SHORT = 64  # bytes in which nearly every line ends
 LONGEST = {"size": MAX_CHUNK_EXTENSIONS + 16, "data-end": 0, "trailers": MAX_TRAILERS}  # bytes of a line
 
 
 class EmptyInput:
-    """wsgi.input of a request without a body. Stateless, so that one serves all; close() does nothing."""
+    """wsgi.input of a request without a body. It has no state, so that one serves all; close() does nothing."""
 
     closed = False
 
@@ -41,7 +44,7 @@ class EmptyInput:
     def readlines(self, hint: int = -1) -> list[bytes]:
         return []
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: object) -> int:
         return 0
 
     def __iter__(self) -> EmptyInput:
@@ -84,11 +87,11 @@ class Body:
         self.spool_size = spool_size
         self.left = length
         self.received = 0
-        self.file: Any = io.BytesIO()
+        self.file: IO[bytes] = io.BytesIO()
         self.spooled = False
         self.paused = False  # feed() has left bytes that it can go on with
 
-    def feed(self, inbox: Any) -> bool:
+    def feed(self, inbox: Inbox) -> bool:
         """Take what belongs to the body; True when it is complete."""
         self.left -= self._store(inbox.take(self.left))
         return self.left == 0
@@ -101,27 +104,28 @@ class Body:
         return len(data)
 
     def _spool(self) -> None:
-        """Go on in a temporary file; 503 where none can be had, as when file descriptors are used up."""
+        """Go on in a temporary file; 503 where there is none, as when no file descriptor is left."""
         try:
             file = tempfile.TemporaryFile()
         except OSError as error:
             raise HttpError(503, f"no temporary file: {error.strerror}") from None
-        file.write(self.file.getvalue())
+        self.file.seek(0)
+        file.write(self.file.read())
         self.file = file
         self.spooled = True
 
-    def rewind(self) -> Any:
+    def rewind(self) -> IO[bytes]:
         """The complete body as wsgi.input."""
         self.file.seek(0)
         return self.file
 
     def discard(self) -> None:
-        """Give the memory or the temporary file back."""
+        """Give back the memory or the temporary file."""
         self.file.close()
 
 
 class ChunkedBody(Body):
-    """A body in chunks (RFC 9112 7.1): chunk-size line, data, CRLF, ... and after the chunk of size 0 the trailers.
+    """A body in chunks (RFC 9112 7.1): a line with the size, data, CRLF, ..., and after a size of 0 the trailers.
 
     The trailer section is parsed and dropped, never merged into environ (RFC 9112 7.1.2).
 
@@ -137,8 +141,8 @@ class ChunkedBody(Body):
         self.extensions = 0  # bytes so far
         self.trailers = 0
 
-    def feed(self, inbox: Any) -> bool:
-        """Decode what has arrived, or as much of it as is done in a turn; True when the body is complete.
+    def feed(self, inbox: Inbox) -> bool:
+        """Decode what has arrived, or as much of it as a turn allows; True when the body is complete.
 
         Raises:
             HttpError: 400 for any fault of the coding, 413 for a body over the bound.
@@ -169,10 +173,10 @@ class ChunkedBody(Body):
                 self._read_trailer(line)
         return True
 
-    def _take_line(self, inbox: Any) -> bytes | None:
-        """The next line without its CRLF; None while it is incomplete and may still become right."""
+    def _take_line(self, inbox: Inbox) -> bytes | None:
+        """The next line without its CRLF; None while it is incomplete and may still turn out right."""
         limit = LONGEST[self.expects]
-        raw: bytes = inbox.peek(min(limit + 2, SHORT))
+        raw = inbox.peek(min(limit + 2, SHORT))
         line, ending, _ = raw.partition(b"\r\n")
         if not ending and limit + 2 > SHORT:
             raw = inbox.peek(limit + 2)
@@ -187,6 +191,7 @@ class ChunkedBody(Body):
         return None
 
     def _split_size(self, line: bytes) -> tuple[bytes, bytes]:
+        """The chunk size, and what follows it."""
         size = CHUNK_SIZE.match(line)
         extension = line[size.end() :] if size is not None else b""
         if size is None or extension[:1] not in (b"", b";", b" ", b"\t"):

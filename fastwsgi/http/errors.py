@@ -1,10 +1,10 @@
-"""How this side says no: the refusal of a request, the breach of an application, the loss of a client."""
+"""The errors of this folder: a refused request, an application that breaks PEP 3333, a client that is gone."""
 
 from __future__ import annotations
 
 
 class HttpError(Exception):
-    """A refused request: *status* goes to the client, and *advice* if there is any; *reason* only to the log."""
+    """A refused request: the client gets *status* and *advice*, if there is any; *reason* goes to the log alone."""
 
     def __init__(self, status: int, reason: str, advice: str = "") -> None:
         super().__init__(status, reason)
@@ -14,11 +14,46 @@ class HttpError(Exception):
 
 
 class ApplicationError(Exception):
-    """The application broke PEP 3333; the client gets a 500, the log says what was wrong."""
+    """The application broke PEP 3333: the client gets a 500, and the log says what was wrong."""
+
+
+def bad_status(status: object) -> ApplicationError:
+    """The error for a *status* that start_response() does not accept."""
+    return ApplicationError(f"status is not 'NNN reason': {status!r}")
+
+
+def bad_headers(headers: object) -> ApplicationError:
+    """The error for *headers* that are not in a list."""
+    return ApplicationError(f"headers must be a list of (name, value), not {type(headers).__name__}")
+
+
+def bad_header(item: object) -> ApplicationError:
+    """The error for an *item* of headers that is not a pair."""
+    return ApplicationError(f"header is not a (name, value) tuple: {item!r}")
+
+
+def bad_name(name: object) -> ApplicationError:
+    """The error for the *name* of a header that breaks the grammar."""
+    return ApplicationError(f"header name is not a token: {name!r}")
+
+
+def bad_value(name: str, value: object) -> ApplicationError:
+    """The error for a *value* of the header *name* that breaks the grammar."""
+    return ApplicationError(f"value of header {name} is not latin-1 str without control characters: {value!r}")
+
+
+def bad_length(value: str) -> ApplicationError:
+    """The error for the *value* of a Content-Length that is no number, or another one than before."""
+    return ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
+
+
+def hop_by_hop(name: str) -> ApplicationError:
+    """The error for a header *name* that only the server may send."""
+    return ApplicationError(f"header {name} is hop-by-hop: the server's to send")
 
 
 class ClientDisconnected(ConnectionError):
-    """The client is gone: what is written for it has nowhere to go."""
+    """The client is gone, and nothing more can be sent to it."""
 
 
 class LoopLost(BaseException):

@@ -1,4 +1,4 @@
-"""Who the client is and what it asked for, as trusted proxies say it in fields of the request.
+"""The client and what it asked for, as trusted proxies tell it: http/HTTP.md, "Forwarded fields".
 
     X-Forwarded-For     REMOTE_ADDR, and REMOTE_PORT where a port is given
     X-Forwarded-Proto   wsgi.url_scheme and HTTPS
@@ -7,18 +7,18 @@
     X-Forwarded-Prefix  SCRIPT_NAME, which is taken off the front of PATH_INFO
     Forwarded           the first three, by its "for", "proto" and "host" (RFC 7239)
 
-Only fields that the operator has named are believed, and only from peers that he trusts: what a proxy does not write
-itself it passes on, and then it is the client who speaks. In a list each proxy appends its entry, so that the last
-ones, as many as there are proxies, were written by them and the others by anybody. The one to take is the farthest of
-the last: where there are fewer entries, the first. A chosen entry that is malformed refuses the request with 400: to go
-on with the proxy's own address would give a stranger the rights of the machine next door.
+Only the fields that the operator has named are believed, and only from peers that the operator trusts: a field that a
+proxy does not write itself it passes on from the client. To a list each proxy appends its entry, so that the last
+entries, as many as there are proxies, are theirs, and anybody can have written the others. The first of the last ones
+counts, or the first of all where there are fewer. If that entry is malformed, the request is refused with 400: with the
+proxy's own address instead, a stranger would have the rights of the machine next door.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import unquote_to_bytes
 
 from fastwsgi.http.errors import HttpError
@@ -26,37 +26,40 @@ from fastwsgi.http.grammar import TOKEN_CHARS
 from fastwsgi.http.head import is_host
 from fastwsgi.http.peers import Trusted, read_address
 
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
+
 Environ = dict[str, Any]
 
 PEER = "fastwsgi.peer_addr"
 FORWARDED = "forwarded"
-OTHERS = "HTTP_X_FORWARDED_"  # what the names of de-facto fields begin with, those too that are not read here
+OTHERS = "HTTP_X_FORWARDED_"  # how the keys of all such fields begin that no standard defines
 
-# forwarded-pair [ ";" or "," ]: what one step of the reading takes (RFC 7239 4); blanks are taken around both
+# forwarded-pair [ ";" or "," ] with blanks around both: what one step of the reader matches (RFC 7239 4)
 _TOKEN = f"[{re.escape(TOKEN_CHARS.decode())}]+"
 STEP = re.compile(
     rf'[ \t]*(?:(?P<name>{_TOKEN})=(?:(?P<token>{_TOKEN})|"(?P<quoted>(?:[^"\\]|\\.)*)")[ \t]*)?(?P<end>[;,]|\Z)'
 )
-# node (RFC 7239 6): what stands before the port, and a port that is a number or obfuscated
+# node (RFC 7239 6): a name, and a port that is a number or obfuscated
 NODE = re.compile(r"(?P<name>\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(?::(?:(?P<port>[0-9]{1,5})|_[A-Za-z0-9._-]+))?")
 MOST_PARAMETERS = 256  # of one Forwarded field, empty ones included
-LONGEST_NODE = 128  # bytes: an obfuscated one may have any length, and they are kept
+LONGEST_NODE = 128  # bytes: an obfuscated one may have any length, and nodes are cached
 NAMELESS = re.compile(r"_[A-Za-z0-9._-]+|unknown", re.IGNORECASE)
-BY_UNIX_SOCKET = "unix:"  # what nginx says of such a client
+BY_UNIX_SOCKET = "unix:"  # how nginx names such a client
 PORT = re.compile(r"[1-9][0-9]{0,4}")
 PREFIX = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+;=:@/-]|%[0-9A-Fa-f]{2})+")
-# What would be another host or path in a URL that is made of SCRIPT_NAME
+# What would make a URL that is built from SCRIPT_NAME lead to another host or path
 MISLEADING = re.compile(r"//|\\|\0|/\.\.?(?:/|\Z)|/\Z")
 
 
 class Forwarding:
-    """What is believed of whom.
+    """Which peers are believed, and which of their fields.
 
     Args:
         settings: forwarded_allow_ips, forwarded_headers, forwarded_hops and forwarded_untrusted are read.
     """
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._trusted = Trusted(settings.forwarded_allow_ips)
         self._hops = settings.forwarded_hops
         self._drops = settings.forwarded_untrusted == "drop"
@@ -64,9 +67,9 @@ class Forwarding:
         self._keys = {key for key, _ in self._believed}
 
     def describer(self, host: str) -> Callable[[Environ], None]:
-        """What to call with each environ of a connection of *host*, after REMOTE_ADDR was set.
+        """The function to call with each environ of a connection from *host*, after REMOTE_ADDR was set.
 
-        It raises HttpError for what a trusted proxy has malformed.
+        It raises HttpError for a malformed field of a trusted proxy.
         """
         return self._believe if host in self._trusted else self._ignore
 
@@ -86,28 +89,28 @@ class Forwarding:
 
 
 def drop_fields(environ: Environ, kept: set[str]) -> None:
-    """Take all fields of forwarding out of *environ*, but those *kept*."""
+    """Remove all forwarded fields from *environ*, except for the keys *kept*."""
     for key in [key for key in environ if key.startswith(OTHERS) or key == "HTTP_FORWARDED"]:
         if key not in kept:
             del environ[key]
 
 
-# One entry out of a list
+# Entries of lists
 
 
-def pick(value: str, hops: int) -> str:
-    """The entry that the farthest of *hops* proxies has appended, or the first if there are fewer."""
+def choose_entry(value: str, hops: int) -> str:
+    """The entry that the first of the last *hops* proxies has appended; the first of all if there are fewer."""
     entries = value.rsplit(",", hops)
     return entries[-min(hops, len(entries))].strip(" \t")
 
 
 def read_forwarded(value: str) -> list[dict[str, str]]:
-    """The elements of a Forwarded field, each with its parameters by their lower-case name (RFC 7239 4).
+    """The elements of a Forwarded field, each with its parameters by their lower-case names (RFC 7239 4).
 
-    The whole field has to be right: a quote that the client left open would hide what a proxy has appended.
+    The whole field must be well-formed: a quote that the client left open would hide what a proxy has appended.
 
     Raises:
-        HttpError: it is malformed, or has too many of them.
+        HttpError: it is malformed, or has too many parameters.
     """
     elements: list[dict[str, str]] = [{}]
     at = 0
@@ -130,7 +133,7 @@ def read_forwarded(value: str) -> list[dict[str, str]]:
 
 @lru_cache(maxsize=4096)
 def read_node(text: str) -> tuple[str, str]:
-    """Address and port of a client; one that is unknown, obfuscated or came by a unix socket has neither (RFC 7239 6).
+    """Address and port of a client; both empty if it is unknown, obfuscated or behind a unix socket (RFC 7239 6).
 
     Raises:
         HttpError: it is malformed.
@@ -150,30 +153,30 @@ def read_node(text: str) -> tuple[str, str]:
         raise HttpError(400, "malformed address of a client from a proxy") from None
 
 
-# What each field says
+# The fields
 
 
-def _take_for(environ: Environ, value: str, hops: int) -> None:
-    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = read_node(pick(value, hops))
+def _apply_for(environ: Environ, value: str, hops: int) -> None:
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = read_node(choose_entry(value, hops))
 
 
-def _take_proto(environ: Environ, value: str, hops: int) -> None:
-    set_scheme(environ, pick(value, hops))
+def _apply_proto(environ: Environ, value: str, hops: int) -> None:
+    set_scheme(environ, choose_entry(value, hops))
 
 
-def _take_host(environ: Environ, value: str, hops: int) -> None:
-    set_host(environ, pick(value, hops))
+def _apply_host(environ: Environ, value: str, hops: int) -> None:
+    set_host(environ, choose_entry(value, hops))
 
 
-def _take_port(environ: Environ, value: str, hops: int) -> None:
-    port = pick(value, hops)
+def _apply_port(environ: Environ, value: str, hops: int) -> None:
+    port = choose_entry(value, hops)
     if not PORT.fullmatch(port) or int(port) > 65535:
         raise HttpError(400, "malformed X-Forwarded-Port")
     environ["SERVER_PORT"] = port
 
 
-def _take_prefix(environ: Environ, value: str, hops: int) -> None:
-    prefix = pick(value, hops)
+def _apply_prefix(environ: Environ, value: str, hops: int) -> None:
+    prefix = choose_entry(value, hops)
     prefix = prefix[:-1] if prefix.endswith("/") else prefix  # SCRIPT_NAME has none at its end
     name = unquote_to_bytes(prefix).decode("latin-1")
     if prefix and (not PREFIX.fullmatch(prefix) or MISLEADING.search(name)):
@@ -184,7 +187,7 @@ def _take_prefix(environ: Environ, value: str, hops: int) -> None:
     environ["SCRIPT_NAME"] = name
 
 
-def _take_forwarded(environ: Environ, value: str, hops: int) -> None:
+def _apply_forwarded(environ: Environ, value: str, hops: int) -> None:
     elements = read_forwarded(value)
     if not elements:
         return
@@ -198,7 +201,7 @@ def _take_forwarded(environ: Environ, value: str, hops: int) -> None:
 
 
 def set_scheme(environ: Environ, scheme: str) -> None:
-    """The scheme of the URL as the client has it: wsgi.url_scheme, and HTTPS as mod_ssl has it."""
+    """Set the scheme of the client's URL: wsgi.url_scheme, and HTTPS as mod_ssl does."""
     scheme = scheme.lower()
     if scheme not in ("http", "https"):
         raise HttpError(400, "neither http nor https from a proxy")
@@ -210,7 +213,7 @@ def set_scheme(environ: Environ, scheme: str) -> None:
 
 
 def set_host(environ: Environ, host: str) -> None:
-    """The authority that the client asked for; without a port it is the scheme's (RFC 9110 4.2)."""
+    """Set the authority that the client asked for; without a port, the port is the scheme's (RFC 9110 4.2)."""
     try:
         valid = is_host(host.encode("latin-1"))
     except UnicodeEncodeError:
@@ -225,12 +228,12 @@ def set_host(environ: Environ, host: str) -> None:
     environ["SERVER_PORT"] = port or ("443" if environ["wsgi.url_scheme"] == "https" else "80")
 
 
-# The order counts: a host without a port has that of the scheme, and X-Forwarded-Port corrects it
+# In this order: a host without a port has that of the scheme, and X-Forwarded-Port corrects it
 FIELDS: list[tuple[str, str, Callable[[Environ, str, int], None]]] = [
-    ("x-forwarded-for", "HTTP_X_FORWARDED_FOR", _take_for),
-    ("x-forwarded-proto", "HTTP_X_FORWARDED_PROTO", _take_proto),
-    ("x-forwarded-host", "HTTP_X_FORWARDED_HOST", _take_host),
-    ("x-forwarded-port", "HTTP_X_FORWARDED_PORT", _take_port),
-    ("x-forwarded-prefix", "HTTP_X_FORWARDED_PREFIX", _take_prefix),
-    (FORWARDED, "HTTP_FORWARDED", _take_forwarded),
+    ("x-forwarded-for", "HTTP_X_FORWARDED_FOR", _apply_for),
+    ("x-forwarded-proto", "HTTP_X_FORWARDED_PROTO", _apply_proto),
+    ("x-forwarded-host", "HTTP_X_FORWARDED_HOST", _apply_host),
+    ("x-forwarded-port", "HTTP_X_FORWARDED_PORT", _apply_port),
+    ("x-forwarded-prefix", "HTTP_X_FORWARDED_PREFIX", _apply_prefix),
+    (FORWARDED, "HTTP_FORWARDED", _apply_forwarded),
 ]

@@ -1,6 +1,7 @@
-"""How long is this body? For requests and for responses, each ONE numbered function (RFC 9112 6.3).
+"""How long is this body? One numbered function for requests and one for responses (RFC 9112 6.3).
 
-The whole surface of request smuggling is here: a length is decided nowhere else.
+The whole surface of request smuggling is here: a length is decided nowhere else. http/HTTP.md, "Request body framing",
+tells what is refused.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ class Framing:
     """The rules of body length, with the bound that the server sets.
 
     Args:
-        max_body: the longest request body that is taken, in bytes; 0 for no bound.
+        max_body: the longest request body that is accepted, in bytes; 0 for no bound.
     """
 
     def __init__(self, max_body: int = 0) -> None:
         self.max_body = max_body or MAX_LENGTH
 
     def request_length(self, version: int, lengths: list[bytes], codings: list[bytes]) -> int:
-        """The bytes of the body that follows a request head, CHUNKED_BODY when its end is in-band.
+        """The bytes of the body that follows a request head; CHUNKED_BODY where the body shows its own end.
 
         Args:
             version: 10 or 11.
@@ -34,13 +35,13 @@ class Framing:
                 413 for a body over the bound.
         """
         if codings:
-            # 1. HTTP/1.0 knows no Transfer-Encoding (RFC 9112 6.1).
+            # 1. HTTP/1.0 has no Transfer-Encoding (RFC 9112 6.1).
             if version < 11:
                 raise HttpError(400, "Transfer-Encoding in an HTTP/1.0 request")
             # 2. Both fields: the classic smuggling vector (RFC 9112 6.3, point 3).
             if lengths:
                 raise HttpError(400, "both Transfer-Encoding and Content-Length")
-            # 3. Exactly one "chunked", or nothing that we could decode.
+            # 3. Exactly one "chunked": we decode nothing else.
             names = [name.strip(b" \t").lower() for name in b",".join(codings).split(b",")]
             if names == [b"chunked"]:
                 return CHUNKED_BODY
@@ -48,7 +49,7 @@ class Framing:
                 raise HttpError(400, "malformed Transfer-Encoding")
             raise HttpError(501, "unknown transfer coding")
         if lengths:
-            # 4. One number, the same each time it is said (RFC 9112 6.3, point 5).
+            # 4. One number, the same in each field (RFC 9112 6.3, point 5).
             if len(set(lengths)) > 1 or LENGTH.fullmatch(lengths[0]) is None:
                 raise HttpError(400, "malformed Content-Length")
             length = int(lengths[0])
@@ -72,7 +73,7 @@ class Framing:
         # 1. These never carry a body, whatever their fields say (RFC 9112 6.3, point 1).
         if to_head or code == 204 or code == 304:
             return NO_BODY
-        # 2. Known: said by the application or counted.
+        # 2. Known: said by the application, or counted.
         if length >= 0:
             return BY_LENGTH
         # 3. Not known, and the client understands chunks (RFC 9112 6.1).

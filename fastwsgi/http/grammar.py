@@ -34,12 +34,13 @@ CHUNK_EXTENSION: Final = re.compile(
     % (re.escape(TOKEN_CHARS), re.escape(TOKEN_CHARS), _QUOTED)
 )
 
-# field-value (RFC 9110 5.5) after its surrounding blanks are taken off
-FIELD_VALUE: Final = re.compile(rb"[\t \x21-\x7e\x80-\xff]*")
+# field-value (RFC 9110 5.5), with blanks around it or without
+VALUE_CHARS: Final = bytes([9, *range(32, 127), *range(128, 256)])
+FIELD_VALUE: Final = re.compile(rb"[%s]*" % re.escape(VALUE_CHARS))
 
 NOT_IN_REQUEST_LINE: Final = re.compile(rb"[\x00-\x1f\x7f-\xff]")
 
-# The methods that llhttp knows for HTTP (not for RTSP or ICE), but CONNECT: we are an origin, no proxy.
+# The methods that llhttp knows for HTTP (not for RTSP or ICE), except for CONNECT: we are an origin, not a proxy.
 METHODS: Final = frozenset(
     b"DELETE GET HEAD POST PUT OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
     b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE MKCALENDAR "
@@ -47,20 +48,22 @@ METHODS: Final = frozenset(
 )
 MAX_METHOD: Final = 32  # bytes
 
+LENGTH_DIGITS: Final = 18  # at most, in the Content-Length of an application: such a number fits into 64 bits
+
 # Fields that concern one hop and are the server's to send (RFC 9110 7.6.1, PEP 3333 "Other HTTP Features")
 HOP_BY_HOP: Final = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers")
     + ("transfer-encoding", "upgrade")
 )
 
-# How the end of a response body is shown (RFC 9112 6.3). Words that are compared by identity.
+# How the end of a response body is shown (RFC 9112 6.3). These words are compared by identity.
 NO_BODY: Final = "none"
 BY_LENGTH: Final = "length"
 BY_CHUNKS: Final = "chunked"
 BY_CLOSE: Final = "close"
 
 MAX_LENGTH: Final = 2**63 - 1  # bytes: what a Content-Length may say (RFC 9112 6.3)
-MAX_BLANK_LINES: Final = 4  # empty lines passed over before a request line (RFC 9112 2.2)
+MAX_BLANK_LINES: Final = 4  # empty lines skipped before a request line (RFC 9112 2.2)
 MAX_CHUNK_EXTENSIONS: Final = 4096  # bytes, in all chunks of one body
 MAX_TRAILERS: Final = 16384  # bytes of a trailer section
 
@@ -75,6 +78,6 @@ class HeadLimits(NamedTuple):
 
 
 def reason_phrase(status: int) -> str:
-    """The phrase registered for *status* (RFC 9110 15); RFC 9110 names 413 and 414 anew."""
+    """The phrase registered for *status* (RFC 9110 15), which renamed 413, 414 and 422."""
     renamed = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
     return renamed.get(status) or HTTPStatus(status).phrase

@@ -1,16 +1,17 @@
 """One request head: from bytes to facts and environ, or a refusal.
 
 httptools (llhttp) is the grammar, in both builds. It pushes and cannot pause, so it is given exactly one head: the
-bytes up to and with the empty line. What HTTP.md refuses beyond llhttp is decided here over what it reported. In the
-compiled build a scanner in C goes first: it takes the plain heads, which is nearly all, and leaves the rest untouched.
-It accepts a strict subset of what this file accepts, with equal facts, so no rule is written in it.
+bytes up to the empty line, and that line. What http/HTTP.md refuses beyond llhttp, from "Request line" to "Length of a
+head", is decided here over what llhttp reported. In the compiled build a scanner in C goes first: it takes the plain
+heads, which are nearly all, and leaves the others untouched. It accepts a strict subset of what this file accepts, with
+equal facts, so no rule is written in it.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -26,25 +27,31 @@ from fastwsgi.http.grammar import (
     VERSION,
 )
 
+if TYPE_CHECKING:
+    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http.framing import Framing
+    from fastwsgi.http.grammar import HeadLimits
+    from fastwsgi.http.interfaces import Scanner
+
 
 class HeadParser:
     """Reads request heads; the attributes hold the facts of the last one.
 
     Args:
         template: what every environ starts as.
-        limits: a grammar.HeadLimits.
-        framing: the rules of body length, a framing.Framing.
+        limits: how long a head may be.
+        framing: the rules of body length.
         scanner: the fast way for plain heads, or None.
-        root_path: SCRIPT_NAME, taken off the front of PATH_INFO.
+        root_path: SCRIPT_NAME, which is taken off the front of PATH_INFO.
         underscores: "drop" fields with an underscore in the name, or "refuse" them.
     """
 
     def __init__(
         self,
         template: dict[str, Any],
-        limits: Any,
-        framing: Any,
-        scanner: Any = None,
+        limits: HeadLimits,
+        framing: Framing,
+        scanner: Scanner | None = None,
         root_path: str = "",
         underscores: str = "drop",
     ) -> None:
@@ -61,11 +68,11 @@ class HeadParser:
         self.body_length = 0  # bytes, or framing.CHUNKED_BODY
         self.keep_alive = True
         self.expect_continue = False
-        # What llhttp reported of the head in work
+        # What llhttp has reported of the head that it is given
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
 
-    def parse(self, inbox: Any) -> bool:
+    def parse(self, inbox: Inbox) -> bool:
         """Take one head from *inbox*: True with the facts set, False while it is not complete.
 
         Raises:
@@ -77,10 +84,13 @@ class HeadParser:
             self._split_path()
         return True
 
-    def examine(self, inbox: Any) -> None:
-        """Refuse the incomplete head in *inbox* if no continuation could mend it (HttpError).
+    def examine(self, inbox: Inbox) -> None:
+        """Refuse the incomplete head in *inbox* if no continuation could make it right.
 
-        What the request line is refused for can only be told when it is whole, save its alphabet and length.
+        Of a request line that is not whole, only the alphabet and the length can be judged.
+
+        Raises:
+            HttpError: the head is refused.
         """
         blank = _blank_size(inbox)
         raw = inbox.peek(self.limits.head + blank)[blank:]
@@ -94,7 +104,7 @@ class HeadParser:
         elif NOT_IN_REQUEST_LINE.search(lines[0]) is not None:
             raise HttpError(400, "malformed request line")
 
-    def _parse_any(self, inbox: Any) -> bool:
+    def _parse_any(self, inbox: Inbox) -> bool:
         blank = _blank_size(inbox)
         size = inbox.head_size(blank)
         if size == 0 and inbox.available() - blank <= self.limits.head:
@@ -110,7 +120,7 @@ class HeadParser:
         return True
 
     def _check_lengths(self, lines: list[bytes]) -> None:
-        """Hold a head, or what has come of it, to the limits (RFC 9112 3, RFC 6585 5)."""
+        """Hold a head, or the part of it that has arrived, to the limits (RFC 9112 3, RFC 6585 5)."""
         if len(lines[0]) > self.limits.line:
             raise HttpError(414, "request line over the limit")
         if len(lines) - 1 > self.limits.fields:
@@ -118,10 +128,10 @@ class HeadParser:
         if len(lines) > 1 and max(map(len, lines[1:])) > self.limits.field:
             raise HttpError(431, "field over the limit")
 
-    def _feed(self, raw: bytes, line: bytes) -> Any:
-        """Give one head, or the beginning of one, to llhttp.
+    def _feed(self, raw: bytes, line: bytes) -> HttpRequestParser:
+        """Give llhttp one head, or the beginning of one.
 
-        The checks of Transfer-Encoding are left to framing.py, which holds them all.
+        Transfer-Encoding is checked by framing.py, and there alone.
         """
         self._target = b""
         self._fields = []
@@ -145,14 +155,15 @@ class HeadParser:
 
     # The rules beyond llhttp
 
-    def _decide(self, parser: Any, lines: list[bytes]) -> None:
+    def _decide(self, parser: HttpRequestParser, lines: list[bytes]) -> None:
+        """Set the facts from what llhttp has reported, or refuse the head."""
         line = lines[0]
         method = parser.get_method()
         version = parser.get_http_version().encode()
         refusal = _refused_line(line)
         if refusal is not None:
             raise refusal
-        # llhttp passes over more blanks than the grammar has, and takes RTSP and ICE
+        # llhttp skips more blanks than the grammar has, and accepts RTSP and ICE
         if line != b"%s %s HTTP/%s" % (method, self._target, version):
             raise HttpError(400, "malformed request line")
         self.version = 11 if version == b"1.1" else 10
@@ -172,7 +183,7 @@ class HeadParser:
         self.environ = environ
 
     def _read_fields(self, environ: dict[str, Any]) -> tuple[list[bytes], list[bytes], list[bytes]]:
-        """Put the fields into *environ*; the values of Host, Content-Length and Transfer-Encoding come back."""
+        """Put the fields into *environ*, except for the result: Host, Content-Length and Transfer-Encoding."""
         hosts: list[bytes] = []
         lengths: list[bytes] = []
         codings: list[bytes] = []
@@ -180,7 +191,7 @@ class HeadParser:
         for name, value in self._fields:
             key = environ_key(name)
             if b"_" in name:
-                self._meet_underscore(name.lower())
+                self._drop_underscore(name.lower())
             elif key in apart:
                 apart[key].append(value)
             elif key not in environ:
@@ -191,8 +202,8 @@ class HeadParser:
                 raise HttpError(400, "two Content-Types")
         return hosts, lengths, codings
 
-    def _meet_underscore(self, name: bytes) -> None:
-        """In environ "_" would pass for "-"; where that could change the framing, nobody sends it in good faith."""
+    def _drop_underscore(self, name: bytes) -> None:
+        """Refuse a field or leave it out: in environ "_" would pass for "-", which could change the framing."""
         if name.replace(b"_", b"-") in (b"content-length", b"transfer-encoding"):
             raise HttpError(400, "underscore in a framing field")
         if self.underscores == "refuse":
@@ -208,21 +219,21 @@ class HeadParser:
             environ["HTTP_HOST"] = host.decode("latin-1")
 
     def _decide_expect(self, environ: dict[str, Any]) -> None:
-        """Only 100-continue can be expected of us, and HTTP/1.0 cannot wait for it (RFC 9110 10.1.1)."""
+        """The one expectation that is met is 100-continue; HTTP/1.0 cannot wait for it (RFC 9110 10.1.1)."""
         expect = environ.get("HTTP_EXPECT")
         if expect is not None and expect.lower() != "100-continue":
             raise HttpError(417, "unknown expectation")
         self.expect_continue = expect is not None and self.version == 11
 
     def _split_path(self) -> None:
-        """Take SCRIPT_NAME off the front of PATH_INFO, where it stands there as whole segments."""
+        """Take SCRIPT_NAME off the front of PATH_INFO, if whole segments of the path are equal to it."""
         path = self.environ["PATH_INFO"]
         if path == self.root_path or path.startswith(self.root_path + "/"):
             self.environ["PATH_INFO"] = path[len(self.root_path) :]
 
 
-def _blank_size(inbox: Any) -> int:
-    """The bytes of the empty lines before a request line; a few are passed over (RFC 9112 2.2)."""
+def _blank_size(inbox: Inbox) -> int:
+    """The bytes of the empty lines before a request line, of which a few are skipped (RFC 9112 2.2)."""
     raw = inbox.peek(2 * MAX_BLANK_LINES + 2)
     size = 0
     while raw.startswith(b"\r\n", size):
@@ -233,7 +244,7 @@ def _blank_size(inbox: Any) -> int:
 
 
 def _refused_line(line: bytes) -> HttpError | None:
-    """The refusal that is due to the version or the method of a request line, if any."""
+    """The refusal of a request line for its version or method, or None."""
     parts = line.split(b" ")
     version = VERSION.fullmatch(parts[2]) if len(parts) == 3 else None
     if version is None:
@@ -249,7 +260,7 @@ def _refused_line(line: bytes) -> HttpError | None:
 
 
 def _without_repeated_lengths(raw: bytes) -> bytes:
-    """*raw* without the second of equal Content-Length lines: llhttp refuses them, RFC 9112 6.3 lets them pass."""
+    """*raw* with one of several equal Content-Length lines: llhttp refuses them, RFC 9112 6.3 allows them."""
     if raw.lower().count(b"\r\ncontent-length:") < 2:
         return raw
     lines = raw.split(b"\r\n")
@@ -261,7 +272,7 @@ def _without_repeated_lengths(raw: bytes) -> bytes:
 
 
 def is_host(host: bytes) -> bool:
-    """Whether *host* is uri-host [":" port]; the inside of an IP-literal is looked at by who knows addresses."""
+    """Whether *host* is uri-host [":" port], its IP-literal an IPv6 address or an IPvFuture."""
     found = HOST.fullmatch(host)
     if found is None or found["ipv6"] is None:
         return found is not None
@@ -273,7 +284,7 @@ def is_host(host: bytes) -> bool:
 
 
 def _read_target(environ: dict[str, Any], method: bytes, target: bytes) -> bytes | None:
-    """Put the request target into *environ* (RFC 9112 3.2); the authority of an absolute one comes back."""
+    """Put the request target into *environ* (RFC 9112 3.2): the authority of an absolute one, else None."""
     environ["RAW_URI"] = environ["REQUEST_URI"] = target.decode("latin-1")
     if b"#" in target:
         raise HttpError(400, "fragment in the target")
@@ -305,11 +316,11 @@ def _split_absolute(target: bytes) -> tuple[bytes, bytes]:
 
 @lru_cache(maxsize=512)
 def environ_key(name: bytes) -> str:
-    """The key of a field in environ (PEP 3333, "environ Variables"; RFC 3875 4.1.18)."""
+    """The key in environ of the field *name* (PEP 3333, "environ Variables"; RFC 3875 4.1.18)."""
     key = name.decode("latin-1").upper().replace("-", "_")
     return key if name.lower() in (b"content-length", b"content-type") else "HTTP_" + key
 
 
 def _separator(key: str) -> str:
-    """What joins a field that was sent twice (RFC 9110 5.3, for Cookie RFC 6265 5.4)."""
+    """What joins the values of a field that was sent twice (RFC 9110 5.3, for Cookie RFC 6265 5.4)."""
     return "; " if key == "HTTP_COOKIE" else ", "

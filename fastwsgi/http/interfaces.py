@@ -1,4 +1,7 @@
-"""What http/ asks of the floors above it, which it knows by these interfaces alone. For the type checker only."""
+"""What this folder asks of objects that come from elsewhere, or that one build alone has; for type checkers.
+
+The pure twins, `_inbox_py` and so on, are the types of what both builds have.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from fastwsgi.http._inbox_py import Inbox
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.http.head import HeadParser
     from fastwsgi.http.service import Service
 
 
@@ -92,3 +97,10 @@ class Observer(Protocol):
 
     def tick(self) -> None:
         """A second has passed."""
+
+
+class Scanner(Protocol):
+    """The fast way for plain heads, which only the compiled build has."""
+
+    def scan(self, inbox: Inbox, head: HeadParser) -> bool:
+        """Take the next head of *inbox*: True with the facts in *head*, or False with nothing taken."""

@@ -1,6 +1,6 @@
-"""What the error log calls a request: its method and path, and not its query, which may hold tokens and passwords.
+"""How the error log names a request: by method and path, without the query, which may hold tokens and passwords.
 
-The access log shows whole targets, as its format says: the operator asks for that one, and knows where it goes.
+The access log shows whole targets, if its format says so: it is the operator who asks for it and knows where it goes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,6 @@ from typing import Any
 
 
 def request_name(environ: dict[str, Any]) -> str:
-    """Such as "GET /reset?..."; "?" stands for what the application has removed from *environ*."""
+    """A name such as "GET /reset?..."; "?" stands for a key that the application has removed from *environ*."""
     path, mark, _ = str(environ.get("RAW_URI", "?") or "?").partition("?")
     return f"{environ.get('REQUEST_METHOD', '?')} {path + '?...' if path and mark else path or '?'}"

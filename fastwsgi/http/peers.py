@@ -1,4 +1,4 @@
-"""Peers: how environ spells an address, and which of them the operator trusts."""
+"""Addresses of peers: how environ spells them, which ones the operator trusts, and which count as one client."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Union
 
 EVERYBODY = "*"
-UNIX = "unix"  # whoever comes by a unix socket
+UNIX = "unix"  # all peers on unix sockets
 
 
 def spell(address: Union[IPv4Address, IPv6Address]) -> str:
-    """The canonical text; an IPv4 address that was mapped into IPv6 (RFC 4291 2.5.5.2) as what it is."""
+    """The canonical text of *address*; an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2) as the IPv4 address."""
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def read_address(text: str) -> str:
-    """The address in *text*, spelled; without a zone, which means something on one machine alone.
+    """The canonical text of the address in *text*, which may have no zone: that has a meaning on one machine alone.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an address.
     """
     if "%" in text:
         raise ValueError("an address with a zone")
@@ -27,7 +27,7 @@ def read_address(text: str) -> str:
 
 
 class Trusted:
-    """Peers, as `host in trusted` asks for; "" is one that came by a unix socket.
+    """A set of peers, for `host in trusted`; "" is a peer on a unix socket.
 
     Args:
         names: addresses, networks as ADDRESS/BITS, "unix", or "*" for everybody.
@@ -40,18 +40,18 @@ class Trusted:
         self._everybody = EVERYBODY in names
         self._unix = UNIX in names
         self._networks = [ip_network(name) for name in names if name not in (EVERYBODY, UNIX)]
-        self._is_near = lru_cache(maxsize=1024)(self._look_up)
+        self._is_listed = lru_cache(maxsize=1024)(self._find)
 
     def __contains__(self, host: str) -> bool:
-        return self._everybody or (self._is_near(host) if host else self._unix)
+        return self._everybody or (self._is_listed(host) if host else self._unix)
 
-    def _look_up(self, host: str) -> bool:
+    def _find(self, host: str) -> bool:
         address = ip_address(spell(ip_address(host.partition("%")[0])))
         return any(address in network for network in self._networks)
 
 
 def client_network(host: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that an IPv6 subscriber has at least (RFC 6177, 2).
+    """What counts as one client: an IPv4 address, or a /64, which an IPv6 subscriber has at least (RFC 6177 2).
 
     Args:
         host: an address as REMOTE_ADDR gives it.

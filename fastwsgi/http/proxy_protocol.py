@@ -1,7 +1,8 @@
-"""The PROXY protocol: how a proxy that passes bytes on says who the client is, ahead of its first byte.
+"""The PROXY protocol: a header ahead of the client's first byte, in which a proxy says who the client is.
 
 The rules are those of HAProxy's specification (doc/proxy-protocol.txt), versions 1 (text) and 2 (binary). A header
-that does not follow them to the letter is refused: what stands behind it could not be trusted either.
+that does not follow them to the letter is refused: what comes behind it could not be trusted either. See http/HTTP.md,
+"PROXY header".
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from fastwsgi.http.peers import spell
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"  # of version 2
 PREFIX = b"PROXY "  # of version 1
 MAX_LINE = 107  # bytes of a version 1 header, with its CRLF
-MAX_SIZE = 4096  # bytes of a version 2 header, TLVs included: ours, HAProxy sends some hundred
+MAX_SIZE = 4096  # bytes of a version 2 header with its TLVs: our bound; HAProxy sends a few hundred
 FIXED = 16  # bytes of version 2 before the addresses
 
-# What the second byte of version 2 says, and the low half of the third
+# Version and command in byte 12 of version 2, and the protocol in the low half of byte 13
 LOCAL, ANNOUNCED = 0x20, 0x21
 UNSPECIFIED, STREAM, DATAGRAM = 0, 1, 2
 ADDRESSES = {0: 0, 1: 12, 2: 36, 3: 216}  # bytes by family: unspecified, IPv4, IPv6, unix
@@ -33,17 +34,17 @@ class ProxyError(ValueError):
 
 
 class NoHeader(ProxyError):
-    """The bytes are something else than a PROXY header, from the first one that differs."""
+    """The bytes are not those of a PROXY header."""
 
 
 class Header(NamedTuple):
     """What a header says.
 
     Attributes:
-        size: of the header in bytes; what stands behind it is the client's.
-        host, port: of the client, as environ gives them, "" for a unix socket. host is None where the proxy speaks for
-            itself (LOCAL, a health check) or does not know (UNKNOWN, unspecified): then the peer is the client.
-        tlvs: the values of version 2 by their type.
+        size: of the header in bytes; what comes behind it is the client's.
+        host, port: of the client, as environ gives them, "" for a unix socket. *host* is None where the proxy speaks
+            for itself (LOCAL, a health check) or does not know (UNKNOWN, unspecified): then the peer is the client.
+        tlvs: the values of version 2, by their types.
     """
 
     size: int
@@ -57,7 +58,7 @@ class Header(NamedTuple):
         return bool(self.tlvs.get(SSL, b"\0")[0] & CLIENT_SSL)
 
     def describe(self, peer: str, environ: dict[str, Any]) -> None:
-        """Add to *environ* what the header says beyond the address; *peer* is the address of who sent it."""
+        """Add to *environ* what the header says beyond the address; *peer* is the address of the proxy that sent it."""
         environ["fastwsgi.peer_addr"] = peer
         if self.tlvs:
             environ["fastwsgi.proxy_tlvs"] = dict(self.tlvs)
@@ -70,8 +71,8 @@ def parse(data: bytes) -> Header | None:
     """The header at the beginning of *data*; None while it is incomplete: then all of *data* belongs to it.
 
     Raises:
-        NoHeader: *data* is no PROXY header.
-        ProxyError: it is a malformed one.
+        NoHeader: *data* is not a PROXY header.
+        ProxyError: the header is malformed.
     """
     if data.startswith(PREFIX):
         return _parse_line(data)
@@ -99,7 +100,7 @@ def _parse_line(data: bytes) -> Header | None:
 
 
 def _read_address(word: bytes, family: bytes) -> str:
-    """The address in its canonical spelling."""
+    """The canonical text of an address."""
     try:
         text = word.decode("ascii")
         if "%" in text:
@@ -110,7 +111,7 @@ def _read_address(word: bytes, family: bytes) -> str:
 
 
 def _read_port(word: bytes) -> str:
-    """Without a leading zero, which some would read as octal."""
+    """A port; without a leading zero, which some would read as octal."""
     if not word.isdigit() or len(word) > 5 or int(word) > 65535 or (word[:1] == b"0" and word != b"0"):
         raise ProxyError("a malformed port in a PROXY line")
     return word.decode("ascii")
@@ -132,7 +133,7 @@ def _parse_binary(data: bytes) -> Header | None:
     if family not in ADDRESSES or protocol not in (UNSPECIFIED, STREAM, DATAGRAM):
         raise ProxyError("an unknown address family of PROXY")
     if family == 0 or protocol != STREAM:
-        return Header(size)  # no address of a client that could have come here
+        return Header(size)  # it gives no address, or one of a client that cannot have come by TCP
     begin = FIXED + ADDRESSES[family]
     if begin > size:
         raise ProxyError("a PROXY header without its addresses")
@@ -142,14 +143,14 @@ def _parse_binary(data: bytes) -> Header | None:
 
 def _read_source(data: bytes, family: int) -> tuple[str, str]:
     if family == 3:
-        return "", ""  # as the clients of a unix socket of ours
+        return "", ""  # as for clients on our own unix sockets
     if family == 1:
         return str(IPv4Address(data[16:20])), str(int.from_bytes(data[24:26], "big"))
     return spell(IPv6Address(data[16:32])), str(int.from_bytes(data[48:50], "big"))
 
 
 def _read_tlvs(header: bytes, at: int) -> dict[int, bytes]:
-    """The TLVs that fill *header* from *at* on: a type, a length of two bytes, the value; the last of a type counts."""
+    """The TLVs in *header* from *at* on: a type, a length of two bytes, a value; the last of each type counts."""
     tlvs = {}
     while at < len(header):
         value = at + 3
@@ -168,7 +169,7 @@ def _read_tlvs(header: bytes, at: int) -> dict[int, bytes]:
 
 
 def _check_sum(header: bytes, begin: int, end: int) -> None:
-    """The sum is made with its own place filled with zeros."""
+    """Compare the checksum at *begin* with that of the header, in which it counts as zeros."""
     said = header[begin:end]
     if len(said) != 4 or int.from_bytes(said, "big") != crc32c(header[:begin] + b"\0\0\0\0" + header[end:]):
         raise ProxyError("a PROXY header whose checksum is wrong")

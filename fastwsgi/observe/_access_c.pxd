@@ -17,8 +17,7 @@ cdef class Lines:
     cdef list literals, calls, guards
     cdef tuple noted
     cdef bint json
-    cdef const char *mark  # of an escaped byte, before its two digits
-    cdef const char *none  # what is not there
+    cdef bytes escape, missing  # as in Format
     cdef Step *steps
     cdef int count
     cdef double until
@@ -32,8 +31,8 @@ cdef class Lines:
     cpdef list note(self, dict environ)
     cpdef add(self, Exchange exchange)
     cpdef refuse(self, str host, int code)
-    cpdef take(self)
-    cdef add_step(self, bytes literal, int op, payload)
+    cpdef drain(self)
+    cdef add_step(self, bytes literal, int op, int place)
     cdef bint must_call(self, list note) except -1
     cdef put(
         self, double now, str host, list note, int version, int code, long long sent, double spent, double queued,

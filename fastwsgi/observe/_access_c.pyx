@@ -1,6 +1,6 @@
-"""Lines of the access log, gathered in one block of memory; the pure twin, _access_py.py, is the specification.
+"""Lines of the access log, in one block of memory; the pure twin, _access_py.py, is the specification.
 
-Whatever can run Python code comes before the first byte of a line is written: so threads, which take turns only there,
+All that can run Python code is done before the first byte of a line is written: threads take turns only there, and so
 cannot write into each other's lines.
 """
 
@@ -17,7 +17,7 @@ from posix.unistd cimport getpid
 
 from fastwsgi.http._exchange_c cimport Exchange
 
-from fastwsgi.observe.formats import Op, tell_second
+from fastwsgi.observe.formats import SAFE_CHARS, Op, current_second
 
 cdef extern from "Python.h":
     int PyUnicode_CheckExact(object)
@@ -39,11 +39,11 @@ cdef extern from *:
     double monotonic() noexcept nogil
 
 cdef enum:
-    FULL = 262144  # bytes, after which the log is told
+    FULL = 262144  # bytes, after which full() is called
     MOST_ESCAPED = 6  # bytes that one byte becomes
     PADDING = 16  # bytes
     MOST_OF_STEP = 40  # bytes of a step besides texts and literals
-    RETAINED = 1048576  # a larger block is given back when it is taken
+    RETAINED = 1048576  # bytes: a larger block is given back by drain()
 
 cdef enum:  # as formats.Op
     LITERAL, HOST, NOTED, PATH, REQUEST, VERSION, CODE, SENT, SENT_OR_DASH, STAMP, ISO, SECONDS, MILLISECONDS
@@ -59,7 +59,7 @@ cdef const char *HEX = b"0123456789abcdef"
 
 cdef int byte
 for byte in range(256):
-    UNSAFE[byte] = byte < 32 or byte == 34 or byte == 92 or byte >= 127
+    UNSAFE[byte] = byte not in SAFE_CHARS
 
 
 cdef class Lines:
@@ -74,8 +74,7 @@ cdef class Lines:
         self.full = full
         self.calls = format.calls
         self.json = format.json
-        self.mark = b"\\u00" if self.json else b"\\x"
-        self.none = b"null" if self.json else b"-"
+        self.escape, self.missing = format.escape, format.missing
         self.literals = []
         self.stamp = self.iso = b""
         self.steps = <Step *>PyMem_RawRealloc(self.steps, (len(format.steps) + 1) * sizeof(Step))
@@ -84,23 +83,23 @@ cdef class Lines:
         self.noted = format.noted
         self.guards = [guard for _, guard in format.calls]
         literal = b""
-        for op, payload in format.steps:
+        for op, text, place in format.steps:
             if op == LITERAL:
-                literal = payload
+                literal = text
             else:
-                self.add_step(literal, op, payload)
+                self.add_step(literal, op, place)
                 literal = b""
-        self.add_step(literal, LITERAL, None)
+        self.add_step(literal, LITERAL, -1)
 
-    cdef add_step(self, bytes literal, int op, payload):
-        """A step that writes *literal*, and then what *op* says; LITERAL says nothing more."""
+    cdef add_step(self, bytes literal, int op, int place):
+        """Add a step that writes *literal*, and then what *op* says; LITERAL says nothing more."""
         cdef Step *step = &self.steps[self.count]
         cdef bytes padded = literal + bytes(PADDING)
         self.literals.append(padded)  # keeps it alive
         self.count += 1
         self.bound += MOST_OF_STEP + len(padded)
         self.hosts += op == HOST
-        step.op, step.at = op, -1 if payload is None else payload
+        step.op, step.at = op, place
         step.literal, step.size = PyBytes_AS_STRING(padded), PyBytes_GET_SIZE(literal)
 
     def __dealloc__(self):
@@ -109,7 +108,7 @@ cdef class Lines:
 
     @property
     def size(self):
-        """Bytes that are gathered."""
+        """The bytes that have gathered."""
         return self.used
 
     @cython.always_allow_keywords(False)
@@ -127,7 +126,7 @@ cdef class Lines:
 
     @cython.always_allow_keywords(False)
     cpdef add(self, Exchange exchange):
-        """A response has ended."""
+        """Make the line of a response that has ended."""
         cdef double now
         cdef list texts = None
         if exchange.code == 0:
@@ -144,11 +143,11 @@ cdef class Lines:
         )
 
     cpdef refuse(self, str host, int code):
-        """A request was answered with *code* and never understood."""
+        """Make the line of a request that was refused with *code*."""
         self.put(monotonic(), host, None, 0, code, 0, 0.0, 0.0, None)
 
-    cpdef take(self):
-        """What has gathered: whole lines, and how many."""
+    cpdef drain(self):
+        """Give away what has gathered: whole lines, and how many."""
         taken = PyBytes_FromStringAndSize(self.data, self.used) if self.used else b""
         count = self.lines
         self.used = self.lines = 0
@@ -158,7 +157,7 @@ cdef class Lines:
         return taken, count
 
     cdef bint must_call(self, list note) except -1:
-        """Whether a function of the format has something to tell."""
+        """Whether a function of the format must be called."""
         cdef Py_ssize_t guard
         for guard in self.guards:
             if guard < 0 or note[guard] is not None:
@@ -174,7 +173,7 @@ cdef class Lines:
         cdef Py_ssize_t before
         cdef int i, op
         if now >= self.until:
-            self.stamp, self.iso, self.until = tell_second()
+            self.stamp, self.iso, self.until = current_second()
         self.reserve(self.bound + self.hosts * bound_of(host) + bound_of_all(note) + bound_of_all(texts))
         before = self.used
         to = self.data + before
@@ -235,14 +234,14 @@ cdef class Lines:
         self.data, self.room = data, room
         return 0
 
-    # Steps: each writes at *to*, where there is room, and gives the place behind
+    # Each of these writes at *to*, where there is room; its result is the place behind
 
     cdef inline char *copy(self, char *to, const char *data, Py_ssize_t size) noexcept:
         memcpy(to, data, size)
         return to + size
 
     cdef inline char *nothing(self, char *to) noexcept:
-        return self.copy(to, self.none, 4 if self.json else 1)
+        return self.copy(to, PyBytes_AS_STRING(self.missing), PyBytes_GET_SIZE(self.missing))
 
     cdef char *request_line(self, char *to, list note, int at, int version) noexcept:
         if note is None:
@@ -273,7 +272,7 @@ cdef class Lines:
         cdef const unsigned char *at
         cdef const unsigned char *end
         cdef const void *query
-        cdef int mark = 4 if self.json else 2
+        cdef Py_ssize_t escape = PyBytes_GET_SIZE(self.escape)
         if text == NULL:
             return self.nothing(to)
         at = <const unsigned char *>PyUnicode_DATA(<object>text)
@@ -287,10 +286,10 @@ cdef class Lines:
             to += 1
         while at < end:
             if UNSAFE[at[0]]:
-                memcpy(to, self.mark, mark)
-                to[mark] = HEX[at[0] >> 4]
-                to[mark + 1] = HEX[at[0] & 15]
-                to += mark + 2
+                memcpy(to, PyBytes_AS_STRING(self.escape), escape)
+                to[escape] = HEX[at[0] >> 4]
+                to[escape + 1] = HEX[at[0] & 15]
+                to += escape + 2
             else:
                 to[0] = at[0]
                 to += 1

@@ -1,6 +1,6 @@
-"""Lines of the access log, gathered: the specification, and what runs where nothing is compiled.
+"""Lines of the access log, in pure Python: the specification of _access_c.pyx.
 
-The twin in C, _access_c.pyx, writes the same bytes into one block of memory.
+The compiled twin writes the same bytes into one block of memory.
 """
 
 from __future__ import annotations
@@ -9,12 +9,29 @@ import os
 import re
 import time
 from collections import deque
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from fastwsgi.observe.formats import Format, Op, tell_second
+from fastwsgi.observe.formats import SAFE_CHARS, Format, Op, Step, current_second
 
-FULL = 262144  # bytes, after which the log is told
-_UNSAFE = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
+if TYPE_CHECKING:
+    from fastwsgi.http.exchange import Exchange
+
+FULL = 262144  # bytes, after which full() is called
+_UNSAFE = re.compile(rb"[^%s]" % re.escape(SAFE_CHARS))
+
+
+class _Facts(NamedTuple):
+    """What is known of a response; a request that was refused has no version, and no note."""
+
+    now: float  # on the monotonic clock, as the line is made
+    host: str
+    code: int
+    note: list[str | None] | None = None
+    version: int = 0
+    sent: int = 0
+    spent: float = 0.0
+    queued: float = 0.0
+    texts: list[str | None] | None = None  # what the functions of the format gave
 
 
 class Lines:
@@ -28,91 +45,109 @@ class Lines:
     def __init__(self, format: Format, full: Callable[[], None]) -> None:
         self._format = format
         self._full = full
-        self._mark = rb"\u00%02x" if format.json else rb"\x%02x"
-        self._none = b"null" if format.json else b"-"
+        self._none = format.missing
         self._lines: deque[bytes] = deque()
         self._until = 0.0
         self._stamp = self._iso = b""
         self.size = 0  # bytes that are gathered
 
-    def note(self, environ: dict[str, Any]) -> list[Any]:
+    def note(self, environ: dict[str, Any]) -> list[str | None]:
         """The values of *environ* that a line will need."""
         return [environ.get(key) for key in self._format.noted]
 
-    def add(self, exchange: Any) -> None:
-        """A response has ended."""
+    def add(self, exchange: Exchange) -> None:
+        """Make the line of a response that has ended."""
         if exchange.code == 0:
             return  # it was refused, or the client left
         now = time.monotonic()
         note = exchange.note
-        texts = [
-            call(exchange) if guard < 0 or note[guard] is not None else None for call, guard in self._format.calls
-        ]
-        self._put(now, exchange.connection.reader.client, note, exchange.version, exchange.code, exchange.sent,
-                  now - exchange.started, exchange.queued, texts)  # fmt: skip
+        texts = [call(exchange) if guard < 0 or note[guard] is not None else None for call, guard in self._format.calls]
+        self._put(
+            _Facts(
+                now,
+                exchange.connection.reader.client,
+                exchange.code,
+                note,
+                exchange.version,
+                exchange.sent,
+                now - exchange.started,
+                exchange.queued,
+                texts,
+            )
+        )
 
     def refuse(self, host: str, code: int) -> None:
-        """A request was answered with *code* and never understood."""
-        self._put(time.monotonic(), host, None, 0, code, 0, 0.0, 0.0, [])
+        """Make the line of a request that was refused with *code*."""
+        self._put(_Facts(time.monotonic(), host, code))
 
-    def take(self) -> tuple[bytes, int]:
-        """What has gathered: whole lines, and how many."""
+    def drain(self) -> tuple[bytes, int]:
+        """Give away what has gathered: whole lines, and how many."""
         taken = []
         while self._lines:
             taken.append(self._lines.popleft())
         self.size = 0
         return b"".join(taken), len(taken)
 
-    def _put(self, now: float, *facts: Any) -> None:
-        if now >= self._until:
-            self._stamp, self._iso, self._until = tell_second()
-        line = b"".join([self._write(op, payload, now, *facts) for op, payload in self._format.steps])
+    def _put(self, facts: _Facts) -> None:
+        if facts.now >= self._until:
+            self._stamp, self._iso, self._until = current_second()
+        line = b"".join([self._write(step, facts) for step in self._format.steps])
         self._lines.append(line)
         before, self.size = self.size, self.size + len(line)
         if before // FULL != self.size // FULL:
             self._full()
 
-    def _write(
-        self, op: Op, at: Any, now: float, host: str, note: Any, version: int, code: int, sent: int, spent: float,
-        queued: float, texts: list[str | None]
-    ) -> bytes:  # fmt: skip
+    def _write(self, step: Step, facts: _Facts) -> bytes:
         """What one step writes."""
+        op, literal, place = step
         if op is Op.LITERAL:
-            return bytes(at)
+            return literal
         if op is Op.HOST:
-            return self._escape(host or None)
+            return self._escape(facts.host or None)
         if op is Op.NOTED:
-            return self._escape(note and note[at])
+            return self._escape(facts.note[place] if facts.note else None)
         if op is Op.PATH:
-            return self._escape(note and note[at].partition("?")[0])
+            target = facts.note[place] if facts.note else None
+            return self._escape(target and target.partition("?")[0])
         if op is Op.CALLED:
-            return self._escape(texts[at] if texts else None)
+            return self._escape(facts.texts[place] if facts.texts else None)
         if op is Op.REQUEST:
-            return self._escape(note and f"{note[at]} {note[at + 1]} HTTP/1.{version - 10}")
-        if op is Op.VERSION:
-            form = b'"1.%d"' if self._format.json else b"HTTP/1.%d"
-            return form % (version - 10) if version else self._none
+            note = facts.note
+            return self._escape(f"{note[place]} {note[place + 1]} HTTP/1.{facts.version - 10}" if note else None)
         if op is Op.STAMP:
             return self._stamp
         if op is Op.ISO:
-            return b'"%s.%06dZ"' % (self._iso, min(max(0, int((1 - self._until + now) * 1e6)), 999999))
-        if op is Op.QUEUED:
-            return b"%.6f" % queued if version else self._none
-        if op is Op.DURATION or Op.SECONDS <= op <= Op.MICROSECONDS:
-            return self._tell(op, spent) if version else self._none
-        number = {Op.CODE: code, Op.SENT: sent, Op.SENT_OR_DASH: sent, Op.PID: os.getpid()}[op]
-        return b"%d" % number if number or op is not Op.SENT_OR_DASH else self._none
+            return b'"%s.%06dZ"' % (self._iso, min(max(0, int((1 - self._until + facts.now) * 1e6)), 999999))
+        return self._write_number(op, facts)
 
-    def _tell(self, op: Op, spent: float) -> bytes:
-        micros = max(0, int(spent * 1e6))
-        if op is Op.DURATION:
-            return b"%d.%06d" % divmod(micros, 1000000)
-        return b"%d" % (micros // {Op.SECONDS: 1000000, Op.MILLISECONDS: 1000, Op.MICROSECONDS: 1}[op])
+    def _write_number(self, op: Op, facts: _Facts) -> bytes:
+        """What a step writes that is a number; a request that was refused has neither a version nor times."""
+        if op is Op.CODE:
+            return b"%d" % facts.code
+        if op is Op.SENT or op is Op.SENT_OR_DASH:
+            return b"%d" % facts.sent if facts.sent or op is Op.SENT else self._none
+        if op is Op.PID:
+            return b"%d" % os.getpid()
+        if facts.version == 0:
+            return self._none
+        if op is Op.VERSION:
+            return (b'"1.%d"' if self._format.json else b"HTTP/1.%d") % (facts.version - 10)
+        if op is Op.QUEUED:
+            return b"%.6f" % facts.queued
+        return _duration(op, facts.spent)
 
     def _escape(self, text: str | None) -> bytes:
-        """*text* with controls, quotes, backslashes and what is not ASCII as \\xNN; in JSON in quotes, as \\u00NN."""
+        """*text* with controls, quotes, backslashes and what is not ASCII as \\xNN; in JSON quoted, with \\u00NN."""
         if text is None:
             return self._none
         data = text.encode("latin-1", "backslashreplace")
-        safe = _UNSAFE.sub(lambda match: self._mark % match.group()[0], data)
+        safe = _UNSAFE.sub(lambda match: b"%s%02x" % (self._format.escape, match.group()[0]), data)
         return b'"%s"' % safe if self._format.json else safe
+
+
+def _duration(op: Op, spent: float) -> bytes:
+    """*spent* seconds in the unit of *op*."""
+    micros = max(0, int(spent * 1e6))
+    if op is Op.DURATION:
+        return b"%d.%06d" % divmod(micros, 1000000)
+    return b"%d" % (micros // {Op.SECONDS: 1000000, Op.MILLISECONDS: 1000, Op.MICROSECONDS: 1}[op])

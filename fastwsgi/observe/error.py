@@ -1,9 +1,8 @@
 """The error log: Python's `logging`, as the settings ask for it.
 
-Entries go to the logger "fastwsgi.error". By default it writes to standard error; error_logfile names a file;
-log_config hands all to a configuration of logging's own, which may also send the access log through the logger
-"fastwsgi.access".
-A program that has set up logging itself keeps what it has.
+Entries go to the logger "fastwsgi.error". By default it writes to standard error. *error_logfile* names a file instead;
+*log_config* names a configuration of logging's own, which may also give handlers to the logger "fastwsgi.access". A
+program that has set up logging itself keeps what it has.
 """
 
 from __future__ import annotations
@@ -16,10 +15,14 @@ import logging.config
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fastwsgi.mistakes import Mistake, summary
 from fastwsgi.observe.files import LogFile
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
 
 ENTRY = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
 
@@ -28,7 +31,7 @@ access_log = logging.getLogger("fastwsgi.access")
 
 
 class ErrorFile(logging.Handler):
-    """Appends entries to a file, each with one write: several processes may share it, and it can be reopened.
+    """Appends entries to a file that can be reopened, each with one write, so that processes may share it.
 
     Raises:
         OSError: it cannot be opened.
@@ -40,7 +43,7 @@ class ErrorFile(logging.Handler):
         self.setFormatter(logging.Formatter(ENTRY))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one entry; what a full disk does not take is lost, and stops nobody."""
+        """Write one entry; on a full disk it is lost, without an error."""
         try:
             data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
             os.write(self.file.fd, data)
@@ -57,11 +60,11 @@ class ErrorFile(logging.Handler):
         super().close()
 
 
-def set_up_error_log(settings: Any) -> None:
-    """Set up logging as error_logfile, log_level and log_config say; again at each call.
+def set_up_error_log(settings: Settings) -> None:
+    """Set up logging as error_logfile, log_level and log_config say, each time from the beginning.
 
     Raises:
-        Mistake: the configuration or the file cannot be had.
+        Mistake: the configuration cannot be read, or the file cannot be opened.
     """
     for handler in error_log.handlers[:]:
         if isinstance(handler, ErrorFile):
@@ -90,13 +93,13 @@ def _open_error_file(path: str) -> ErrorFile:
 
 
 def set_up_logging(config: str | dict[str, Any]) -> None:
-    """Configure logging from a dict as of dictConfig, or a file: .json and .toml hold such a dict, others an INI.
+    """Configure logging from a dict for dictConfig, or from a file: .json and .toml hold such a dict, others are INI.
 
-    Loggers that exist already go on unless the configuration says otherwise. Handlers for gunicorn's loggers serve ours
-    if ours have none.
+    Existing loggers stay enabled unless the configuration says otherwise. Handlers of gunicorn's loggers serve ours, if
+    ours have none.
 
     Raises:
-        Mistake: the file cannot be read, or logging does not take what it says.
+        Mistake: the file cannot be read, or logging refuses what it says.
     """
     name = "log_config" if isinstance(config, dict) else f"--log-config {config}"
     try:
@@ -118,7 +121,7 @@ def set_up_logging(config: str | dict[str, Any]) -> None:
     _take_over("gunicorn.error", error_log)
     _take_over("gunicorn.access", access_log)
     if access_log.level == logging.NOTSET:
-        access_log.setLevel(logging.INFO)  # what the root logger has by default would hide every line
+        access_log.setLevel(logging.INFO)  # the root logger's default would hide every line
 
 
 def _read_dict(path: str) -> dict[str, Any]:
@@ -129,7 +132,7 @@ def _read_dict(path: str) -> dict[str, Any]:
     return values
 
 
-def _toml() -> Any:
+def _toml() -> ModuleType:
     for name in ("tomllib", "tomli"):
         with contextlib.suppress(ImportError):
             return import_module(name)
@@ -147,14 +150,14 @@ def _take_over(theirs: str, ours: logging.Logger) -> None:
 
 
 def reopen_files() -> None:
-    """Open anew, by their paths, the files that handlers of any logger append to. Raises OSError."""
+    """Open anew, by their paths, the files to which handlers of any logger append. Raises OSError."""
     for handler in _handlers():
         if isinstance(handler, ErrorFile):
             handler.file.reopen()
         elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
             handler.acquire()
             stream: Any = handler.stream
-            handler.stream = None  # logging opens it with the next entry
+            handler.stream = None  # logging opens the file with the next entry
             handler.release()
             if stream is not None:
                 stream.close()

@@ -1,4 +1,4 @@
-"""A log file: appended to, one write a piece, and opened anew by its path when it was rotated.
+"""A log file: opened for appending, and anew by its path after it was rotated.
 
 Several processes may have the same file open: with O_APPEND each write lands whole behind the others.
 """
@@ -14,30 +14,30 @@ PIECE = 1048576  # bytes of one write to a file
 
 
 class LogFile:
-    """The file at *path*, made if it is missing; "-" stands for the descriptor *standard*.
+    """The file at *path*, created if it is missing; "-" stands for the descriptor *standard*.
 
     Raises:
-        OSError: it cannot be opened; ENXIO for a named pipe that nobody reads.
+        OSError: it cannot be opened; ENXIO for a named pipe that no process reads.
     """
 
     def __init__(self, path: str, standard: int = 1) -> None:
         self.path = path
         self.fd = standard if path == "-" else _open(path)
-        # What several processes write to a pipe stays in one piece up to here (POSIX, PIPE_BUF)
+        # A write to a pipe that other processes write to stays in one piece up to this size (POSIX, PIPE_BUF)
         self.piece = PIECE if stat.S_ISREG(os.fstat(self.fd).st_mode) else select.PIPE_BUF
 
     def write(self, data: bytes) -> int:
-        """Write *data*, whole lines, or as much of it as may go in one piece: bytes written. Raises OSError."""
+        """Write as much of *data*, whole lines, as may go in one piece: bytes written. Raises OSError."""
         if len(data) > self.piece:
             end = data.rfind(b"\n", 0, self.piece) + 1 or data.find(b"\n") + 1
             data = data[: end or len(data)]
         return os.write(self.fd, data)
 
     def reopen(self) -> None:
-        """Open the path again, in the place of what is open; a write that is under way ends where it began.
+        """Open the path anew, on the same descriptor; a write that is under way ends in the old file.
 
         Raises:
-            OSError: it cannot be opened; then all is as it was.
+            OSError: it cannot be opened; then the old file stays open.
         """
         if self.path != "-":
             fd = _open(self.path)
@@ -50,14 +50,14 @@ class LogFile:
 
 
 def _open(path: str) -> int:
-    """Without O_NONBLOCK a named pipe would keep us here until somebody reads it."""
+    """A descriptor of the file; without O_NONBLOCK, to open a named pipe would wait for a reader."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     os.set_blocking(fd, True)
     return fd
 
 
 def standard_output() -> int:
-    """The descriptor of sys.stdout, which a program may have replaced by something without one."""
+    """The descriptor of sys.stdout; 1 where a program has put there something without one."""
     try:
         return sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):

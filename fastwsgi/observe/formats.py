@@ -1,8 +1,8 @@
-"""Formats of the access log: gunicorn's atoms and JSON, read once into the steps that make a line.
+"""Formats of the access log: gunicorn's atoms, and JSON, read once into the steps that make a line.
 
-A format is text with atoms, as in `%(h)s "%(r)s" %(s)s`; "combined" and "json" are names of two. It becomes a list of
-steps, each an Op and what that needs: the twins _access_c.pyx and _access_py.py run them for each response. A wrong
-atom is found here, at the start.
+A format is text with atoms, such as `%(h)s "%(r)s" %(s)s`; "combined" and "json" are the names of two formats. It
+becomes a list of steps, which the twins _access_c.pyx and _access_py.py run for each response. A wrong atom is found
+here, at the start.
 """
 
 from __future__ import annotations
@@ -12,57 +12,84 @@ import binascii
 import enum
 import re
 import time
-from typing import Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from fastwsgi.http.head import environ_key
 from fastwsgi.mistakes import Mistake
 
+if TYPE_CHECKING:
+    from fastwsgi.http.exchange import Exchange
+
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(L)s'
+SAFE_CHARS = bytes(byte for byte in range(32, 127) if byte not in b'"\\')  # all others are escaped in texts
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Op(enum.IntEnum):
-    """What one step writes. A text is escaped; one that is not there is "-", in JSON null."""
+    """What one step writes. Texts are escaped; a missing one is "-", in JSON null."""
 
     LITERAL = 0  # bytes of the format
     HOST = 1  # text: the client's address
-    NOTED = 2  # text: the value of environ that was noted at this place
-    PATH = 3  # text: the same, as far as its "?"
-    REQUEST = 4  # text: the request line from the method noted at this place and the target at the next
+    NOTED = 2  # text: the noted value of environ at this place
+    PATH = 3  # text: the same, up to a "?"
+    REQUEST = 4  # text: the request line, from the method at this place and the target at the next
     VERSION = 5  # HTTP/1.1, in JSON 1.1
     CODE = 6  # the status
-    SENT = 7  # bytes of the response's body
+    SENT = 7  # the bytes of the response's body
     SENT_OR_DASH = 8  # the same, "-" for none
     STAMP = 9  # [22/Nov/2026:10:00:00 +0000]
     ISO = 10  # 2026-11-22T10:00:00.000000Z
-    SECONDS = 11  # how long it took, whole
+    SECONDS = 11  # how long the response took, in whole seconds
     MILLISECONDS = 12
     MICROSECONDS = 13
-    DURATION = 14  # how long it took, in seconds with six digits
-    QUEUED = 15  # how long it waited for a thread, in seconds with six digits
+    DURATION = 14  # how long the response took, in seconds with six digits
+    QUEUED = 15  # how long the request waited for a thread, in seconds with six digits
     PID = 16
-    CALLED = 17  # text: what the function at this place gives
+    CALLED = 17  # text: the result of the function at this place
+
+
+class Step(NamedTuple):
+    """One step: LITERAL has its bytes, and other ones the place that their Op speaks of."""
+
+    op: Op
+    literal: bytes = b""
+    place: int = -1
 
 
 class Format(NamedTuple):
-    """A format that was read.
+    """A format, read.
 
-    noted: keys of environ whose values the steps need as the client sent them. calls: functions that make a text of an
-    exchange, each with the place of the noted value without which it is not called, or -1.
+    Attributes:
+        steps: they make a line, one after the other.
+        noted: keys of environ whose values the steps need as the client sent them.
+        calls: functions that make a text of an exchange, each with the place of the noted value without which it is not
+            called, or -1.
+        json: whether texts are written as JSON.
+        wants_head: whether the functions need the head of the response, which is then noted last.
     """
 
-    steps: list[tuple[Op, Any]]
+    steps: list[Step]
     noted: tuple[str, ...]
-    calls: list[tuple[Callable[[Any], str | None], int]]
+    calls: list[tuple[Callable[[Exchange], str | None], int]]
     json: bool = False
-    wants_head: bool = False  # the head of the response, as the last thing in the note
+    wants_head: bool = False
+
+    @property
+    def escape(self) -> bytes:
+        """What comes before the two hexadecimal digits of an escaped byte."""
+        return rb"\u00" if self.json else rb"\x"
+
+    @property
+    def missing(self) -> bytes:
+        """What stands for a missing value."""
+        return b"null" if self.json else b"-"
 
 
-def read_format(text: str) -> Format:
-    """The format that *text* is, or names. Raises Mistake, in one line, for an atom that does not exist."""
+def read_format(text: str | None) -> Format:
+    """The format that *text* is, or names; None names "combined". Raises Mistake for an atom that does not exist."""
     if text == "json":
         return _Reader(json=True).read_json()
-    return _Reader(json=False).read(COMBINED if text == "combined" else text)
+    return _Reader(json=False).read(COMBINED if text is None or text == "combined" else text)
 
 
 ATOM = re.compile(r"%\((?:\{(?P<name>[^{}()]+)\}(?P<kind>[a-z])|(?P<atom>\w+))\)s|(?P<percent>%%)|(?P<wrong>%.{0,12})")
@@ -109,9 +136,9 @@ class _Reader:
 
     def __init__(self, json: bool) -> None:
         self.json = json
-        self.steps: list[tuple[Op, Any]] = []
+        self.steps: list[Step] = []
         self.noted: list[str] = []
-        self.calls: list[tuple[Callable[[Any], str | None], int]] = []
+        self.calls: list[tuple[Callable[[Exchange], str | None], int]] = []
         self.wants_head = False
 
     def read(self, text: str) -> Format:
@@ -140,7 +167,7 @@ class _Reader:
             if op is Op.CALLED:
                 self._call(_request_id)
             else:
-                self.steps.append((op, self._note(key) if key else None))
+                self.steps.append(Step(op, place=self._note(key) if key else -1))
         self._write("}\n")
         return self._finish()
 
@@ -148,39 +175,38 @@ class _Reader:
         return Format(self.steps, tuple(self.noted), self.calls, self.json, self.wants_head)
 
     def _write(self, text: str) -> None:
-        """Add what the format itself says, to what it said just before."""
-        if self.steps and self.steps[-1][0] is Op.LITERAL:
-            text = self.steps.pop()[1].decode() + text
-        if text:
-            self.steps.append((Op.LITERAL, text.encode()))
+        """Add a piece of the format's own text, joined to one just before it."""
+        before = self.steps.pop().literal if self.steps and self.steps[-1].op is Op.LITERAL else b""
+        if before or text:
+            self.steps.append(Step(Op.LITERAL, before + text.encode()))
 
     def _note(self, *keys: str) -> int:
-        """A place for each of *keys*, one behind the other: that of the first."""
+        """Make a place for each of *keys*, one behind the other: that of the first."""
         self.noted += keys
         return len(self.noted) - len(keys)
 
-    def _call(self, function: Callable[[Any], str | None], guard: int = -1) -> None:
+    def _call(self, function: Callable[[Exchange], str | None], guard: int = -1) -> None:
         self.calls.append((function, guard))
-        self.steps.append((Op.CALLED, len(self.calls) - 1))
+        self.steps.append(Step(Op.CALLED, place=len(self.calls) - 1))
 
     def _add_atom(self, atom: str) -> None:
         if atom in PLAIN:
-            self.steps.append((PLAIN[atom], None))
+            self.steps.append(Step(PLAIN[atom]))
         elif atom in FIELDS:
-            self.steps.append((Op.NOTED, self._note(FIELDS[atom])))
+            self.steps.append(Step(Op.NOTED, place=self._note(FIELDS[atom])))
         elif atom == "l":
             self._write("-")
         elif atom == "r":
-            self.steps.append((Op.REQUEST, self._note("REQUEST_METHOD", "RAW_URI")))
+            self.steps.append(Step(Op.REQUEST, place=self._note("REQUEST_METHOD", "RAW_URI")))
         elif atom == "U":
             place = self._note("SCRIPT_NAME", "PATH_INFO")
-            self.steps += [(Op.NOTED, place), (Op.NOTED, place + 1)]
+            self.steps += [Step(Op.NOTED, place=place), Step(Op.NOTED, place=place + 1)]
         elif atom == "u":
             place = self._note("HTTP_AUTHORIZATION")
             self._call(lambda exchange: basic_user(exchange.note[place]), place)
         elif atom == "p":
             self._write("<")
-            self.steps.append((Op.PID, None))
+            self.steps.append(Step(Op.PID))
             self._write(">")
         elif atom == "request_id":
             self._call(_request_id)
@@ -191,7 +217,7 @@ class _Reader:
 
     def _add_named(self, name: str, kind: str) -> None:
         if kind == "i":
-            self.steps.append((Op.NOTED, self._note(environ_key(name.encode("utf-8")))))
+            self.steps.append(Step(Op.NOTED, place=self._note(environ_key(name.encode("utf-8")))))
         elif kind == "o":
             self.wants_head = True
             self._call(lambda exchange: response_field(exchange.note[-1], name))
@@ -202,7 +228,7 @@ class _Reader:
 
 
 def basic_user(authorization: str) -> str | None:
-    """The user of Basic credentials (RFC 7617), whether the application let them in or not; None for others."""
+    """The user of Basic credentials (RFC 7617), whether the application accepted them or not; None for others."""
     scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -213,7 +239,7 @@ def basic_user(authorization: str) -> str | None:
     return user.decode("latin-1") if colon and user else None
 
 
-def response_field(head: Any, name: str) -> str | None:
+def response_field(head: object, name: str) -> str | None:
     """The value of the field *name* in the bytes of a response head."""
     if isinstance(head, bytes):
         for line in head.split(b"\r\n")[1:]:
@@ -223,17 +249,17 @@ def response_field(head: Any, name: str) -> str | None:
     return None
 
 
-def _request_id(exchange: Any) -> str | None:
+def _request_id(exchange: Exchange) -> str | None:
     return _as_text((exchange.environ or {}).get("fastwsgi.request_id"))
 
 
 def _as_text(value: object) -> str | None:
-    """What an application left in environ; a value with a __str__ of its own is not the log's to run."""
+    """A value that the application left in environ, as text; None for types whose __str__ may be the application's."""
     return str(value) if type(value) in (str, int, float, bool) else None
 
 
-def tell_second() -> tuple[bytes, bytes, float]:
-    """The second that runs now, for Op.STAMP and Op.ISO, and when it ends on the monotonic clock."""
+def current_second() -> tuple[bytes, bytes, float]:
+    """This second as Op.STAMP and as Op.ISO have it, and its end on the monotonic clock."""
     wall = time.time()
     now = time.gmtime(wall)
     clock = b"%02d:%02d:%02d" % now[3:6]

@@ -1,9 +1,10 @@
-"""The logs of a server as its settings ask for them: the observers, wsgi.errors, and entries of the error log."""
+"""The logs of a server: its observers, as the settings ask for them, wsgi.errors, and entries of the error log."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
@@ -12,21 +13,26 @@ from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.refusals import Refusals
 from fastwsgi.observe.trace import Trace
 
+if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.errors import HttpError
+    from fastwsgi.settings.settings import Settings
+
 __all__ = ["ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
 
 
-def check(settings: Any) -> None:
-    """Raise Mistake, in one line, if access_log_format is wrong."""
+def check(settings: Settings) -> None:
+    """Read access_log_format, to see whether it is right. Raises Mistake."""
     read_format(settings.access_log_format)
 
 
 def log_error(message: str, error: BaseException | None) -> None:
-    """One entry of the error log, with the traceback of *error* if there is one."""
+    """Write an entry to the error log, with the traceback of *error* if there is one."""
     error_log.error("%s", message, exc_info=error)
 
 
 def reopen_error_log() -> None:
-    """Open the files of the error log anew by their paths."""
+    """Open the files of the error log anew, by their paths."""
     _try_to_reopen(reopen_files)
 
 
@@ -38,7 +44,7 @@ def _try_to_reopen(reopen: Callable[[], None]) -> None:
 
 
 class ErrorStream:
-    """wsgi.errors: a text stream into the error log (PEP 3333, "Input and Error Streams"). Whole lines are entries."""
+    """wsgi.errors: a text stream into the error log (PEP 3333, "Input and Error Streams"); each line is an entry."""
 
     def __init__(self) -> None:
         self._begun = ""
@@ -49,7 +55,7 @@ class ErrorStream:
             error_log.error("%s", line)
         return len(text)
 
-    def writelines(self, lines: Any) -> None:
+    def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
 
@@ -59,10 +65,10 @@ class ErrorStream:
 
 
 class Logs:
-    """The observers of a server, as its settings ask for them; set_up_error_log() comes before.
+    """The observers of a server, as its settings ask for them; set_up_error_log() has been called.
 
     Lines of the access log go to access_logfile; without one, to the logger "fastwsgi.access" if log_config has given
-    it handlers. They belong to one process: Logs are made after the fork.
+    it handlers. An object belongs to one process: it is made after the fork.
 
     Args:
         settings: access_logfile, access_log_format, log_config and trace are read.
@@ -73,7 +79,7 @@ class Logs:
         OSError: the access log cannot be opened.
     """
 
-    def __init__(self, settings: Any, build: SimpleNamespace) -> None:
+    def __init__(self, settings: Settings, build: SimpleNamespace) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
         if settings.access_logfile:
@@ -82,11 +88,11 @@ class Logs:
             self.access = AccessLog(LoggerOutput(), format, build)
         self.trace = Trace() if settings.trace else None
         self.refusals = Refusals()
-        observers: list[Any] = [one for one in (self.access, self.trace, self.refusals) if one is not None]
-        self.observer = observers[0] if len(observers) == 1 else Several(observers)
+        observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]
+        self.observer = observers[0] if len(observers) == 1 else ObserverGroup(observers)
 
     def reopen(self) -> None:
-        """Open the files of the access log and the error log anew by their paths, after they were renamed (USR1)."""
+        """Open the files of the access log and the error log anew, by their paths, after they were renamed (USR1)."""
         reopen_error_log()
         if self.access is not None:
             _try_to_reopen(self.access.reopen)
@@ -98,22 +104,36 @@ class Logs:
             self.access.close()
 
 
-class Several:
-    """Several observers as one, of which only the first takes notes."""
+class ObserverGroup:
+    """Several observers as one; notes are made by the first alone."""
 
-    def __init__(self, observers: list[Any]) -> None:
+    def __init__(self, observers: list[AccessLog | Trace | Refusals]) -> None:
+        self._observers = observers
         self.note = getattr(observers[0], "note", None)
-        for name in (
-            *("request_started", "response_started", "response_ended"),
-            *("request_refused", "connection_refused", "tick"),
-        ):
-            wanted = [call for one in observers if (call := getattr(one, name, None)) is not None]
-            setattr(self, name, _in_turn(wanted) if len(wanted) > 1 else wanted[0] if wanted else None)
+        self.request_started = _call_all(observers, "request_started")
+        self.response_started = _call_all(observers, "response_started")
+        self.response_ended = _call_all(observers, "response_ended")
+        self.connection_refused = _call_all(observers, "connection_refused")
+
+    def request_refused(self, connection: Connection, refusal: HttpError) -> None:
+        """Tell all of them."""
+        for observer in self._observers:
+            observer.request_refused(connection, refusal)
+
+    def tick(self) -> None:
+        """Tell all of them."""
+        for observer in self._observers:
+            observer.tick()
 
 
-def _in_turn(calls: list[Any]) -> Any:
+def _call_all(observers: list[AccessLog | Trace | Refusals], name: str) -> Callable[..., None] | None:
+    """A function that calls the method *name* of all observers that have it; None if there are none."""
+    methods = [method for one in observers if (method := getattr(one, name, None)) is not None]
+    if len(methods) < 2:
+        return methods[0] if methods else None
+
     def call_all(*arguments: Any) -> None:
-        for call in calls:
-            call(*arguments)
+        for method in methods:
+            method(*arguments)
 
     return call_all

@@ -1,4 +1,4 @@
-"""Log lines that clients could bring about as often as they like: each is written at most once a minute."""
+"""Log lines that clients could cause as often as they like: at most one a minute is written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Callable
 PERIOD = 60.0  # seconds
 
 
-class Seldom:
+class RateLimitedLog:
     """Writes one kind of line: the first at once, then one a minute that says how many were left out.
 
     Args:
@@ -16,14 +16,14 @@ class Seldom:
 
     def __init__(self, log_error: Callable[[str, BaseException | None], None]) -> None:
         self._log_error = log_error
-        self._since = float("-inf")
-        self._left_out = 0
+        self._written = float("-inf")  # when the last line was
+        self._left_out = 0  # lines since
 
     def log(self, now: float, message: str) -> None:
         """Write *message*, or count it; *now* is in seconds, on any clock that does not go back."""
-        if now < self._since + PERIOD:
+        if now < self._written + PERIOD:
             self._left_out += 1
             return
         more = f" ({self._left_out} times more since the last such line)" if self._left_out else ""
         self._log_error(message + more, None)
-        self._since, self._left_out = now, 0
+        self._written, self._left_out = now, 0

@@ -1,8 +1,8 @@
-"""Request IDs: 32 hexadecimal digits for each request, or what the client or a proxy in front has given it.
+"""Request IDs: 32 hexadecimal digits for each request, or the ID that the client or a proxy has given it.
 
-The application finds it in environ, as HTTP_X_REQUEST_ID and as fastwsgi.request_id; the logs have it, and the response
-as X-Request-ID, unless the application set that field. IDs tell requests apart; that nobody can guess the next one is
-not promised.
+The application finds the ID in environ, as HTTP_X_REQUEST_ID and fastwsgi.request_id; the logs show it; the response
+has it as X-Request-ID, unless the application has set that field. IDs tell requests apart, but the next one may be
+guessed.
 """
 
 from __future__ import annotations
@@ -10,33 +10,44 @@ from __future__ import annotations
 import os
 import random
 import re
-from typing import Any, Callable
+from typing import TYPE_CHECKING
 
-SOUND = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Callable
+
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from fastwsgi.settings.settings import Settings
+
+VALID = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 FIELD = "x-request-id"
 
-_source = random.Random()  # not the one of the module, which applications seed
+_source = random.Random()  # not the module's own, which applications seed
 os.register_at_fork(after_in_child=_source.seed)
 
 
 class RequestIds:
-    """A WSGI application that gives each request its ID and calls *app*.
+    """A WSGI application that gives each request its ID and calls another application.
 
     Args:
-        app: a WSGI application.
-        accept: take the client's X-Request-ID, if it is a token of at most 128 characters, for the ID.
+        app: the other application.
+        accept: use the client's X-Request-ID, if it is a token of at most 128 characters.
     """
 
-    def __init__(self, app: Callable[..., Any], accept: bool) -> None:
+    def __init__(self, app: WSGIApplication, accept: bool) -> None:
         self.app = app
         self.accept = accept
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID", "") if self.accept else ""
-        request_id = given if SOUND.fullmatch(given) else make_id()
+        request_id = given if VALID.fullmatch(given) else make_id()
         environ["HTTP_X_REQUEST_ID"] = environ["fastwsgi.request_id"] = request_id
 
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+        ) -> Callable[[bytes], object]:
             if type(headers) is list and not any(_is_request_id(field) for field in headers):
                 headers = [*headers, ("X-Request-ID", request_id)]
             return start_response(status, headers, exc_info)
@@ -49,11 +60,11 @@ def make_id() -> str:
     return f"{_source.getrandbits(128):032x}"
 
 
-def with_request_ids(app: Callable[..., Any], settings: Any) -> Callable[..., Any]:
+def with_request_ids(app: WSGIApplication, settings: Settings) -> WSGIApplication:
     """*app*, behind RequestIds if the settings ask for them."""
     return app if settings.request_id == "off" else RequestIds(app, settings.request_id == "accept")
 
 
-def _is_request_id(field: Any) -> bool:
-    """Whether *field* is X-Request-ID; what is no field at all is start_response's to refuse."""
+def _is_request_id(field: object) -> bool:
+    """Whether *field* is X-Request-ID; start_response() refuses what is not a field at all."""
     return bool(isinstance(field, tuple) and field and isinstance(field[0], str) and field[0].lower() == FIELD)

@@ -8,7 +8,7 @@
     #3 <
     #3 = 13 bytes of body, 0.213 ms
 
-Of fields that carry secrets only the size is shown: a trace ends up in tickets and chats.
+Of fields with secrets only the size is shown: traces end up in tickets and chats.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from __future__ import annotations
 import re
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.errors import HttpError
+    from fastwsgi.http.exchange import Exchange
 
 _SECRET = re.compile(r"((?:proxy-)?authorization|(?:set-)?cookie): *(.+)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
@@ -25,11 +30,11 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 class Trace:
     """Writes heads to a text stream, by default stderr."""
 
-    def __init__(self, stream: Any = None) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._connections = 0
 
-    def _show(self, connection: Any, mark: str, head: bytes) -> None:
+    def _show(self, connection: Connection, mark: str, head: bytes) -> None:
         if connection.number == 0:
             self._connections += 1
             connection.number = self._connections
@@ -41,19 +46,19 @@ class Trace:
             self._stream.write(f"#{connection.number} {mark} {safe}".rstrip() + "\n")
         self._stream.flush()
 
-    def request_started(self, connection: Any, exchange: Any, head: bytes) -> None:
+    def request_started(self, connection: Connection, exchange: Exchange, head: bytes) -> None:
         self._show(connection, ">", head)
 
-    def response_started(self, exchange: Any, head: bytes) -> None:
+    def response_started(self, exchange: Exchange, head: bytes) -> None:
         self._show(exchange.connection, "<", head)
 
-    def response_ended(self, exchange: Any) -> None:
+    def response_ended(self, exchange: Exchange) -> None:
         if exchange.code:
             spent = (time.monotonic() - exchange.started) * 1000
             cut = ", cut" if exchange.cut else ""
             self._show(exchange.connection, "=", b"%d bytes of body%s, %.3f ms" % (exchange.sent, cut.encode(), spent))
 
-    def request_refused(self, connection: Any, refusal: Any) -> None:
+    def request_refused(self, connection: Connection, refusal: HttpError) -> None:
         self._show(connection, "=", f"refused with {refusal.status}: {refusal.reason}".encode("latin-1", "replace"))
 
     def tick(self) -> None:

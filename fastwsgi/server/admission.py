@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.peers import client_network
-from fastwsgi.observe.rate_limited import Seldom
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.server.readiness import is_readable
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Admission:
         self._found = self._closed = 0  # by the last search, and of those
         self._search_again = 0.0
         self.try_again = 0.0  # when it is worth while, after there was no room
-        self._full = Seldom(loop.log_error)
-        self._short = Seldom(loop.log_error)
+        self._full = RateLimitedLog(loop.log_error)
+        self._short = RateLimitedLog(loop.log_error)
         self._read_limit()
 
     # What the acceptor asks

@@ -157,8 +157,8 @@ def head_parser(
         settings.limit_request_head,
     )
     scanner = None
-    if build.inbox.Scanner is not None and settings.scanner:
-        scanner = build.inbox.Scanner(template, limits, framing.max_body)
+    if build.scanner is not None and settings.scanner:
+        scanner = build.scanner.Scanner(template, limits, framing.max_body)
     parser: HeadParser = build.head.HeadParser(
         template, limits, framing, scanner, settings.root_path, settings.underscore_headers
     )

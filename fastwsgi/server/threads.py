@@ -20,7 +20,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.errors import ClientDisconnected, LoopLost
-from fastwsgi.observe.rate_limited import Seldom
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.server.readiness import is_gone
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Pool:
         self._news.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # made so far
-        self._cuts = Seldom(loop.log_error)
+        self._cuts = RateLimitedLog(loop.log_error)
 
     # From outside
 

@@ -69,7 +69,7 @@ def compare(expected: list[Expected], found: list[Response], seen: list[tuple[di
 
 
 def check_refusal(response: Response) -> None:
-    """HTTP.md: complete, closing, constant, no echo of input."""
+    """http/HTTP.md, "Refusals": complete, closing, constant, no echo of input."""
     assert response.status in REFUSALS
     text = f"{response.status} {reason_phrase(response.status)}\n"
     assert response.body == text.encode()

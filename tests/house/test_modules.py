@@ -36,6 +36,7 @@ def setup_list(name: str) -> tuple[str, ...]:
 
 
 NATIVE = setup_list("NATIVE")  # "http/_inbox_c"
+COMPILED_ONLY = setup_list("COMPILED_ONLY")  # "http/_scanner_c"
 SHARED = setup_list("SHARED")  # "http/framing"
 
 
@@ -53,6 +54,13 @@ def test_a_native_module_has_its_three_files(name: str) -> None:
         assert (PACKAGE / path).exists(), path
 
 
+@pytest.mark.parametrize("name", COMPILED_ONLY)
+def test_a_module_that_is_only_compiled_has_its_two_files(name: str) -> None:
+    assert name.endswith("_c")
+    for path in (f"{name}.pyx", f"{name}.pxd"):
+        assert (PACKAGE / path).exists(), path
+
+
 @pytest.mark.parametrize("name", SHARED)
 def test_a_shared_module_has_its_types_beside_it(name: str) -> None:
     folder, _, stem = name.rpartition("/")
@@ -64,13 +72,14 @@ def test_no_file_of_the_compiled_half_is_forgotten() -> None:
     def stems(pattern: str) -> set[str]:
         return {str(path.relative_to(PACKAGE).with_suffix("")) for path in PACKAGE.rglob(pattern)}
 
-    assert stems("*.pxd") == {*NATIVE, *(re.sub(r"(\w+)$", r"_\1_c", name) for name in SHARED)}
-    assert stems("*.pyx") == set(NATIVE)
+    assert stems("*.pxd") == {*NATIVE, *COMPILED_ONLY, *(re.sub(r"(\w+)$", r"_\1_c", name) for name in SHARED)}
+    assert stems("*.pyx") == {*NATIVE, *COMPILED_ONLY}
     assert stems("_*_py.py") == {f"{name[:-2]}_py" for name in NATIVE}
 
 
 def test_backend_and_setup_agree() -> None:
     assert {f"{module}_c" for module in backend.TWINS.values()} == {dotted(name) for name in NATIVE}
+    assert backend.SCANNER in map(dotted, COMPILED_ONLY)
     assert tuple(name.replace(".", "/") for name in backend.SHARED) == SHARED
 
 
@@ -79,8 +88,9 @@ def test_each_build_is_what_it_says() -> None:
     for key, module in vars(backend.build("c")).items():
         if key not in ("name", "title"):
             assert not module.__file__.endswith(".py"), f"{key} of the compiled build is {module.__file__}"
+    assert backend.build("py").scanner is None
     for key, module in vars(backend.build("py")).items():
-        if key not in ("name", "title"):
+        if key not in ("name", "title", "scanner"):
             assert module.__file__.endswith(".py"), f"{key} of the pure build is {module.__file__}"
 
 
@@ -160,8 +170,6 @@ def classes(module: ModuleType) -> dict[str, type]:
 @pytest.mark.parametrize(("compiled", "pure"), pairs())
 def test_both_forms_have_the_same_classes_with_the_same_methods(compiled: str, pure: str) -> None:
     ours, theirs = classes(importlib.import_module(compiled)), classes(importlib.import_module(pure))
-    if pure == "fastwsgi.http._inbox_py":
-        theirs["Scanner"] = ours["Scanner"]  # None in the pure form: nothing goes before llhttp
     assert set(ours) == set(theirs)
     for name in ours:
         assert members(ours[name]) == members(theirs[name]) or pure in map(dotted, SHARED), name
@@ -197,8 +205,6 @@ def test_methods_of_native_modules_take_the_arguments_of_their_twins(name: str) 
     assert found
     for method, arguments in found.items():
         kind, _, attribute = method.partition(".")
-        if getattr(pure, kind) is None:
-            continue
         assert list(inspect.signature(getattr(getattr(pure, kind), attribute)).parameters)[1:] == arguments, method
 
 

@@ -141,11 +141,12 @@ def test_a_line_has_no_more_fields_than_its_format(format: str, data: st.DataObj
     lines = backend.build("py").access.Lines(read_format(format), lambda: None)
     environ = {key: data.draw(LATIN_1) for key in lines._format.noted}
     exchange = SimpleNamespace(
-        connection=SimpleNamespace(client="::1"), note=lines.note(environ), version=11, code=200, sent=1, started=0.0,
+        connection=SimpleNamespace(reader=SimpleNamespace(client="::1")), note=lines.note(environ), version=11,
+        code=200, sent=1, started=0.0,
         queued=0.5, environ={},
     )  # fmt: skip
     lines.add(exchange)
-    written, count = lines.take()
+    written, count = lines.drain()
     assert count == 1
     text = written.decode("ascii")
     assert text.count("\n") == 1
@@ -174,7 +175,7 @@ def test_both_builds_write_the_same(format: str, values: list[str]) -> None:
         observer = SimpleNamespace(note=lines.note, response_ended=lines.add)
         (response,) = Bench(build, answering(b"hello"), observer).connect(sent).responses()
         assert response.status == 200
-        text, count = lines.take()
+        text, count = lines.drain()
         assert count == 1
         written.append(re.sub(r"\d+\.\d{6}|[:T]\d\d:\d\d:\d\d(\.\d+)?", "N", text.decode("ascii")))
     assert written[0] == written[1]

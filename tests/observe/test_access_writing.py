@@ -119,7 +119,7 @@ def test_threads_write_whole_lines(build: SimpleNamespace) -> None:
 def test_a_full_disk_holds_nobody_up_and_loses_what_memory_does_not_take(
     build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(access, "MOST", 400000)
+    monkeypatch.setattr(access, "MAX_WAITING", 400000)
     output = Output()
     output.error = OSError(28, "No space left on device")
     with log_to(output, build) as log:
@@ -176,7 +176,7 @@ def test_a_full_disk_does_not_stop_the_server(build: SimpleNamespace) -> None:
 def test_a_pipe_that_nobody_reads_does_not_stop_the_server(
     build: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "PATIENCE", 0.1)
+    monkeypatch.setattr(access, "CLOSE_TIMEOUT", 0.1)
     path = tmp_path / "pipe"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.observe.rate_limited import Seldom
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from tests.helpers.observers import RefusedConnections
 from tests.helpers.processes import ISOLATED, Process, running
 from tests.helpers.serving import GET, Client, Server, answering, request, serving
@@ -233,7 +233,7 @@ def cpu(process: Process) -> float:
 
 def test_a_line_a_minute() -> None:
     lines: list[str] = []
-    seldom = Seldom(lambda message, error: lines.append(message))
+    log = RateLimitedLog(lambda message, error: lines.append(message))
     for now in range(1000, 1150):
-        seldom.log(now, "full")
+        log.log(now, "full")
     assert lines == ["full", *["full (59 times more since the last such line)"] * 2]

@@ -1,4 +1,4 @@
-"""How long a connection may take for each thing: HTTP.md, "Time". The clock is the test's (bench.pass_time)."""
+"""How long a connection may take for each thing: http/HTTP.md, "Time". The clock is the test's (bench.pass_time)."""
 
 from __future__ import annotations
 

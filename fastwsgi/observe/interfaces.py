@@ -1,0 +1,18 @@
+"""What this folder asks of objects that come from elsewhere; for type checkers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Output(Protocol):
+    """Where the lines of an access log go."""
+
+    def write(self, data: bytes) -> int:
+        """Write as much of *data*, whole lines, as may go at once: bytes written. Raises OSError."""
+
+    def reopen(self) -> None:
+        """Open the file anew by its path. Raises OSError."""
+
+    def close(self) -> None:
+        """Close what is open."""
