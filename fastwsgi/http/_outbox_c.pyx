@@ -54,7 +54,7 @@ fill_tables()
 
 
 cdef inline const unsigned char *latin1(object text) noexcept:
-    """The characters of a str whose every character is one byte, or NULL."""
+    """The characters of a str of one byte each, or NULL."""
     if not PyUnicode_CheckExact(text) or PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
         return NULL
     return <const unsigned char *>PyUnicode_DATA(text)

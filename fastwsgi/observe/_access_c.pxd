@@ -38,6 +38,7 @@ cdef class Lines:
         self, double now, str host, list note, int version, int code, long long sent, double spent, double queued,
         list texts
     )
+    cdef int end_line(self, char *to) except -1
     cdef int reserve(self, Py_ssize_t size) except -1
     cdef char *copy(self, char *to, const char *data, Py_ssize_t size) noexcept
     cdef char *nothing(self, char *to) noexcept

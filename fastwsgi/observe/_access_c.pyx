@@ -170,13 +170,11 @@ cdef class Lines:
     ):
         cdef char *to
         cdef Step *step
-        cdef Py_ssize_t before
         cdef int i, op
         if now >= self.until:
             self.stamp, self.iso, self.until = current_second()
         self.reserve(self.bound + self.hosts * bound_of(host) + bound_of_all(note) + bound_of_all(texts))
-        before = self.used
-        to = self.data + before
+        to = self.data + self.used
         for i in range(self.count):
             step = &self.steps[i]
             op = step.op
@@ -215,10 +213,16 @@ cdef class Lines:
                 to = self.text(to, at_place(texts, step.at), False)
             else:
                 to = duration(to, op, spent) if version else self.nothing(to)
+        self.end_line(to)
+
+    cdef int end_line(self, char *to) except -1:
+        """Count a line that ends at *to*, and call full() each time another 256 KiB have gathered."""
+        cdef Py_ssize_t before = self.used
         self.used = to - self.data
         self.lines += 1
         if before // FULL != self.used // FULL:
             self.full()
+        return 0
 
     cdef int reserve(self, Py_ssize_t size) except -1:
         """Make room for *size* more bytes."""

@@ -156,7 +156,7 @@ def reopen_files() -> None:
             handler.file.reopen()
         elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
             handler.acquire()
-            stream: Any = handler.stream
+            stream: Any = handler.stream  # None with delay=True, which the stubs do not say
             handler.stream = None  # logging opens the file with the next entry
             handler.release()
             if stream is not None:
