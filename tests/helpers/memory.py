@@ -48,10 +48,10 @@ class Client:
         self.writes = 0  # how often the server sent something
         self.on_the_way = 0  # bytes that have left the server and are not acknowledged
         self.ended = False  # we send no more
-        self.gone = False  # we have reset the connection
+        self.gone = False  # one of both sides has reset the connection
         self.finished = False  # the server sends no more
         self.closed = False  # the server has closed
-        self.reset = False  # ... by a reset
+        self.reset = False  # ... by a reset, or has cut the connection
         self.connection: Any = None
 
     def send(self, *chunks: bytes) -> None:
@@ -145,10 +145,14 @@ def wire_class(build_name: str) -> type:
         def finish(self, fd: int) -> None:
             self.clients[fd].finished = True
 
+        def cut(self, fd: int) -> None:
+            client = self.clients[fd]
+            client.gone = client.reset = True
+
         def close(self, fd: int, reset: bool) -> None:
             client = self.clients[fd]
             assert not client.closed, "closed twice"
-            client.closed, client.reset = True, bool(reset)
+            client.closed, client.reset = True, client.reset or bool(reset)
 
     return MemoryWire
 

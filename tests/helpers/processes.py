@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import queue
 import re
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from tests.helpers.serving import PATIENCE, Client
 
@@ -20,6 +21,19 @@ ROOT = Path(__file__).parents[2]
 ISOLATED = ROOT / "tests/isolated"
 ADDRESS = re.compile(r"https?://([0-9.]+):([0-9]+)")
 KIB = 1024
+
+
+def printed_by(code: str) -> Any:
+    """What *code* prints in a Python process of its own, as a literal."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    return ast.literal_eval(done.stdout)
 
 
 class Process:

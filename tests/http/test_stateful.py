@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from fastwsgi import backend
 from fastwsgi.http.connection import READ
+from fastwsgi.http.states import IDLE
 from tests.conftest import without_compiled
 from tests.helpers.conversations import ANSWERS, BROKEN, FORMS, Account, Answers
 from tests.helpers.memory import Bench
@@ -176,11 +177,18 @@ def test_any_order_of_events(name: str) -> None:
     run_state_machine_as_test(machine(name), settings=QUICK)  # type: ignore[no-untyped-call]
 
 
+def step_wrongly(connection: Any, event: str, state: str) -> None:
+    """A response that waits for its client is taken for one that is whole."""
+    take_step(connection, event, IDLE if event == "pause" else state)
+
+
+take_step = backend.build("py").connection.Connection._become
 FAULTS = {
     "a client that left closes nothing": ("exchange", "Exchange", "abandon", lambda self: None),
     "no deadline is met": ("connection", "Connection", "on_deadline", lambda self: False),
     "a cut response loses what is before it": ("connection", "Connection", "_cut", lambda self, _: self.drop(False)),
     "a body is read from its end": ("body", "Body", "rewind", lambda self: self.file),
+    "a step that no table has": ("connection", "Connection", "_become", step_wrongly),
     "what follows a last request is served": ("connection", "Connection", "_linger", lambda self, _: self._wait(READ)),
 }
 

@@ -1,40 +1,20 @@
-"""Users, groups and title: looked up here, taken for real by child processes."""
+"""Users and groups: looked up here, taken for real by child processes."""
 
 from __future__ import annotations
 
-import ast
 import grp
 import os
 import pwd
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fastwsgi.mistakes import Mistake
 from fastwsgi.process.accounts import resolve_group, resolve_user
-from tests.helpers.processes import ROOT
-from tests.helpers.serving import PATIENCE
+from tests.helpers.processes import printed_by
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 NOBODY = pwd.getpwnam("nobody")
 UNUSED = 54321  # no account has it
-
-
-def child(code: str) -> Any:
-    """What a Python process prints, as a literal; *code* has the modules accounts and process_setup."""
-    program = f"import os\nfrom fastwsgi.process import accounts, process_setup\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-    return ast.literal_eval(done.stdout)
 
 
 def test_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +46,8 @@ def test_only_root_becomes_another(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BECOME = """
+import os
+from fastwsgi.process import accounts
 accounts.drop_privileges({uid}, {gid})
 accounts.drop_privileges({uid}, {gid})
 try:
@@ -82,22 +64,5 @@ except PermissionError:
 def test_a_process_becomes_another_for_good(uid: int, gid: int) -> None:
     name = pwd.getpwuid(uid).pw_name if uid != UNUSED else ""
     groups = sorted({*(os.getgrouplist(name, gid) if name else []), gid})
-    assert child(f"os.setgroups([0, 4, 27]){BECOME.format(uid=uid, gid=gid)}") == (uid, uid, gid, gid, groups)
-
-
-TITLE = """
-from fastwsgi.settings.settings import Settings
-process_setup.set_title("worker", Settings())
-print(repr(open("/proc/self/cmdline").read()))
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
-def test_title() -> None:
-    pytest.importorskip("setproctitle")
-    assert child(TITLE).rstrip("\0") == "fastwsgi: worker"
-
-
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
-def test_title_without_setproctitle() -> None:
-    assert child("import sys; sys.modules['setproctitle'] = None\n" + TITLE).startswith(sys.executable)
+    code = f"import os; os.setgroups([0, 4, 27]){BECOME.format(uid=uid, gid=gid)}"
+    assert printed_by(code) == (uid, uid, gid, gid, groups)

@@ -1,0 +1,476 @@
+"""Losing the loop cannot be forgotten: LoopLost passes through everything that belongs to the loop.
+
+First by the texts: nothing on its way catches everything, but in places that are named here. Then by planting it: each
+way by which the loop calls a connection lets it out, and what was left undone is there for the thread that goes on.
+What real threads make of it is in test_threads.py and test_watchdog.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import pytest
+
+import fastwsgi
+from fastwsgi.http.errors import LoopLost
+from fastwsgi.server import loop as loop_module
+from fastwsgi.server.listener import Listener
+from tests.helpers.memory import Bench
+from tests.helpers.serving import Clock, Server, answering
+from tests.helpers.site_app import GET
+
+PACKAGE = Path(fastwsgi.__file__).parent
+SOURCES = sorted([PACKAGE / "simple.py", *PACKAGE.glob("server/*.py"), *PACKAGE.glob("http/*.py")])
+EVERYTHING = {"BaseException", "LoopLost"}
+
+# What may catch everything, and why LoopLost is not lost there
+CATCHES = {
+    ("threads", "_serve"): "the thread's own work: it becomes a spare",
+    ("threads", "_work"): "a thread's outermost frame: what ends the loop is raised where run() was called",
+    ("loop", "_run_alone"): "the thread that called run(): it waits for the end",
+    ("exchange", "run"): "around the application, in which nothing raises LoopLost",
+    ("exchange", "advance"): "the same",
+    ("exchange", "_finish"): "around close() of the application's iterable",
+}
+
+# The texts
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    """All functions and methods of a source; none stands in another."""
+    return (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+
+
+def names_in(node: ast.expr | None) -> set[str]:
+    """The names in an expression, of attributes the last part."""
+    nodes = [] if node is None else list(ast.walk(node))
+    return {one.id for one in nodes if isinstance(one, ast.Name)} | {
+        one.attr for one in nodes if isinstance(one, ast.Attribute)
+    }
+
+
+def catches_everything(node: ast.AST) -> bool:
+    """Whether a handler, or a suppress(), catches LoopLost, too."""
+    if isinstance(node, ast.ExceptHandler):
+        return node.type is None or bool(names_in(node.type) & EVERYTHING)
+    if isinstance(node, ast.Call) and "suppress" in names_in(node.func):
+        return any(names_in(argument) & EVERYTHING for argument in node.args)
+    return False
+
+
+def leaves(nodes: list[ast.stmt], in_loop: bool = False) -> bool:
+    """Whether these statements, of a finally, end in another way than by going on: that drops the exception."""
+    for node in nodes:
+        if isinstance(node, ast.Return) or (isinstance(node, (ast.Break, ast.Continue)) and not in_loop):
+            return True
+        inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
+        handlers = [one for handler in getattr(node, "handlers", []) for one in handler.body]
+        if leaves(inner + handlers, in_loop or isinstance(node, (ast.For, ast.While))):
+            return True
+    return False
+
+
+def test_nothing_catches_everything_but_the_places_named() -> None:
+    found = {
+        (path.stem, function.name)
+        for path in SOURCES
+        for function in functions(path)
+        if any(catches_everything(node) for node in ast.walk(function))
+    }
+    assert found == CATCHES.keys()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_finally_drops_an_exception(path: Path) -> None:
+    tries = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Try)]
+    assert [node.lineno for node in tries if leaves(node.finalbody)] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_exit_drops_an_exception(path: Path) -> None:
+    exits = [function for function in functions(path) if function.name == "__exit__"]
+    returns = [node for function in exits for node in ast.walk(function) if isinstance(node, ast.Return)]
+    assert [node.lineno for node in returns if node.value is not None] == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.pyx")), ids=lambda path: path.stem)
+def test_the_compiled_half_catches_nothing_of_the_kind(path: Path) -> None:
+    assert re.findall(r"^\s*(?:except\s*:|except.*(?:BaseException|LoopLost))", path.read_text(), re.MULTILINE) == []
+
+
+CAUGHT = {
+    "bare": "try: f()\nexcept: pass",
+    "all": "try: f()\nexcept (OSError, BaseException): pass",
+    "named": "try: f()\nexcept errors.LoopLost: pass",
+    "suppressed": "with contextlib.suppress(BaseException): f()",
+}
+
+
+@pytest.mark.parametrize("text", CAUGHT.values(), ids=CAUGHT)
+def test_a_planted_catch_is_found(text: str) -> None:
+    assert any(catches_everything(node) for node in ast.walk(ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("return 1", True),
+        ("if x:\n  return", True),
+        ("while y:\n  break", False),
+        ("for y in z:\n  if y: continue", False),
+        ("try: f()\nexcept OSError: return", True),
+    ],
+)
+def test_a_planted_finally_is_found(text: str, found: bool) -> None:
+    outer = "def f():\n while x:\n  try: g()\n  finally:\n" + "".join(f"   {line}\n" for line in text.split("\n"))
+    (first, *_) = [node for node in ast.walk(ast.parse(outer)) if isinstance(node, ast.Try)]
+    assert leaves(first.finalbody) == found
+
+
+# The loop
+
+
+class Losing:
+    """Stands in for a connection in the table of the loop; the next call of the *way* costs the loop.
+
+    Args:
+        loop: the one that serves it.
+        way: the method that raises LoopLost, once; "" for none.
+        late: whether its time is over.
+    """
+
+    def __init__(self, loop: Any, way: str = "", late: bool = False, fd: int | None = None) -> None:
+        self.loop = loop
+        self.way = way
+        self.late = late
+        self.called: list[str] = []
+        self.pair = socket.socketpair()
+        self.fd = self.pair[0].fileno() if fd is None else fd
+        self.waits = ""
+        loop.connections[self.fd] = self
+
+    def close(self) -> None:
+        for one in self.pair:
+            one.close()
+
+    def make_ready(self) -> None:
+        """There is something to read."""
+        self.waits = "read"
+        self.loop.watch(self, "read", "")
+        self.pair[1].send(b"x")
+
+    def _call(self, method: str) -> None:
+        self.called.append(method)
+        way = self.way
+        if method == way:
+            self.way = ""
+            raise LoopLost
+
+    def on_ready(self) -> None:
+        if self.waits:
+            self.pair[0].recv(1)
+            self.loop.unwatch(self, self.waits)
+            self.waits = ""
+        self._call("on_ready")
+
+    def on_turn(self) -> None:
+        self._call("on_turn")
+
+    def on_deadline(self) -> None:
+        self.late = False
+        self._call("on_deadline")
+
+    def wait_for_turn(self) -> None:
+        self.loop.go_on_later(self)
+
+    def take_over(self, waits: str, rest: bytes | None) -> None:
+        self._call("take_over")
+
+    def is_late(self, now: float) -> bool:
+        return self.late
+
+    def is_lingering(self) -> bool:
+        return True
+
+    def idle_since(self) -> float:
+        return float("inf")
+
+    def excuse(self, seconds: float) -> None: ...
+
+    def hurry(self, until: float) -> None:
+        self._call("hurry")
+
+    def drop(self, reset: bool) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Table:
+    """A loop that this thread steps by hand, and what stands in its table."""
+
+    def __init__(self, build: SimpleNamespace, **settings: Any) -> None:
+        self.server = Server(build, answering(b"real"), **settings)
+        self.loop = self.server.loop
+        self.served: list[Losing] = []
+
+    def add(self, way: str = "", late: bool = False, fd: int | None = None) -> Losing:
+        self.served.append(Losing(self.loop, way, late, fd))
+        return self.served[-1]
+
+    def lose(self, step: Callable[[], None] | None = None) -> None:
+        """The loop is lost in a step of it."""
+        with pytest.raises(LoopLost):
+            (step or (lambda: self.loop.step(0.0)))()
+
+    def go_on(self) -> None:
+        """Another thread has the loop; it ends as soon as what the last one has begun is done."""
+        self.loop.aborted = True
+        try:
+            self.loop.serve()
+        finally:
+            self.loop.aborted = False
+
+    def close(self) -> None:
+        self.loop.connections.clear()
+        self.server.end()
+        for one in self.served:
+            one.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(loop_module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def table(build: SimpleNamespace) -> Iterator[Table]:
+    table = Table(build)
+    yield table
+    table.close()
+
+
+def calls(table: Table) -> list[list[str]]:
+    return [one.called for one in table.served]
+
+
+def test_in_each_event_of_a_batch(table: Table) -> None:
+    """The rest of the batch is the next thread's, to the last event."""
+    for _ in range(3):
+        table.add("on_ready").make_ready()
+    table.lose()
+    assert sorted(calls(table)) == [[], [], ["on_ready"]]
+    table.lose(table.go_on)
+    table.lose(table.go_on)
+    table.go_on()
+    assert calls(table) == [["on_ready"]] * 3
+
+
+def test_in_an_owed_turn(table: Table) -> None:
+    for way in ("", "on_turn", "", ""):
+        table.add(way).wait_for_turn()
+    table.lose()
+    assert calls(table) == [["on_turn"], ["on_turn"], [], []]
+    table.go_on()
+    assert calls(table) == [["on_turn"]] * 4
+
+
+def test_in_an_event_before_owed_turns(table: Table) -> None:
+    table.add("on_ready").make_ready()
+    table.add().wait_for_turn()
+    table.lose()
+    assert calls(table) == [["on_ready"], []]
+    table.go_on()
+    assert calls(table) == [["on_ready"], ["on_turn"]]
+
+
+def test_at_a_deadline(table: Table, clock: Clock) -> None:
+    for way in ("", "on_deadline", ""):
+        table.add(way, late=True)
+    clock.offset += 2.0
+    table.lose()
+    assert calls(table) == [["on_deadline"], ["on_deadline"], []]
+    clock.offset += 2.0
+    table.loop.step(0.0)
+    assert calls(table) == [["on_deadline"]] * 3
+
+
+def test_at_one_of_very_many_deadlines(table: Table, clock: Clock) -> None:
+    """They are met a few at a time; the next thread goes on with them at once."""
+    for number in range(150):
+        table.add("on_deadline" if number == 3 else "", late=True)
+    clock.offset += 2.0
+    table.lose()
+    for _ in range(3):
+        table.loop.step(0.0)
+    assert calls(table) == [["on_deadline"]] * 150
+
+
+def test_in_a_stop(table: Table) -> None:
+    """The next thread begins the stop again, so that nobody is left out."""
+    stopped: list[str] = []
+    table.loop.stopped_accepting = lambda: stopped.append("told")
+    for way in ("", "on_ready", ""):
+        table.add(way)
+    table.loop.stop()
+    table.lose()
+    assert not table.loop.stopping
+    assert stopped == []
+    table.loop.step(0.0)
+    assert calls(table) == [["on_ready", "hurry"] * 2, ["on_ready", "on_ready", "hurry"], ["on_ready", "hurry"]]
+    assert table.loop.stopping
+    assert stopped == ["told"]
+    table.loop.serve()  # all of them linger: nothing is left to be waited for
+
+
+# New connections
+
+
+@pytest.fixture
+def opened(table: Table, monkeypatch: pytest.MonkeyPatch) -> list[Losing]:
+    """What stands for accepted connections; the first of them loses the loop."""
+    opened: list[Losing] = []
+
+    def open_losing(listener: Listener, fd: int, host: str, port: str) -> Losing:
+        opened.append(table.add("" if opened else "on_ready", fd=fd))
+        return opened[-1]
+
+    monkeypatch.setattr(Listener, "open", open_losing)
+    return opened
+
+
+def step_until(table: Table, condition: Callable[[], bool]) -> None:
+    for _ in range(100):
+        table.loop.step(0.1)
+        if condition():
+            return
+    raise AssertionError("it never held")
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_in_an_accepted_connection(table: Table, opened: list[Losing], stops: bool) -> None:
+    """The next one of the backlog is accepted by the next thread; so it is at a stop, which empties the backlog."""
+    with table.server.connect(), table.server.connect():
+        if stops:
+            table.loop.stop()
+        table.lose(lambda: table.loop.step(1.0))
+        assert [one.called for one in opened] == [["on_ready"]]
+        assert table.loop.connections[opened[0].fd] is opened[0]  # it is not lost with the loop
+        step_until(table, lambda: len(opened) == 2)
+        assert opened[1].called == (["on_ready", "on_ready", "hurry"] if stops else ["on_ready"])
+        assert table.loop.stopping == stops
+        for one in opened:
+            os.close(one.fd)
+
+
+def test_in_the_one_connection_that_is_accepted(table: Table, opened: list[Losing]) -> None:
+    with table.server.connect(), table.server.connect():
+        table.lose(table.loop.accept_one)
+        table.loop.step(0.0)
+        assert [one.called for one in opened] == [["on_ready"]]  # never another
+        os.close(opened[0].fd)
+
+
+def test_in_a_connection_behind_its_preamble(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(build, proxy_protocol="required", proxy_allow_ips=["127.0.0.1"])
+    made: list[Losing] = []
+
+    def connect(listener: Listener, fd: int, *_: Any) -> Losing:
+        made.append(table.add("on_ready", fd=fd))
+        return made[-1]
+
+    monkeypatch.setattr(Listener, "connect", connect)
+    with table.server.connect() as client:
+        client.send(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + GET % b"/")
+        with pytest.raises(LoopLost):
+            step_until(table, lambda: bool(made))
+    assert made[0].called == ["take_over", "on_ready"]
+    assert table.loop.connections == {made[0].fd: made[0]}
+    os.close(made[0].fd)
+    table.close()
+
+
+# Connections
+
+
+class Taken:
+    """An application whose call another thread takes: *then* is what it goes on with."""
+
+    def __init__(self) -> None:
+        self.bench: Any = None
+        self.then: Callable[[], Any] = lambda: [b"late"]
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        service = self.bench.service
+        connection = service.turn.take()
+        service.turn = service.turn.successor()
+        connection.set_aside()
+        start_response("200 OK", [])
+        return self.then()
+
+
+@pytest.fixture
+def taken(build: SimpleNamespace) -> Taken:
+    app = Taken()
+    app.bench = Bench(build, app)
+    app.bench.service.pool = SimpleNamespace(await_taker=lambda: None)
+    return app
+
+
+def fail() -> Any:
+    raise LookupError
+
+
+@pytest.mark.parametrize("then", [lambda: [b"late"], lambda: (b"x" for _ in range(3)), fail], ids=["", "stream", "500"])
+@pytest.mark.parametrize("way", ["on_ready", "on_turn", "on_deadline"])
+def test_a_connection_says_so_to_each_that_calls_it(taken: Taken, way: str, then: Callable[[], Any]) -> None:
+    client = taken.bench.connect()
+    if way == "on_deadline":  # of an idle connection, which may have got a request this very moment
+        taken.bench.service.app = answering(b"first")
+        client.send(GET % b"/")
+        taken.bench.service.app = taken
+        taken.bench.pass_clock(1000)
+    if way == "on_turn":
+        client.connection.wait_for_turn()
+        taken.bench.loop.turns.clear()
+    taken.then = then
+    client.incoming.append(GET % b"/")
+    with pytest.raises(LoopLost):
+        getattr(client.connection, way)()
+    assert client.responses()[-1].whole
+    assert client.connection.place == "loop"  # it came back
+    taken.bench.service.app = answering(b"next")
+    client.send(GET % b"/")
+    assert client.responses()[-1].body == b"next"
+
+
+def test_a_client_that_leaves_meanwhile_makes_no_difference(taken: Taken) -> None:
+    client = taken.bench.connect()
+    client.incoming.append(GET % b"/")
+
+    def leave() -> list[bytes]:
+        client.gone = True
+        return [b"late"]
+
+    taken.then = leave
+    with pytest.raises(LoopLost):
+        client.connection.on_ready()
+    assert client.closed
+
+
+def test_an_error_of_ours_meanwhile_makes_none_either(taken: Taken) -> None:
+    failures: list[Exception] = []
+    taken.bench.loop.fail = lambda connection, error: failures.append(error)
+    taken.bench.wire.send = lambda *_: fail()
+    client = taken.bench.connect()
+    client.incoming.append(GET % b"/")
+    with pytest.raises(LoopLost):
+        client.connection.on_ready()
+    assert [type(one) for one in failures] == [LookupError]
