@@ -1,13 +1,13 @@
 """The scanner: plain heads from the receive buffer to facts and environ, ahead of head.py.
 
-It takes a head only if every byte of it lies in a subset that head.py is certain to accept: a usual method, origin-form,
-HTTP/1.1 or 1.0, token names without underscores, clean values, one plain Host, a plain Content-Length, nothing that
-changes the framing. At the first byte outside it gives up, having taken nothing, and head.py takes the whole head. So it
-has no rule of its own and refuses nothing; a differential test holds it equal.
+It takes a head only if every byte of it lies in a subset that head.py is certain to accept: a usual method, an
+origin-form, HTTP/1.1 or 1.0, token names without underscores, clean values, one plain Host, a plain Content-Length,
+nothing that changes the framing. At the first byte outside it gives up, having taken nothing, and head.py takes the
+whole head. So it has no rule of its own and refuses nothing; a differential test holds it equal.
 
 Whole lines repeat from request to request. Request lines, field lines and field names are kept in direct-mapped
 tables, found by a hash of a few of their bytes and compared byte for byte; a line is kept at its second sight, so that
-lines which never repeat (a request id) cost a hash and no memory. _lines_c.pyx takes apart the lines that are not there.
+lines which never repeat (a request id) cost a hash and no memory. Lines that are not there go to _lines_c.pyx.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
