@@ -33,7 +33,7 @@ cdef class Connection:
     cdef bytes rest
     cdef _outbox_c.OutBuffer out
     cdef readonly _exchange_c.Exchange exchange
-    cdef bint answered
+    cdef bint answered, flushing
     cdef public int number
 
     cdef int _become(self, str event, str state) except -1

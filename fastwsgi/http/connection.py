@@ -87,6 +87,7 @@ class Connection:
         self.place = LOOP
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
         self.given_up = False
+        self.flushing = False  # the wire is sending, which may let another thread run
         self.rest: bytes | None = None  # received bytes that are not used yet, while others use the inbox
         self.out: OutBuffer = NO_BUFFER  # that of a turn, or our own while bytes are left in it
         self.exchange: Exchange | None = None  # a response that is not whole yet
@@ -279,10 +280,11 @@ class Connection:
         """
         if self.exchange is not exchange or self.state is not RUNNING:
             return False
-        self.given_up = True  # before the stage is looked at: see Exchange._start
+        # Set before the others are looked at, as the thread of the call sets those before it looks at this
+        self.given_up = True
         if exchange.turn is not None and not exchange.turn.begin_head():
             return True  # the monitor was faster
-        if not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
+        if self.flushing or not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
             exchange.tell_end()
             self.wire.cut(self.fd)
             return True
@@ -513,9 +515,11 @@ class Connection:
         before = 0 if out is None else out.size
         if before == 0:
             return True
+        self.flushing = True  # before that is looked at: see expire()
         if self.given_up:
             raise ClientDisconnected("it was given up")
         left = self.wire.send(self.fd, out)
+        self.flushing = False
         if left < 0:
             raise ClientDisconnected("the client is gone")
         self.pace.moved += before - left

@@ -79,13 +79,15 @@ STATES: dict[str, dict[str, str]] = {
 PLACES: dict[str, dict[str, str]] = {
     LOOP: {"watch": LOOP, "go on later": TURN, "set aside": ASIDE},
     TURN: {"its turn": LOOP},
-    ASIDE: {"watch": LOOP, "go on later": TURN, "set aside": ASIDE},
+    ASIDE: {"watch": LOOP, "go on later": TURN},
 }
 
 
 def follows(state: str, event: str, successor: str) -> bool:
     """Whether *event* leads from *state* to *successor*."""
-    return state != CLOSED if event == "close" else STATES[state].get(event) == successor
+    if event == "close":
+        return state != CLOSED and successor == CLOSED
+    return STATES[state].get(event) == successor
 
 
 def moves(place: str, event: str, successor: str) -> bool:

@@ -53,6 +53,7 @@ class Client:
         self.closed = False  # the server has closed
         self.reset = False  # ... by a reset, or has cut the connection
         self.connection: Any = None
+        self.during_send: Callable[[], object] = lambda: None  # another thread, which runs while the server sends
 
     def send(self, *chunks: bytes) -> None:
         """Send *chunks*, each of which the server gets by itself."""
@@ -130,6 +131,7 @@ def wire_class(build_name: str) -> type:
             sent = self._deliver(self.clients[fd], waiting)
             if sent < 0:
                 return LOST
+            self.clients[fd].during_send()
             out.sent(sent)
             return int(out.size)
 

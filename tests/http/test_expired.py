@@ -229,6 +229,24 @@ def test_a_head_that_is_being_finished_is_cut(build: SimpleNamespace, way: Calla
     assert observer.ends[-1][0] in (200, 204)
 
 
+def test_bytes_that_are_being_sent_are_not_sent_twice(build: SimpleNamespace) -> None:
+    """The thread of the call is sending what was gathered before it, and another one finds the time over."""
+    given_up: list[bool] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] == "/first":
+            return [b"whole"]
+        client.during_send = lambda: given_up or given_up.append(expire(start_response))
+        return iter([b"late"])
+
+    client = Bench(build, app).connect()
+    client.send(GET % b"/first" + GET % b"/")
+    assert given_up == [True]
+    assert [one.body for one in client.responses()] == [b"whole"]
+    assert (client.closed, client.reset) == (True, True)
+
+
 def test_a_stream_that_is_out_in_part_is_cut(build: SimpleNamespace) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Length", "8")])
