@@ -55,7 +55,7 @@ def build(name: str) -> SimpleNamespace:
     for module in SHARED:
         folder, _, text = module.rpartition(".")
         modules[text] = import_module(f"fastwsgi.{folder}._{text}_c" if name == "c" else f"fastwsgi.{module}")
-    return SimpleNamespace(name=name, title=describe(name), **modules)
+    return SimpleNamespace(name=name, title=build_title(name), **modules)
 
 
 def _check_fresh() -> None:
@@ -86,6 +86,6 @@ def current() -> SimpleNamespace:
     return build(NAME)
 
 
-def describe(name: str = NAME) -> str:
+def build_title(name: str = NAME) -> str:
     """The build in words."""
     return "compiled" if name == "c" else "pure Python"

@@ -30,7 +30,8 @@ from wsgiref import simple_server, util
 
 from fastwsgi import backend
 from fastwsgi.server.bind import prepare
-from fastwsgi.server.loop import SWEEP, Loop
+from fastwsgi.server.housekeeping import SECOND
+from fastwsgi.server.loop import Loop
 from fastwsgi.settings.settings import Settings
 
 PATIENCE = 10.0  # seconds that requests in flight get when the loop is told to end
@@ -126,7 +127,7 @@ class WSGIServer(simple_server.WSGIServer):
         try:
             with Run(self) as run:
                 while not (self._stop_asked or run.interrupted):
-                    run.loop.step(SWEEP if poll_interval is None else poll_interval)
+                    run.loop.step(SECOND if poll_interval is None else poll_interval)
                     self.service_actions()
         finally:
             self._stop_asked = False
@@ -146,7 +147,7 @@ class WSGIServer(simple_server.WSGIServer):
         with Run(self) as run:
             run.loop.accept_one()
             while run.loop.connections and not run.interrupted:
-                run.loop.step(SWEEP)
+                run.loop.step(SECOND)
 
     def shutdown(self) -> None:
         """Make serve_forever() end, and wait until it has, unless this thread is the one that it runs in.
@@ -193,7 +194,7 @@ class Run:
         self._awaited, self._sent = socket.socketpair()
         self._awaited.setblocking(False)
         self._sent.setblocking(False)
-        self.loop.add_waker(self._awaited.fileno(), self._hear)
+        self.loop.add_waker(self._awaited.fileno(), self._handle_wake_up)
         self._catches = False
 
     def __enter__(self) -> Run:
@@ -224,7 +225,7 @@ class Run:
         with self._waking, contextlib.suppress(OSError):  # closed, or so full that it is awake anyway
             self._sent.send(b"\0")
 
-    def _hear(self) -> None:
+    def _handle_wake_up(self) -> None:
         self._awaited.recv(64)
 
     def _interrupt(self, number: int, frame: Any) -> None:
@@ -238,7 +239,7 @@ class Run:
         self.loop.stop()
         deadline = time.monotonic() + PATIENCE
         while self.loop.connections and time.monotonic() < deadline:
-            self.loop.step(SWEEP)
+            self.loop.step(SECOND)
 
 
 class Handlers:
