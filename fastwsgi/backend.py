@@ -1,8 +1,8 @@
-"""The one place that chooses compiled or pure.
+"""The builds, compiled and pure, and the one place that chooses between them.
 
 A build is the set of modules that serve requests: the byte work in C or in Python, and the shared text compiled or
-interpreted. The pure build is taken only when the compiled modules are absent; a broken one raises, and so does one
-that was compiled from another text than the one beside it, for else an edit would be without effect.
+interpreted. The pure build is chosen only where the compiled modules are absent. A broken compiled module raises, and
+so does one whose source was edited after it was compiled: otherwise the edit would have no effect.
 FASTWSGI_BACKEND=c|py forces one.
 """
 
@@ -43,11 +43,12 @@ RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 @lru_cache
 def build(name: str) -> SimpleNamespace:
-    """The modules of the build *name*, "c" or "py", as attributes: TWINS and SHARED by their names;
-    `title` says in words which build it is.
+    """The build *name*, "c" or "py", with the modules of TWINS and SHARED by their short names as attributes.
+
+    Its attribute title says in words which one it is.
 
     Raises:
-        ImportError: it is not there, or is stale.
+        ImportError: it is absent, broken or stale.
     """
     if name == "c":
         _check_fresh()
@@ -59,7 +60,7 @@ def build(name: str) -> SimpleNamespace:
 
 
 def _check_fresh() -> None:
-    """Refuse modules that were compiled from a text that has changed since (setup.py writes the record)."""
+    """Refuse modules whose sources have changed since they were compiled, by the record that setup.py writes."""
     if not RECORD.exists():
         return
     compiled = json.loads(RECORD.read_text()).get(EXTENSION_SUFFIXES[0], {})
@@ -87,5 +88,5 @@ def current() -> SimpleNamespace:
 
 
 def build_title(name: str = NAME) -> str:
-    """The build in words."""
+    """The build *name* in words."""
     return "compiled" if name == "c" else "pure Python"

@@ -80,7 +80,7 @@ class Monitor(Protocol):
 
 
 class Slot(Protocol):
-    """The row of this process in the table of those that accept from the same listeners."""
+    """The figures of this process, shared with the others that accept from the same listeners."""
 
     requests: int
     connections: int

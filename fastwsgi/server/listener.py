@@ -6,7 +6,7 @@ import os
 import socket
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.http.forwarded import Forwarding
@@ -15,6 +15,8 @@ from fastwsgi.http.peers import Trusted
 from fastwsgi.server.preamble import PLAIN, Preamble
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.framing import Framing
     from fastwsgi.http.head import HeadParser
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
     from fastwsgi.tls.contexts import Tls
 
-Completer = Callable[[dict[str, Any]], None]
+    Completer = Callable[[WSGIEnvironment], None]
 
 
 class Listener:
@@ -39,7 +41,7 @@ class Listener:
         tls: None: TLS is not spoken.
     """
 
-    def __init__(self, loop: Loop, own: socket.socket, environ: dict[str, Any], tls: Tls | None = None) -> None:
+    def __init__(self, loop: Loop, own: socket.socket, environ: WSGIEnvironment, tls: Tls | None = None) -> None:
         self.loop = loop
         self.socket = own
         self.tls = tls
@@ -100,14 +102,14 @@ def in_turn(completers: list[Completer]) -> Completer | None:
     if len(completers) < 2:
         return completers[0] if completers else None
 
-    def complete(environ: dict[str, Any]) -> None:
+    def complete(environ: WSGIEnvironment) -> None:
         for completer in completers:
             completer(environ)
 
     return complete
 
 
-def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream) -> dict[str, Any]:
+def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream) -> WSGIEnvironment:
     """What every environ of one listener starts as (PEP 3333, "environ Variables").
 
     It has each key that every request has, also those set later, so that its copy has room for the fields.
@@ -140,9 +142,7 @@ def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream
     }
 
 
-def head_parser(
-    build: SimpleNamespace, template: dict[str, Any], framing: Framing, settings: Settings
-) -> HeadParser:
+def head_parser(build: SimpleNamespace, template: WSGIEnvironment, framing: Framing, settings: Settings) -> HeadParser:
     """The parser of request heads of a listener.
 
     Args:

@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.http.answers import DATE, expired_template
 from fastwsgi.http.errors import LoopLost
@@ -32,7 +32,7 @@ from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.exchange import Exchange
@@ -102,7 +102,7 @@ class Loop:
     # What is listened on
 
     def add_listener(
-        self, listener: socket.socket, environ: dict[str, Any] | None = None, tls: Tls | None = None
+        self, listener: socket.socket, environ: WSGIEnvironment | None = None, tls: Tls | None = None
     ) -> None:
         """Accept connections from *listener*, which stays the caller's to close.
 
