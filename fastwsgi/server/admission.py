@@ -45,7 +45,7 @@ class Admission:
         self._lock = threading.Lock()  # over these two: connections end in any thread
         self._ceiling = 0  # the first file descriptor of the reserve: the system gives the lowest that is free
         self._reserve = 0
-        self._is_short = False  # the next connection may get one of the reserve
+        self._descriptors_short = False  # the next connection may get one of the reserve
         self._idle: deque[tuple[float, int]] = deque()  # since when, and its file descriptor; the first is closed next
         self._found_count = self._closed_count = 0  # idle connections, by and since the last search
         self._search_again = 0.0
@@ -61,7 +61,7 @@ class Admission:
         excess: int = len(self.loop.connections) + 1 - self.max_connections
         if excess > 0:
             return excess
-        return self._excess_descriptors(listener) if self._is_short else 0
+        return self._excess_descriptors(listener) if self._descriptors_short else 0
 
     def make_room(self, count: int) -> bool:
         """Close *count* idle connections; False if there are fewer."""
@@ -77,7 +77,7 @@ class Admission:
 
     def recover(self, problem: str) -> bool:
         """Close an idle connection, since the system refuses another because of *problem*; False if none is idle."""
-        self._is_short = True
+        self._descriptors_short = True
         self._read_limit()
         self._log_shortage(f"cannot accept: {problem}")
         return self._close_idle(1)
@@ -89,7 +89,7 @@ class Admission:
             host: of the peer, so of the proxy where there is one; "" for a unix socket, which is not counted.
         """
         if fd >= self._ceiling - 1:
-            self._is_short = True
+            self._descriptors_short = True
         if self.max_per_client == 0 or not host:
             return True
         network = client_network(host)
@@ -123,8 +123,8 @@ class Admission:
     def _excess_descriptors(self, known: int) -> int:
         """1 if the next file descriptor would be one of the reserve, else 0, also where there is no connection yet."""
         self._read_limit()
-        self._is_short = bool(self.loop.connections) and next_descriptor(known) >= self._ceiling
-        return int(self._is_short)
+        self._descriptors_short = bool(self.loop.connections) and next_descriptor(known) >= self._ceiling
+        return int(self._descriptors_short)
 
     def _log_shortage(self, problem: str) -> None:
         self._shortage_log.log(

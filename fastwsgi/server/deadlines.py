@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Deadlines:
-    """Of the connections of *loop*, in its thread."""
+    """Finds and ends the late connections of *loop*, in its thread."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop

@@ -217,7 +217,7 @@ class Loop:
         running = self.pool.calls() if self.pool is not None else []
         connection = self.service.turn.running()
         if connection is not None:
-            running.append((self.pool.owner if self.pool is not None else self._thread, connection))
+            running.append((self.pool.loop_thread if self.pool is not None else self._thread, connection))
         return running
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
@@ -225,7 +225,7 @@ class Loop:
         pool = self.pool
         if pool is None:
             pool = self.add_pool()
-            pool.owner = thread
+            pool.loop_thread = thread
         return pool.give_up(thread, connection, exchange)
 
     def serve(self) -> None:

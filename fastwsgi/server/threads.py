@@ -39,7 +39,7 @@ class Pool:
     Args:
         loop: handed on among them.
         settings: threads, max_queue and max_waiting_streams are read.
-        monitor: calls spares; it looks at the turns of the loop.
+        monitor: calls spares when calls of the loop are stuck.
     """
 
     def __init__(self, loop: Loop, settings: Settings, monitor: Monitor) -> None:
@@ -49,7 +49,7 @@ class Pool:
         self.max_queue = settings.max_queue
         self.max_waiting_streams = settings.max_waiting_streams
         self.monitor = monitor
-        self.lock = threading.Lock()  # over all below, and over which thread has the loop
+        self.lock = threading.Lock()  # over all below
         self.running = 0
         self.detached: dict[int, Connection] = {}  # the connections of running calls, by their threads' identifiers
         self.given_up: set[int] = set()  # threads whose calls are past the deadline, and not counted
@@ -57,7 +57,7 @@ class Pool:
         self.queued_requests: deque[tuple[Connection, float]] = deque()  # each with the time at which it was queued
         self.resuming: deque[threading.Lock] = deque()  # one for each waiting stream whose client has read
         self.loop_is_free = False  # no thread has it
-        self.owner = 0  # the thread that has it, or had it last
+        self.loop_thread = 0  # the identifier of the one that has it, or had it last
         self.spares = 0
         self.ended = False
         self.done = False  # all is served, or the loop has failed
@@ -65,7 +65,7 @@ class Pool:
         self._done_signal = threading.Lock()
         self._done_signal.acquire()
         self.failure: BaseException | None = None
-        self._threads = 0  # made so far
+        self._threads = 0  # that run now
         self._cuts = Seldom(loop.log_error)
 
     # From outside
@@ -102,7 +102,7 @@ class Pool:
 
     def has_loop(self) -> bool:
         """Whether this thread has the loop."""
-        return self.owner == threading.get_ident()
+        return self.loop_thread == threading.get_ident()
 
     def close(self) -> None:
         """Let the spares end; a thread in a stuck call ends with the process."""
@@ -265,7 +265,7 @@ class Pool:
                 if connection is None:
                     return False
                 self._detach(connection)
-            self.owner = threading.get_ident()
+            self.loop_thread = threading.get_ident()
             self._keep_spare()
         service.renew_time()
         return True
@@ -282,7 +282,7 @@ class Pool:
         self.service.turn = self.service.turn.successor()
         self.monitor.follow(self.service.turn)
         connection.set_aside()
-        self.detached[self.owner] = connection
+        self.detached[self.loop_thread] = connection
         self._set_running(self.running + 1)
 
     def _set_running(self, count: int) -> None:
