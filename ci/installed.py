@@ -24,7 +24,7 @@ def main() -> int:
         return 1
     build = backend.current().name
     if build != "c":
-        print(f"it runs the {backend.describe(build)} build")
+        print(f"it runs the {backend.build_title(build)} build")
         return 1
     subprocess.run([sys.executable, "-m", "fastwsgi", "--check", "fastwsgi.demo:app"], check=True, cwd="/")
     with fastwsgi.make_server("127.0.0.1", 0, app) as server:

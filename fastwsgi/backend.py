@@ -1,8 +1,8 @@
-"""The one place that chooses compiled or pure.
+"""The builds, compiled and pure, and the one place that chooses between them.
 
 A build is the set of modules that serve requests: the byte work in C or in Python, and the shared text compiled or
-interpreted. The pure build is taken only when the compiled modules are absent; a broken one raises, and so does one
-that was compiled from another text than the one beside it, for else an edit would be without effect.
+interpreted. The pure build is chosen only where the compiled modules are absent. A broken compiled module raises, and
+so does one whose source was edited after it was compiled: otherwise the edit would have no effect.
 FASTWSGI_BACKEND=c|py forces one.
 """
 
@@ -45,12 +45,12 @@ RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 @lru_cache
 def build(name: str) -> SimpleNamespace:
-    """The modules of the build *name*, "c" or "py", as attributes: TWINS and SHARED by their names.
+    """The build *name*, "c" or "py", with the modules of TWINS and SHARED by their short names as attributes.
 
-    *scanner* is None in the pure build; *title* says in words which build it is.
+    Its attribute title says in words which one it is; scanner is None in the pure build.
 
     Raises:
-        ImportError: it is not there, or is stale.
+        ImportError: it is absent, broken or stale.
     """
     if name == "c":
         _check_fresh()
@@ -59,11 +59,11 @@ def build(name: str) -> SimpleNamespace:
         folder, _, text = module.rpartition(".")
         modules[text] = import_module(f"fastwsgi.{folder}._{text}_c" if name == "c" else f"fastwsgi.{module}")
     scanner = import_module(SCANNER) if name == "c" else None
-    return SimpleNamespace(name=name, title=describe(name), scanner=scanner, **modules)
+    return SimpleNamespace(name=name, title=build_title(name), scanner=scanner, **modules)
 
 
 def _check_fresh() -> None:
-    """Refuse modules that were compiled from a text that has changed since (setup.py writes the record)."""
+    """Refuse modules whose sources have changed since they were compiled, by the record that setup.py writes."""
     if not RECORD.exists():
         return
     compiled = json.loads(RECORD.read_text()).get(EXTENSION_SUFFIXES[0], {})
@@ -90,6 +90,6 @@ def current() -> SimpleNamespace:
     return build(NAME)
 
 
-def describe(name: str = NAME) -> str:
-    """The build in words."""
+def build_title(name: str = NAME) -> str:
+    """The build *name* in words."""
     return "compiled" if name == "c" else "pure Python"

@@ -67,7 +67,7 @@ def index(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
     page = PAGE.substitute(
         root=escape(environ.get("SCRIPT_NAME", "")),
         server=escape(environ.get("SERVER_SOFTWARE", "unknown")),
-        build=escape(backend.describe()),
+        build=escape(backend.build_title()),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         environ="\n".join(rows),
     )

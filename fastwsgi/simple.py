@@ -1,14 +1,13 @@
 """make_server() and WSGIServer: the interface of wsgiref.simple_server, served by fastwsgi.
 
-The classes are wsgiref's own, so that what was written for those stays right: subclasses, mix-ins,
-attributes, the context manager. What is replaced is the serving. serve_forever() and handle_request() run a
-Loop over the server's socket, in the thread that calls them, and answer its requests there, one after the
-other, with keep-alive. A request handler reads nothing any more: it stands for one request that was parsed
-already, may add to its environ, and logs it. A class made from wsgiref's alone is taken too: ours is put
-behind it.
+The classes derive from wsgiref's, so that code written for those stays right: subclasses, mix-ins, attributes, the
+context manager. Only the serving is replaced: serve_forever() and handle_request() run a Loop over the server's socket,
+in the thread that calls them, and answer its requests there, one after the other, with keep-alive. A request handler
+reads nothing: it stands for one request that was parsed already, may add to its environ, and logs it. A class derived
+from wsgiref's alone works too, since ours is inserted behind it.
 
-What concerns the socket of a single connection is the Loop's, and not asked of these classes: get_request(),
-process_request() (so a ThreadingMixIn starts no thread), and the handler's handle(), setup() and finish().
+The Loop serves the sockets of connections itself: it never calls get_request(), process_request() (so a ThreadingMixIn
+starts no thread), or the handler's handle(), setup() and finish().
 """
 
 from __future__ import annotations
@@ -24,20 +23,35 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from wsgiref import simple_server, util
 
 from fastwsgi import backend
 from fastwsgi.server.bind import prepare
-from fastwsgi.server.loop import SWEEP, Loop
+from fastwsgi.server.housekeeping import SECOND
+from fastwsgi.server.loop import Loop
 from fastwsgi.settings.settings import Settings
 
-PATIENCE = 10.0  # seconds that requests in flight get when the loop is told to end
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.errors import HttpError
+    from fastwsgi.http.exchange import Exchange
+
+    Address = tuple[str, int]
+
+T = TypeVar("T")
+
+PATIENCE = 10.0  # seconds that requests in flight get once the loop is to end
 
 
 class WSGIRequestHandler(simple_server.WSGIRequestHandler):
-    """Stands for one request: subclasses override log_message(), log_request(), get_environ() and the like.
+    """Stands for one request; subclasses override log_message(), log_request(), get_environ() and other methods.
 
     Args:
         request: a ReadRequest.
@@ -45,7 +59,7 @@ class WSGIRequestHandler(simple_server.WSGIRequestHandler):
         server: the WSGIServer.
     """
 
-    def __init__(self, request: Any, client_address: Any, server: Any) -> None:
+    def __init__(self, request: ReadRequest, client_address: Address, server: WSGIServer) -> None:
         self.request = request
         self.client_address = client_address
         self.server = server
@@ -53,57 +67,63 @@ class WSGIRequestHandler(simple_server.WSGIRequestHandler):
         self.command, self.path, self.request_version = [*self.requestline.split(" "), "", ""][:3]
 
     def _parse_fields(self) -> http.client.HTTPMessage:
-        """The fields of the request, as http.server has them."""
+        """The header fields of the request, as http.server gives them."""
         return http.client.parse_headers(io.BytesIO(self.request.head.lstrip(b"\r\n").partition(b"\r\n")[2]))
 
-    headers: Any = cached_property(_parse_fields)
+    headers: Any = cached_property(_parse_fields)  # Any: http.server declares an attribute, not a property
 
-    def get_environ(self) -> dict[str, Any]:
+    def get_environ(self) -> WSGIEnvironment:
         """The environ of the request (PEP 3333), for a subclass to add to."""
-        environ: dict[str, Any] = self.request.environ
+        environ: WSGIEnvironment = self.request.environ
         return environ
 
 
 class ReadRequest:
-    """A request as a handler gets it.
+    """A request as its handler gets it.
 
     Args:
-        head: its bytes, up to and with the empty line; b"" if it was refused.
+        head: its bytes, including the empty line; b"" if it was refused.
         environ: what the application will get.
     """
 
-    def __init__(self, head: bytes, environ: dict[str, Any]) -> None:
+    def __init__(self, head: bytes, environ: WSGIEnvironment) -> None:
         self.head = head
         self.environ = environ
 
 
 class WSGIServer(simple_server.WSGIServer):
-    """A wsgiref WSGIServer: it listens once it is made, and serves in serve_forever() or handle_request().
+    """A WSGIServer of wsgiref, which listens once it is made, and serves in serve_forever() or handle_request().
 
     Args:
         server_address: host and port. Port 0 lets the system choose; an IPv6 host makes an IPv6 server.
-        RequestHandlerClass: of its own kind or wsgiref's.
+        RequestHandlerClass: a subclass of the handler above, or of wsgiref's.
         bind_and_activate: whether to bind and listen now.
 
     Raises:
-        OSError: the address cannot be had.
+        OSError: the address cannot be listened on.
     """
 
+    RequestHandlerClass: type[WSGIRequestHandler]
     multithread = False  # wsgi.multithread
     multiprocess = False  # wsgi.multiprocess
 
-    def __init__(self, server_address: Any, RequestHandlerClass: Any, bind_and_activate: bool = True) -> None:
+    def __init__(
+        self,
+        server_address: Address,
+        RequestHandlerClass: type[simple_server.WSGIRequestHandler],
+        bind_and_activate: bool = True,
+    ) -> None:
         if self.address_family == socket.AF_INET and ":" in server_address[0]:
             self.address_family = socket.AF_INET6
         self._run: Run | None = None
         self._stop_asked = False
         self._ended = threading.Event()
         self._ended.set()
-        handler_class = _put_behind(RequestHandlerClass, WSGIRequestHandler)
+        handler_class = _insert_behind(RequestHandlerClass, WSGIRequestHandler)
         super().__init__(server_address, handler_class, bind_and_activate)
 
     def server_bind(self) -> None:
-        """Bind, and name the server without asking DNS, which could take seconds."""
+        """Bind, and name the server without a DNS query, which could take seconds."""
         wanted = self.server_address
         socketserver.TCPServer.server_bind(self)
         if self.address_family == socket.AF_UNIX:
@@ -114,10 +134,10 @@ class WSGIServer(simple_server.WSGIServer):
         self.setup_environ()
 
     def serve_forever(self, poll_interval: float | None = 0.5) -> None:
-        """Serve in this thread until shutdown(); then requests in flight are answered and connections closed.
+        """Serve in this thread until shutdown(); then answer requests in flight and close all connections.
 
         Args:
-            poll_interval: seconds at most between two calls of service_actions(); above 1 it counts as 1.
+            poll_interval: the most seconds between two calls of service_actions(), which is 1 if this is more.
 
         Raises:
             KeyboardInterrupt: Ctrl-C, in the main thread, once requests in flight are answered.
@@ -126,7 +146,7 @@ class WSGIServer(simple_server.WSGIServer):
         try:
             with Run(self) as run:
                 while not (self._stop_asked or run.interrupted):
-                    run.loop.step(SWEEP if poll_interval is None else poll_interval)
+                    run.loop.step(SECOND if poll_interval is None else poll_interval)
                     self.service_actions()
         finally:
             self._stop_asked = False
@@ -135,10 +155,10 @@ class WSGIServer(simple_server.WSGIServer):
     def handle_request(self) -> None:
         """Wait for one connection, at most self.timeout seconds; answer its first request and close it.
 
-        When none comes, handle_timeout() is called.
+        If none comes, handle_timeout() is called.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C, in the main thread; once a request in flight is answered.
+            KeyboardInterrupt: Ctrl-C, in the main thread, once a request in flight is answered.
         """
         if not self._wait_for_connection():
             self.handle_timeout()
@@ -146,12 +166,12 @@ class WSGIServer(simple_server.WSGIServer):
         with Run(self) as run:
             run.loop.accept_one()
             while run.loop.connections and not run.interrupted:
-                run.loop.step(SWEEP)
+                run.loop.step(SECOND)
 
     def shutdown(self) -> None:
-        """Make serve_forever() end, and wait until it has, unless this thread is the one that it runs in.
+        """Make serve_forever() end, and wait for that, unless it runs in this very thread.
 
-        Where it does not run yet, it will end as soon as it is called.
+        If it does not run yet, it will end as soon as it is called.
         """
         self._stop_asked = True
         run = self._run
@@ -169,14 +189,14 @@ class WSGIServer(simple_server.WSGIServer):
 
 
 class Run:
-    """A loop over the socket of *server* in this thread, and what ends it: shutdown() elsewhere, Ctrl-C here.
+    """A loop over the socket of *server* in this thread, which ends by shutdown() or by Ctrl-C.
 
-    Python delivers Ctrl-C between two bytecodes, so in the middle of the application, whose failure it would
-    be taken for. Here the first one is noted, and raised once requests in flight are answered; a second one
-    is raised on the spot. A program that handles SIGINT itself keeps its handler.
+    Python delivers Ctrl-C between two bytecodes, so in the middle of the application, whose failure it would be taken
+    for. Here the first one is noted, and raised once requests in flight are answered; a second one is raised at once.
+    A program that handles SIGINT itself keeps its handler.
 
     Raises:
-        NotImplementedError: the socket is one of TLS.
+        NotImplementedError: the socket is a TLS socket.
     """
 
     def __init__(self, server: WSGIServer) -> None:
@@ -189,11 +209,11 @@ class Run:
         handlers = Handlers(server)
         self.loop = Loop(backend.current(), handlers.call, Settings(threads=1), _report, sys.stderr, handlers)
         self.loop.add_listener(server.socket, _base_environ(server))
-        self._waking = threading.RLock()  # re-entered by a signal handler
+        self._waking = threading.RLock()  # a signal handler may enter it again
         self._awaited, self._sent = socket.socketpair()
         self._awaited.setblocking(False)
         self._sent.setblocking(False)
-        self.loop.add_waker(self._awaited.fileno(), self._hear)
+        self.loop.add_waker(self._awaited.fileno(), self._handle_wake_up)
         self._catches = False
 
     def __enter__(self) -> Run:
@@ -204,7 +224,9 @@ class Run:
             signal.signal(signal.SIGINT, self._interrupt)
         return self
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if error is None:
                 self._finish()
@@ -220,29 +242,29 @@ class Run:
             raise KeyboardInterrupt
 
     def wake(self) -> None:
-        """Let the loop look about; from any thread."""
-        with self._waking, contextlib.suppress(OSError):  # closed, or so full that it is awake anyway
+        """End the wait of the loop. Called in any thread and in signal handlers."""
+        with self._waking, contextlib.suppress(OSError):  # closed, or full: then it is awake
             self._sent.send(b"\0")
 
-    def _hear(self) -> None:
+    def _handle_wake_up(self) -> None:
         self._awaited.recv(64)
 
-    def _interrupt(self, number: int, frame: Any) -> None:
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
         self.wake()
 
     def _finish(self) -> None:
-        """Answer what is in flight, and close what is idle."""
+        """Answer what is in flight and close what is idle."""
         self.loop.stop()
         deadline = time.monotonic() + PATIENCE
         while self.loop.connections and time.monotonic() < deadline:
-            self.loop.step(SWEEP)
+            self.loop.step(SECOND)
 
 
 class Handlers:
-    """The loop's observer and its application: gives each request its handler, and does what that asks for.
+    """The loop's observer and its application: it makes the handler of each request and calls its methods.
 
     Args:
         server: has the handler class and the application.
@@ -250,39 +272,43 @@ class Handlers:
 
     def __init__(self, server: WSGIServer) -> None:
         self.server = server
-        self._handlers: dict[Any, Any] = {}  # by exchange
+        self._handlers: dict[object, WSGIRequestHandler] = {}  # by exchange
 
-    def call(self, environ: dict[str, Any], exchange: Any) -> Any:
-        """The application as the loop knows it; *exchange* is its start_response."""
-        handler = self._handlers[exchange]
+    def call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The application that the loop calls; *start_response* is the exchange of the request."""
+        handler = self._handlers[start_response]
         environ["wsgi.errors"] = handler.get_stderr()
         changed = handler.get_environ()
         if changed is not environ:
             environ.update(changed)
-        app: Any = self.server.get_app()
-        return app(environ, exchange)
+        app: Any = self.server.get_app()  # Any: None, if set_app() was not called, fails as an application does
+        result: Iterable[bytes] = app(environ, start_response)
+        return result
 
-    def request_started(self, connection: Any, exchange: Any, head: bytes) -> None:
+    def request_started(self, connection: Connection, exchange: Exchange, head: bytes) -> None:
+        """Make the handler."""
         self._handlers[exchange] = self._make_handler(connection, ReadRequest(head, exchange.environ))
 
-    def response_ended(self, exchange: Any) -> None:
+    def response_ended(self, exchange: Exchange) -> None:
+        """Log the response, if there was one."""
         handler = self._handlers.pop(exchange, None)
         if handler is not None and exchange.code:
             self._log(handler, handler.log_request, str(exchange.code), exchange.sent)
 
-    def request_refused(self, connection: Any, refusal: Any) -> None:
+    def request_refused(self, connection: Connection, refusal: HttpError) -> None:
+        """Log the refusal, by a handler made for it."""
         handler = self._make_handler(connection, ReadRequest(b"", {}))
         self._log(handler, handler.log_error, "code %d, message %s", refusal.status, refusal.reason)
 
     def tick(self) -> None:
-        pass
+        """Do nothing: nothing is due each second."""
 
-    def _make_handler(self, connection: Any, request: ReadRequest) -> Any:
+    def _make_handler(self, connection: Connection, request: ReadRequest) -> WSGIRequestHandler:
         address = (connection.host, int(connection.reader.port or 0))
         return self.server.RequestHandlerClass(request, address, self.server)
 
-    def _log(self, handler: Any, log: Callable[..., None], *arguments: Any) -> None:
-        """A log that fails is the handler's fault, and costs no response."""
+    def _log(self, handler: WSGIRequestHandler, log: Callable[..., None], *arguments: object) -> None:
+        """Call *log*; a failure is the handler's fault and costs no response."""
         try:
             log(*arguments)
         except Exception:
@@ -290,37 +316,40 @@ class Handlers:
 
 
 def make_server(
-    host: Any,
-    port: Any = None,
-    app: Callable[..., Any] | None = None,
-    server_class: type[Any] = WSGIServer,
-    handler_class: type[Any] = WSGIRequestHandler,
+    host: str | Address,
+    port: Any = None,  # Any: a number, or the application after a pair
+    app: WSGIApplication | None = None,
+    server_class: type[simple_server.WSGIServer] = WSGIServer,
+    handler_class: type[simple_server.WSGIRequestHandler] = WSGIRequestHandler,
 ) -> WSGIServer:
-    """A server for *app*, as wsgiref's make_server gives; make_server((host, port), app) does the same.
+    """A server for *app*, as wsgiref's make_server() makes it; make_server((host, port), app) does the same.
 
     Args:
         host: an address or name of this machine, "" for all its IPv4 addresses; or the pair of host and port.
-        port: 0 lets the system choose: then it is in server_port.
+        port: 0 lets the system choose; server_port has the result.
         app: a WSGI application.
         server_class, handler_class: subclasses of the ones above, or of wsgiref's.
 
     Raises:
-        OSError: the address cannot be had.
+        OSError: the address cannot be listened on.
     """
     if isinstance(host, tuple):
         host, port, app = host[0], host[1], port if app is None else app
-    server: WSGIServer = _put_behind(server_class, WSGIServer)((host, port), handler_class)
+    server = _insert_behind(server_class, WSGIServer)((host, port), handler_class)
     server.set_app(app)
     return server
 
 
-def _put_behind(known: type[Any], ours: type[Any]) -> type[Any]:
-    """*known*, which may have been made from wsgiref's class alone, with *ours* between the two."""
-    return known if issubclass(known, ours) else type(known.__name__, (known, ours), {})
+def _insert_behind(known: type[object], ours: type[T]) -> type[T]:
+    """*known*, or if that derives from wsgiref's class alone, a class with *ours* between the two."""
+    if issubclass(known, ours):
+        return known
+    made: type[T] = type(known.__name__, (known, ours), {})
+    return made
 
 
-def _base_environ(server: WSGIServer) -> dict[str, Any]:
-    """What the environs of *server* have in common, besides what the loop gives them."""
+def _base_environ(server: WSGIServer) -> WSGIEnvironment:
+    """What all environs of *server* have in common, besides what the loop adds."""
     return {
         "wsgi.multithread": server.multithread,
         "wsgi.multiprocess": server.multiprocess,
@@ -330,7 +359,7 @@ def _base_environ(server: WSGIServer) -> dict[str, Any]:
 
 
 def _name_host(wanted: str, bound: str) -> str:
-    """SERVER_NAME for a server that was told to bind *wanted* and got *bound*."""
+    """SERVER_NAME for a server that was to bind *wanted* and is bound to *bound*."""
     if bound in ("0.0.0.0", "::"):
         return socket.gethostname()
     if bound.startswith("127.") or bound == "::1":
@@ -339,6 +368,6 @@ def _name_host(wanted: str, bound: str) -> str:
 
 
 def _report(message: str, error: BaseException | None) -> None:
-    """Tell stderr of a fault, with the traceback of *error* if there is one."""
+    """Print a fault to stderr, with the traceback of *error* if there is one."""
     trace = [] if error is None else traceback.format_exception(type(error), error, error.__traceback__)
     sys.stderr.write("".join([f"fastwsgi: {message}\n", *trace]))

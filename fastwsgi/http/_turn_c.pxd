@@ -5,9 +5,9 @@ from fastwsgi.http._outbox_c cimport OutBuffer
 
 cdef enum:  # how far a call has come
     NO_CALL
-    HELD_BACK  # nothing of its response is out
+    HELD_BACK  # nothing of its response was sent
     BEGUN
-    GIVEN_UP  # the monitor has answered
+    GIVEN_UP  # the monitor has answered the client
 
 cdef struct Call:
     int fd

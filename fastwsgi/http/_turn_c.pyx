@@ -1,7 +1,7 @@
 """The turn, in C; its pure twin, _turn_py.py, is the specification.
 
-Nothing here lets go of the GIL in the middle, so no step can be divided; only the monitor, which has no GIL, may change
-the stage of a call, from HELD_BACK to GIVEN_UP: so that changes by atomic operations alone.
+Nothing here releases the GIL, so each method is atomic to other threads. Only the monitor, which does not hold the GIL,
+may interfere and change the stage of a call from HELD_BACK to GIVEN_UP: so that changes by atomic operations alone.
 """
 
 cdef extern from *:

@@ -1,8 +1,8 @@
 """A turn: the two buffers that a thread needs to serve connections, and the application call that it is in.
 
-The specification of _turn_c.pyx. A loop has one turn at a time; a thread that takes the loop from another, whose
-application call does not return, takes the connection out of that call and begins the turn's successor. What the thread
-left behind uses stays its own, buffers and all.
+The specification of _turn_c.pyx. A loop has one turn at a time. A thread that takes the loop from another, whose
+application call does not return, takes the connection out of that call and begins the turn's successor. The thread left
+behind keeps its own turn, with the buffers.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class CallCounter:
     """The number of application calls that the threads of one loop have begun and ended.
 
     Attributes:
-        number: odd while a call runs; one that stays the same tells of a call that is stuck.
-        dozing: nobody looks at the number now: *monitor* is to be woken when a call begins.
-        monitor: looks at it; None where nobody waits to take the loop over.
+        number: odd while a call runs; if it stays the same odd number, the call is stuck.
+        dozing: *monitor* does not look at the number now, and is to be woken when a call begins.
+        monitor: looks at the number; None where no thread waits to take the loop.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Turn:
     Attributes:
         inbox: what is received.
         out: what is sent.
-        lost: the thread came back from a call and found that another had taken the loop.
+        lost: when the thread returned from a call, another thread had taken the loop.
         given_up: the monitor has answered the client of the call (in C alone, where it needs no GIL for that).
 
     Args:
@@ -54,17 +54,17 @@ class Turn:
         self._held: list[Connection] = []
 
     def part_with(self, out: OutBuffer) -> None:
-        """*out* stays with its connection, which has bytes in it: what is served next gets another."""
+        """Leave *out* to its connection, which has bytes in it, and use another buffer for the next."""
         if out is self.out and not self.lost:
             self.out = type(out)()
 
     # The application call
 
     def begin_call(self, connection: Connection, fd: int) -> None:
-        """A call for *connection* begins, during which the loop may be taken.
+        """Begin a call for *connection*, during which the loop may be taken.
 
         Args:
-            fd: may be written to as it is until begin_head(); -1: it may not.
+            fd: the socket, on which the monitor may answer until begin_head(); -1: it may not.
         """
         self._held.append(connection)
         self.counter.number += 1
@@ -72,7 +72,7 @@ class Turn:
             self.counter.monitor.wake()
 
     def end_call(self) -> bool:
-        """The call is over. False if the loop was lost meanwhile."""
+        """End the call; False if the loop was lost meanwhile."""
         if self.take() is None:
             self.lost = True
             return False
@@ -80,27 +80,27 @@ class Turn:
         return True
 
     def begin_head(self) -> bool:
-        """The head of the response goes out; False if the client has been answered already."""
+        """Begin to send the head of the response; False if the monitor has answered the client already."""
         return not self.given_up
 
-    # For the others
+    # For other threads
 
     def take(self) -> Connection | None:
-        """The connection of the call, for the one of several that takes it first; None for the others."""
+        """Take the connection out of the call: of several threads, only the first gets it, the others get None."""
         try:
             return self._held.pop()  # one bytecode, which no other thread can divide
         except IndexError:
             return None
 
     def running(self) -> Connection | None:
-        """The connection of the call that runs, which stays where it is."""
+        """The connection of the call that runs, or None; it stays there."""
         return self._held[-1] if self._held else None
 
     def runs(self, connection: Connection) -> bool:
-        """Whether the call for *connection* runs, and nobody has taken the loop from it."""
+        """Whether the call for *connection* runs, and no thread has taken the loop from it."""
         return self._held == [connection]
 
     def successor(self) -> Turn:
-        """The turn of the thread that has taken the loop from this one."""
+        """A turn for the thread that has taken the loop from this one."""
         self.counter.number += 1
         return Turn(type(self.inbox)(), type(self.out)(), self.counter)

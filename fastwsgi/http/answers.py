@@ -1,7 +1,7 @@
-"""The answers that are the server's own: each refusal (400 to 505), 500 for the application, 504 for a deadline.
+"""The server's own answers: each refusal (400 to 505), 500 for the application, 504 for a deadline.
 
-They are constant texts without an echo of the input, and end the connection, but for the 500: that one stands in for
-the application's response, and is framed as that would have been.
+They are constant texts without an echo of the input, and end the connection. Only the 500 does not: it replaces the
+application's response, and is framed as that would have been.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from fastwsgi.http._outbox_py import OutBuffer
     from fastwsgi.http.errors import HttpError
 
-DATE = b"Date: "  # before the place of a date in a template
-NO_DATE = "---, -- --- ---- --:--:-- GMT"  # as long as one (RFC 9110 5.6.7)
+DATE = b"Date: "  # precedes the place for a date in a template
+NO_DATE = "---, -- --- ---- --:--:-- GMT"  # as long as a date (RFC 9110 5.6.7)
 RETRY_AFTER = 1  # seconds (RFC 9110 10.2.3) after a 503: the queue of a server that works is short
 
 
 class Answer(NamedTuple):
-    """What start_response() would be given, and the body."""
+    """The arguments that start_response() would get, and the body."""
 
     code: int
     status: str
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 def answer(code: int, advice: str = "") -> Answer:
-    """The answer with a status code, which says what to do if there is some *advice*."""
+    """The answer with the status *code*, which says what to do if there is any *advice*."""
     line = f"{code} {reason_phrase(code)}"
     fields = [("Content-Type", "text/plain")]
     if code == 503:
@@ -47,11 +47,11 @@ def refusal(error: HttpError) -> Answer:
 
 
 def put(out: OutBuffer, given: Answer, server: bytes, date: bytes, is_head: bool = False) -> None:
-    """Put an answer that ends the connection into *out*.
+    """Write an answer that ends the connection into *out*.
 
     Args:
         server, date: whole field lines, or b"".
-        is_head: to HEAD, which gets no body.
+        is_head: the request is HEAD: its answer has no body.
     """
     out.begin(given.status, given.fields)
     out.finish(len(given.body), False, "close", server, date)
@@ -60,6 +60,6 @@ def put(out: OutBuffer, given: Answer, server: bytes, date: bytes, is_head: bool
 
 
 def expired_template() -> bytes:
-    """504 for one who cannot use Python at the moment: without a body, which fits HEAD as well, and without a date."""
+    """504 for code that cannot run Python: without a body, so that it fits HEAD as well, and without a date."""
     fields = "Content-Length: 0\r\nConnection: close\r\n"
     return f"HTTP/1.1 {EXPIRED.status}\r\n{fields}{DATE.decode()}{NO_DATE}\r\n\r\n".encode()

@@ -1,4 +1,4 @@
-"""wsgi.early_hints: what a request can send before its response."""
+"""wsgi.early_hints: what an application can send before its response."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 
 
 class EarlyHints:
-    """Sends 103 with some fields at once (RFC 8297); nothing to an HTTP/1.0 client, which does not know such."""
+    """Sends 103 with some fields at once (RFC 8297), but not to an HTTP/1.0 client, which does not know it."""
 
     exchange: Exchange
 
     def of(self, exchange: Exchange) -> EarlyHints:
-        """Those of one request. (A method of another one, since C makes an object fastest where its class stands.)"""
+        """The early hints of *exchange*. A method, since C makes an object fastest in the module of its class."""
         hints = EarlyHints.__new__(EarlyHints)
         hints.exchange = exchange
         return hints
 
     def __call__(self, headers: list[tuple[str, str]]) -> None:
-        """Send *headers*; without effect once start_response was called."""
+        """Send *headers*, unless start_response() was called already."""
         self.exchange.send_early(headers)

@@ -1,4 +1,4 @@
-"""wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"), and the stretch of a file to be sent."""
+"""wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"), and the part of a file to be sent."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 import stat
 from typing import IO, Any
 
-BLOCK = 65536  # bytes of a piece where a file is read instead of sent
+BLOCK = 65536  # bytes of a piece, if a file is read instead of sent
 
 
 class FileWrapper:
-    """An iterable over a file, which is sent by sendfile where it can be.
+    """An iterable over a file, which is sent by sendfile() if possible.
 
     Args:
-        filelike: the application's: it has read(), and perhaps close(). A real file is sent from its current position.
-        blksize: bytes of a piece where it is read instead.
+        filelike: the application's object, with read() and perhaps close(). A real file is sent from its position.
+        blksize: bytes of a piece, if it is read instead.
     """
 
     def __init__(self, filelike: Any, blksize: int = BLOCK) -> None:
@@ -39,7 +39,7 @@ class FileWrapper:
 
 
 class FileStretch:
-    """So many bytes of an open file, from an offset on."""
+    """The *size* bytes from *offset* on of an open file."""
 
     def __init__(self, file: int, offset: int, size: int) -> None:
         self.file = file
@@ -47,17 +47,17 @@ class FileStretch:
         self.size = size
 
     def cut(self, size: int) -> None:
-        """Leave at most *size* bytes of it."""
+        """Limit it to its first *size* bytes."""
         self.size = min(self.size, size)
 
     def advance(self, count: int) -> None:
-        """So many bytes are sent."""
+        """Leave out the first *count* bytes, which are sent."""
         self.offset += count
         self.size -= count
 
 
 def stretch_of(filelike: Any) -> FileStretch | None:
-    """What is left of a real file from its position on; None if *filelike* must be read instead."""
+    """The rest of a real file from its position on; None if *filelike* must be read instead."""
     file = _plain_file(filelike)
     if file is None:
         return None
@@ -69,7 +69,7 @@ def stretch_of(filelike: Any) -> FileStretch | None:
 
 
 def _plain_file(filelike: Any) -> IO[bytes] | None:
-    """*filelike*, if its descriptor gives the very bytes that its read() gives; that of gzip gives compressed ones."""
+    """*filelike*, if its descriptor gives the same bytes as its read(); that of a gzip file gives compressed ones."""
     if type(filelike).__module__ == "tempfile":
         filelike = getattr(filelike, "file", filelike)
     raw = getattr(filelike, "raw", filelike)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Watched(Protocol):
-    """What a loop has in its table: a connection, or what stands in for one until its first request."""
+    """An entry of the loop's table: a connection, or what precedes it until its PROXY header is read."""
 
     fd: int
     waits: str
@@ -27,41 +27,41 @@ class ConnectionLoop(Protocol):
     """The loop, as the connections that it serves know it."""
 
     def watch(self, connection: Watched, event: str, before: str) -> None:
-        """*connection* waits for *event*, "read" or "write", instead of *before*, which may be ""."""
+        """Wait for *event* of *connection*, "read" or "write", instead of *before*, which may be ""."""
 
     def unwatch(self, connection: Watched, before: str) -> None:
-        """*connection* waits for nothing instead of *before*."""
+        """Wait for nothing of *connection*, instead of *before*."""
 
     def go_on_later(self, connection: Connection) -> None:
-        """*connection* owes a turn: give it another one, after the others."""
+        """Give *connection* another turn after the other connections."""
 
     def forget(self, connection: Watched) -> None:
-        """*connection* is about to close its file descriptor."""
+        """Drop *connection*, which is about to close its file descriptor, from the table."""
 
     def fail(self, connection: Connection, error: Exception) -> None:
-        """A fault of ours costs *connection*, and nothing else."""
+        """End *connection*, and nothing else, after a fault of the server's own."""
 
     def renew_time(self, service: Service) -> None:
-        """Set *service*.now to the time of now, in seconds."""
+        """Set *service*.now to the current time, in seconds."""
 
 
 class ThreadPool(Protocol):
     """The threads that run the application, as connections and exchanges know them."""
 
     def has_room(self) -> bool:
-        """Whether another request may queue."""
+        """Whether another request may join the queue."""
 
     def queue(self, connection: Connection) -> None:
         """Have the request of *connection* wait for a thread."""
 
     def await_taker(self) -> None:
-        """The loop was taken from this thread: return when that is complete."""
+        """Wait until the thread that takes the loop from this one has taken it."""
 
     def wait_for_client(self, connection: Connection) -> None:
         """Block this thread, on which a stream runs, until its client has read. Raises ClientDisconnected."""
 
     def step_aside(self, connection: Connection) -> None:
-        """Leave the loop to another thread, in the middle of the application call of *connection*."""
+        """Leave the loop to another thread, during the application call of *connection*."""
 
 
 class ErrorStream(Protocol):
@@ -74,29 +74,29 @@ class ErrorStream(Protocol):
         """Write each of *lines*."""
 
     def flush(self) -> object:
-        """Let what was written be seen."""
+        """Write out what is buffered."""
 
 
 class Wakeable(Protocol):
     """The monitor, as a turn knows it."""
 
     def wake(self) -> None:
-        """A call has begun while the monitor was dozing."""
+        """Look again: a call has begun while the monitor was dozing."""
 
 
 class Observer(Protocol):
-    """What an observer must have. What it may have besides is looked up once, for each call has its price:
+    """What an observer must have. Optional methods are looked up once, since each call has its price:
 
-    request_started(connection, exchange, head) and response_started(exchange, head) take copies of the heads;
-    response_ended(exchange) is told of the end; note(environ) gives what is to be kept in exchange.note before the
-    application gets environ for its own; connection_refused(host, reason) is told of clients that were turned away.
+    request_started(connection, exchange, head) and response_started(exchange, head) get copies of the heads;
+    response_ended(exchange) is called at the end; note(environ) gives what to keep in exchange.note before the
+    application owns environ; connection_refused(host, reason) is called for clients that were turned away.
     """
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """A request was answered with an error before it reached the application."""
+        """Note that a request was answered with an error before it reached the application."""
 
     def tick(self) -> None:
-        """A second has passed."""
+        """Do what is due each second."""
 
 
 class Scanner(Protocol):

@@ -1,14 +1,14 @@
-"""The pace of a connection's client: when something is due of it, and how fast its bytes move.
+"""The pace of a connection's client: when something is due from it, and how fast its bytes move.
 
     head        whole within header_timeout
-    body        something within body_timeout, again and again, and from 30 seconds on at least min_rate on average
-    response    something taken within write_timeout, again and again, and the same floor
+    body        something within body_timeout, each time, and from 30 seconds on at least min_rate on average
+    response    something taken within write_timeout, each time, and the same floor
     idle        another request within keep_alive
     lingering   closed within linger_timeout
 
-Only the time counts in which the client had something to do: of a response, that in which it could read. What the
-socket took tells little about that: a full send queue takes nothing more until much of it is read, and the last
-response waits in it after it is done with here. So the bytes that the client has acknowledged are counted.
+Only the time in which the client had something to do counts: for a response, the time in which it could read. What the
+socket takes says little about that: a full send queue takes nothing more until much of it is read, and the last
+response is still in it when the server is done. So the bytes that the client has acknowledged are counted.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastwsgi.http.service import Service
 
-SPARED = 1.0  # seconds in which a new connection that has said nothing is not thought to be idle
-GRACE = 30.0  # seconds before the slowest allowed rate is asked for
+SPARED = 1.0  # seconds for which a new connection does not count as idle, though nothing has come
+GRACE = 30.0  # seconds before the floor applies
 
 
 class Pace:
     """The account of one client.
 
     Attributes:
-        deadline: when it is too late, in seconds on the clock of the loop.
-        moved: bytes that came or went: of a body, of a response, while lingering.
+        deadline: when it is too late, in seconds on the loop's clock.
+        moved: bytes received of a body or while lingering, or sent of a response.
         blocked: the socket took less than it was given.
     """
 
@@ -36,40 +36,40 @@ class Pace:
         self.deadline = service.now + service.header_timeout
         self.blocked = False
         self.moved = 0
-        self.taken = 0  # of these, bytes that the client is known to have
-        self.since = 0.0  # when the body began; of a response, when it would have, had it been blocked all the time
-        self.waited = 0.0  # seconds that the response was blocked before now
+        self.taken = 0  # of these, the bytes that the client has acknowledged
+        self.since = 0.0  # when the body began, or the response if it had always been blocked
+        self.waited = 0.0  # seconds for which the response was blocked, up to the last time
 
     # What is due
 
     def await_head(self) -> None:
-        """The rest of a head is due."""
+        """Expect the rest of a head."""
         self.service.renew_time()
         self.deadline = self.service.now + self.service.header_timeout
 
     def await_request(self) -> None:
-        """Another request is due."""
+        """Expect another request."""
         self.deadline = self.service.now + self.service.keep_alive
 
     def await_close(self) -> None:
-        """The client's end is due."""
+        """Expect the client to close."""
         self.deadline = self.service.now + self.service.linger_timeout
         self.moved = 0
 
     def excuse(self, seconds: float) -> None:
-        """The client gets so many more: the loop could not hear it."""
+        """Give the client *seconds* more, in which the loop could not read from it."""
         self.deadline += seconds
 
     def hurry(self, until: float) -> None:
-        """No more time than that."""
+        """Set the deadline to *until*, if it is later."""
         self.deadline = min(self.deadline, until)
 
     def began(self, allowed: float) -> float:
-        """When that began for which so many seconds are *allowed*."""
+        """When the wait began that *allowed* so many seconds."""
         return self.deadline - allowed
 
     def silent_since(self) -> float:
-        """When a new connection that has said nothing became idle."""
+        """When a new connection on which nothing has come became idle."""
         return self.deadline - self.service.header_timeout + SPARED
 
     def left(self, now: float) -> float:
@@ -79,14 +79,14 @@ class Pace:
     # A request body
 
     def begin_body(self, received: int) -> None:
-        """A body begins, with bytes that are here already."""
+        """Begin a body, of which *received* bytes have come already."""
         self.service.renew_time()
         self.since = self.service.now
         self.moved = received
         self.go_on_with_body()
 
     def go_on_with_body(self) -> None:
-        """More of the body is due."""
+        """Expect more of the body."""
         self.deadline = self.service.now + self.service.body_timeout
 
     def sends_too_slowly(self, now: float) -> bool:
@@ -96,16 +96,16 @@ class Pace:
     # A response
 
     def begin_response(self) -> None:
-        """A response begins."""
+        """Begin a response."""
         self.waited = 0.0
         self.moved = self.taken = 0
 
     def note_sent(self, count: int, blocked: bool, unsent: int) -> None:
-        """The socket has taken *count* bytes of a client slow to read.
+        """Note that the socket has taken *count* bytes for a client slow to read.
 
         Args:
             blocked: whether it has not taken all.
-            unsent: bytes that it had taken and that the client has not acknowledged.
+            unsent: bytes in the socket that the client has not acknowledged.
         """
         service = self.service
         if blocked and not self.blocked:
@@ -124,7 +124,7 @@ class Pace:
         return now >= self.deadline or self._is_below_floor(now, self.taken)
 
     def note_read(self, now: float, unsent: int, more: float) -> bool:
-        """Whether the client has taken more of a response since the last look; then it gets *more* seconds."""
+        """Whether the client has read more of a response since the last look; then give it *more* seconds."""
         taken = self.moved - unsent
         if unsent == 0 or taken <= self.taken:
             return False

@@ -9,29 +9,28 @@ if TYPE_CHECKING:
     from fastwsgi.http.interfaces import ConnectionLoop, Observer, ThreadPool
     from fastwsgi.settings.settings import Settings
 
-
-NO_POOL: Any = None  # where one thread does all, nothing asks for it
+NO_POOL: Any = None  # Any: with one thread nothing asks for a pool
 
 
 class Service:
     """The application, the rules and bounds that the settings ask for, and three things that change.
 
-    What changes is the loop's: *now*, the time in seconds on its clock; *turn*, what the thread has that runs it; and
+    The loop changes those: *now*, the time in seconds on its clock; *turn*, what the thread has that runs it; and
     *full*, whether all threads are busy, so that requests queue.
 
     Attributes:
-        served: requests so far; at *quota* of them quota_reached() is called.
+        served: requests so far; when they are *quota*, quota_reached() is called.
         draining: no connection is kept after its response.
-        threaded: a response that is made piece by piece stays on the thread that began it.
-        pool: the threads, where several of them run the application, a ThreadPool.
+        threaded: a response made piece by piece stays in the thread that began it.
+        pool: the threads, where several run the application.
 
     Args:
         build: the modules to run, from fastwsgi.backend.
         app: the WSGI application.
         settings: times, sizes, the limit of bodies and the Server field are read.
         log_error: called with a message and an exception, or None.
-        observer: told of what happens, or None.
-        loop: told what a connection waits for.
+        observer: notified of what happens, or None.
+        loop: waits for what connections ask it to.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Service:
         self.full = False
 
     def _set_up_observer(self, observer: Observer | None) -> None:
-        """Look up once what the observer wants to be told, since each call has its price."""
+        """Look up the observer's methods once, since each call has its price."""
         self.observer = observer
         self.request_started = getattr(observer, "request_started", None)
         self.response_started = getattr(observer, "response_started", None)
@@ -87,5 +86,5 @@ class Service:
         self.max_body = self.framing.max_body
 
     def renew_time(self) -> None:
-        """An application may have run for long since the turn began: ask the loop for the time again."""
+        """Have the loop set *now* again: an application may have run for long since the turn began."""
         self.loop.renew_time(self)

@@ -1,4 +1,4 @@
-"""The states of a connection, and its places: all of them, and every way from one to another.
+"""The states of a connection and its places, with every transition from one to another.
 
     state        waits for
     idle         the first byte of another request
@@ -6,19 +6,19 @@
     body         the rest of a request body
     queued       a thread that may run the application
     running      the application
-    sending      the client, to read a response, or the responses that were gathered
-    interim      the client, to read "100 Continue" and what is before it; a request body comes next
+    sending      the client, to read a response or several gathered ones
+    interim      the client, to read "100 Continue" and what comes before it; then a request body
     ending       the client, to read the last response
     lingering    the client, to close
     closed       nothing
 
-A state says how far the conversation is. The place says which thread may touch the connection:
+A state says how far the conversation has come. The place says which thread may touch the connection:
 
-    loop         the loop's: events and deadlines concern it
-    turn         the loop's, too, but it owes a turn: it can go on without an event, and does so after the others
-    aside        that of one thread which serves it alone, or it is in the queue for one; it is nothing to the loop
+    loop         the loop's thread: events and deadlines concern it
+    turn         the loop's thread, which owes it a turn: it can go on without an event, after the other connections
+    aside        the one thread that serves it alone, or none while it queues for one; the loop leaves it alone
 
-The tables are asserted at every step in pure Python and in a build with assertions; tests walk through them.
+The transitions are asserted at every step in pure Python and in a build with assertions; tests walk through them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LOOP = "loop"
 TURN = "turn"
 ASIDE = "aside"
 
-# state -> event -> the state that follows. Each may also be closed, by the event "close"
+# state -> event -> the state that follows. Besides, "close" leads from each to CLOSED
 STATES: dict[str, dict[str, str]] = {
     IDLE: {
         "part of a head": HEAD,

@@ -1,4 +1,4 @@
-"""What an application has given to write() and its client has not taken yet: a temporary file."""
+"""What an application has passed to write() and its client has not read yet, in a temporary file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ PIECE = 1048576  # bytes that are read back at once
 
 
 class WriteAhead:
-    """Bytes as they will be sent, written at the end and read from the beginning on."""
+    """Bytes as they will be sent, appended at the end and read from the beginning."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()
         self._sent = 0
 
     def append(self, data: bytes) -> None:
-        """Keep *data*, too."""
+        """Add *data* at the end."""
         self._file.seek(0, io.SEEK_END)
         self._file.write(data)
 
@@ -28,5 +28,5 @@ class WriteAhead:
         return data
 
     def close(self) -> None:
-        """Give the disk space back."""
+        """Close the file, which frees its disk space."""
         self._file.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.process import accounts, systemd
 from fastwsgi.server.addresses import BindError
-from fastwsgi.server.bind import Listener, adopt, close_listener, open_listener, spell_address
+from fastwsgi.server.bind import ListeningSocket, adopt, close_listener, open_listener, spell_address
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
@@ -31,7 +31,7 @@ class Binding:
     """
 
     address: str
-    sockets: list[Listener]
+    sockets: list[ListeningSocket]
 
     @property
     def is_shared(self) -> bool:

@@ -1,1 +1,1 @@
-"""Sockets and time: listeners, the loop, and the transports of its connections."""
+"""Sockets, time and threads: listeners, the loop, and the threads that hand it on."""

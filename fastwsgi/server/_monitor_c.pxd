@@ -12,10 +12,10 @@ cdef struct Watch:
     const volatile long long *calls  # of the counter, which the Monitor keeps alive
     volatile bint *dozing
     Call *call
-    const char *answer  # to the client of a call that is given up: the Monitor keeps the bytes
+    const char *answer  # to the client of a call that is given up; the Monitor keeps the bytes alive
     int date_at, size  # where its date begins, and its end
-    int limit  # looks at a call until its client is given up; 0: for ever
-    volatile long long stuck
+    int limit  # looks at a call until it is given up; 0: no limit
+    volatile long long stuck_call
     volatile bint stopped
     pthread_mutex_t mutex  # over posts and awake
     pthread_cond_t posted, woken

@@ -1,6 +1,6 @@
 """The monitor of a thread pool, in C; its pure twin, _monitor_py.py, is the specification.
 
-A thread that never takes the GIL: it sees a call that is stuck also while that call holds the GIL.
+Its thread never takes the GIL, so it notices a stuck call also while that call holds the GIL.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -26,7 +26,7 @@ cdef extern from *:
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
 
-    /* Send an answer with the date of now in the place that it has for one, and the end of what we send. */
+    /* Send an answer with the current date in the place that it has for one, and close our side. */
     static void send_dated(int fd, const char *answer, int date_at, int size) {
         static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
         char dated[256], date[64];
@@ -63,7 +63,7 @@ cdef extern from *:
 cdef enum:
     TICK = 1000000  # nanoseconds
     PATIENCE = 100  # looks without a new call until the monitor dozes
-    MARGIN = 100  # looks that the watchdog gets beyond its own pause: it answers better, if it can
+    MARGIN = 100  # looks that the watchdog gets beyond its own pause, since it answers better if it can
     PAUSE = 250  # looks; the longest pause of the watchdog
 
 
@@ -93,8 +93,8 @@ cdef class Monitor:
         pthread_mutex_destroy(&self.watch.mutex)
 
     @property
-    def stuck(self):
-        return self.watch.stuck
+    def stuck_call(self):
+        return self.watch.stuck_call
 
     def start(self):
         if pthread_create(&self.thread, NULL, look, &self.watch) != 0:
@@ -105,7 +105,7 @@ cdef class Monitor:
         before = self.turn
         self.turn = turn
         self.watch.call = &turn.call
-        del before  # only now nobody looks at it
+        del before  # the thread no longer looks at it
 
     cpdef object stop(self):
         if not self.running:
@@ -134,7 +134,7 @@ cdef class Monitor:
         pthread_cond_signal(&self.watch.woken)
         pthread_mutex_unlock(&self.watch.mutex)
 
-    def give_way(self):
+    def yield_gil(self):
         with nogil:
             sched_yield()
 
@@ -147,7 +147,7 @@ cdef void call_spare(Watch *watch) noexcept nogil:
 
 
 cdef void *look(void *argument) noexcept nogil:
-    """The thread."""
+    """The main function of the thread."""
     cdef Watch *watch = <Watch *>argument
     cdef long long last = 0, calls
     cdef int looks = 0
@@ -162,8 +162,8 @@ cdef void *look(void *argument) noexcept nogil:
         if calls & 1:
             if looks == watch.limit:
                 give_up(watch, watch.call)
-            if watch.stuck != calls:
-                watch.stuck = calls
+            if watch.stuck_call != calls:
+                watch.stuck_call = calls
                 call_spare(watch)
         elif looks > PATIENCE:
             doze(watch, calls)
@@ -172,7 +172,7 @@ cdef void *look(void *argument) noexcept nogil:
 
 
 cdef void give_up(Watch *watch, Call *call) noexcept nogil:
-    """Answer the client of a call that holds the GIL: else the watchdog would have done so."""
+    """Answer the client of a call that holds the GIL: otherwise the watchdog would have done so."""
     cdef int fd = call.fd
     if fd >= 0 and advance_stage(&call.stage, HELD_BACK, GIVEN_UP):
         send_dated(fd, watch.answer, watch.date_at, watch.size)

@@ -1,7 +1,7 @@
 """The monitor of a thread pool, in pure Python: the specification of _monitor_c.pyx.
 
-It looks at the number of application calls that the loop's thread has begun and ended, each TICK while there are any.
-The same odd number at two looks is a call that is stuck: a spare thread is called.
+It looks every TICK, while there are calls, at how many the loop's thread has begun and ended. The same odd number twice
+is a call that is stuck: a spare thread is called.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn
 
-TICK = 0.005  # seconds; shorter would cost more than it gives, since each look needs the GIL
+TICK = 0.005  # seconds; a shorter one would cost more than it gives, since each look needs the GIL
 PATIENCE = 100  # looks without a new call until the monitor dozes
 
 
@@ -22,29 +22,29 @@ class Monitor:
 
     Args:
         turn: of the thread that has the loop; its counter is looked at.
-        timeout: seconds after which the twin in C, which needs no GIL, gives up the client of a call by itself: then
-            the call holds the GIL, and nobody else can. 0: never.
-        answer: what that client gets ...
-        date_at: ... with the date of then in the place that begins here.
+        timeout: seconds after which the twin in C, which needs no GIL, answers the client of a call itself: the call
+            holds the GIL then, and no other thread can. 0: never.
+        answer: what that client gets.
+        date_at: where the place for the date begins in *answer*.
     """
 
     def __init__(self, turn: Turn, timeout: float = 0.0, answer: bytes = b"", date_at: int = 0) -> None:
         self._counter = turn.counter
-        self.stuck = 0  # the number of the call that a spare was called for
+        self.stuck_call = 0  # the number of the last call for which a spare was called
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._watch, name="fastwsgi-monitor", daemon=True)
 
     def start(self) -> None:
-        """Begin to look; after the fork, since threads do not survive it."""
+        """Start the thread that looks at the calls; after the fork, since threads do not survive it."""
         self._thread.start()
 
     def follow(self, turn: Turn) -> None:
-        """The calls of *turn* are looked at from now on."""
+        """Look at the calls of *turn* from now on."""
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the thread."""
         self._stopped = True
         self._awake.set()
         if self._thread.is_alive():
@@ -55,15 +55,15 @@ class Monitor:
         self._spares.acquire()
 
     def post(self) -> None:
-        """Call a spare thread, or the next that comes."""
+        """Call a spare thread, or the next one that waits."""
         self._spares.release()
 
     def wake(self) -> None:
-        """A call has begun while dozing was set."""
+        """Look again: a call has begun while dozing was set."""
         self._counter.dozing = False
         self._awake.set()
 
-    def give_way(self) -> None:
+    def yield_gil(self) -> None:
         """Let another thread have the GIL, if one waits for it."""
         time.sleep(0)
 
@@ -77,8 +77,8 @@ class Monitor:
                 continue
             looks += 1
             if calls & 1:
-                if self.stuck != calls:
-                    self.stuck = calls
+                if self.stuck_call != calls:
+                    self.stuck_call = calls
                     self.post()
             elif looks > PATIENCE:
                 self._doze(calls)

@@ -1,7 +1,7 @@
-"""Accepting: the listeners of one loop, and whether new connections are welcome there.
+"""Accepting: the listeners of one loop, and whether it takes new connections from them.
 
-They are not while there is no room for more (admission.py), while all threads are busy and another process has one
-free, and when a stop has begun. Then the listeners are not polled, since the poller would report them again and again.
+It takes none while there is no room (admission.py), while all its threads are busy and another process has a free one,
+and once a stop has begun. Then the listeners are not polled, since the poller would report them again and again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
 
-SHARE = 4  # connections that one of several processes accepts in a turn
+SHARE = 4  # connections that each of several processes accepts at once
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -28,7 +28,7 @@ class Acceptor:
 
     Args:
         loop: its poller, wire, connections and slot are used.
-        settings: workers, which share the listeners, and what Admission asks for are read.
+        settings: workers, which share the listeners, and those of Admission are read.
     """
 
     def __init__(self, loop: Loop, settings: Settings) -> None:
@@ -36,16 +36,16 @@ class Acceptor:
         self.admission = Admission(loop, settings)
         self.share = BATCH if settings.workers == 1 else SHARE
         self.listeners: dict[int, Listener] = {}  # by the file descriptor of the listener
-        self.polled = True  # whether the listeners are
+        self.polled = True  # whether the poller watches the listeners
 
     def add(self, listener: Listener) -> None:
-        """Accept from *listener*, too."""
+        """Accept from *listener* from now on."""
         fd = listener.socket.fileno()
         self.listeners[fd] = listener
         self.loop.poller.watch(fd, "read", "")
 
     def on_ready(self, fd: int) -> None:
-        """Connections wait at the listener *fd*."""
+        """Accept from the listener *fd*, at which connections wait."""
         self._accept(self.listeners[fd], self.share)
 
     def accept_all(self) -> None:
@@ -60,7 +60,7 @@ class Acceptor:
             self._accept(listener, 1)
 
     def poll(self, wanted: bool) -> None:
-        """Poll the listeners, or leave them alone."""
+        """Poll the listeners, or stop polling them."""
         if wanted == self.polled:
             return
         self.polled = wanted
@@ -71,39 +71,39 @@ class Acceptor:
                 self.loop.poller.forget(fd, "read")
 
     def _accept(self, listener: Listener, most: int) -> bool:
-        """Take connections off the backlog, at most *most*, and read each at once. Whether some may be left."""
+        """Accept at most *most* connections, and read each at once; whether some may be left in the backlog."""
         loop, wire, fd = self.loop, self.loop.wire, listener.socket.fileno()
         loop.service.renew_time()
         if loop.service.full and not loop.asked_to_stop and loop.slot is not None and loop.slot.others_free():
             self.poll(False)  # until a thread is free here
             return False
         for _ in range(most):
-            # At a stop all are taken that wait, so that none of them is reset
-            missing = 0 if loop.asked_to_stop else self.admission.missing(fd)
-            if missing:
+            # A stop accepts all that wait, so that none of them is reset
+            excess = 0 if loop.asked_to_stop else self.admission.excess(fd)
+            if excess:
                 if not is_readable(fd):
                     return False
-                if not self.admission.make_room(missing):
+                if not self.admission.make_room(excess):
                     return self._pause()
             accepted = wire.accept(listener.socket)
             if accepted >= 0:
-                if not self.admission.welcome(accepted, wire.host):
+                if not self.admission.admit(accepted, wire.host):
                     self._turn_away(accepted)
                 else:
                     listener.open(accepted, wire.host, wire.port).on_ready()
             elif -accepted not in OUT_OF_DESCRIPTORS:
                 return False
-            elif not self.admission.relieve(os.strerror(-accepted)):
+            elif not self.admission.recover(os.strerror(-accepted)):
                 return self._pause()
         return True
 
     def _pause(self) -> bool:
-        """There is no room: the backlog holds newcomers until a connection ends, or it is time to look again."""
+        """Leave new connections in the backlog until one ends, or it is time to look for idle ones again."""
         self.poll(False)
-        self.loop.look_at(self.admission.try_again)
+        self.loop.housekeeping.schedule(self.admission.try_again)
         return False
 
     def _turn_away(self, fd: int) -> None:
-        """Reset a connection of a client that has too many: an answer would have to wait for its request."""
-        self.loop.connection_refused(self.loop.wire.host, "too many connections")
+        """Reset a connection of a client that has too many, since an answer would have to wait for its request."""
+        self.loop.report_refusal(self.loop.wire.host, "too many connections")
         self.loop.wire.close(fd, True)

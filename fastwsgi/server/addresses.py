@@ -1,4 +1,4 @@
-"""What `bind` may name: from text to an address and from a listener back to text. Nothing is opened here."""
+"""The addresses that `bind` may name, from text and back to text. Nothing is opened here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMS = "write HOST:PORT, [IPv6]:PORT, unix:/path or fd://NUMBER"
 
 
 class BindError(OSError):
-    """An address cannot be listened on; str() is one line that says why and what to do."""
+    """A failure to listen on an address; str() is one line that says why and what to do."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class Unix(NamedTuple):
 
 
 class Inherited(NamedTuple):
-    """A file descriptor that whoever started the process has left open."""
+    """A file descriptor that the parent process has left open."""
 
     fd: int
 
@@ -51,7 +51,10 @@ Address = Union[Tcp, Unix, Inherited]
 
 
 def parse_address(text: str) -> Address:
-    """HOST:PORT, [IPv6]:PORT, :PORT, HOST, tcp://HOST:PORT, unix:/path, unix:@name or fd://N.
+    """The address that *text* names.
+
+    Args:
+        text: HOST:PORT, [IPv6]:PORT, :PORT, HOST, tcp://HOST:PORT, unix:/path, unix:@name or fd://N.
 
     Raises:
         BindError: it is none of these.
@@ -69,7 +72,7 @@ def parse_address(text: str) -> Address:
 
 
 def split_address(text: str) -> tuple[str, int]:
-    """Host and port of a TCP address; BindError if it is none."""
+    """The host and port of a TCP address. Raises BindError."""
     host, colon, port = text.rpartition(":")
     if not colon or text.endswith("]"):
         host, port = text, DEFAULT_PORT
@@ -94,7 +97,7 @@ def _unix(text: str) -> Unix:
 
 
 def spell_address(listener: socket.socket, scheme: str = "http") -> str:
-    """Where *listener* listens, as a user would type it; a unix socket has no *scheme*."""
+    """Where *listener* listens, as a user would write it; a unix socket has no *scheme*."""
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:
         return "unix:" + os.fsdecode(name).replace("\0", "@", 1)

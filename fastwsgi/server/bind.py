@@ -1,4 +1,4 @@
-"""Listening sockets: opened or inherited, tcp or unix, and what to say when one cannot be had."""
+"""Listening sockets: opened or inherited, TCP or unix, and what to say when that fails."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from fastwsgi.server import unix_sockets
 from fastwsgi.server.addresses import BindError, Inherited, Unix, parse_address, spell_address
-from fastwsgi.server.unix_sockets import Listener
+from fastwsgi.server.unix_sockets import ListeningSocket
 
 __all__ = [
     "BindError",
-    "Listener",
+    "ListeningSocket",
     "adopt",
     "close_listener",
     "open_listener",
@@ -32,14 +32,14 @@ def open_listener(
     reuse_port: bool = False,
     socket_mode: int | None = None,
     owner: tuple[int, int] | None = None,
-) -> Listener:
+) -> ListeningSocket:
     """A non-blocking socket that listens on *address*.
 
     Args:
         address: as of addresses.parse_address(). Port 0 lets the system choose. For fd://N see adopt().
         backlog: connections that may wait for accept.
-        defer_accept: whether Linux holds a connection back until its first bytes are there.
-        reuse_port: let others that ask for it, too, listen on the same port: Linux shares out the connections (tcp).
+        defer_accept: whether Linux holds a connection back until its first bytes have come.
+        reuse_port: let other sockets with this option listen on the same TCP port; Linux distributes the connections.
         socket_mode: who may connect to a unix socket, such as 0o660; None: as the umask has it.
         owner: user and group IDs that a unix socket gets; None: those of this process.
 
@@ -52,7 +52,7 @@ def open_listener(
     if isinstance(parsed, Unix):
         return unix_sockets.listen(parsed, backlog, socket_mode, owner)
     family, target = _look_up(address, parsed.host, parsed.port)
-    listener = Listener(family, socket.SOCK_STREAM)
+    listener = ListeningSocket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
@@ -71,16 +71,16 @@ def open_listener(
     return listener
 
 
-def adopt(fd: int) -> Listener:
+def adopt(fd: int) -> ListeningSocket:
     """The listening socket that this process has inherited as *fd*, made non-blocking and close-on-exec.
 
-    Its backlog, its deferred accept and its path stay as the other side made them.
+    Its backlog, deferred accept and path stay as the process that opened it has set them.
 
     Raises:
         BindError: *fd* is no listening stream socket; it is left as it was.
     """
     try:
-        listener = Listener(fileno=fd)
+        listener = ListeningSocket(fileno=fd)
     except OSError as error:
         problem = "no socket" if error.errno == errno.ENOTSOCK else "not open"
         raise BindError(f"fd://{fd} is {problem}: the process that starts this one has to pass a listener") from None
@@ -94,27 +94,27 @@ def adopt(fd: int) -> Listener:
 
 
 def prepare(listener: socket.socket, defer_accept: bool) -> None:
-    """Set what accepted connections inherit, and make *listener* non-blocking."""
+    """Make *listener* non-blocking, and set what accepted connections inherit."""
     listener.setblocking(False)
     if listener.family in (socket.AF_INET, socket.AF_INET6):
-        # Linux hands it down to accepted sockets: one call in place of one a connection
+        # Accepted sockets inherit it on Linux: one call instead of one for each connection
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if defer_accept and hasattr(socket, "TCP_DEFER_ACCEPT"):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
 
 
 def close_listener(listener: socket.socket) -> None:
-    """Stop listening; the path of a unix socket goes too, if it is this process's to remove."""
-    if isinstance(listener, Listener):
+    """Close *listener*, and remove the path of a unix socket if it is this process's to remove."""
+    if isinstance(listener, ListeningSocket):
         listener.remove_path()
     listener.close()
 
 
 def _look_up(address: str, host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
-    """Family and socket address of a host."""
+    """The family and socket address of *host*. Raises BindError."""
     try:
         found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError, ValueError):  # also names that IDNA or C cannot hold
+    except (OSError, UnicodeError, ValueError):  # the last two for names that neither IDNA nor C can express
         raise BindError(f"cannot find the host {host!r} of {address!r}: give an address of this machine") from None
     return found[0][0], found[0][4]
 
@@ -148,7 +148,7 @@ def _explain(address: str, port: int, error: OSError) -> str:
 
 
 def _holder(port: int) -> str:
-    """Who listens on *port*, as far as /proc tells this user: " by NAME (pid N)"."""
+    """The process that listens on *port*, if /proc shows it to this user: " by NAME (pid N)"."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:

@@ -1,6 +1,6 @@
 """Connections past a deadline: looked for once a second, and refused or closed a few at a time.
 
-Thousands of clients may be late at once; to refuse or close them all in one step would make the others wait.
+Thousands may be late at once: to refuse or close them all in one step would make the others wait.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Deadlines:
-    """Of the connections of *loop*, in its thread."""
+    """Finds and ends the late connections of *loop*, in its thread."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self._late: deque[Served] = deque()
 
-    def look(self, now: float) -> None:
-        """Find late connections, unless some from the last time are still left.
+    def find_late(self, now: float) -> None:
+        """Find connections past their deadline, unless some are left from the last time.
 
         Args:
             now: seconds on the loop's clock.
@@ -32,18 +32,18 @@ class Deadlines:
             self._late.extend(one for one in self.loop.all_connections() if one.is_late(now))
 
     @property
-    def are_more(self) -> bool:
-        """Whether enforce() will leave some."""
+    def exceeds_batch(self) -> bool:
+        """Whether enforce() will leave some for another step."""
         return len(self._late) > BATCH
 
     def enforce(self, now: float) -> None:
-        """Refuse or close some of those that still are late."""
+        """Refuse or close a batch of those that still are late."""
         late = self._late
         for _ in range(min(len(late), BATCH)):
             if late and (one := late.popleft()).is_late(now):
                 one.on_deadline()
 
     def excuse(self, spent: float) -> None:
-        """Applications took *spent* seconds of a step: idle clients, whose time ran from its beginning, get them."""
+        """Give idle clients the seconds *spent* by applications in a step, since their time ran from its beginning."""
         for connection in self.loop.all_connections():
             connection.excuse(spent)

@@ -1,4 +1,4 @@
-"""What server/ asks of its neighbours, which it knows by these interfaces alone. For the type checker only."""
+"""What server/ asks of its neighbours, which it knows by these interfaces alone: for the type checker only."""
 
 from __future__ import annotations
 
@@ -11,63 +11,63 @@ if TYPE_CHECKING:
 
 
 class Served(Protocol):
-    """What the loop has in its table: a Connection, or a Preamble until that can begin.
+    """An entry of the loop's table: a Connection, or a Preamble until that can begin.
 
-    on_ready(), on_turn() and on_deadline() may raise LoopLost: another thread has the loop now.
+    on_ready(), on_turn() and on_deadline() may raise LoopLost: another thread has the loop then.
     """
 
     fd: int
     waits: str
 
     def on_ready(self) -> None:
-        """What it waited for is there."""
+        """Go on: the event that it waits for has come."""
 
     def on_turn(self) -> None:
-        """It is its turn again."""
+        """Go on, in a turn that it asked for."""
 
     def on_deadline(self) -> None:
-        """Its time is over: is_late() says so."""
+        """Refuse or close it: is_late() is true."""
 
     def wait_for_turn(self) -> None:
-        """Go on after the others."""
+        """Ask for a turn after the other connections."""
 
     def is_late(self, now: float) -> bool:
-        """Whether its time is over; *now* is in seconds on the loop's clock."""
+        """Whether it is past its deadline; *now* is in seconds on the loop's clock."""
 
     def is_lingering(self) -> bool:
-        """Whether its last response is out, so that nothing is left to be waited for."""
+        """Whether its last response is out, so that a stop need not wait for it."""
 
     def idle_since(self) -> float:
-        """When it became idle, in seconds on the loop's clock; infinity if it is not."""
+        """When it became idle, in seconds on the loop's clock; infinity if it is not idle."""
 
     def excuse(self, seconds: float) -> None:
-        """The loop was held up for so long."""
+        """Prolong its deadline, since the loop was held up for *seconds*."""
 
     def hurry(self, until: float) -> None:
-        """A stop has begun: if it is idle, it may stay until then."""
+        """Let it stay no longer than *until* if it is idle, since a stop has begun."""
 
     def drop(self, reset: bool) -> None:
-        """End it now; with *reset* so that the client sees it."""
+        """End it now; with *reset*, so that the client notices."""
 
     def abort(self) -> None:
-        """End it now, or as soon as the thread that serves it can."""
+        """End it now, or as soon as the thread that serves it alone can."""
 
 
 class Monitor(Protocol):
-    """Sees application calls that do not return, and has spare threads wait for them."""
+    """Notices application calls that do not return, and has spare threads wait for them."""
 
     @property
-    def stuck(self) -> int:
-        """The number of the call that a spare was called for last."""
+    def stuck_call(self) -> int:
+        """The number of the last call for which a spare was called."""
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread that looks at the calls."""
 
     def follow(self, turn: Turn) -> None:
-        """The calls of *turn* are looked at from now on."""
+        """Look at the calls of *turn* from now on."""
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the thread."""
 
     def wait(self) -> None:
         """Block a spare thread until it is called."""
@@ -75,12 +75,12 @@ class Monitor(Protocol):
     def post(self) -> None:
         """Call a spare thread."""
 
-    def give_way(self) -> None:
+    def yield_gil(self) -> None:
         """Let another thread have the GIL, if one waits for it."""
 
 
 class Slot(Protocol):
-    """What this process tells the others that accept from the same listeners."""
+    """The figures of this process, shared with the others that accept from the same listeners."""
 
     requests: int
     connections: int
@@ -89,17 +89,17 @@ class Slot(Protocol):
     saturated: int
 
     def others_free(self) -> bool:
-        """Whether another process has a thread free."""
+        """Whether another process has a free thread."""
 
 
 class WatchedLoop(Protocol):
     """The loop, as its watchdog knows it."""
 
     def calls(self) -> list[tuple[int, Connection]]:
-        """The application calls that run: the thread's identifier and the connection of each."""
+        """The application calls that run now, each as the identifier of its thread and its connection."""
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
         """Answer 504 and go on without the call for *exchange*; False if it has just ended."""
 
     def log_error(self, message: str, error: BaseException | None) -> None:
-        """An entry of the error log."""
+        """Write an entry of the error log."""

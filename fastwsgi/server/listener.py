@@ -6,7 +6,7 @@ import os
 import socket
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.http.forwarded import Forwarding
@@ -15,6 +15,8 @@ from fastwsgi.http.peers import Trusted
 from fastwsgi.server.preamble import PLAIN, Preamble
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.framing import Framing
     from fastwsgi.http.head import HeadParser
@@ -26,20 +28,20 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
     from fastwsgi.tls.contexts import Tls
 
-Completer = Callable[[dict[str, Any]], None]
+    Completer = Callable[[WSGIEnvironment], None]
 
 
 class Listener:
     """Where connections come in.
 
     Args:
-        loop: the one that serves them.
+        loop: serves them.
         own: the listening socket.
-        environ: comes into every environ.
-        tls: the contexts.Tls where TLS is spoken, or None.
+        environ: added to the environ of each request.
+        tls: None: TLS is not spoken.
     """
 
-    def __init__(self, loop: Loop, own: socket.socket, environ: dict[str, Any], tls: Tls | None = None) -> None:
+    def __init__(self, loop: Loop, own: socket.socket, environ: WSGIEnvironment, tls: Tls | None = None) -> None:
         self.loop = loop
         self.socket = own
         self.tls = tls
@@ -58,7 +60,7 @@ class Listener:
         self._announcers = Trusted(settings.proxy_allow_ips) if announced else None
 
     def open(self, fd: int, host: str, port: str) -> Served:
-        """What serves the accepted socket *fd*, known to the loop: its Connection, or first a Preamble."""
+        """What serves the accepted socket *fd*, now in the loop's table: its Connection, or first a Preamble."""
         pace: Pace = self.loop.build.pace.Pace(self.loop.service)
         if self._announcers is None or (self.takes_plain and host not in self._announcers):
             return self.connect(fd, host, port, PLAIN, pace)
@@ -70,18 +72,18 @@ class Listener:
         return self._announcers is not None and host in self._announcers
 
     def connect(self, fd: int, host: str, port: str, header: Header, pace: Pace) -> Connection:
-        """The Connection of *fd*, known to the loop.
+        """The Connection of *fd*, now in the loop's table.
 
         Args:
             host, port: of the peer.
-            header: what it sent first, or PLAIN.
+            header: the PROXY header that it sent, or PLAIN.
             pace: the account of the client.
         """
         loop = self.loop
         wire = loop.wire
         completers: list[Completer] = []
         if self.tls is not None:
-            wire = loop.build.tlsio.TlsWire(loop.wire, self.tls, partial(loop.connection_refused, host))
+            wire = loop.build.tlsio.TlsWire(loop.wire, self.tls, partial(loop.report_refusal, host))
             completers.append(wire.describe)
         if header.host is not None:
             completers.append(partial(header.describe, host))
@@ -95,21 +97,21 @@ class Listener:
 
 
 def in_turn(completers: list[Completer]) -> Completer | None:
-    """One function that calls all of them; None if there are none."""
+    """A function that calls all of *completers*; None if there are none."""
     if len(completers) < 2:
         return completers[0] if completers else None
 
-    def complete(environ: dict[str, Any]) -> None:
+    def complete(environ: WSGIEnvironment) -> None:
         for completer in completers:
             completer(environ)
 
     return complete
 
 
-def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream) -> dict[str, Any]:
+def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream) -> WSGIEnvironment:
     """What every environ of one listener starts as (PEP 3333, "environ Variables").
 
-    It holds each key that every request has, also those set later: then the copy has room for the fields.
+    It has each key that every request has, also those set later, so that its copy has room for the fields.
     """
     name = own.getsockname()
     host, port = (name[0], str(name[1])) if isinstance(name, tuple) else (os.fsdecode(name).replace("\0", "@", 1), "")
@@ -139,15 +141,13 @@ def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream
     }
 
 
-def head_parser(
-    build: SimpleNamespace, template: dict[str, Any], framing: Framing, settings: Settings
-) -> HeadParser:
-    """The head.HeadParser of a listener.
+def head_parser(build: SimpleNamespace, template: WSGIEnvironment, framing: Framing, settings: Settings) -> HeadParser:
+    """The parser of request heads of a listener.
 
     Args:
         build: the modules to run, from fastwsgi.backend.
         template: what every environ starts as.
-        framing: the rules of body length.
+        framing: the rules for the length of bodies.
         settings: limits, root_path, underscore_headers and scanner are read.
     """
     limits = HeadLimits(

@@ -1,6 +1,6 @@
 """The one seam to the operating system's readiness interface: epoll on Linux, kqueue on macOS and BSD.
 
-Both are level-triggered and report file descriptors alone: what a connection waits for is known from its state.
+Both are level-triggered. Only file descriptors are reported: a connection knows from its state what it waits for.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ BATCH = 64  # events taken at once
 
 
 class Poller(Protocol):
-    """Waits for file descriptors."""
+    """Waits until file descriptors are ready."""
 
     def watch(self, fd: int, event: str, before: str) -> None:
         """Wait for *event*, "read" or "write", instead of *before*, which is "" for a new file descriptor."""
 
     def forget(self, fd: int, before: str) -> None:
-        """Wait for nothing."""
+        """Wait for nothing more of *fd*; *before* is as for watch()."""
 
     def poll(self, timeout: float) -> list[tuple[int, int]]:
         """Up to BATCH pairs that begin with a ready file descriptor, after at most *timeout* seconds."""
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the poller's own descriptor."""
 
 
 if sys.platform == "linux":

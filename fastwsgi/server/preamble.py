@@ -1,9 +1,9 @@
 """The preamble of a connection: a PROXY header is read off the socket before HTTP, or TLS, sees its first byte.
 
-A Preamble is in the loop where its Connection will be, and makes way for it when the header is whole. It looks at what
-has come without taking it, and takes what belongs to the header, to the byte: what stands behind it is the client's.
-An incomplete header is taken at once, else the poller would report it again and again; should it turn out to be none,
-where none is required, the Connection gets these bytes as if it had received them.
+A Preamble stands in the loop's table until the header is whole, and its Connection then replaces it. It peeks at what
+has come, and takes exactly the bytes of the header: those behind it are the client's. An incomplete header is taken at
+once, or the poller would report it again and again. Should it turn out to be none, where none is required, the
+Connection gets these bytes as if it had received them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Preamble:
     """Serves the socket *fd* until its PROXY header is read.
 
     Args:
-        listener: the one that it came by.
-        pace: the account of the client: its deadline is that of the request head behind the header, too.
+        listener: the one that accepted it.
+        pace: the account of the client, whose deadline is also that of the request head behind the header.
         fd: the connected socket.
         host, port: of the peer, as environ gives them.
     """
@@ -39,14 +39,14 @@ class Preamble:
         self.host = host
         self.port = port
         self.waits = ""
-        self._ended = False  # also when it has made way
+        self._ended = False  # also when its Connection has replaced it
         self._socket = socket.socket(own.family, own.type, own.proto, fileno=fd)
-        self._begun = b""  # of a header that is not whole
+        self._begun = b""  # what was taken of a header that is not whole
 
     # What the loop calls; see interfaces.py
 
     def on_ready(self) -> None:
-        """Bytes may be there, or the end."""
+        """Read what has come: bytes, or the end."""
         if self._ended:
             return
         if not self.listener.announces(self.host):
@@ -61,19 +61,19 @@ class Preamble:
             data = b""
         if data:
             self._read(data)
-        else:  # a health check, say
+        else:  # a health check, for instance
             self.drop(False)
 
     def on_turn(self) -> None:
-        """What on_ready() is."""
+        """Do what on_ready() does."""
         self.on_ready()
 
     def on_deadline(self) -> None:
-        """Too late: a client that has said nothing gets no answer."""
+        """Close without an answer, since the client has sent no request."""
         self.drop(False)
 
     def wait_for_turn(self) -> None:
-        """Go on after the others."""
+        """Ask for a turn after the other connections."""
         self.listener.loop.go_on_later(self)
 
     def is_late(self, now: float) -> bool:
@@ -81,18 +81,18 @@ class Preamble:
         return not self._ended and self.pace.left(now) <= 0.0
 
     def is_lingering(self) -> bool:
-        """It waits for its first request."""
+        """False: it waits for its first request."""
         return False
 
     def idle_since(self) -> float:
-        """When it was accepted, if nothing was read."""
+        """When it became idle, if nothing was read."""
         return float("inf") if self._ended or self._begun else self.pace.silent_since()
 
     def excuse(self, seconds: float) -> None:
-        """The time for a head is not prolonged."""
+        """Do nothing: the time for a head is not prolonged."""
 
     def hurry(self, until: float) -> None:
-        """A stop has begun."""
+        """Let it stay no longer than *until*, if nothing was read."""
         if self._ended or self._begun:
             return
         self.pace.hurry(until)
@@ -116,12 +116,12 @@ class Preamble:
     # The steps
 
     def _read(self, data: bytes) -> None:
-        """Go on with the header, of which *data* waits in the socket."""
+        """Parse the header, of which *data* waits in the socket."""
         try:
             header = parse(self._begun + data)
         except NoHeader:
             if self.listener.takes_plain:
-                self._make_way(PLAIN)
+                self._hand_over(PLAIN)
             else:
                 self._refuse("no PROXY header")
             return
@@ -134,10 +134,10 @@ class Preamble:
         else:
             self._take(header.size - len(self._begun))
             self._begun = b""
-            self._make_way(header)
+            self._hand_over(header)
 
     def _take(self, count: int) -> None:
-        """Take *count* bytes, which are there, off the socket."""
+        """Read *count* bytes, which have come, from the socket."""
         while count > 0:
             taken = self._socket.recv(count)
             self._begun += taken
@@ -148,8 +148,8 @@ class Preamble:
             self.waits = READ
             self.listener.loop.watch(self, READ, "")
 
-    def _make_way(self, header: Header) -> None:
-        """Let a Connection serve the socket from here on."""
+    def _hand_over(self, header: Header) -> None:
+        """Have a Connection serve the socket from now on."""
         self._ended = True
         self._socket.detach()
         connection = self.listener.connect(self.fd, self.host, self.port, header, self.pace)
@@ -158,5 +158,5 @@ class Preamble:
 
     def _refuse(self, reason: str) -> None:
         """Close without an answer: the peer does not expect HTTP."""
-        self.listener.loop.connection_refused(self.host, reason)
+        self.listener.loop.report_refusal(self.host, reason)
         self.drop(False)

@@ -1,21 +1,21 @@
-"""What the system says of a single connection, asked at once and without waiting; it reads nothing."""
+"""The state of a single socket, asked without waiting; nothing is read from it."""
 
 from __future__ import annotations
 
 import select
 import sys
 
-# What tells of a reset. Elsewhere than on Linux a connection that is closed half-way may be said to hang up.
+# The events that mean a reset. Systems other than Linux may report POLLHUP for a connection that is half closed.
 GONE = select.POLLERR | (select.POLLHUP if sys.platform == "linux" else 0)
 
 
 def is_readable(fd: int) -> bool:
-    """Whether something has come to *fd* that was not read, the end of the connection included."""
+    """Whether bytes, or the end of the connection, wait to be read from *fd*."""
     return bool(_look(fd, select.POLLIN))
 
 
 def is_gone(fd: int) -> bool:
-    """Whether the client has reset the connection *fd*; not if it only sends no more."""
+    """Whether the client has reset the connection *fd*, rather than only ended what it sends."""
     return bool(_look(fd, 0) & GONE)
 
 

@@ -1,14 +1,13 @@
 """The thread pool: several threads run the application, and one loop serves all connections.
 
 The loop is not shared, it is handed on. As long as the application answers at once, one thread runs loop and
-application as if it were alone. When a call does not return, the monitor notices, and a spare thread takes the loop
-over where it stands, by taking the connection out of the call. The thread left behind sends its own answer when it has
-one, gives the connection back, and becomes a spare. So N threads wait for a database, and none of them holds up the
-others.
+application as if it were the only one. When a call does not return, the monitor notices, and a spare thread takes the
+loop where it stands, by taking the connection out of the call. The thread left behind sends its own answer when it has
+one, gives the connection back, and becomes a spare. So N threads can wait for a database, and none holds up the others.
 
-    running     calls on threads that the loop has left; at N of them requests queue
-    waiting     streams whose clients are slow: their threads stay with them and do not count among the N
-    spares      threads that wait for the loop to be stuck, or for a request in the queue
+    running            calls in threads that the loop has left: while there are N, requests queue
+    waiting streams    responses whose clients are slow to read: their threads stay with them, beyond the N
+    spares             threads that wait for a call that is stuck, or for a request in the queue
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ class Pool:
     """The threads of one loop.
 
     Args:
-        loop: the one that they hand on.
+        loop: handed on among them.
         settings: threads, max_queue and max_waiting_streams are read.
-        monitor: calls spares; it looks at the turns of the loop.
+        monitor: calls spares when calls of the loop are stuck.
     """
 
     def __init__(self, loop: Loop, settings: Settings, monitor: Monitor) -> None:
@@ -48,25 +47,25 @@ class Pool:
         self.service = loop.service
         self.size = settings.threads
         self.max_queue = settings.max_queue
-        self.max_waiting = settings.max_waiting_streams
+        self.max_waiting_streams = settings.max_waiting_streams
         self.monitor = monitor
-        self.lock = threading.Lock()  # over all below, and over who has the loop
+        self.lock = threading.Lock()  # over all below
         self.running = 0
-        self.alone: dict[int, Connection] = {}  # the connections of those calls, by the identifier of their thread
-        self.given_up: set[int] = set()  # threads whose calls are past the deadline, and do not count
-        self.waiting: set[Connection] = set()
-        self.waiting_requests: deque[tuple[Connection, float]] = deque()  # each with the time since when
-        self.returning: deque[threading.Lock] = deque()  # of waiting streams that want to go on
-        self.vacant = False  # nobody has the loop
-        self.owner = 0  # the thread that has it, or had it last
+        self.detached: dict[int, Connection] = {}  # the connections of running calls, by their threads' identifiers
+        self.given_up: set[int] = set()  # threads whose calls are past the deadline, and not counted
+        self.waiting_streams: set[Connection] = set()
+        self.queued_requests: deque[tuple[Connection, float]] = deque()  # each with the time at which it was queued
+        self.resuming: deque[threading.Lock] = deque()  # one for each waiting stream whose client has read
+        self.loop_is_free = False  # no thread has it
+        self.loop_thread = 0  # the identifier of the one that has it, or had it last
         self.spares = 0
         self.ended = False
         self.done = False  # all is served, or the loop has failed
-        # A plain lock: of an Event, the exception of a signal handler could leave the lock behind
-        self._news = threading.Lock()
-        self._news.acquire()
+        # A plain lock: an exception from a signal handler could leave the inner lock of an Event locked
+        self._done_signal = threading.Lock()
+        self._done_signal.acquire()
         self.failure: BaseException | None = None
-        self._threads = 0  # made so far
+        self._threads = 0  # that run now
         self._cuts = RateLimitedLog(loop.log_error)
 
     # From outside
@@ -77,58 +76,59 @@ class Pool:
         Raises:
             BaseException: what ended the loop.
         """
-        self.vacant = True
+        self.loop_is_free = True
         self._add_thread()
         self.await_end()
 
     def await_end(self) -> None:
         """Wait until the loop is done; raises what run() does.
 
-        The system may give a signal to any thread, but only the main one, this one, runs Python's handlers.
+        The system may deliver a signal to any thread, but only the main thread, this one, runs Python's handlers.
         """
         while not self.done:
-            self._news.acquire(timeout=SIGNAL_LOOK)
+            self._done_signal.acquire(timeout=SIGNAL_LOOK)
         if self.failure is not None:
             raise self.failure
 
     def abort(self) -> bool:
-        """Have the loop's thread end all connections; False if this is the one, or nobody runs the loop."""
+        """Have the loop's thread end all connections; False if this is that thread, or the loop is done."""
         self.loop.aborted = True
         if self.done or self.has_loop():
             return False
         self.loop.wake()
         if not self.done:
-            self._news.acquire(timeout=LOOK)
+            self._done_signal.acquire(timeout=LOOK)
         return True
 
     def has_loop(self) -> bool:
         """Whether this thread has the loop."""
-        return self.owner == threading.get_ident()
+        return self.loop_thread == threading.get_ident()
 
     def close(self) -> None:
-        """Let the spares end; a thread that is stuck ends with the process."""
+        """Let the spares end; a thread in a stuck call ends with the process."""
         with self.lock:
             self.ended = True
             for _ in range(self._threads):
                 self.monitor.post()
 
-    def give_way(self) -> None:
-        """After a batch: let a thread whose call has returned have the GIL."""
+    def yield_gil(self) -> None:
+        """Let a thread whose call has returned have the GIL, after a batch of events."""
         if self.running:
-            self.monitor.give_way()
+            self.monitor.yield_gil()
 
     def calls(self) -> list[tuple[int, Connection]]:
-        """The identifier of each thread that runs the application without the loop, and its connection.
+        """The calls that run without the loop, each as the identifier of its thread and its connection.
 
-        Streams that wait for their clients are not in it.
+        Streams that wait for their clients are left out.
         """
         with self.lock:
-            return [one for one in self.alone.items() if one[1] not in self.waiting]
+            return [one for one in self.detached.items() if one[1] not in self.waiting_streams]
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
-        """The call of that thread is past the deadline: its client gets 504, others get its place, and the loop.
+        """Answer a call that is past its deadline with 504, and let others have its place, and the loop.
 
-        False if it has ended this moment.
+        Returns:
+            False if it has just ended.
         """
         with self.lock:
             if self.service.turn.runs(connection):
@@ -142,19 +142,19 @@ class Pool:
     # What connections ask for
 
     def await_taker(self) -> None:
-        """The loop was taken from this thread: return when that is complete."""
+        """Wait until the thread that takes the loop from this one has taken it."""
         with self.lock:
             pass
 
     def has_room(self) -> bool:
         """Whether another request may queue."""
-        return len(self.waiting_requests) < int(self.max_queue)
+        return len(self.queued_requests) < int(self.max_queue)
 
     def queue(self, connection: Connection) -> None:
-        """Have the request of *connection*, which is set aside, wait for a thread; called with the loop."""
+        """Have the request of *connection*, which is set aside, wait for a thread. Called in the loop's thread."""
         with self.lock:
-            self.waiting_requests.append((connection, time.monotonic()))
-            if self.running < self.size:  # a thread became free just now
+            self.queued_requests.append((connection, time.monotonic()))
+            if self.running < self.size:  # a thread has just become free
                 self._call_spare()
 
     def step_aside(self, connection: Connection) -> None:
@@ -167,13 +167,13 @@ class Pool:
         """Block this thread, on which a stream runs, until its client has read.
 
         Raises:
-            ClientDisconnected: it did not in time, or it was the furthest behind of too many.
+            ClientDisconnected: it did not read in time, or was the furthest behind of too many.
         """
         self.step_aside(connection)
         with self.lock:
-            self.waiting.add(connection)
-            if len(self.waiting) > self.max_waiting:
-                self._cut_off(min(self.waiting, key=lambda one: one.pace.deadline))
+            self.waiting_streams.add(connection)
+            if len(self.waiting_streams) > self.max_waiting_streams:
+                self._cut_off(min(self.waiting_streams, key=lambda one: one.pace.deadline))
             self._free_place()
         poll = select.poll()
         poll.register(connection.fd, select.POLLOUT)
@@ -182,7 +182,7 @@ class Pool:
                 if connection.given_up or connection.reads_too_slowly(time.monotonic()):
                     raise ClientDisconnected("it reads too slowly")
         finally:
-            self._return(connection)
+            self._resume(connection)
 
     # Threads
 
@@ -191,45 +191,45 @@ class Pool:
         threading.Thread(target=self._work, name=f"fastwsgi-{self._threads}", daemon=True).start()
 
     def _call_spare(self) -> None:
-        """Have a spare look for something to do; with the lock held."""
+        """Have a spare thread look for work; with the lock held."""
         if self.spares == 0:
             self._add_thread()
         self.monitor.post()
 
     def _keep_spare(self) -> None:
-        """This thread has found something to do: there must be a spare for what comes next; with the lock held."""
-        if self.waiting_requests and self.running < self.size:
+        """Provide a spare for what comes next, since this thread has found work; with the lock held."""
+        if self.queued_requests and self.running < self.size:
             self._call_spare()
         elif self.spares == 0 and self.running <= self.size:
             self._add_thread()
 
     def _work(self) -> None:
-        """What each thread does."""
+        """The main function of each thread."""
         try:
-            stuck: int | None = 0  # no call has this number
+            stuck_call: int | None = 0  # no call has this number
             while not self.ended:
-                if self._take_loop(stuck):
+                if self._take_loop(stuck_call):
                     if self._serve():
                         break
                     self._leave_place()
-                    stuck = None  # whatever call runs now, it may be slow as well
-                elif self._begin_queued():
+                    stuck_call = None  # any call that runs now may be slow as well
+                elif self._answer_queued():
                     self._leave_place()
-                    stuck = None
+                    stuck_call = None
                 else:
                     if not self._wait_as_spare():
                         return
-                    stuck = self.monitor.stuck
+                    stuck_call = self.monitor.stuck_call
         except BaseException as error:
             self.failure = error
         self.done = True
         try:
-            self._news.release()
+            self._done_signal.release()
         except RuntimeError:
-            pass  # another thread was faster
+            pass  # another thread has released it
 
     def _serve(self) -> bool:
-        """Serve with the loop. True when all is done, False when the loop is lost to another thread."""
+        """Run the loop: True when all is done, False when another thread has taken it."""
         try:
             self.loop.serve()
         except LoopLost:
@@ -237,7 +237,7 @@ class Pool:
         return True
 
     def _wait_as_spare(self) -> bool:
-        """Wait to be called; False if there are spares enough."""
+        """Wait to be called; False if there are enough spares."""
         with self.lock:
             if self.spares > self.size:
                 self._threads -= 1
@@ -250,39 +250,39 @@ class Pool:
 
     # The loop
 
-    def _take_loop(self, stuck: int | None) -> bool:
-        """Take the loop if nobody has it, or from a call: that of number *stuck*, or any."""
+    def _take_loop(self, stuck_call: int | None) -> bool:
+        """Take the loop if it is free, or out of a call: the one with the number *stuck_call*; None: any."""
         service = self.service
         with self.lock:
             if self.ended:
                 return False
-            if self.vacant:
-                self.vacant = False
-            elif stuck is not None and service.turn.counter.number != stuck:
-                return False  # it went on meanwhile
+            if self.loop_is_free:
+                self.loop_is_free = False
+            elif stuck_call is not None and service.turn.counter.number != stuck_call:
+                return False  # it has returned meanwhile
             else:
                 connection = service.turn.take()
                 if connection is None:
                     return False
                 self._detach(connection)
-            self.owner = threading.get_ident()
+            self.loop_thread = threading.get_ident()
             self._keep_spare()
         service.renew_time()
         return True
 
     def _leave_loop(self, connection: Connection) -> None:
-        """Leave the loop to a spare; with the lock held, and in the call for *connection*."""
+        """Leave the loop to a spare, during the call for *connection*; with the lock held."""
         self.service.turn.take()
         self._detach(connection)
-        self.vacant = True
+        self.loop_is_free = True
         self._call_spare()
 
     def _detach(self, connection: Connection) -> None:
-        """The loop goes on, in another turn, without *connection*, which was taken out of its call."""
+        """Begin another turn of the loop, without *connection*, which was taken out of its call."""
         self.service.turn = self.service.turn.successor()
         self.monitor.follow(self.service.turn)
         connection.set_aside()
-        self.alone[self.owner] = connection
+        self.detached[self.loop_thread] = connection
         self._set_running(self.running + 1)
 
     def _set_running(self, count: int) -> None:
@@ -295,44 +295,44 @@ class Pool:
             if not full and not self.loop.acceptor.polled:
                 self.loop.accept_again()
 
-    # Places: of the N threads that may run the application
+    # Places: each of the N threads that may run the application has one
 
     def _free_place(self) -> None:
-        """A running thread does not run the application any more: who waits longest gets its place."""
-        if self.returning:
-            self.returning.popleft().release()
+        """Give the place of a thread that no longer runs the application to the stream or request first in line."""
+        if self.resuming:
+            self.resuming.popleft().release()
         else:
             self._set_running(self.running - 1)
-            if self.waiting_requests:
+            if self.queued_requests:
                 self._call_spare()
 
     def _leave_place(self) -> None:
-        """This thread has answered alone: it answers what is in the queue, then its place is free."""
+        """Free the place of this thread, which has answered without the loop, once the queue is empty."""
         while True:
             with self.lock:
                 if self._end_call():
                     return
-                if self.returning or not self.waiting_requests or self.ended:
+                if self.resuming or not self.queued_requests or self.ended:
                     self._free_place()
                     return
-                connection, since = self.waiting_requests.popleft()
+                connection, since = self.queued_requests.popleft()
             self._answer(connection, since)
 
     def _end_call(self) -> bool:
-        """This thread's call is over; True if it was given up, and another has its place."""
+        """Note that this thread's call is over; True if it was given up, so that another thread has its place."""
         thread = threading.get_ident()
-        self.alone.pop(thread, None)
+        self.detached.pop(thread, None)
         if thread in self.given_up:
             self.given_up.discard(thread)
             return True
         return False
 
-    def _begin_queued(self) -> bool:
-        """Answer a request of the queue, if a place is free."""
+    def _answer_queued(self) -> bool:
+        """Answer a request from the queue, if a place is free; whether one was answered."""
         with self.lock:
-            if not self.waiting_requests or self.running >= self.size or self.ended:
+            if not self.queued_requests or self.running >= self.size or self.ended:
                 return False
-            connection, since = self.waiting_requests.popleft()
+            connection, since = self.queued_requests.popleft()
             self._set_running(self.running + 1)
             self._keep_spare()
         self._answer(connection, since)
@@ -341,25 +341,25 @@ class Pool:
     def _answer(self, connection: Connection, since: float) -> None:
         if connection.exchange is not None:
             connection.exchange.queued = time.monotonic() - since
-        self.alone[threading.get_ident()] = connection
+        self.detached[threading.get_ident()] = connection
         if is_gone(connection.fd):
-            connection.drop(False)  # nobody waits for the answer any more
+            connection.drop(False)  # no client waits for the answer
         else:
             connection.run_alone()
 
-    def _return(self, connection: Connection) -> None:
-        """A waiting stream goes on: with a place, or when one is free."""
+    def _resume(self, connection: Connection) -> None:
+        """Let a waiting stream go on, as soon as there is a place for it."""
         with self.lock:
-            self.waiting.discard(connection)
+            self.waiting_streams.discard(connection)
             if self.running < self.size:
                 self._set_running(self.running + 1)
                 return
-            turn = threading.Lock()
-            turn.acquire()
-            self.returning.append(turn)
-        turn.acquire()
+            place = threading.Lock()
+            place.acquire()
+            self.resuming.append(place)
+        place.acquire()  # until _free_place() releases it
 
     def _cut_off(self, connection: Connection) -> None:
-        message = f"more than {self.max_waiting} streams wait for their clients: the one furthest behind is cut"
+        message = f"more than {self.max_waiting_streams} streams wait for their clients: the one furthest behind is cut"
         self._cuts.log(time.monotonic(), message)
         connection.given_up = True

@@ -1,4 +1,4 @@
-"""Unix sockets: the file that stands for one, who may connect to it, and who removes it."""
+"""Unix sockets: the file at the path of one, who may connect to it, and which process removes it."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from contextlib import contextmanager, nullcontext
 
 from fastwsgi.server.addresses import BindError, Unix
 
-PROBE_SECONDS = 1.0  # a server that has not answered connect() in this time is there all the same
+PROBE_SECONDS = 1.0  # a server that has not answered connect() within this time still counts as one
 
 
-class Listener(socket.socket):
+class ListeningSocket(socket.socket):
     """A listening socket that knows whether the path it is bound to is this process's to remove.
 
-    It is its maker's, so that no forked worker takes it away, until own_path() gives it to another process. A path is
-    recognised by its inode, which nobody else can have while the socket is open.
+    That is the process that bound it, so that no forked worker removes it, or the one that last called own_path(). A
+    path is recognised by its inode, which no other file can have while the socket is open.
     """
 
-    _owned: tuple[int, str, tuple[int, int]] | None = None  # a process, the path, and what stands there
+    _owned: tuple[int, str, tuple[int, int]] | None = None  # the process ID, the path and its identity
 
     def own_path(self) -> None:
-        """From now on the path is this process's to remove: it made it, or took over from the one that did."""
+        """Make the path this process's to remove, which made it or succeeds the process that did."""
         name = os.fsdecode(self.getsockname()) if self.family == socket.AF_UNIX else ""
         if name and not name.startswith("\0"):
             path = os.path.abspath(name)
             self._owned = os.getpid(), path, _identity(path)
 
     def remove_path(self) -> None:
-        """Remove the path if it is this process's and still leads to this socket."""
+        """Remove the path if it is this process's to remove and still leads to this socket."""
         owned, self._owned = self._owned, None
         if owned is not None and owned[0] == os.getpid() and owned[2] == _identity(owned[1]):
             os.unlink(owned[1])
 
 
-def listen(address: Unix, backlog: int, mode: int | None, owner: tuple[int, int] | None) -> Listener:
-    """A non-blocking listener; its path replaces one that nobody listens on. Raises BindError."""
-    listener = Listener(socket.AF_UNIX, socket.SOCK_STREAM)
+def listen(address: Unix, backlog: int, mode: int | None, owner: tuple[int, int] | None) -> ListeningSocket:
+    """A non-blocking listening socket, which replaces a path on which no process listens. Raises BindError."""
+    listener = ListeningSocket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if not address.is_abstract:
             _remove_stale(address.path)
@@ -62,7 +62,7 @@ def listen(address: Unix, backlog: int, mode: int | None, owner: tuple[int, int]
 
 @contextmanager
 def _umask(mask: int) -> Iterator[None]:
-    """bind() makes the file with 0777 less the umask; a chmod after it would come late."""
+    """The umask for a bind(), which makes the file with 0777 less the umask: a chmod after it would be too late."""
     before = os.umask(mask)
     try:
         yield
@@ -79,7 +79,7 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket that nobody listens on any more; BindError if the path is somebody's."""
+    """Remove a socket on which no process listens any more. Raises BindError if the path is in use."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

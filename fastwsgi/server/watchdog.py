@@ -1,9 +1,9 @@
-"""The clock of each request: slow ones are logged with their stack, those past the deadline are answered with 504.
+"""The watchdog: slow requests are logged with their stacks, those past the deadline are answered with 504.
 
-A thread looks at the application calls that run, a few times a second: the requests themselves pay nothing for it.
-What it sees twice is slow. At the deadline the client is answered, or cut off if the head of its response was out
-already; the call goes on, since nothing can end a Python thread from outside, but nobody waits for it any more: the
-loop goes on without it, also when there is one thread only. Whoever runs the server is told, to replace the process.
+A thread looks a few times a second at the application calls that run, so the requests themselves pay nothing for it.
+At the deadline the client is answered, or cut off if the head of its response was out already. The call goes on, since
+nothing can end a Python thread from outside, but the loop goes on without it, even where it was the only thread; a
+callback lets the process be replaced.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.server.interfaces import WatchedLoop
 
-LOOKS = 10  # in the shorter of the two times ...
-LONGEST = 0.25  # ... but a look each so many seconds at least
+LOOKS = 10  # how often in the shorter of the two times ...
+LONGEST = 0.25  # ... but at least once in so many seconds
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
@@ -32,8 +32,8 @@ class Watchdog:
     """Watches the application calls of one loop.
 
     Args:
-        loop: the one whose calls they are.
-        timeout: seconds that a request may take; 0: for ever.
+        loop: runs the calls.
+        timeout: seconds that a request may take; 0: no limit.
         slow_log: seconds after which it is logged; 0: never.
         expired: called after a request has passed the deadline.
     """
@@ -43,19 +43,19 @@ class Watchdog:
         self.timeout = timeout
         self.slow_log = slow_log
         self.expired = expired
-        self._running: dict[Exchange, float] = {}  # when each was seen first
-        self._told: set[Exchange] = set()  # as slow, in the log
+        self._running: dict[Exchange, float] = {}  # when each was first seen
+        self._logged: set[Exchange] = set()  # as slow
         self._given_up: set[Exchange] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="fastwsgi-watchdog", daemon=True)
 
     def start(self) -> None:
-        """Begin to look; after the fork."""
+        """Start the thread; after the fork."""
         if self.timeout or self.slow_log:
             self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the thread."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -69,25 +69,25 @@ class Watchdog:
                 self.loop.log_error("internal error: the watchdog", error)
 
     def look(self, now: float) -> None:
-        """Look once, at the time *now* in seconds."""
+        """Look once at the calls; *now* is in seconds."""
         running = [(thread, connection, connection.exchange) for thread, connection in self.loop.calls()]
         calls = [(thread, connection, exchange) for thread, connection, exchange in running if exchange is not None]
         before = self._running
         self._running = {exchange: before.get(exchange, now) for _, _, exchange in calls}
-        self._told &= self._running.keys()
+        self._logged &= self._running.keys()
         self._given_up &= self._running.keys()
         for thread, connection, exchange in calls:
             age = now - self._running.get(exchange, now)
             if self.timeout and age >= self.timeout and exchange not in self._given_up:
                 self._given_up.add(exchange)
                 self._give_up(thread, connection, exchange, age)
-            elif self.slow_log and age >= self.slow_log and not {exchange} & (self._told | self._given_up):
-                self._told.add(exchange)
+            elif self.slow_log and age >= self.slow_log and not {exchange} & (self._logged | self._given_up):
+                self._logged.add(exchange)
                 self._log(f"slow: {name_of(exchange)} has run for {age:.1f} s", thread)
 
     def _give_up(self, thread: int, connection: Connection, exchange: Exchange, age: float) -> None:
         request, stack = name_of(exchange), stack_of(thread)
-        if self.loop.give_up(thread, connection, exchange):  # else it has ended this moment
+        if self.loop.give_up(thread, connection, exchange):  # otherwise it has just ended
             self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack)
             self.expired()
 
@@ -103,7 +103,7 @@ def name_of(exchange: Exchange) -> str:
 
 
 def stack_of(thread: int) -> str:
-    """The Python stack of the thread with that identifier, without our own frames below the application's."""
+    """The Python stack of the thread with that identifier, without the server's frames below the application's."""
     frame: FrameType | None = sys._current_frames().get(thread)
     if frame is None:
         return ""

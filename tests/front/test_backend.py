@@ -14,7 +14,7 @@ import pytest
 import fastwsgi
 from fastwsgi import backend
 
-SHOW = "from fastwsgi import backend; print(backend.NAME, backend.current().name, backend.describe())"
+SHOW = "from fastwsgi import backend; print(backend.NAME, backend.current().name, backend.build_title())"
 
 
 def run(root: Path, program: str = SHOW, **variables: str) -> str:

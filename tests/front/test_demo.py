@@ -53,7 +53,7 @@ def test_page() -> None:
     assert int(answer.headers["Content-Length"]) == len(answer.body)
     page = answer.body.decode()
     assert "fastwsgi/1.2" in page
-    assert backend.describe() in page
+    assert backend.build_title() in page
     assert 'href="/shop/stream"' in page
     assert "<th>REQUEST_METHOD<td>GET" in page
 

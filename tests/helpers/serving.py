@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 from fastwsgi.observe.logs import ErrorStream
+from fastwsgi.server import housekeeping as housekeeping_module
 from fastwsgi.server import loop as loop_module
 from fastwsgi.server.bind import close_listener, open_listener
 from fastwsgi.server.loop import Loop
@@ -239,7 +240,7 @@ class Client:
 
 
 class Clock:
-    """Stands for the module `time` in the loop; `offset` seconds ahead of it."""
+    """Stands for the module `time` in the loop and its housekeeping; `offset` seconds ahead of it."""
 
     def __init__(self) -> None:
         self.offset = 0.0
@@ -359,7 +360,8 @@ class Server:
 def serving(build: SimpleNamespace, app: App, observer: Any = None, **settings: Any) -> Iterator[Server]:
     """A Server that runs; *settings* by their names in Settings."""
     server = Server(build, app, observer, **settings)
-    before, loop_module.time = loop_module.time, server.clock  # type: ignore[assignment, attr-defined]
+    before = loop_module.time  # type: ignore[attr-defined]
+    loop_module.time = housekeeping_module.time = server.clock  # type: ignore[assignment, attr-defined]
     server.thread.start()
     try:
         yield server
@@ -367,7 +369,7 @@ def serving(build: SimpleNamespace, app: App, observer: Any = None, **settings: 
         try:
             server.end()
         finally:
-            loop_module.time = before  # type: ignore[attr-defined]
+            loop_module.time = housekeeping_module.time = before  # type: ignore[attr-defined]
 
 
 def await_loop(server: Server, condition: Callable[[Any], bool]) -> None:

@@ -209,7 +209,7 @@ def test_methods_of_native_modules_take_the_arguments_of_their_twins(name: str) 
 
 
 def test_a_pure_process_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert backend.describe("c") != backend.describe("py")
+    assert backend.build_title("c") != backend.build_title("py")
     monkeypatch.setenv("FASTWSGI_BACKEND", "rust")
     with pytest.raises(ImportError, match="FASTWSGI_BACKEND"):
         backend._choose()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fastwsgi.server import housekeeping as housekeeping_module
 from fastwsgi.server import loop as loop_module
 from fastwsgi.server.bind import close_listener, open_listener
 from fastwsgi.settings.settings import Settings
@@ -189,6 +190,7 @@ def test_idling_counts_from_the_answer(build: SimpleNamespace, monkeypatch: pyte
     """An application that runs for longer than keep_alive does not cost its client the connection."""
     clock = SimpleNamespace(now=1000.0, monotonic=lambda: clock.now, time=lambda: clock.now)
     monkeypatch.setattr(loop_module, "time", clock)
+    monkeypatch.setattr(housekeeping_module, "time", clock)
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         clock.now += 100

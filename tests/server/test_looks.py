@@ -29,7 +29,7 @@ class Leaving:
 @pytest.mark.parametrize(
     "look",
     [
-        lambda loop: loop.deadlines.look(0.0),
+        lambda loop: loop.deadlines.find_late(0.0),
         lambda loop: loop.deadlines.excuse(1.0),
         lambda loop: loop.admission._search(),
         lambda loop: loop._is_done(),

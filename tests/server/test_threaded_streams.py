@@ -56,7 +56,7 @@ def test_stalled_readers_harm_nobody(build: SimpleNamespace) -> None:
         for number in range(10):
             client = stack.enter_context(server.connect(receive_buffer=4096))
             client.send(request(target=f"/stream/{number}"))
-        await_loop(server, lambda loop: len(loop.pool.waiting) == 10)
+        await_loop(server, lambda loop: len(loop.pool.waiting_streams) == 10)
         with server.connect() as other:
             for _ in range(50):
                 assert other.send(GET).answer().body == b"hello"
@@ -70,7 +70,7 @@ def test_of_too_many_waiting_streams_the_one_furthest_behind_is_cut(build: Simpl
         for number in range(3):
             clients.append(stack.enter_context(server.connect(receive_buffer=4096)))
             clients[-1].send(request(target=f"/stream/{number}"))
-            await_loop(server, lambda loop: len(loop.pool.waiting) + len(app.done) >= len(clients))
+            await_loop(server, lambda loop: len(loop.pool.waiting_streams) + len(app.done) >= len(clients))
         assert app.closed.acquire(timeout=PATIENCE)
         clients[0].rest()
         assert clients[0].end == "reset"

@@ -123,7 +123,7 @@ def test_requests_queue_when_all_threads_are_busy(build: SimpleNamespace, gate: 
             others = [stack.enter_context(server.connect()) for _ in range(5)]
             for number, client in enumerate(others):
                 client.send(request("POST", f"/{number}", body=b" body"))
-            await_loop(server, lambda loop: len(loop.pool.waiting_requests) == 5)
+            await_loop(server, lambda loop: len(loop.pool.queued_requests) == 5)
             gate.opened.set()
             assert [client.answer().body for client in others] == [b"/%d body" % number for number in range(5)]
             assert [client.answer().body for client in waiters] == [b"/wait"] * 2
@@ -135,7 +135,7 @@ def test_a_full_queue_is_a_503(build: SimpleNamespace, gate: Gate) -> None:
     with serving(build, gate, threads=2, max_queue=1) as server:
         with waiting(server, gate, 2), server.connect() as queued, server.connect() as refused:
             queued.send(GET)
-            await_loop(server, lambda loop: len(loop.pool.waiting_requests) == 1)
+            await_loop(server, lambda loop: len(loop.pool.queued_requests) == 1)
             answer = refused.send(GET).answer()
             assert (answer.status, answer.get("Retry-After"), answer.get("Connection")) == (503, "1", "close")
             gate.opened.set()
@@ -155,7 +155,7 @@ def test_a_queued_request_whose_client_has_reset_is_not_run(build: SimpleNamespa
         with waiting(server, gate, 2), server.connect() as leaving, server.connect() as staying:
             for number, client in enumerate((leaving, staying)):
                 client.send(request(target=f"/{number}"))
-                await_loop(server, lambda loop, count=number + 1: len(loop.pool.waiting_requests) == count)
+                await_loop(server, lambda loop, count=number + 1: len(loop.pool.queued_requests) == count)
             getattr(leaving, leave)()
             gate.opened.set()
             assert staying.answer().body == b"/1"
@@ -225,7 +225,7 @@ def test_a_client_that_leaves_meanwhile(build: SimpleNamespace, gate: Gate) -> N
 def test_a_stop_answers_what_runs_and_what_waits(build: SimpleNamespace, gate: Gate) -> None:
     with serving(build, gate, threads=2) as server, waiting(server, gate, 2) as waiters, server.connect() as queued:
         queued.send(GET)
-        await_loop(server, lambda loop: len(loop.pool.waiting_requests) == 1)
+        await_loop(server, lambda loop: len(loop.pool.queued_requests) == 1)
         server.stop()
         gate.opened.set()
         for client in (*waiters, queued):

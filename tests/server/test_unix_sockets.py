@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from fastwsgi.server.bind import BindError, Listener, adopt, close_listener, open_listener, spell_address
+from fastwsgi.server.bind import BindError, ListeningSocket, adopt, close_listener, open_listener, spell_address
 from tests.helpers.serving import GET, Client, answering, serving
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
@@ -110,7 +110,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_the_mode_of_a_unix_socket(tmp_path: Path, umask: int, mode: int | None, monkeypatch: Any) -> None:
     """It is there from the start, not some time after the path."""
     seen = []
-    monkeypatch.setattr(Listener, "own_path", lambda self: seen.append(stat.S_IMODE(path.stat().st_mode)))
+    monkeypatch.setattr(ListeningSocket, "own_path", lambda self: seen.append(stat.S_IMODE(path.stat().st_mode)))
     path = tmp_path / "sock"
     close_listener(open_listener(f"unix:{path}", socket_mode=mode))
     assert seen == [0o777 & ~umask if mode is None else mode]

@@ -1,0 +1,71 @@
+"""The loop's work besides serving: the Date field, ticks and figures each second, and connections past a deadline.
+
+It is due as each second begins, or sooner when something asks for it, and is put off while many events wait.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastwsgi.server.interfaces import Slot
+    from fastwsgi.server.loop import Loop
+
+SECOND = 1.0
+OVERDUE = 5.0  # seconds after which it is done even if more events wait
+
+
+class Housekeeping:
+    """Done for *loop*, in its thread.
+
+    Attributes:
+        due: when it is next, in seconds on the loop's clock.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.due = 0.0
+        self._next_second = 0.0
+        self._renew_date()
+
+    def schedule(self, when: float) -> None:
+        """Be due at *when*, if not before."""
+        self.due = min(self.due, when)
+
+    def run(self) -> None:
+        """Do what is due."""
+        loop = self.loop
+        now = time.monotonic()
+        if now >= self._next_second:
+            self._begin_second(now)
+        if not loop.stopping:
+            loop.acceptor.poll(True)
+        self.due = 0.0 if loop.deadlines.exceeds_batch else self._next_second
+        loop.deadlines.enforce(now)
+
+    def _begin_second(self, now: float) -> None:
+        loop = self.loop
+        self._renew_date()
+        if loop.service.observer is not None:
+            loop.service.observer.tick()
+        for tick in loop.ticks:
+            tick()
+        if loop.slot is not None:
+            self._write_figures(loop.slot)
+        loop.deadlines.find_late(now)
+
+    def _renew_date(self) -> None:
+        """Set the Date field (RFC 9110 6.6.1), which names whole seconds."""
+        wall = time.time()
+        self.loop.service.date_line = f"Date: {formatdate(wall, usegmt=True)}\r\n".encode("latin-1")
+        self._next_second = time.monotonic() + SECOND - wall % SECOND
+
+    def _write_figures(self, slot: Slot) -> None:
+        """Write the figures of this process where other processes read them."""
+        loop = self.loop
+        slot.requests = loop.requests
+        slot.connections = len(loop.connections)
+        if loop.pool is not None:
+            slot.busy, slot.queued = loop.pool.running, len(loop.pool.queued_requests)
