@@ -16,6 +16,7 @@ from typing import Any, Callable
 import pytest
 
 from fastwsgi.http.errors import LoopLost
+from fastwsgi.server import housekeeping
 from fastwsgi.server import loop as loop_module
 from fastwsgi.server.listener import Listener
 from tests.helpers.memory import Bench
@@ -135,6 +136,7 @@ class Table:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(loop_module, "time", clock)
+    monkeypatch.setattr(housekeeping, "time", clock)
     return clock
 
 
