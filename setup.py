@@ -29,11 +29,11 @@ NATIVE = (
     "http/_wire_c",
     "http/_baton_c",
     "server/_sockio_c",
-    "tls/_tlsio_c",
+    "tls/_transfer_c",
     "server/_monitor_c",
     "observe/_access_c",
 )
-SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/shared", "http/connection")
+SHARED = ("http/framing", "http/head", "http/body", "http/wsgi", "http/shared", "http/connection", "tls/tls_wire")
 PACKAGE = Path("fastwsgi")
 RECORD = "_compiled_sources.json"  # suffix of the modules -> text -> its SHA-256 when it was compiled
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")

@@ -24,11 +24,11 @@ TWINS = {
     "wire": "fastwsgi.http._wire",
     "baton": "fastwsgi.http._baton",
     "sockio": "fastwsgi.server._sockio",
-    "tlsio": "fastwsgi.tls._tlsio",
+    "transfer": "fastwsgi.tls._transfer",
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
 }
-SHARED = ("http.framing", "http.head", "http.body", "http.wsgi", "http.shared", "http.connection")
+SHARED = ("http.framing", "http.head", "http.body", "http.wsgi", "http.shared", "http.connection", "tls.tls_wire")
 RECORD = Path(__file__).with_name("_compiled_sources.json")
 
 

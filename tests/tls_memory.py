@@ -21,7 +21,7 @@ from fastwsgi.tls.contexts import Tls
 def noting_wire(build_name: str) -> type:
     """The TlsWire of a build, which tells its client what becomes of the connection."""
 
-    class NotingWire(backend.build(build_name).tlsio.TlsWire):  # type: ignore[misc]
+    class NotingWire(backend.build(build_name).tls_wire.TlsWire):  # type: ignore[misc]
         client: Any = None
 
         def finish(self, fd: int) -> None:
@@ -95,13 +95,13 @@ class TlsBench(Bench):
         super().__init__(build, app, **settings)
         self.pki = pki
         self.tls = Tls(Settings(**pki.settings))
-        self.plain = build.sockio.SocketWire()
+        self.plain, self.transfer = build.sockio.SocketWire(), build.transfer.Transfer()
 
     def connect(self, data: bytes = b"", capacity: int | None = None, prompt: bool = True) -> TlsClient:
         client = TlsClient(self, 0)
         client.fd = client.ours.detach()
         self.clients[client.fd] = client
-        wire = noting_wire(self.build.name)(self.plain, self.tls, print)
+        wire = noting_wire(self.build.name)(self.plain, self.transfer, self.tls, print)
         wire.client = client
         address = ("192.0.2.1", "4711")
         client.connection = self.build.connection.Connection(self.shared, self.parser, wire, client.fd, *address)

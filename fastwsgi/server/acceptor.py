@@ -89,11 +89,11 @@ class Acceptor:
                     return False, False
                 if not self.admission.make_room(missing):
                     return self._pause()
-            fd = wire.accept(entrance.listener)
+            fd, host, port = wire.accept(entrance.listener)
             if fd >= 0:
-                if not self.admission.welcome(fd, wire.host):
-                    self._turn_away(fd)
-                elif entrance.open(fd, wire.host, wire.port).on_ready():
+                if not self.admission.welcome(fd, host):
+                    self._turn_away(fd, host)
+                elif entrance.open(fd, host, port).on_ready():
                     return True, True
             elif -fd not in OUT_OF_DESCRIPTORS:
                 return False, False
@@ -107,7 +107,7 @@ class Acceptor:
         self.loop.look_at(self.admission.try_again)
         return False, False
 
-    def _turn_away(self, fd: int) -> None:
+    def _turn_away(self, fd: int, host: str) -> None:
         """Reset a connection of a client that has too many: an answer would have to wait for its request."""
-        self.loop.connection_refused(self.loop.wire.host, "too many connections")
+        self.loop.connection_refused(host, "too many connections")
         self.loop.wire.close(fd, True)

@@ -30,6 +30,7 @@ class Entrance:
         self.loop = loop
         self.listener = listener
         self.tls = tls
+        self.transfer = loop.build.transfer.Transfer()
         template = environ_template(listener, loop.settings, loop.errors, loop.build.wsgi.FileWrapper)
         template.update(environ)
         if tls is not None:
@@ -66,7 +67,8 @@ class Entrance:
         wire = loop.wire
         describers: list[Describer] = []
         if self.tls is not None:
-            wire = loop.build.tlsio.TlsWire(loop.wire, self.tls, partial(loop.connection_refused, host))
+            refused = partial(loop.connection_refused, host)
+            wire = loop.build.tls_wire.TlsWire(loop.wire, self.transfer, self.tls, refused)
             describers.append(wire.describe)
         if header.host is not None:
             describers.append(partial(header.describe, host))
