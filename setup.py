@@ -30,7 +30,7 @@ NATIVE = (
     "http/_wire_c",
     "http/_turn_c",
     "server/_sockio_c",
-    "tls/_tlsio_c",
+    "tls/_transfer_c",
     "server/_monitor_c",
     "observe/_access_c",
 )
@@ -45,6 +45,7 @@ SHARED = (
     "http/early_hints",
     "http/exchange",
     "http/connection",
+    "tls/tls_wire",
 )
 PACKAGE = Path("fastwsgi")
 RECORD = "_compiled_sources.json"  # suffix of the modules -> text -> its SHA-256 when it was compiled

@@ -24,7 +24,7 @@ TWINS = {
     "wire": "fastwsgi.http._wire",
     "turn": "fastwsgi.http._turn",
     "sockio": "fastwsgi.server._sockio",
-    "tlsio": "fastwsgi.tls._tlsio",
+    "transfer": "fastwsgi.tls._transfer",
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
 }
@@ -39,6 +39,7 @@ SHARED = (
     "http.early_hints",
     "http.exchange",
     "http.connection",
+    "tls.tls_wire",
 )
 RECORD = Path(__file__).with_name("_compiled_sources.json")
 

@@ -3,12 +3,6 @@
 from fastwsgi.http._inbox_c cimport Inbox
 from fastwsgi.http._outbox_c cimport OutBuffer
 
-WOULD_BLOCK = -1
-LOST = -2
-MUST_WRITE = -3
-REFUSED = -4
-NOT_TLS = -5
-
 
 cdef class Wire:
     """A transport; the methods never block and never raise for what a client did."""

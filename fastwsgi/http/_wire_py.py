@@ -7,12 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-WOULD_BLOCK = -1
-LOST = -2  # reset, or another error that ends a connection
-MUST_WRITE = -3  # nothing is read until the socket takes what the transport itself has to say
-REFUSED = -4  # the transport ends the connection, and has said why in its own language
-NOT_TLS = -5  # the client speaks plain HTTP where TLS is spoken; so does the transport from now on
-
 
 class Wire:
     """A transport; the methods never block and never raise for what a client did."""
@@ -23,7 +17,7 @@ class Wire:
     last = False  # set by the connection: what send() is given next is all that will be sent
 
     def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
-        """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or one of the above."""
+        """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or a word of transport.py."""
         raise NotImplementedError
 
     def send(self, fd: int, out: Any) -> int:

@@ -2,9 +2,9 @@ from fastwsgi.http._wire_c cimport Wire
 
 
 cdef class SocketWire(Wire):
-    cdef readonly str host, port
-    cdef unsigned char last[16]  # the address that host spells
-    cdef int last_size
+    cdef unsigned char address[16]  # of the client accepted last ...
+    cdef int address_size
+    cdef str host  # ... and as it is spelled
 
-    cpdef int accept(self, listener) except? -9999
-    cdef object name_client(self, int family, const unsigned char *address, int size)
+    cpdef tuple accept(self, listener)
+    cdef str spell(self, int family, const unsigned char *address, int size)

@@ -10,6 +10,11 @@ from fastwsgi.http._inbox_c cimport Inbox
 from fastwsgi.http._outbox_c cimport OutBuffer
 from fastwsgi.http._wire_c cimport Wire
 
+cdef Py_ssize_t CAPACITY, LOST, READ_SIZE, WOULD_BLOCK
+
+from fastwsgi.http._inbox_c import CAPACITY
+from fastwsgi.http.transport import LOST, READ_SIZE, WOULD_BLOCK
+
 cdef extern from *:
     """
     #ifndef _GNU_SOURCE
@@ -96,12 +101,6 @@ cdef extern from *:
     int accept_nonblocking(int, sockaddr *, socklen_t *)
     ssize_t send_file_part(int, int, long long, size_t)
 
-cdef enum:
-    READ_SIZE = 65536  # bytes asked for at once
-    INBOX_SIZE = 131072  # what the receive buffer holds
-    WOULD_BLOCK = -1
-    LOST = -2
-
 
 cdef inline Py_ssize_t verdict() noexcept:
     """What an errno means to a connection."""
@@ -113,42 +112,37 @@ cdef class SocketWire(Wire):
 
     def __cinit__(self):
         self.can_send_files = True
-        self.host = ""
-        self.port = ""
 
-    cpdef int accept(self, listener) except? -9999:
+    cpdef tuple accept(self, listener):
         cdef sockaddr_storage address
         cdef socklen_t size = sizeof(address)
         cdef int fd = accept_nonblocking(listener.fileno(), <sockaddr *>&address, &size)
         if fd < 0:
-            return -errno
+            return -errno, "", ""
         if address.ss_family == AF_INET:
-            self.name_client(AF_INET, <unsigned char *>&(<sockaddr_in *>&address).sin_addr, 4)
-            self.port = str(ntohs((<sockaddr_in *>&address).sin_port))
-        elif address.ss_family == AF_INET6:
-            self.name_client(AF_INET6, <unsigned char *>&(<sockaddr_in6 *>&address).sin6_addr, 16)
-            self.port = str(ntohs((<sockaddr_in6 *>&address).sin6_port))
-        else:
-            self.last_size = 0
-            self.host = self.port = ""
-        return fd
+            host = self.spell(AF_INET, <unsigned char *>&(<sockaddr_in *>&address).sin_addr, 4)
+            return fd, host, str(ntohs((<sockaddr_in *>&address).sin_port))
+        if address.ss_family == AF_INET6:
+            host = self.spell(AF_INET6, <unsigned char *>&(<sockaddr_in6 *>&address).sin6_addr, 16)
+            return fd, host, str(ntohs((<sockaddr_in6 *>&address).sin6_port))
+        return fd, "", ""
 
-    cdef object name_client(self, int family, const unsigned char *address, int size):
-        """Spell an address, unless it is the same as the last one."""
+    cdef str spell(self, int family, const unsigned char *address, int size):
+        """The address as text, which is kept: the next client is often at the same one."""
         cdef char text[64]
-        if size == self.last_size and memcmp(address, self.last, size) == 0:
-            return
-        inet_ntop(family, address, text, sizeof(text))
-        self.host = text.decode("ascii")
-        memcpy(self.last, address, size)
-        self.last_size = size
+        if size != self.address_size or memcmp(address, self.address, size) != 0:
+            inet_ntop(family, address, text, sizeof(text))
+            self.host = text.decode("ascii")
+            memcpy(self.address, address, size)
+            self.address_size = size
+        return self.host
 
     cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -9:
         cdef Py_ssize_t count
         inbox.start = inbox.end = 0
         if rest is not None:
             inbox.fill(rest)
-        count = recv(fd, inbox.data + inbox.end, min(READ_SIZE, INBOX_SIZE - inbox.end), 0)
+        count = recv(fd, inbox.data + inbox.end, min(READ_SIZE, CAPACITY - inbox.end), 0)
         if count < 0:
             return verdict()
         inbox.end += count
@@ -199,7 +193,7 @@ cdef void reset_on_close(int fd) noexcept:
 
 
 cdef Py_ssize_t send_parts(int fd, OutBuffer out):
-    """Send what lies before, in and behind the big piece."""
+    """One sendmsg() of what lies before, in and behind the big piece."""
     cdef iovec parts[3]
     cdef msghdr message
     parts[0].iov_base = out.data + out.start

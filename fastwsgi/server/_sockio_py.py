@@ -12,11 +12,15 @@ import socket
 import struct
 import sys
 import termios
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fastwsgi.http._wire_py import LOST, WOULD_BLOCK, Wire
+from fastwsgi.http._wire_py import Wire
+from fastwsgi.http.transport import LOST, READ_SIZE, WOULD_BLOCK
 
-READ_SIZE = 65536  # bytes asked for at once
+if TYPE_CHECKING:
+    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._outbox_py import OutBuffer
+
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
@@ -25,25 +29,22 @@ class SocketWire(Wire):
 
     can_send_files = hasattr(os, "sendfile")
 
-    def __init__(self) -> None:
-        self.host = ""
-        self.port = ""
-
-    def accept(self, listener: socket.socket) -> int:
-        """Take a connection off the backlog of *listener*; its client is in host and port.
+    def accept(self, listener: socket.socket) -> tuple[int, str, str]:
+        """Take a connection off the backlog of *listener*.
 
         Returns:
-            A file descriptor, or minus an errno (-EAGAIN when there is none).
+            Its file descriptor, or minus an errno (-EAGAIN when none waits), and the host and port of the client,
+            "" for a unix socket.
         """
         try:
             connected, address = listener.accept()
         except OSError as error:
-            return -(error.errno or errno.EIO)
+            return -(error.errno or errno.EIO), "", ""
         connected.setblocking(False)
-        self.host, self.port = (address[0], str(address[1])) if isinstance(address, tuple) else ("", "")
-        return connected.detach()
+        host, port = address[:2] if isinstance(address, tuple) else ("", "")
+        return connected.detach(), host, str(port)
 
-    def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
+    def receive(self, fd: int, inbox: Inbox, rest: bytes | None) -> int:
         """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, WOULD_BLOCK or LOST."""
         inbox.fill(rest or b"")
         kept = inbox.end
@@ -56,7 +57,7 @@ class SocketWire(Wire):
         inbox.end += count
         return count
 
-    def send(self, fd: int, out: Any) -> int:
+    def send(self, fd: int, out: OutBuffer) -> int:
         """Send what *out* holds: bytes left (0 when it is empty), or LOST."""
         while out.size:
             try:
@@ -66,7 +67,7 @@ class SocketWire(Wire):
             except OSError:
                 return LOST
             out.sent(count)
-        return int(out.size)
+        return out.size
 
     def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
         """Send up to *count* bytes of the open *file* from *offset*: bytes sent, WOULD_BLOCK or LOST."""
@@ -100,7 +101,7 @@ class SocketWire(Wire):
             duplicate.close()
 
     def cut(self, fd: int) -> None:
-        """Reset the connection, and leave the descriptor, good for nothing, to whoever is going to close it."""
+        """Reset the connection; the descriptor stays open, but leads nowhere, until it is closed."""
         connected = socket.socket(fileno=os.dup(fd))
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         nothing = os.open(os.devnull, os.O_RDONLY)

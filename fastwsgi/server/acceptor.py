@@ -85,12 +85,12 @@ class Acceptor:
                     return False
                 if not self.admission.make_room(excess):
                     return self._pause()
-            accepted = wire.accept(listener.socket)
+            accepted, host, port = wire.accept(listener.socket)
             if accepted >= 0:
-                if not self.admission.admit(accepted, wire.host):
-                    self._turn_away(accepted)
+                if not self.admission.admit(accepted, host):
+                    self._turn_away(accepted, host)
                 else:
-                    listener.open(accepted, wire.host, wire.port).on_ready()
+                    listener.open(accepted, host, port).on_ready()
             elif -accepted not in OUT_OF_DESCRIPTORS:
                 return False
             elif not self.admission.recover(os.strerror(-accepted)):
@@ -103,7 +103,7 @@ class Acceptor:
         self.loop.housekeeping.schedule(self.admission.try_again)
         return False
 
-    def _turn_away(self, fd: int) -> None:
+    def _turn_away(self, fd: int, host: str) -> None:
         """Reset a connection of a client that has too many, since an answer would have to wait for its request."""
-        self.loop.report_refusal(self.loop.wire.host, "too many connections")
+        self.loop.report_refusal(host, "too many connections")
         self.loop.wire.close(fd, True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastwsgi.server.interfaces import Served
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
+    from fastwsgi.tls._transfer_py import Transfer
     from fastwsgi.tls.contexts import Tls
 
     Completer = Callable[[WSGIEnvironment], None]
@@ -45,6 +46,7 @@ class Listener:
         self.loop = loop
         self.socket = own
         self.tls = tls
+        self.transfer: Transfer = loop.build.transfer.Transfer()
         template = environ_template(own, loop.settings, loop.errors)
         template.update(environ)
         if tls is not None:
@@ -83,7 +85,8 @@ class Listener:
         wire = loop.wire
         completers: list[Completer] = []
         if self.tls is not None:
-            wire = loop.build.tlsio.TlsWire(loop.wire, self.tls, partial(loop.report_refusal, host))
+            refused = partial(loop.report_refusal, host)
+            wire = loop.build.tls_wire.TlsWire(loop.wire, self.transfer, self.tls, refused)
             completers.append(wire.describe)
         if header.host is not None:
             completers.append(partial(header.describe, host))

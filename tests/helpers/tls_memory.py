@@ -20,7 +20,7 @@ from tests.helpers.pki import Pki
 def noting_wire(build_name: str) -> type:
     """The TlsWire of a build, which tells its client what becomes of the connection."""
 
-    class NotingWire(backend.build(build_name).tlsio.TlsWire):  # type: ignore[misc]
+    class NotingWire(backend.build(build_name).tls_wire.TlsWire):  # type: ignore[misc]
         client: Any = None
 
         def finish(self, fd: int) -> None:
@@ -94,13 +94,13 @@ class TlsBench(Bench):
         super().__init__(build, app, **settings)
         self.pki = pki
         self.tls = Tls(Settings(**pki.settings))
-        self.plain = build.sockio.SocketWire()
+        self.plain, self.transfer = build.sockio.SocketWire(), build.transfer.Transfer()
 
     def connect(self, data: bytes = b"", capacity: int | None = None, prompt: bool = True) -> TlsClient:
         client = TlsClient(self, 0)
         client.fd = client.ours.detach()
         self.clients[client.fd] = client
-        wire = noting_wire(self.build.name)(self.plain, self.tls, print)
+        wire = noting_wire(self.build.name)(self.plain, self.transfer, self.tls, print)
         wire.client = client
         reader = self.build.request_reader.RequestReader(self.parser, "192.0.2.1", "4711", None)
         client.connection = self.build.connection.Connection(

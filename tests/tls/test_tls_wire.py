@@ -31,7 +31,8 @@ class Ends:
     """A TlsWire and its client, whose handshake is over."""
 
     def __init__(self, build: SimpleNamespace, pki: Pki) -> None:
-        self.wire = build.tlsio.TlsWire(build.sockio.SocketWire(), Tls(Settings(**pki.settings)), print)
+        plain, transfer = build.sockio.SocketWire(), build.transfer.Transfer()
+        self.wire = build.tls_wire.TlsWire(plain, transfer, Tls(Settings(**pki.settings)), print)
         self.inbox = build.inbox.Inbox()
         self.socket, other = socket.socketpair()
         other.setblocking(False)

@@ -1,0 +1,61 @@
+"""The byte work of TLS, in pure Python: the specification of _transfer_c.pyx.
+
+It moves bytes between a socket, the two buffers of a loop and a TLS object, and decides nothing: tls_wire.py does.
+What arrived(), room() and stretch() give is for a call that is over before anything else is done with the buffer.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from fastwsgi.http.transport import LOST, WOULD_BLOCK
+
+if TYPE_CHECKING:
+    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._outbox_py import OutBuffer
+
+
+class Transfer:
+    """Moves the bytes of the TLS connections of one loop."""
+
+    def read(self, fd: int, inbox: Inbox, most: int) -> int:
+        """Put ciphertext behind what *inbox* holds, without counting it there.
+
+        Returns:
+            How many bytes came, 0 at the end, WOULD_BLOCK or LOST.
+        """
+        try:
+            return os.readv(fd, [inbox.view[inbox.end : inbox.end + most]])
+        except BlockingIOError:
+            return WOULD_BLOCK
+        except OSError:
+            return LOST
+
+    def arrived(self, inbox: Inbox, count: int) -> bytes | memoryview:
+        """The *count* bytes that read() has put behind what *inbox* holds."""
+        return inbox.view[inbox.end : inbox.end + count]
+
+    def room(self, inbox: Inbox, most: int) -> memoryview:
+        """Where *inbox* can take more, *most* bytes of it."""
+        return inbox.view[inbox.end : inbox.end + most]
+
+    def stretch(self, out: OutBuffer, at: int, most: int) -> bytes | bytearray | memoryview:
+        """Up to *most* of the bytes that *out* holds, from the byte *at* on; none only where there are none."""
+        data = bytearray()
+        for part in out.parts:
+            if at < len(part):
+                data += memoryview(part)[at : at + most - len(data)]
+                if len(data) == most:
+                    break
+            at = max(0, at - len(part))
+        return data
+
+    def send(self, fd: int, data: bytes, at: int) -> int:
+        """Send *data* from the byte *at* on: bytes sent, WOULD_BLOCK or LOST."""
+        try:
+            return os.write(fd, memoryview(data)[at:])
+        except BlockingIOError:
+            return WOULD_BLOCK
+        except OSError:
+            return LOST

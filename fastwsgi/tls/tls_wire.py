@@ -1,0 +1,328 @@
+"""TLS over a non-blocking socket: its stages, its bounds, and the order in which bytes are moved.
+
+    stage      means                                        goes over to
+    NEW        nothing has come                             HELLO
+    HELLO      the ClientHello is not whole                 OPENING, or PLAIN where it is none but plain HTTP
+    OPENING    the handshake is under way                   OPEN
+    OPEN       the two sides can talk
+    PLAIN      the client is told in plain text that this is no place for plain HTTP
+    OVER       nothing is said any more, and what comes is dropped; each stage can end here
+
+Ciphertext is moved between the socket and a TLS object in memory, the engine, so OpenSSL never touches the socket.
+The bytes are moved by a Transfer (_transfer_py.py and its twin in C), and all decisions are here. So are all bounds:
+what is decrypted in one call fits the inbox, with nothing left behind in the engine, since the poller looks at the
+socket alone; and no more ciphertext waits for the socket than one send() makes of CHUNK bytes. The out-buffer keeps
+what was encrypted until the socket has taken all of that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+from fastwsgi.http.transport import LOST, MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
+from fastwsgi.tls.client_hello import is_http, is_record, server_name
+
+if TYPE_CHECKING:
+    import ssl
+
+    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._outbox_py import OutBuffer
+    from fastwsgi.http._wire_py import Wire
+    from fastwsgi.tls._transfer_py import Transfer
+    from fastwsgi.tls.contexts import Tls
+
+READ_SIZE = 32826  # bytes asked for at once: two full records
+RECORD = 18437  # bytes; the longest record (RFC 5246 6.2.3), and the most that the engine holds undecrypted
+CHUNK = 65536  # bytes decrypted by one call, and bytes encrypted before the socket must have taken them
+UNANSWERED = 64  # times that something is received before what the engine has to say waits for no answer
+BARREN = 2 * RECORD  # bytes in which a client says nothing before it is cut off: key updates without end
+HANDSHAKE = 262144  # bytes in which it must have said all of its handshake, a chain of certificates included
+WANT_READ = 2  # SSLError.errno
+
+# Stages, in the order in which they come
+NEW = 0
+HELLO = 1
+OPENING = 2
+OPEN = 3
+PLAIN = 4
+OVER = 5
+
+
+class Engine:
+    """OpenSSL's half of one connection, in memory.
+
+    Python's SSLObject hands read() and write() on to an object in C: that is called itself, where it can be had.
+
+    Args:
+        tls_object: encrypts and decrypts.
+        incoming: takes the ciphertext of the client.
+        outgoing: has the ciphertext for the client.
+    """
+
+    def __init__(self, tls_object: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
+        direct: Any = getattr(tls_object, "_sslobj", tls_object)  # of a class that has no name
+        self.tls_object = tls_object
+        self.incoming = incoming
+        self.outgoing = outgoing
+        self.read: Callable[[int, memoryview], int] = direct.read
+        self.write: Callable[[bytes | bytearray | memoryview], int] = direct.write
+        self.feed: Callable[[bytes | memoryview], int] = incoming.write
+        self.fetch: Callable[[], bytes] = outgoing.read
+
+
+class TlsWire:
+    """The server's side of one TLS connection: a Wire (http/_wire_py.py), whose subclass the .pxd makes of it.
+
+    Args:
+        plain: the transport of the loop, for what is not said in TLS.
+        transfer: moves the bytes; that of the loop, too.
+        tls: what the connections of the listener share, which gives the engine.
+        refused: called with the reason when the connection ends before its handshake does.
+    """
+
+    def __init__(self, plain: Wire, transfer: Transfer, tls: Tls, refused: Callable[[str], None]) -> None:
+        self.can_send_files = False
+        self.last = False
+        self.plain = plain
+        self.transfer = transfer
+        self.tls = tls
+        self.refused = refused
+        self._enter(NEW)
+        self.hello = b""  # received, and not given to the engine yet
+        self.host = ""  # what the client asks for
+        self.engine: Engine | None = None  # in the stages OPENING and OPEN
+        self.held = b""  # ciphertext for the socket ...
+        self.held_at = 0  # ... of which so many bytes are sent
+        self.covered = 0  # bytes of the out-buffer that are in it
+        self.owing = False  # the socket must take ciphertext before more is received
+        self.unanswered = 0  # times that something was received since send() had something
+        self.barren = 0  # bytes received since the client last said something
+        self.ended = False  # the client says no more
+        self.ending = False  # nor does the server
+        self.facts: dict[str, str] | None = None
+
+    def _enter(self, stage: int) -> None:
+        self.stage = stage
+        self.mute = stage not in (OPEN, PLAIN)
+        self.opening = stage in (HELLO, OPENING)
+
+    # Receiving
+
+    def receive(self, fd: int, inbox: Inbox, rest: bytes | None) -> int:
+        """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or a word of transport.py."""
+        inbox.fill(rest or b"")
+        engine = self.engine
+        if self.owing and engine is not None:
+            count = self._push(engine, fd)
+            if count < 0:
+                return count
+        if self.ended:
+            return 0
+        # The ciphertext lies where the plaintext will: the engine has taken it before it gives that
+        count = self.transfer.read(fd, inbox, READ_SIZE)
+        if count == WOULD_BLOCK:
+            return WOULD_BLOCK
+        if count < 0:
+            return self._lose("the connection was lost")
+        if count == 0:
+            return 0 if self.stage >= OPEN else self._lose("the client has closed the connection")
+        if engine is not None:
+            return self._decrypt(engine, fd, inbox, self.transfer.arrived(inbox, count))
+        if self.stage <= HELLO:
+            return self._greet(fd, inbox, self.transfer.arrived(inbox, count))
+        return count
+
+    def _greet(self, fd: int, inbox: Inbox, data: bytes | memoryview) -> int:
+        """The first bytes: make the engine as soon as it is known for which host."""
+        self._enter(HELLO)
+        self.hello += data
+        if not is_record(self.hello):
+            if not is_http(self.hello):
+                return self._lose("not TLS")
+            self._enter(PLAIN)
+            return NOT_TLS
+        host = server_name(self.hello)
+        if host is None:
+            return WOULD_BLOCK
+        self.host = host
+        self.engine = Engine(*self.tls.wrap(host))
+        self._enter(OPENING)
+        hello, self.hello = self.hello, b""
+        return self._decrypt(self.engine, fd, inbox, hello)
+
+    def _decrypt(self, engine: Engine, fd: int, inbox: Inbox, data: bytes | memoryview) -> int:
+        """Put the plaintext of *data* into *inbox*."""
+        before = inbox.end
+        opening = self.opening
+        engine.feed(data)
+        try:
+            if opening:
+                engine.tls_object.do_handshake()
+                self._enter(OPEN)
+            if not opening or engine.incoming.pending:
+                self._read(engine, inbox)
+        except OSError as error:
+            if error.errno != WANT_READ:
+                return self._fail(engine, fd, error)
+        if inbox.end == before:
+            return self._go_on(engine, fd, len(data), opening)
+        self.barren = 0
+        self.unanswered += 1
+        if self.unanswered == UNANSWERED:
+            self.unanswered = 0
+            self.owing = engine.outgoing.pending > 0
+        return inbox.end - before
+
+    def _read(self, engine: Engine, inbox: Inbox) -> None:
+        """Decrypt all records that are whole."""
+        while True:
+            count = engine.read(CHUNK, self.transfer.room(inbox, CHUNK))
+            if count == 0:
+                self.ended = True
+                return
+            inbox.end += count
+            if not engine.incoming.pending:
+                return
+
+    def _go_on(self, engine: Engine, fd: int, size: int, opening: bool) -> int:
+        """Nothing was said in *size* bytes: answer what was meant for the engine alone, and wait for more."""
+        self.barren += size
+        if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
+            return self._lose("too much is said to no end")
+        if opening and self.stage == OPEN and engine.tls_object.version() == "TLSv1.3":
+            return WOULD_BLOCK  # there are only tickets to send: they go with the first answer
+        word = self._push(engine, fd)
+        return word if word < 0 else 0 if self.ended else WOULD_BLOCK
+
+    # Failing
+
+    def _fail(self, engine: Engine, fd: int, error: OSError) -> int:
+        """What came is no TLS, or none that is taken here; the engine has an alert for it."""
+        opening = self.opening
+        self._push(engine, fd)
+        self._lose(str(getattr(error, "reason", None) or "not understood").replace("_", " ").lower())
+        return REFUSED if opening else LOST
+
+    def _lose(self, reason: str) -> int:
+        """The end of this wire; LOST."""
+        if self.opening:  # else nothing was said, as by a health check, or the handshake was over
+            self.refused(f"TLS: {reason}")
+        self._retire()
+        return LOST
+
+    def _retire(self) -> None:
+        self._enter(OVER)
+        self.owing = False
+        self.engine = None
+        self.held = self.hello = b""
+
+    # Sending
+
+    def send(self, fd: int, out: OutBuffer) -> int:
+        """Send what *out* holds: bytes left (0 when it is empty), or LOST."""
+        if self.stage == PLAIN:
+            return self.plain.send(fd, out)
+        engine = self.engine
+        if engine is None or self.stage != OPEN:
+            return LOST
+        while True:
+            if self.owing:
+                word = self._push(engine, fd)
+                if word < 0:
+                    return out.size if word == MUST_WRITE else LOST
+                if self.covered:
+                    out.sent(self.covered)
+                    self.covered = 0
+            if out.size == 0:
+                return 0
+            if not self._encrypt(engine, out):
+                return LOST
+
+    def _encrypt(self, engine: Engine, out: OutBuffer) -> bool:
+        """Encrypt up to CHUNK bytes of *out*, and close_notify behind the last; False if that cannot be."""
+        self.owing = True
+        self.unanswered = 0
+        size = min(out.size, CHUNK)
+        try:
+            while self.covered < size:
+                count = engine.write(self.transfer.stretch(out, self.covered, size - self.covered))
+                self.covered += count
+        except OSError:
+            return False
+        if self.last and self.covered == out.size:
+            self._end(engine)
+        return True
+
+    def _push(self, engine: Engine, fd: int) -> int:
+        """Send what the engine has for the socket: 0 if that took all, MUST_WRITE or LOST."""
+        if not self.held:
+            self.held = engine.fetch()
+        elif engine.outgoing.pending:
+            self.held = self.held[self.held_at :] + engine.fetch()
+            self.held_at = 0
+        while self.held_at < len(self.held):
+            count = self.transfer.send(fd, self.held, self.held_at)
+            if count < 0:
+                self.owing = True
+                return MUST_WRITE if count == WOULD_BLOCK else LOST
+            self.held_at += count
+        self.held = b""
+        self.held_at = 0
+        self.owing = False
+        return 0
+
+    def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
+        """Not over TLS: can_send_files says so."""
+        raise NotImplementedError
+
+    def unsent(self, fd: int) -> int:
+        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows.
+
+        Below 0 where it has acknowledged bytes of a part that send() does not count yet.
+        """
+        return self.plain.unsent(fd) - self.held_at
+
+    # The end
+
+    def finish(self, fd: int) -> None:
+        """Say that nothing more will be sent, in TLS and below."""
+        self._say_end(fd)
+        self._retire()
+        self.plain.finish(fd)
+
+    def _say_end(self, fd: int) -> None:
+        """Send close_notify, unless that was done, cannot be, or the socket takes no more."""
+        engine = self.engine
+        if engine is not None and self.stage == OPEN and not self.held and not self.ending:
+            self._end(engine)
+            self._push(engine, fd)
+
+    def _end(self, engine: Engine) -> None:
+        """Make close_notify (RFC 8446 6.1)."""
+        self.ending = True
+        try:
+            engine.tls_object.unwrap()
+        except OSError:
+            pass  # that of the client is not there, and not waited for
+
+    def cut(self, fd: int) -> None:
+        """Reset the connection; the descriptor stays open, but leads nowhere, until it is closed."""
+        self.plain.cut(fd)
+
+    def close(self, fd: int, reset: bool) -> None:
+        """Close; with *reset* so that the client cannot take what it has for the whole."""
+        if self.opening:
+            self._lose("not finished")
+        if not reset:
+            self._say_end(fd)
+        self._retire()
+        self.plain.close(fd, reset)
+
+    # What is known
+
+    def describe(self, environ: dict[str, object]) -> None:
+        """Add what the application may know of this connection."""
+        if self.facts is None:
+            assert self.engine is not None, "a request came through it"
+            self.facts = self.tls.describe(self.engine.tls_object, self.host)
+        environ |= self.facts
