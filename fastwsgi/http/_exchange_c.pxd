@@ -1,7 +1,7 @@
 cimport cython
 
 # By their modules: exchange.py has the bare names of these classes for the type checker
-from fastwsgi.http cimport _connection_c, _outbox_c, _service_c, _turn_c
+from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
 
 
 cdef str OPEN, BEGUN, STARTED, DONE
@@ -14,9 +14,7 @@ cdef object END, GONE
 @cython.final
 cdef class NewExchange:
     @cython.locals(exchange=Exchange)
-    cdef Exchange of(
-        self, _connection_c.Connection connection, _outbox_c.OutBuffer out, dict environ, bint is_head, int version, bint keep_alive
-    )
+    cdef Exchange of(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
 
 
 @cython.final
@@ -38,9 +36,7 @@ cdef class Exchange:
     cdef object result, iterator, ahead, stretch
     cdef bint bound
 
-    cdef object begin(
-        self, _connection_c.Connection connection, _outbox_c.OutBuffer out, dict environ, bint is_head, int version, bint keep_alive
-    )
+    cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
     cpdef bint is_held_back(self) except -1
     cpdef object replace(self, answer)
     cpdef bint run(self) except -1

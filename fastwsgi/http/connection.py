@@ -367,9 +367,7 @@ class Connection:
             return False
         else:
             head = reader.parser
-            self.exchange = service.new_exchange.of(
-                self, self.out, head.environ, head.is_head, head.version, head.keep_alive
-            )
+            self.exchange = service.new_exchange.of(self, self.out, head)
             service.served += 1
             if service.served == service.quota:
                 service.quota_reached()

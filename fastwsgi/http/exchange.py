@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastwsgi.http.answers import Answer
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.file_wrapper import FileStretch
+    from fastwsgi.http.head import HeadParser
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
@@ -47,47 +48,25 @@ STRETCH = 262144  # bytes of one sendfile call
 class NewExchange:
     """Makes the Exchange of each request. (An object, since C makes another one fastest where its class stands.)"""
 
-    def of(
-        self,
-        connection: Connection,
-        out: OutBuffer,
-        environ: dict[str, Any],
-        is_head: bool,
-        version: int,
-        keep_alive: bool,
-    ) -> Exchange:
-        """The Exchange of one request.
-
-        Args:
-            connection: sends what is in *out*.
-            environ: the application owns it once it is called.
-            is_head, version, keep_alive: facts of the request head.
-        """
+    def of(self, connection: Connection, out: OutBuffer, head: HeadParser) -> Exchange:
+        """The Exchange of the request whose *head* was just parsed; *connection* sends what is in *out*."""
         exchange = Exchange.__new__(Exchange)
-        exchange.begin(connection, out, environ, is_head, version, keep_alive)
+        exchange.begin(connection, out, head)
         return exchange
 
 
 class Exchange:
     """The start_response of one request, and the way of its response; NewExchange.of() makes it."""
 
-    def begin(
-        self,
-        connection: Connection,
-        out: OutBuffer,
-        environ: dict[str, Any],
-        is_head: bool,
-        version: int,
-        keep_alive: bool,
-    ) -> None:
-        """Take the facts of the request: the arguments of NewExchange.of()."""
+    def begin(self, connection: Connection, out: OutBuffer, head: HeadParser) -> None:
+        """Take the facts of the request."""
         self.service = connection.service
         self.connection = connection
         self.out = out
-        self.environ = environ
-        self.is_head = is_head
-        self.version = version
-        self.keep_alive = keep_alive
+        self.environ = head.environ  # the application's, once it is called
+        self.is_head = head.is_head
+        self.version = head.version
+        self.keep_alive = head.keep_alive
         self.stage = OPEN
         self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
@@ -105,7 +84,7 @@ class Exchange:
         self.bound = False  # the iterator must run on the thread that began it
         self.ahead: WriteAhead | None = None  # what write() was given and the client has not taken yet
         self.stretch: FileStretch | None = None  # what is left of the file that is being sent
-        environ["wsgi.early_hints"] = self.service.early_hints.of(self)
+        self.environ["wsgi.early_hints"] = self.service.early_hints.of(self)
 
     # What the application calls
 
@@ -308,9 +287,8 @@ class Exchange:
         result, self.result, self.iterator = self.result, None, None
         if type(result) is not list and result is not None:
             try:
-                close = getattr(result, "close", None)
-                if close is not None:
-                    close()
+                if hasattr(result, "close"):
+                    result.close()
             except BaseException as error:
                 self._complain("close() of the response failed", error)
         if self.ahead is not None:
@@ -320,16 +298,15 @@ class Exchange:
         self.connection = self.environ = GONE  # ends the cycle over wsgi.early_hints
 
     def tell_end(self) -> None:
-        """Tell the observer of the end, once: at the deadline of a request that is before the application's."""
+        """Tell the observer of the end, once: of a request past its deadline that is before the application's."""
         if not self.told and self.service.response_ended is not None:
             self.told = True
             self.service.response_ended(self)
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:
-        environ = self.environ
-        request = request_name(environ)
-        if "fastwsgi.request_id" in environ:
-            request += f", request {environ['fastwsgi.request_id']}"
+        request = request_name(self.environ)
+        if "fastwsgi.request_id" in self.environ:
+            request += f", request {self.environ['fastwsgi.request_id']}"
         self.service.log_error(f"{message} ({request})", error)
 
     # Head and pieces
@@ -393,10 +370,8 @@ class Exchange:
     def _catch_up(self, ahead: WriteAhead) -> None:
         """Send some of what write() has kept."""
         data = ahead.next()
-        if data:
-            self.out.add(data)
-        else:
-            ahead.close()
+        self.out.add(data)
+        if not data:
             self.ahead = None
 
     def _send_file(self, wrapper: FileWrapper) -> bool:

@@ -21,10 +21,12 @@ class WriteAhead:
         self._file.write(data)
 
     def next(self) -> bytes:
-        """The next piece; b"" at the end."""
+        """The next piece; b"" at the end, where the file is closed."""
         self._file.seek(self._sent)
         data = self._file.read(PIECE)
         self._sent += len(data)
+        if not data:
+            self.close()
         return data
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """What a client's first bytes say: the host that a TLS ClientHello asks for, or that they are plain HTTP.
 
-They are read before OpenSSL gets them, so that a certificate can be chosen and a silent client costs no TLS object. The
-callback that Python has for it would print a traceback for every name that is not ASCII, and clients choose the names.
+They are read before OpenSSL gets them, so that a certificate can be chosen and a silent client costs no TLS object.
+Python's own callback for this would print a traceback for every name that is not ASCII, and clients choose the names.
 Nothing is refused here: what cannot be read names no host, and OpenSSL says what is wrong with it.
 """
 
@@ -18,12 +18,12 @@ _NAME = re.compile(rb"[A-Za-z0-9_.-]{1,253}")
 
 
 def is_record(data: bytes) -> bool:
-    """Whether the bytes may begin a handshake; OpenSSL looks again."""
+    """Whether the bytes may begin a handshake, as far as the first one tells."""
     return data[0] == HANDSHAKE
 
 
 def is_http(data: bytes) -> bool:
-    """Whether they begin as a request in plain HTTP does, with a letter."""
+    """Whether the bytes begin as a request in plain HTTP does, with a letter."""
     return data[:1].isalpha()
 
 
@@ -34,7 +34,7 @@ def server_name(data: bytes) -> str | None:
 
 
 def _message(data: bytes) -> bytes | None:
-    """The ClientHello, taken out of its records; b"" if there is none to be understood, None if it is not whole."""
+    """The ClientHello, taken out of its records; b"" if it cannot be read, None if it is not whole."""
     message = b""
     at = 0
     for _ in range(MOST_RECORDS):
@@ -77,7 +77,7 @@ def _server_name(message: bytes) -> str:
 
 
 def _first_host(extension: bytes) -> str:
-    """The name in a server_name extension: a list, of which only one type of entry, and one entry, is defined."""
+    """The name in a server_name extension: a list, for which one entry of one type is defined."""
     name = extension[5:]
     if extension[2:3] != b"\0" or int.from_bytes(extension[3:5], "big") != len(name) or not _NAME.fullmatch(name):
         return ""

@@ -1,19 +1,22 @@
 """TLS as the settings ask for it: the contexts, which of them is for which host, and their renewal.
 
-The contexts are made before workers are forked. So a key that only root may read serves workers that are nobody, and
-all workers have the same keys for session tickets: a session that one has begun another one resumes.
+The contexts are made before workers are forked. So workers without privileges serve with a key that only root may
+read, and all have the same keys for session tickets: a session that began with one can be resumed with another.
 """
 
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import Mistake
 from fastwsgi.tls import environ as tls_environ
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls import x509
 from fastwsgi.tls.files import Material, Pair
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
 
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 VERIFICATION = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -25,7 +28,7 @@ OPTIONS = (
     | ssl.OP_SINGLE_DH_USE
     | ssl.OP_SINGLE_ECDH_USE
 )
-TICKETS = 1  # that begin a TLS 1.3 connection: each more costs as much as a request; a resumed session brings the next
+TICKETS = 1  # sent at the start of a TLS 1.3 connection; each costs as much as a request, and resuming brings another
 
 
 class Tls:
@@ -51,7 +54,7 @@ class Tls:
         "SSL_CLIENT_VERIFY": "NONE",
     }
 
-    def __init__(self, settings: Any, material: Material | None = None) -> None:
+    def __init__(self, settings: Settings, material: Material | None = None) -> None:
         self.settings = settings
         material = material or tls_files.read(settings)
         self.contexts = [_make_context(settings, material, number) for number in range(len(material.pairs))]
@@ -60,7 +63,7 @@ class Tls:
         self._take_names(material)
 
     def _take_names(self, material: Material) -> None:
-        """Note which context is for which host: of several for the same host, the first."""
+        """Note which context is for which host; of several for the same host, the first counts."""
         leaves = [x509.first_certificate(pair.certificate) for pair in material.pairs]
         self._kinds = [x509.key_kind(leaf) for leaf in leaves]
         self._hosts: dict[str, ssl.SSLContext] = {}
@@ -75,24 +78,24 @@ class Tls:
             found = self._hosts.get(f"*.{host.partition('.')[2]}")
         return found or self.contexts[0]
 
-    def wrap(self, host: str) -> tuple[Any, Any, Any]:
+    def wrap(self, host: str) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
         """The TLS object of a new connection for *host*, with the ends that take and give ciphertext."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         return self.choose(host).wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing
 
-    def describe(self, tls_object: Any, host: str) -> dict[str, str]:
-        """What environ says of a connection."""
+    def describe(self, tls_object: ssl.SSLObject, host: str) -> dict[str, str]:
+        """The entries of environ that tell of a connection."""
         return tls_environ.describe(tls_object, host)
 
     def renew(self, material: Material) -> None:
-        """New certificates and keys for the connections that begin from now on; in the thread of the loop.
+        """Use new certificates and keys for the connections that begin from now on; called in the loop's thread.
 
-        A context keeps its keys for tickets where it can take the new certificate in place of the old one. If it
-        cannot, since the key is of another kind and would come beside the old one, or since client authorities can be
-        added to a context but not removed, there is a new context.
+        A context that can replace its certificate is kept, and with it its keys for tickets. It is made anew where the
+        key is of another kind, which would be added beside the old one, and where client authorities have changed,
+        which can be added to a context but not removed.
 
         Raises:
-            Mistake: it cannot be used; then all is as before.
+            Mistake: *material* cannot be used; then everything is as before.
         """
         new = Tls(self.settings, material)
         if self._kinds == new._kinds and self._authorities == new._authorities:
@@ -104,27 +107,27 @@ class Tls:
         self._authorities = new._authorities
 
 
-def _make_context(settings: Any, material: Material, number: int) -> ssl.SSLContext:
-    """The context of one pair. Raises Mistake."""
+def _make_context(settings: Settings, material: Material, number: int) -> ssl.SSLContext:
+    """The context of the pair *number*. Raises Mistake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = VERSIONS[settings.ssl_min_version]
     context.options |= OPTIONS
     context.num_tickets = TICKETS
     context.set_alpn_protocols(["http/1.1"])
     try:
-        context.set_ciphers(settings.ciphers)
+        context.set_ciphers(settings.ciphers or "")
     except ssl.SSLError:
         raise Mistake(
             f"--ciphers {settings.ciphers}: OpenSSL knows no such cipher for TLS 1.2 (those of TLS 1.3 are fixed)"
         ) from None
     _load(context, material.pairs[number], settings, number)
     if material.authorities:
-        _load_authorities(context, material.authorities, settings.ca_certs)
+        _load_authorities(context, material.authorities, settings)
     context.verify_mode = VERIFICATION[settings.cert_reqs]
     return context
 
 
-def _load(context: ssl.SSLContext, pair: Pair, settings: Any, number: int) -> None:
+def _load(context: ssl.SSLContext, pair: Pair, settings: Settings, number: int) -> None:
     """Give a context its certificate and key. Raises Mistake."""
     name = settings.certfile[number]
     key = settings.keyfile[number] if settings.keyfile else name
@@ -151,13 +154,13 @@ def _explain(error: ssl.SSLError, name: str, key: str) -> str:
     return f"the certificate in {name} or the key in {key} cannot be used: {reason or 'OpenSSL does not say why'}"
 
 
-def _load_authorities(context: ssl.SSLContext, pem: bytes, name: str) -> None:
-    """Have certificates of clients that these authorities have signed accepted. Raises Mistake."""
+def _load_authorities(context: ssl.SSLContext, pem: bytes, settings: Settings) -> None:
+    """Accept the certificates of clients that these authorities have signed. Raises Mistake."""
     try:
         with tls_files.as_file(pem) as path:
             context.load_verify_locations(cafile=path)
     except ssl.SSLError:
-        raise Mistake(f"--ca-certs {name} holds no certificates in PEM, or broken ones") from None
+        raise Mistake(f"--ca-certs {settings.ca_certs} holds no certificates in PEM, or broken ones") from None
 
 
 class _Encrypted(Exception):
@@ -165,5 +168,5 @@ class _Encrypted(Exception):
 
 
 def _refuse_password() -> str:
-    """OpenSSL asks for the password of a key; without this it would ask at the terminal, and wait."""
+    """What OpenSSL calls for the password of a key; without it OpenSSL would ask at the terminal, and wait."""
     raise _Encrypted

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # Names of components as ssl has them, as they are in a distinguished name, and as mod_ssl has them in SSL_CLIENT_S_DN_*
@@ -35,28 +35,29 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 Name = Iterable[Iterable[tuple[str, str]]]  # as getpeercert() gives it: sets of pairs, in the order of the certificate
 
 
-def describe(tls_object: Any, host: str) -> dict[str, str]:
-    """The entries of environ, but those of Tls.ENVIRON that are right.
+def describe(tls_object: ssl.SSLObject, host: str) -> dict[str, str]:
+    """The entries of environ that tell of a connection, without those of Tls.ENVIRON that are right already.
 
     Args:
-        tls_object: an ssl.SSLObject whose handshake is over.
+        tls_object: its handshake is over.
         host: what the client asked for, "" if it did not say.
     """
+    cipher = tls_object.cipher()
     entries = {
-        "SSL_PROTOCOL": tls_object.version(),
-        "SSL_CIPHER": tls_object.cipher()[0],
+        "SSL_PROTOCOL": tls_object.version() or "",
+        "SSL_CIPHER": cipher[0] if cipher else "",
         "SSL_SESSION_RESUMED": "Resumed" if tls_object.session_reused else "Initial",
     }
     if host:
         entries["SSL_TLS_SNI"] = host
     encoded = tls_object.getpeercert(binary_form=True)
     if encoded:
-        entries.update(_client(tls_object.getpeercert(), encoded))
+        entries.update(_client(tls_object.getpeercert() or {}, encoded))
     return entries
 
 
-def _client(certificate: dict[str, Any], encoded: bytes) -> dict[str, str]:
-    """The entries about a client's certificate, which was verified."""
+def _client(certificate: Mapping[str, Any], encoded: bytes) -> dict[str, str]:
+    """The entries about the certificate of a client, which was verified."""
     return {
         "SSL_CLIENT_VERIFY": "SUCCESS",
         "SSL_CLIENT_M_VERSION": str(certificate["version"]),
@@ -71,7 +72,7 @@ def _client(certificate: dict[str, Any], encoded: bytes) -> dict[str, str]:
 
 
 def _name(key: str, name: Name) -> dict[str, str]:
-    """A distinguished name, whole and in components: the first of a kind without a number, the next as _1, _2."""
+    """A distinguished name, whole and in components: the first of a kind has no number, those after it _1, _2."""
     entries = {key: distinguished_name(name)}
     for part in name:
         for kind, value in part:
@@ -104,5 +105,5 @@ def _alternatives(names: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _native(text: str) -> str:
-    """As PEP 3333 wants it."""
+    """*text* as PEP 3333 wants it."""
     return text.encode("utf-8", "replace").decode("latin-1")

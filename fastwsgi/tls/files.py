@@ -1,7 +1,7 @@
 """The files of TLS: certificates, keys and client authorities, read into memory whole, and watched.
 
-What is in memory is what is checked and what is used, so files that change meanwhile do no harm; and it can be handed
-to processes that may not read the files.
+What was checked is what is used, whatever happens to the files meanwhile; and it can be handed to processes that may
+not read them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastwsgi.mistakes import Mistake
 from fastwsgi.stamps import Stamp, stamp_of
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
 
 
 class Pair(NamedTuple):
@@ -26,14 +29,14 @@ class Pair(NamedTuple):
 
 
 class Material(NamedTuple):
-    """All that the contexts are made of besides settings."""
+    """All that contexts are made of besides settings."""
 
     pairs: tuple[Pair, ...]
     authorities: bytes  # PEM; b"" for none
 
 
-def check(settings: Any) -> None:
-    """Raise Mistake if the settings do not go together."""
+def check(settings: Settings) -> None:
+    """Refuse settings that do not go together. Raises Mistake."""
     if not settings.certfile:
         for name in ("keyfile", "ca_certs", "cert_reqs", "ssl_min_version", "ciphers"):
             setting = getattr(type(settings), name)
@@ -50,14 +53,14 @@ def check(settings: Any) -> None:
         raise Mistake(f"--cert-reqs {settings.cert_reqs}: name the file of the authorities to trust with --ca-certs")
 
 
-def paths(settings: Any) -> list[tuple[str, str]]:
+def paths(settings: Settings) -> list[tuple[str, str]]:
     """Each file with the flag that names it."""
     named = [*(("--certfile", path) for path in settings.certfile), *(("--keyfile", path) for path in settings.keyfile)]
     return named + ([("--ca-certs", settings.ca_certs)] if settings.ca_certs else [])
 
 
-def read(settings: Any) -> Material:
-    """Read the files that certfile, keyfile and ca_certs name. Raises Mistake."""
+def read(settings: Settings) -> Material:
+    """The contents of the files that certfile, keyfile and ca_certs name. Raises Mistake."""
     found = [_read(flag, path) for flag, path in paths(settings)]
     count = len(settings.certfile)
     keys = found[count : count + len(settings.keyfile)] or found[:count]
@@ -72,13 +75,13 @@ def _read(flag: str, path: str) -> bytes:
 
 
 def encode(material: Material) -> str:
-    """In one line."""
+    """*material* as one line of text."""
     pairs = [[part.decode("latin-1") for part in pair] for pair in material.pairs]
     return json.dumps([pairs, material.authorities.decode("latin-1")])
 
 
 def decode(line: str) -> Material:
-    """What encode() was given."""
+    """The material that encode() made *line* of."""
     pairs, authorities = json.loads(line)
     found = (Pair(*(part.encode("latin-1") for part in pair)) for pair in pairs)
     return Material(tuple(found), authorities.encode("latin-1"))
@@ -108,7 +111,7 @@ class Watch:
     """Tells when files have changed and come to rest: a pair is replaced one file after the other.
 
     Args:
-        named: their paths.
+        named: the paths of the files.
     """
 
     def __init__(self, named: list[str]) -> None:
@@ -116,7 +119,7 @@ class Watch:
         self._known = self._last = self._stamps()
 
     def look(self) -> bool:
-        """Whether they are not what they were at the last time that this was so; looked at twice, to be sure."""
+        """Whether the files have changed since this was last true; they must be the same at two looks in a row."""
         before, self._last = self._last, self._stamps()
         if self._last == self._known or self._last != before:
             return False

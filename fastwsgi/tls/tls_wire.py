@@ -1,12 +1,12 @@
-"""TLS over a non-blocking socket: its stages, its bounds, and the order in which bytes are moved.
+"""TLS over a non-blocking socket: its stages, its bounds, and the order in which its bytes are moved.
 
-    stage      means                                        goes over to
+    stage      means                                        leads to
     NEW        nothing has come                             HELLO
-    HELLO      the ClientHello is not whole                 OPENING, or PLAIN where it is none but plain HTTP
+    HELLO      the ClientHello is not whole                 OPENING, or PLAIN if it is plain HTTP instead
     OPENING    the handshake is under way                   OPEN
-    OPEN       the two sides can talk
-    PLAIN      the client is told in plain text that this is no place for plain HTTP
-    OVER       nothing is said any more, and what comes is dropped; each stage can end here
+    OPEN       requests and responses are exchanged
+    PLAIN      the client speaks plain HTTP, and is told in plain text that TLS is spoken here
+    OVER       nothing is said any more, and what comes is dropped; every stage can end here
 
 Ciphertext is moved between the socket and a TLS object in memory, the engine, so OpenSSL never touches the socket.
 The bytes are moved by a Transfer (_transfer_py.py and its twin in C), and all decisions are here. So are all bounds:
@@ -71,7 +71,8 @@ class Engine:
 
 
 class TlsWire:
-    """The server's side of one TLS connection: a Wire (http/_wire_py.py), whose subclass the .pxd makes of it.
+    """The server's side of one TLS connection. It has the methods of a Wire (http/_wire_py.py); the .pxd names that as
+    its base, since the text, which serves both builds, cannot import it from one of them.
 
     Args:
         plain: the transport of the loop, for what is not said in TLS.
@@ -97,8 +98,8 @@ class TlsWire:
         self.owing = False  # the socket must take ciphertext before more is received
         self.unanswered = 0  # times that something was received since send() had something
         self.barren = 0  # bytes received since the client last said something
-        self.ended = False  # the client says no more
-        self.ending = False  # nor does the server
+        self.ended = False  # the client has sent close_notify
+        self.ending = False  # close_notify is made
         self.facts: dict[str, str] | None = None
 
     def _enter(self, stage: int) -> None:
@@ -110,7 +111,9 @@ class TlsWire:
 
     def receive(self, fd: int, inbox: Inbox, rest: bytes | None) -> int:
         """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or a word of transport.py."""
-        inbox.fill(rest or b"")
+        inbox.start = inbox.end = 0
+        if rest is not None:
+            inbox.fill(rest)
         engine = self.engine
         if self.owing and engine is not None:
             count = self._push(engine, fd)
@@ -133,7 +136,7 @@ class TlsWire:
         return count
 
     def _greet(self, fd: int, inbox: Inbox, data: bytes | memoryview) -> int:
-        """The first bytes: make the engine as soon as it is known for which host."""
+        """Read the first bytes, and make the engine as soon as they tell for which host."""
         self._enter(HELLO)
         self.hello += data
         if not is_record(self.hello):
@@ -151,7 +154,7 @@ class TlsWire:
         return self._decrypt(self.engine, fd, inbox, hello)
 
     def _decrypt(self, engine: Engine, fd: int, inbox: Inbox, data: bytes | memoryview) -> int:
-        """Put the plaintext of *data* into *inbox*."""
+        """Put the plaintext of *data* into *inbox*: what receive() gives."""
         before = inbox.end
         opening = self.opening
         engine.feed(data)
@@ -185,7 +188,7 @@ class TlsWire:
                 return
 
     def _go_on(self, engine: Engine, fd: int, size: int, opening: bool) -> int:
-        """Nothing was said in *size* bytes: answer what was meant for the engine alone, and wait for more."""
+        """Deal with *size* bytes without plaintext: answer what was meant for the engine alone, and wait for more."""
         self.barren += size
         if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
             return self._lose("too much is said to no end")
@@ -197,15 +200,15 @@ class TlsWire:
     # Failing
 
     def _fail(self, engine: Engine, fd: int, error: OSError) -> int:
-        """What came is no TLS, or none that is taken here; the engine has an alert for it."""
+        """End the wire because what came is no TLS, or none that is accepted; the engine has an alert for it."""
         opening = self.opening
         self._push(engine, fd)
         self._lose(str(getattr(error, "reason", None) or "not understood").replace("_", " ").lower())
         return REFUSED if opening else LOST
 
     def _lose(self, reason: str) -> int:
-        """The end of this wire; LOST."""
-        if self.opening:  # else nothing was said, as by a health check, or the handshake was over
+        """End the wire, and report why if that is before the end of its handshake; LOST."""
+        if self.opening:  # before it nothing was said: a health check, for example
             self.refused(f"TLS: {reason}")
         self._retire()
         return LOST
@@ -303,7 +306,7 @@ class TlsWire:
         try:
             engine.tls_object.unwrap()
         except OSError:
-            pass  # that of the client is not there, and not waited for
+            pass  # the client's has not come, and is not waited for
 
     def cut(self, fd: int) -> None:
         """Reset the connection; the descriptor stays open, but leads nowhere, until it is closed."""
@@ -318,10 +321,10 @@ class TlsWire:
         self._retire()
         self.plain.close(fd, reset)
 
-    # What is known
+    # What the application is told
 
     def describe(self, environ: dict[str, object]) -> None:
-        """Add what the application may know of this connection."""
+        """Add what is known of this connection to *environ*."""
         if self.facts is None:
             assert self.engine is not None, "a request came through it"
             self.facts = self.tls.describe(self.engine.tls_object, self.host)

@@ -1,7 +1,7 @@
-"""What a certificate says that `ssl` does not tell of one's own: the hosts it is for, and the kind of its key.
+"""What `ssl` does not tell of the server's own certificates: the hosts they are for, and the kinds of their keys.
 
-Python decodes only certificates that came from the other side, so this reads the few fields that are needed out of the
-DER encoding (X.690, RFC 5280 4.1). What it cannot read it does not know: such a certificate is for no host by name.
+Python decodes only the peer's certificate, so the few fields that are needed are read from the DER encoding here
+(X.690, RFC 5280 4.1). A certificate that cannot be read is for no host by name.
 """
 
 from __future__ import annotations
@@ -85,13 +85,13 @@ def _alternative_names(fields: list[Element]) -> list[bytes]:
 
 
 def _common_names(fields: list[Element]) -> list[bytes]:
-    """Those of the subject, the fifth field: a sequence of sets of pairs of identifier and text."""
+    """The common names of the subject, the fifth field: a sequence of sets of pairs of identifier and text."""
     pairs = [_children(pair) for _, group in _children(fields[4][1]) for _, pair in _children(group)]
     return [pair[1][1] for pair in pairs if len(pair) == 2 and pair[0] == (OBJECT_IDENTIFIER, COMMON_NAME)]
 
 
 def _inside(content: bytes) -> list[Element]:
-    """The elements of the one sequence that is the content."""
+    """The elements of the one sequence that *content* is."""
     whole = _children(content)
     return _children(whole[0][1]) if whole else []
 
@@ -101,7 +101,7 @@ def _children(content: bytes) -> list[Element]:
 
 
 def _elements(content: bytes) -> Iterator[Element]:
-    """The elements that follow each other; Raises Unreadable, also for forms that DER does not have."""
+    """The elements in *content*, one after the other. Raises Unreadable, also for forms that DER does not have."""
     at = 0
     while at < len(content):
         header = content[at : at + 2]

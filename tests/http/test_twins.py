@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from types import SimpleNamespace
 from typing import Any
@@ -66,6 +67,18 @@ def test_a_read_never_brings_more_than_an_inbox_holds(build: SimpleNamespace) ->
         assert inbox.available() == capacity
         assert inbox.take(capacity).endswith(b"x" + b"y" * 10)
         assert wire.receive(ours.fileno(), inbox, None) == 990
+
+
+def test_accept_gives_the_client_as_a_value(build: SimpleNamespace) -> None:
+    wire = build.sockio.SocketWire()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        assert wire.accept(listener) == (-errno.EAGAIN, "", "")
+        for host in ("127.0.0.1", "127.0.0.1", "127.0.0.2"):
+            with socket.create_connection(listener.getsockname(), source_address=(host, 0)) as client:
+                fd, *address = wire.accept(listener)
+                wire.close(fd, False)
+                assert address == [host, str(client.getsockname()[1])]
 
 
 # The response serializer

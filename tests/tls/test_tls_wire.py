@@ -169,6 +169,35 @@ def test_close_notify_and_fin_are_ends(ends: Ends) -> None:
     assert ends.wire.receive(ends.fd, ends.inbox, None) == 0
 
 
+@pytest.mark.parametrize("sizes", [(), (5,), (100, 5000), (100, 16384, 7), (20000, 300, 20000), (70000,)])
+@pytest.mark.parametrize("most", [1, 4096, 65536])
+def test_stretches_are_the_whole_of_an_out_buffer(build: SimpleNamespace, sizes: tuple[int, ...], most: int) -> None:
+    """Also where a part was sent and a head is in work."""
+    out, transfer = build.outbox.OutBuffer(), build.transfer.Transfer()
+    for number, size in enumerate(sizes):
+        out.add(bytes([65 + number]) * size)
+    out.begin("200 OK", [])
+    out.sent(min(out.size, 3))
+    found = bytearray()
+    while piece := bytes(transfer.stretch(out, len(found), most)):
+        assert len(piece) <= most
+        found += piece
+    assert found == out.peek()
+
+
+def test_the_room_of_an_inbox_is_what_it_has_left(build: SimpleNamespace) -> None:
+    inbox, other, transfer = build.inbox.Inbox(), build.inbox.Inbox(), build.transfer.Transfer()
+    capacity = build.inbox.CAPACITY
+    for one, held in ((inbox, 0), (other, 0), (inbox, 0), (inbox, capacity - 10), (other, capacity)):
+        one.fill(bytes(held))
+        room = transfer.room(one, 65536)
+        assert len(room) == min(65536, capacity - held)
+        room[:] = b"x" * len(room)
+        assert transfer.arrived(one, 65536) == b"x" * len(room)
+        one.fill(b"y")
+        assert held or room[:2] == b"yx"
+
+
 def test_a_broken_record_ends_it(ends: Ends) -> None:
     ciphertext = bytearray(ends.encrypted(b"hello"))
     ciphertext[-1] ^= 1
