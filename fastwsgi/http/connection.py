@@ -36,6 +36,7 @@ from fastwsgi.http.states import (
     follows,
     moves,
 )
+from fastwsgi.http.transport import MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -49,12 +50,6 @@ if TYPE_CHECKING:
 # What the loop watches for
 READ = "read"
 WRITE = "write"
-
-# What Wire.receive() says instead of a count
-WOULD_BLOCK = -1
-MUST_WRITE = -3
-REFUSED = -4
-NOT_TLS = -5
 
 PIPELINED = 64  # requests before other connections get their turn
 GATHERED = 65536  # bytes of pipelined answers before they are sent
