@@ -54,6 +54,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), ROOT))))
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("FASTWSGI_BIND", "127.0.0.1:0")  # the default port may be taken
     (tmp_path / "hello.py").write_text(HELLO)
     for name, text in BROKEN.items():
         (tmp_path / name).write_text(text)
