@@ -39,8 +39,8 @@ cdef class Exchange:
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
     cpdef bint is_held_back(self) except -1
     cpdef object replace(self, answer)
-    cpdef bint run(self) except -1
-    cpdef bint advance(self) except -1
+    cpdef bint go_on(self, bint first) except -1
+    cdef bint _call(self) except -1
     cpdef object abandon(self)
     cpdef object write(self, data)
     cdef object _write_ahead(self, bytes data)

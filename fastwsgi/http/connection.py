@@ -435,13 +435,13 @@ class Connection:
         """Let the application work; another thread can take the loop meanwhile. True when the response is whole."""
         self._become("call", RUNNING)
         if self.place is ASIDE:
-            return exchange.run() if first else exchange.advance()
+            return exchange.go_on(first)
         turn = self.service.turn
         exchange.turn = turn
         # Earlier answers that were gathered come first: only without them may the monitor write
         turn.begin_call(self, self.fd if first and self.out.size == 0 and self.wire.can_send_files else -1)
         try:
-            return exchange.run() if first else exchange.advance()
+            return exchange.go_on(first)
         finally:
             if not turn.end_call():
                 self.service.pool.await_taker()  # and by now the connection is set aside

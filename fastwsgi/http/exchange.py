@@ -1,9 +1,9 @@
 """One call of a WSGI application: environ in, response into the out-buffer (PEP 3333).
 
-An Exchange is the start_response of one request and carries its response to the end. It runs in three steps: run()
-calls the application; advance() asks the iterable for pieces as long as the client takes them, and is called again
-when it does; close() of the iterable is called once, always, however it ends. A response that cannot be finished is
-cut, so that the client can see that it is not whole.
+An Exchange is the start_response of one request and carries its response to the end. go_on() calls the application, and
+then asks the iterable for pieces as long as the client takes them; it is called again when the client does. close() of
+the iterable is called once, always, however it ends. A response that cannot be finished is cut, so that the client can
+see that it is not whole.
 """
 
 from __future__ import annotations
@@ -148,35 +148,28 @@ class Exchange:
             self.out.finish(-1, False, "", b"", b"")
             self.connection.flush()
 
-    # The three steps
+    # The steps
 
-    def run(self) -> bool:
-        """Call the application. True when the response is whole in the out-buffer, False when advance() goes on."""
+    def go_on(self, first: bool) -> bool:
+        """Call the application, *first*, or go on where the client was slow; True when the response is whole."""
         try:
-            result = self.result = self.service.app(self.environ, self)
-            if type(result) is list or type(result) is tuple:
-                if self._put_all(result):
-                    return self._end()
-                self.iterator = iter(result)
-            elif type(result) is not FileWrapper or not self._send_file(result):
-                self.iterator = iter(result)
-                self.bound = self.service.threaded
-            return self._produce()
+            return self._call() if first else self._produce()
         except ClientDisconnected:
             self.abandon()
             raise
         except BaseException as error:
             return self._fail(error)
 
-    def advance(self) -> bool:
-        """Go on where the client was slow; True when the response is whole."""
-        try:
-            return self._produce()
-        except ClientDisconnected:
-            self.abandon()
-            raise
-        except BaseException as error:
-            return self._fail(error)
+    def _call(self) -> bool:
+        result = self.result = self.service.app(self.environ, self)
+        if type(result) is list or type(result) is tuple:
+            if self._put_all(result):
+                return self._end()
+            self.iterator = iter(result)
+        elif type(result) is not FileWrapper or not self._send_file(result):
+            self.iterator = iter(result)
+            self.bound = self.service.threaded
+        return self._produce()
 
     def abandon(self) -> None:
         """The client is gone: close what is open."""

@@ -22,8 +22,7 @@ CATCHES = {
     ("threads", "_serve"): "the thread's own work: it becomes a spare",
     ("threads", "_work"): "a thread's outermost frame: what ends the loop is raised where run() was called",
     ("loop", "_run_alone"): "the thread that called run(): it waits for the end",
-    ("exchange", "run"): "around the application, in which nothing raises LoopLost",
-    ("exchange", "advance"): "the same",
+    ("exchange", "go_on"): "around the application, in which nothing raises LoopLost",
     ("exchange", "_finish"): "around close() of the application's iterable",
 }
 
