@@ -1,4 +1,4 @@
-from fastwsgi.http cimport _inbox_c  # not its class: body.py has that name for the type checker
+from fastwsgi.http cimport _inbox_c  # the module: body.py imports its class by name for the type checker
 
 
 cdef class EmptyInput:

@@ -1,6 +1,6 @@
 cimport cython
 
-# By their modules: connection.py has the bare names of these classes for the type checker
+# The modules: connection.py imports these classes by name for the type checker
 from fastwsgi.http cimport (
     _exchange_c,
     _head_c,

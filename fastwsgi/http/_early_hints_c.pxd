@@ -1,6 +1,6 @@
 cimport cython
 
-# By their modules: early_hints.py has the bare names of these classes for the type checker
+# The modules: early_hints.py imports these classes by name for the type checker
 from fastwsgi.http cimport _exchange_c
 
 

@@ -1,6 +1,6 @@
 cimport cython
 
-# By their modules: exchange.py has the bare names of these classes for the type checker
+# The modules: exchange.py imports these classes by name for the type checker
 from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
 
 

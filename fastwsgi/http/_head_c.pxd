@@ -1,4 +1,4 @@
-# By their modules: head.py has the bare names of these classes for the type checker
+# The modules: head.py imports these classes by name for the type checker
 from fastwsgi.http cimport _framing_c, _inbox_c, _scanner_c
 
 

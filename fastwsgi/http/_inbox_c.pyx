@@ -14,7 +14,7 @@ cdef enum:
 
 
 cdef class Inbox:
-    """Received bytes, and how far they are read: data[start:end] is unread."""
+    """Received bytes and how far they have been read: data[start:end] is unread."""
 
     def __cinit__(self):
         self.data = <char *>PyMem_Malloc(INBOX_SIZE)

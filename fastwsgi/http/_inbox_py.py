@@ -1,7 +1,7 @@
 """The receive buffer, in pure Python: the specification of _inbox_c.pyx.
 
-One Inbox serves all connections of a loop, one after the other: at the end of its turn a connection takes the bytes
-away that it has not used, and puts them back before it reads again.
+One Inbox serves all connections of a loop, one after the other: at the end of its turn a connection takes away the
+bytes that it has not used, and puts them back before it reads again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ CAPACITY = 131072  # bytes: the longest head kept over, and 64 KiB read behind i
 
 
 class Inbox:
-    """Received bytes, and how far they are read: data[start:end] is unread."""
+    """Received bytes and how far they have been read: data[start:end] is unread."""
 
     def __init__(self) -> None:
         self.data = bytearray(CAPACITY)
@@ -34,7 +34,7 @@ class Inbox:
         self.end = len(data)
 
     def peek(self, count: int) -> bytes:
-        """A copy of the next *count* bytes, or of all if they are fewer."""
+        """A copy of the next *count* bytes, or of all if there are fewer."""
         return self.view[self.start : min(self.start + count, self.end)].tobytes()
 
     def take(self, count: int) -> bytes:
@@ -48,7 +48,7 @@ class Inbox:
         return self.view[mark : self.start].tobytes()
 
     def head_size(self, skipped: int) -> int:
-        """The length of *skipped* bytes and the head behind them, with its empty line; 0 if that has not come."""
+        """The length of *skipped* bytes and the head behind them, with its empty line; 0 if that has not arrived."""
         at = self.data.find(b"\r\n\r\n", self.start + skipped, self.end)
         return at + 4 - self.start if at >= 0 else 0
 

@@ -16,12 +16,12 @@ cdef enum:
     KEEP_ALIVE  # Connection: keep-alive
     CLOSE  # Connection: close
     LENGTH
-    BEYOND  # changes the framing or the flow: not for the scanner
+    BEYOND  # changes the framing or the flow, which the scanner leaves to head.py
 
-# Each is a slot of a table, too, and owns a reference to every object that it names; *raw* is NULL where none is kept.
+# Each struct is also a slot of a table, and owns a reference to each of its objects; *raw* is NULL in an empty slot.
 
 cdef struct RequestLine:
-    uint64_t seen  # the hash of the last line that was met here and not kept
+    uint64_t seen  # the hash of the last line that fell on this slot and was not kept
     PyObject *raw
     PyObject *method  # NULL for GET
     PyObject *target
@@ -35,7 +35,7 @@ cdef struct FieldLine:
     PyObject *raw
     PyObject *key  # of environ
     PyObject *value
-    long long length  # the number that a Content-Length says
+    long long length  # the number in a Content-Length
     int kind
 
 cdef struct FieldName:

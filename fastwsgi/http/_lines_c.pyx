@@ -1,6 +1,6 @@
 """One line of a plain head, taken apart: what the scanner does where its tables do not know a line.
 
-Each function takes a line, without its CRLF, that head.py could not refuse, and gives up on any other: it says False.
+Each function takes a line, without its CRLF, that head.py could not refuse, and gives up (False) on any other.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -157,7 +157,7 @@ cdef bint read_field_line(FieldName *names, const char *at, Py_ssize_t size, Fie
 
 
 cdef bint read_special(const char *value, Py_ssize_t size, FieldLine *made) noexcept:
-    """What a value says where the kind of its field is not PLAIN; False to give up."""
+    """Read the value of a field whose kind is not PLAIN; False to give up."""
     if made.kind == HOST:
         return is_plain_host(value, size)
     if made.kind == LENGTH:
@@ -246,7 +246,7 @@ cdef bint is_plain_host(const char *at, Py_ssize_t size) noexcept nogil:
 
 
 cdef long long plain_length(const char *at, Py_ssize_t size) noexcept nogil:
-    """The number that 1 to 18 digits without a leading zero say, or -1."""
+    """The number that 1 to 18 digits without a leading zero stand for, or -1."""
     cdef long long number = 0
     cdef Py_ssize_t i
     if size < 1 or size > 18 or (at[0] == c'0' and size > 1):

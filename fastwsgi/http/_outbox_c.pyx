@@ -1,7 +1,7 @@
 """The response serializer and the out-buffer; the pure twin, _outbox_py.py, is the specification.
 
 Bytes gather in one block, so that pipelined answers leave together. A piece of 16 KiB or more is held instead of
-copied, one at a time, and sent from where it lies.
+copied, one at a time, and sent from where it is in memory.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -83,7 +83,7 @@ cdef class OutBuffer:
         PyMem_Free(self.data)
 
     cdef Py_ssize_t sendable(self) noexcept:
-        """The end of the bytes that may be sent: an unfinished head may not."""
+        """The end of the bytes that may be sent, which excludes an unfinished head."""
         return self.end if self.head < 0 else self.head
 
     cdef char *room(self, Py_ssize_t count) except NULL:
@@ -180,7 +180,7 @@ cdef class OutBuffer:
         return 0
 
     cdef int add_special(self, str name, const char *lower, Py_ssize_t size, str value) except -1:
-        """Note what the server must know; 1 if the field is not to be written now."""
+        """Note what the server must know of it; 1 if the field is not to be written now."""
         cdef const unsigned char *digits
         cdef long long length = 0
         cdef Py_ssize_t i

@@ -1,8 +1,8 @@
 """The response serializer and the out-buffer, in pure Python: the specification of _outbox_c.pyx.
 
-A head is begun when the application calls start_response, so that a breach is raised where it was made, and finished
+A head is begun when the application calls start_response, so that an error is raised where it was made, and finished
 with the first piece of the body, when its length may be known. Until then it can be dropped. begin() does not write the
-fields that the server decides about (Content-Length, Connection); it reports what the application said in them.
+fields that are the server's to decide (Content-Length, Connection); it reports what the application put in them.
 """
 
 from __future__ import annotations
@@ -136,4 +136,4 @@ class OutBuffer:
             used += 1
         del self.parts[:used]
         if count:
-            self.parts[0] = memoryview(self.parts[0])[count:]  # copies of a long piece would be quadratic
+            self.parts[0] = memoryview(self.parts[0])[count:]  # copying a long piece would take quadratic time

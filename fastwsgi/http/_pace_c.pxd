@@ -1,6 +1,6 @@
 cimport cython
 
-# By their modules: pace.py has the bare names of these classes for the type checker
+# The modules: pace.py imports these classes by name for the type checker
 from fastwsgi.http cimport _service_c
 
 

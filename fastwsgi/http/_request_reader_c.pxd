@@ -1,6 +1,6 @@
 cimport cython
 
-# By their modules: request_reader.py has the bare names of these classes for the type checker
+# The modules: request_reader.py imports these classes by name for the type checker
 from fastwsgi.http cimport _body_c, _head_c, _inbox_c, _service_c
 
 

@@ -3,11 +3,11 @@
 It takes a head only if every byte of it lies in a subset that head.py is certain to accept: a usual method, an
 origin-form, HTTP/1.1 or 1.0, token names without underscores, clean values, one plain Host, a plain Content-Length,
 nothing that changes the framing. At the first byte outside it gives up, having taken nothing, and head.py takes the
-whole head. So it has no rule of its own and refuses nothing; a differential test holds it equal.
+whole head. So it has no rule of its own and refuses nothing; a differential test keeps the two equal.
 
 Whole lines repeat from request to request. Request lines, field lines and field names are kept in direct-mapped
-tables, found by a hash of a few of their bytes and compared byte for byte; a line is kept at its second sight, so that
-lines which never repeat (a request id) cost a hash and no memory. Lines that are not there go to _lines_c.pyx.
+tables, found by a hash of a few of their bytes and compared byte for byte. A line is kept when it is seen a second
+time, so that lines that never repeat (a request id) cost a hash and no memory. Other lines go to _lines_c.pyx.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -39,7 +39,7 @@ cdef class Scanner:
     """Takes plain heads.
 
     Args:
-        template: what every environ starts as; it says GET, HTTP/1.1 and an empty query.
+        template: what every environ starts as: GET, HTTP/1.1 and an empty query.
         limits: a grammar.HeadLimits.
         max_body: the longest body that is taken, in bytes.
     """
@@ -140,7 +140,7 @@ cdef class Scanner:
             if line == &made:
                 release_field_line(line)
             at = eol + 2
-        # A field that came twice is not for the scanner: fewer entries than lines.
+        # Fewer entries than lines: a field was sent twice, which the scanner leaves to head.py.
         if PyDict_Size(environ) != PyDict_Size(self.template) + fields:
             return NULL
         if length > self.max_body or not (host or head.version == 10):
@@ -153,7 +153,7 @@ cdef class Scanner:
 cdef RequestLine *new_request_line(
     RequestLine *slot, uint64_t hashed, const char *at, Py_ssize_t size, RequestLine *made
 ) except? NULL:
-    """The parts of a line that *slot* does not hold: in *made*, or at its second sight there; NULL to give up."""
+    """The parts of a line that *slot* does not hold: in *made*, or in *slot* the second time; NULL to give up."""
     if not read_request_line(at, size, made):
         return NULL
     if slot.seen != hashed or size > KEPT_LINE:
@@ -190,7 +190,7 @@ cdef PyObject *copy(const char *at, Py_ssize_t size) except NULL:
 
 
 cdef inline const char *line_end(const char *at, const char *end) noexcept nogil:
-    """Where the CRLF of the line stands; NULL if it has none yet, or a bare LF or CR before it."""
+    """Where the CRLF of the line is; NULL if it has none yet, or a bare LF or CR before it."""
     cdef const char *lf = <const char *>memchr(at, c'\n', end - at) if at < end else NULL
     if lf == NULL or lf == at or (lf - 1)[0] != c'\r':
         return NULL

@@ -1,6 +1,6 @@
 cimport cython
 
-# By their modules: service.py has the bare names of these classes for the type checker
+# The modules: service.py imports these classes by name for the type checker
 from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _turn_c
 
 

@@ -5,7 +5,7 @@ from fastwsgi.http._outbox_c cimport OutBuffer
 
 cdef enum:  # how far a call has come
     NO_CALL
-    HELD_BACK  # nothing of its response was sent
+    HELD_BACK  # no part of its response was sent
     BEGUN
     GIVEN_UP  # the monitor has answered the client
 

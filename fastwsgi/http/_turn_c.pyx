@@ -1,7 +1,7 @@
 """The turn, in C; its pure twin, _turn_py.py, is the specification.
 
 Nothing here releases the GIL, so each method is atomic to other threads. Only the monitor, which does not hold the GIL,
-may interfere and change the stage of a call from HELD_BACK to GIVEN_UP: so that changes by atomic operations alone.
+may interfere, by changing the stage of a call from HELD_BACK to GIVEN_UP: so the stage changes only atomically.
 """
 
 cdef extern from *:

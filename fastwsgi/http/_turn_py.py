@@ -1,4 +1,4 @@
-"""A turn: the two buffers that a thread needs to serve connections, and the application call that it is in.
+"""A turn: the two buffers that a thread needs to serve connections, and its current application call.
 
 The specification of _turn_c.pyx. A loop has one turn at a time. A thread that takes the loop from another, whose
 application call does not return, takes the connection out of that call and begins the turn's successor. The thread left
@@ -37,7 +37,7 @@ class Turn:
     Attributes:
         inbox: what is received.
         out: what is sent.
-        lost: when the thread returned from a call, another thread had taken the loop.
+        lost: another thread has taken the loop, which the thread found when it returned from a call.
         given_up: the monitor has answered the client of the call (in C alone, where it needs no GIL for that).
 
     Args:

@@ -5,7 +5,7 @@ from fastwsgi.http._outbox_c cimport OutBuffer
 
 
 cdef class Wire:
-    """A transport; the methods never block and never raise for what a client did."""
+    """A transport; no method blocks, or raises for anything that a client did."""
 
     cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -9:
         raise NotImplementedError

@@ -1,6 +1,6 @@
 """What a connection needs of a transport: the interface that plain sockets and TLS implement.
 
-The transport moves bytes between a file descriptor and the two buffers; it decides nothing of HTTP.
+The transport moves bytes between a file descriptor and the two buffers; it knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from typing import Any
 
 
 class Wire:
-    """A transport; the methods never block and never raise for what a client did."""
+    """A transport; no method blocks, or raises for anything that a client did."""
 
     can_send_files = False
     mute = False  # no answer can be sent yet
-    opening = False  # the client has begun to open the connection, beyond that of the sockets
-    last = False  # set by the connection: what send() is given next is all that will be sent
+    opening = False  # the client has begun an opening handshake above TCP's
+    last = False  # set by the connection: nothing will be sent after the next send()
 
     def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
         """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or a word of transport.py."""
@@ -29,20 +29,20 @@ class Wire:
         raise NotImplementedError
 
     def unsent(self, fd: int) -> int:
-        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows.
+        """Bytes that send() has taken and the client has not acknowledged; 0 where that is unknown.
 
-        Below 0 where it has acknowledged bytes of a part that send() does not count yet.
+        Negative where the client has acknowledged part of what send() does not count yet.
         """
         raise NotImplementedError
 
     def finish(self, fd: int) -> None:
-        """Say that nothing more will be sent (RFC 9112 9.6)."""
+        """Signal that nothing more will be sent (RFC 9112 9.6)."""
         raise NotImplementedError
 
     def cut(self, fd: int) -> None:
-        """Reset the connection, and leave the descriptor, good for nothing, to whoever is going to close it."""
+        """Reset the connection, and leave the useless descriptor open for its owner to close."""
         raise NotImplementedError
 
     def close(self, fd: int, reset: bool) -> None:
-        """Close; with *reset* so that the client cannot take what it has for the whole."""
+        """Close; *reset* keeps the client from taking what it has for the whole response."""
         raise NotImplementedError

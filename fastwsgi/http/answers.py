@@ -1,6 +1,6 @@
 """The server's own answers: each refusal (400 to 505), 500 for the application, 504 for a deadline.
 
-They are constant texts without an echo of the input, and end the connection. Only the 500 does not: it replaces the
+They are constant texts without an echo of the input, and each ends the connection, except for the 500: it replaces the
 application's response, and is framed as that would have been.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DATE = b"Date: "  # precedes the place for a date in a template
 NO_DATE = "---, -- --- ---- --:--:-- GMT"  # as long as a date (RFC 9110 5.6.7)
-RETRY_AFTER = 1  # seconds (RFC 9110 10.2.3) after a 503: the queue of a server that works is short
+RETRY_AFTER = 1  # seconds (RFC 9110 10.2.3) after a 503: a healthy server's queue is soon short again
 
 
 class Answer(NamedTuple):
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 def answer(code: int, advice: str = "") -> Answer:
-    """The answer with the status *code*, which says what to do if there is any *advice*."""
+    """The answer with the status *code*, and *advice* for the client if there is any."""
     line = f"{code} {reason_phrase(code)}"
     fields = [("Content-Type", "text/plain")]
     if code == 503:
@@ -60,6 +60,6 @@ def put(out: OutBuffer, given: Answer, server: bytes, date: bytes, is_head: bool
 
 
 def expired_template() -> bytes:
-    """504 for code that cannot run Python: without a body, so that it fits HEAD as well, and without a date."""
+    """A 504 for code that cannot run Python: without a body, so that it suits HEAD too, and without a date."""
     fields = "Content-Length: 0\r\nConnection: close\r\n"
     return f"HTTP/1.1 {EXPIRED.status}\r\n{fields}{DATE.decode()}{NO_DATE}\r\n\r\n".encode()

@@ -1,4 +1,4 @@
-"""The request body: read whole before the application runs, in memory, past a size in a temporary file.
+"""The request body: read whole before the application runs, into memory, or past a size into a temporary file.
 
 So a client that is slow, stops half-way or breaks the framing never reaches the application, and wsgi.input ends
 where the body ends. Two readers take bytes from the receive buffer: one counts them, one decodes chunks.
@@ -29,7 +29,7 @@ LONGEST = {"size": MAX_CHUNK_EXTENSIONS + 16, "data-end": 0, "trailers": MAX_TRA
 
 
 class EmptyInput:
-    """wsgi.input of a request without a body. It has no state, so that one serves all; close() does nothing."""
+    """wsgi.input of a request without a body. It has no state, so one serves all; close() does nothing."""
 
     closed = False
 
@@ -89,7 +89,7 @@ class Body:
         self.received = 0
         self.file: IO[bytes] = io.BytesIO()
         self.spooled = False
-        self.paused = False  # feed() has left bytes that it can go on with
+        self.paused = False  # feed() has left bytes that another call can use
 
     def feed(self, inbox: Inbox) -> bool:
         """Take what belongs to the body; True when it is complete."""
@@ -104,7 +104,7 @@ class Body:
         return len(data)
 
     def _spool(self) -> None:
-        """Go on in a temporary file; 503 where there is none, as when no file descriptor is left."""
+        """Continue in a temporary file; 503 where there can be none, as when no file descriptor is left."""
         try:
             file = tempfile.TemporaryFile()
         except OSError as error:
@@ -137,7 +137,7 @@ class ChunkedBody(Body):
     def __init__(self, max_body: int, spool_size: int) -> None:
         super().__init__(0, spool_size)
         self.max_body = max_body
-        self.expects = "size"  # then "data", "data-end" and "size" again, or "trailers", at last "end"
+        self.expects = "size"  # then "data", "data-end" and "size" again, or "trailers" and finally "end"
         self.extensions = 0  # bytes so far
         self.trailers = 0
 

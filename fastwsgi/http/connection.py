@@ -1,15 +1,15 @@
-"""One client connection: the way of the bytes through its states, which are told in states.py.
+"""One client connection, which moves through the states of states.py.
 
-A connection owns no socket and no clock. The loop calls on_ready() when its state's wait is over and on_deadline() when
-it took too long; a Wire moves the bytes; what the connections of one loop share comes in as the Service. Requests
-that arrived together are answered together: their answers gather in the out-buffer and leave in one write.
+A connection owns no socket and no clock. The loop calls on_ready() when what its state waits for has happened and
+on_deadline() when that takes too long; a Wire moves the bytes; what the connections of one loop share is the Service.
+Requests that arrived together are answered together: their answers gather in the out-buffer and leave in one write.
 
-While the application runs, another thread may take the loop over. The thread that was left behind ends its turn alone,
-with the buffers that it has, and gives the connection back by asking the loop to watch it. Until then the connection is
-set aside: nothing that the loop sees or counts concerns it. That thread itself learns of it by LoopLost, which ends the
-call that the loop made of it.
+While the application runs, another thread may take over the loop. The thread left behind ends its turn alone, with the
+buffers that it has, and gives the connection back by asking the loop to watch it. Until then the connection is set
+aside: the loop neither watches nor counts it. The thread left behind learns of its loss by LoopLost, which ends the
+call that the loop made to the connection.
 
-This file is longer than others: it is one machine, and Cython compiles a class from one text.
+This file is longer than others because it is one state machine, and Cython compiles a class from one text.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Connection:
     """The server's side of one connection.
 
     Attributes:
-        given_up: the thread that serves it is to drop it; set by others.
-        number: given by the trace.
+        given_up: the thread that serves it is to drop it; other threads set this.
+        number: assigned by the trace.
 
     Args:
         service: what the connections of this loop share.
@@ -83,15 +83,15 @@ class Connection:
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
         self.given_up = False
         self.flushing = False  # the wire is sending, which may let another thread run
-        self.rest: bytes | None = None  # received bytes that are not used yet, while others use the inbox
-        self.out: OutBuffer = NO_BUFFER  # that of a turn, or our own while bytes are left in it
-        self.exchange: Exchange | None = None  # a response that is not whole yet
-        self.answered = False  # at least one request was
+        self.rest: bytes | None = None  # received bytes not used yet, kept while other connections use the inbox
+        self.out: OutBuffer = NO_BUFFER  # the turn's, or our own while bytes are left in it
+        self.exchange: Exchange | None = None  # the one whose response is not whole yet
+        self.answered = False  # at least one request was answered
         self.number = 0
 
     @property
     def host(self) -> str:
-        """The client's address, or that of the proxy which does not tell it by a PROXY header."""
+        """The client's address, or that of a proxy which does not report the client's in a PROXY header."""
         return self.reader.host
 
     # States and places
@@ -105,18 +105,18 @@ class Connection:
         self.place = place
 
     def set_aside(self) -> None:
-        """From now on a thread serves it alone, or it waits for one that will."""
+        """Withdraw it from the loop: from now on one thread serves it alone, or it waits for a thread that will."""
         before, self.waits = self.waits, ""
         self.service.loop.unwatch(self, before)
         self._move("set aside", ASIDE)
 
     def wait_for_turn(self) -> None:
-        """Go on after the others."""
+        """Continue after the other connections have had their turns."""
         self._move("go on later", TURN)
         self.service.loop.go_on_later(self)
 
     def _wait(self, event: str) -> None:
-        """Let the loop watch for *event*; what comes then may be another thread's."""
+        """Let the loop watch for *event*, which another thread may then handle."""
         if self.waits is not event:
             before, self.waits = self.waits, event
             self.service.loop.watch(self, event, before)
@@ -131,17 +131,17 @@ class Connection:
     # What the loop calls; see server/interfaces.py
 
     def take_over(self, waits: str, rest: bytes | None) -> None:
-        """Go on where a preamble made way, which waited for *waits* and has received *rest*."""
+        """Take the place of a preamble that waited for *waits* and has received *rest*."""
         self.waits = waits
         self.rest = rest
 
     def on_ready(self) -> None:
-        """What the state waited for is there. Raises LoopLost."""
+        """Handle what the state waited for. Raises LoopLost."""
         if self.place is LOOP:
             self._go_on(False)
 
     def on_turn(self) -> None:
-        """It is this connection's turn again. Raises LoopLost."""
+        """Take the turn that was owed. Raises LoopLost."""
         self._move("its turn", LOOP)
         self._go_on(True)
 
@@ -167,9 +167,9 @@ class Connection:
             raise LoopLost
 
     def on_deadline(self) -> None:
-        """Too late: 408 where a request is under way or none was ever answered (RFC 9110 15.5.9), else close.
+        """Answer 408 if a request is under way or none was ever answered (RFC 9110 15.5.9), else close.
 
-        An idle connection may have got a request this very moment: only if nothing is there to read, it is closed.
+        An idle connection may have received a request this very moment: it is closed only if there is nothing to read.
         Raises LoopLost.
         """
         turn = self.service.turn
@@ -209,15 +209,15 @@ class Connection:
         return self.pace.reads_too_slowly(now, self.wire.unsent(self.fd))
 
     def is_idle(self) -> bool:
-        """Whether nothing of a request has been read that is not answered; empty lines before it are nothing."""
+        """Whether no part of an unanswered request has been read; empty lines before a request do not count."""
         return self.place is LOOP and self._is_between_requests()
 
     def is_lingering(self) -> bool:
-        """Whether its last response is out, so that nothing is left to be waited for."""
+        """Whether its last response is sent, so that there is nothing left to wait for."""
         return self.state is LINGERING
 
     def idle_since(self) -> float:
-        """When it became idle, on the loop's clock; infinity if it is not. Lingering after its last response counts."""
+        """When it became idle, on the loop's clock; infinity if it is not. Lingering counts as idle."""
         if self.state is LINGERING:
             return self.pace.began(self.service.linger_timeout)
         if not self.is_idle():
@@ -225,12 +225,12 @@ class Connection:
         return self.pace.began(self.service.keep_alive) if self.state is IDLE else self.pace.silent_since()
 
     def excuse(self, seconds: float) -> None:
-        """The loop was held up for so long: an idle client, which it could not hear, gets them."""
+        """Give an idle client the *seconds* for which the loop was held up and could not read from it."""
         if self.state is IDLE:
             self.pace.excuse(seconds)
 
     def hurry(self, until: float) -> None:
-        """A stop has begun: if it is idle, it stays until then, or ends now if idle connections get no time at all."""
+        """At a stop, keep it until *until* at most if it is idle; drop it now if idle connections get no time."""
         if self.is_idle():
             self.pace.hurry(until)
             if self.service.keep_alive <= 0.0:
@@ -247,7 +247,7 @@ class Connection:
     # Ending it
 
     def drop(self, reset: bool) -> None:
-        """End the connection now; with *reset* so that the client sees its response is not whole."""
+        """End the connection now; *reset* shows the client that its response is not whole."""
         if self.state is CLOSED:
             return
         self._become("close", CLOSED)
@@ -263,19 +263,19 @@ class Connection:
         self.wire.close(self.fd, reset)
 
     def abort(self) -> None:
-        """End the connection now; if a thread serves it, or it owes a turn, that will, as soon as it can."""
+        """End the connection now, or as soon as the thread that serves it, or the turn it is owed, can do so."""
         if self.place is not LOOP or self.state is RUNNING:
             self.given_up = True
         else:
             self.drop(self._is_sending())
 
     def expire(self, exchange: Exchange) -> bool:
-        """The application has had its time for *exchange*, which runs in another thread: answer 504, or cut the
-        response if its head was out. False if it has ended this moment.
+        """Answer 504 for *exchange*, whose application call in another thread is past its deadline, or cut the response
+        if its head is already sent. False if the call has ended this moment.
         """
         if self.exchange is not exchange or self.state is not RUNNING:
             return False
-        # Set before the others are looked at, as the thread of the call sets those before it looks at this
+        # Set before the other flags are read, as the thread of the call sets those before it reads this one
         self.given_up = True
         if exchange.turn is not None and not exchange.turn.begin_head():
             return True  # the monitor was faster
@@ -315,14 +315,14 @@ class Connection:
             self.drop(False)
 
     def _end_of_input(self) -> None:
-        """The client sends no more: between requests that is the end, inside one it is a fault."""
+        """Handle the end of the client's data: between requests it ends the connection, inside one it is an error."""
         if self.is_idle():
             self.drop(False)
         else:
             self._refuse(HttpError(400, "the request ends early"))
 
     def _work_on_rest(self) -> None:
-        """Serve what was received before, once nothing is left to be sent first."""
+        """Serve what was received earlier, once nothing remains to be sent first."""
         if self.state is ENDING or (self.out is not None and self.out.size):
             self._finish_turn()
             return
@@ -332,7 +332,7 @@ class Connection:
         self._work(inbox)
 
     def _work(self, inbox: Inbox) -> None:
-        """Serve what is in *inbox*, as far as it goes, and end the turn."""
+        """Serve the requests in *inbox* and end the turn."""
         self.out = self.service.turn.out
         try:
             served = 0
@@ -346,7 +346,7 @@ class Connection:
             self._finish_turn()
 
     def _serve_next(self, inbox: Inbox) -> bool:
-        """Take one request from *inbox* and answer it; False when this turn is over."""
+        """Take one request from *inbox* and answer it; False when the turn is over."""
         service = self.service
         reader = self.reader
         begin = inbox.start
@@ -378,7 +378,7 @@ class Connection:
         return self._respond()
 
     def _begin_body(self, inbox: Inbox) -> bool:
-        """Start to read the body; True if it is here already."""
+        """Start to read the body; True if it has already arrived."""
         if self.reader.take_body(inbox, self.service.spool_size):
             return True
         self.pace.begin_body(inbox.available())
@@ -401,7 +401,7 @@ class Connection:
     # Responding
 
     def _queue(self) -> None:
-        """All threads are busy: have the request wait for one. What was read behind it waits with it."""
+        """Have the request wait for a thread, as all are busy. What was read behind it waits with it."""
         if not self.service.pool.has_room():
             raise HttpError(503, "the queue is full")
         self._become("no thread free", QUEUED)
@@ -422,7 +422,7 @@ class Connection:
         """Call the application; True when its response is whole and another request may be served now."""
         exchange = self.exchange
         assert exchange is not None
-        exchange.out = self.out  # not that of the turn in which the head came
+        exchange.out = self.out  # not the buffer of the turn in which the head arrived
         if self.service.note is not None:
             exchange.note = self.service.note(exchange.environ)
         self.pace.begin_response()
@@ -432,13 +432,13 @@ class Connection:
         return self._end_response(exchange)
 
     def _run(self, exchange: Exchange, first: bool) -> bool:
-        """Let the application work; another thread can take the loop meanwhile. True when the response is whole."""
+        """Let the application run; another thread can take the loop meanwhile. True when the response is whole."""
         self._become("call", RUNNING)
         if self.place is ASIDE:
             return exchange.go_on(first)
         turn = self.service.turn
         exchange.turn = turn
-        # Earlier answers that were gathered come first: only without them may the monitor write
+        # Answers gathered earlier must be sent first: the monitor may write only if there are none
         turn.begin_call(self, self.fd if first and self.out.size == 0 and self.wire.can_send_files else -1)
         try:
             return exchange.go_on(first)
@@ -449,7 +449,7 @@ class Connection:
                 self.given_up = True
 
     def _end_response(self, exchange: Exchange) -> bool:
-        """The response is whole; True when another request may be served now."""
+        """Finish with a whole response; True when another request may be served now."""
         self.exchange = None
         self.answered = True
         self.reader.drop_body()
@@ -463,7 +463,7 @@ class Connection:
         return self.place is LOOP and (self.out.size < GATHERED or self.flush())
 
     def _cut(self, exchange: Exchange) -> None:
-        """End a response that is not whole; without a length or chunks only a reset can tell.
+        """End a response that is not whole; without a length or chunks, only a reset shows that.
 
         What the client has not taken yet is sent first: it may hold the whole answers of earlier requests.
         """
@@ -475,7 +475,7 @@ class Connection:
             self._become("last", ENDING)
 
     def _go_on_with(self, exchange: Exchange) -> None:
-        """The client has read, or it is this response's turn again."""
+        """Continue a response after the client has read, or when its turn has come again."""
         if not self._run(exchange, False):
             self._become("pause", SENDING)
             self._wait_to_send()
@@ -489,7 +489,7 @@ class Connection:
     # Sending
 
     def _send_on(self) -> None:
-        """The client has read of what was gathered."""
+        """Send more of the gathered answers after the client has read."""
         if not self.flush():
             self._wait_to_send()
         elif self.state is ENDING:
@@ -502,13 +502,13 @@ class Connection:
         """Send what the out-buffer holds; True when it is empty.
 
         Raises:
-            ClientDisconnected: nobody reads it any more.
+            ClientDisconnected: the client is gone, or was given up.
         """
         out = self.out
         before = 0 if out is None else out.size
         if before == 0:
             return True
-        self.flushing = True  # before that is looked at: see expire()
+        self.flushing = True  # before given_up is read: see expire()
         if self.given_up:
             raise ClientDisconnected("it was given up")
         left = self.wire.send(self.fd, out)
@@ -534,7 +534,7 @@ class Connection:
         return sent
 
     def _finish_turn(self) -> None:
-        """Send what was gathered, and say what is waited for; what comes then may be another thread's."""
+        """Send what was gathered, and set what to wait for; another thread may handle what comes then."""
         service = self.service
         if self.given_up:
             self.drop(True)
@@ -557,17 +557,17 @@ class Connection:
             self._await_client()
 
     def _hold_answers(self) -> None:
-        """The client must read first."""
+        """Wait until the client has read the answers before it."""
         if self.state is IDLE or self.state is HEAD:
             self._become("blocked", SENDING)
         elif self.state is BODY:
             self._become("blocked", INTERIM)
 
     def _await_client(self) -> None:
-        """All is sent: what comes next is the client's."""
+        """Wait for the client, now that all is sent."""
         service = self.service
         if service.draining and service.keep_alive <= 0.0 and self._is_between_requests():
-            self._become("last", ENDING)  # its last response may have begun before that could be said in it
+            self._become("last", ENDING)  # its last response may have begun too early to say so
         if self.state is ENDING:
             if self.rest is not None or self.pace.moved > GATHERED:  # the client sent more, or still reads and may
                 self._linger("sent")
@@ -584,7 +584,7 @@ class Connection:
     # Refusals
 
     def _refuse(self, refusal: HttpError) -> None:
-        """Answer with a constant text, without an echo of the input, and close so that it can be read."""
+        """Answer with a constant text, without an echo of the input, and close so that the client can read it."""
         service = self.service
         if self.exchange is not None:
             self.exchange.abandon()
@@ -605,7 +605,7 @@ class Connection:
             self._wait(WRITE)
 
     def _linger(self, event: str) -> None:
-        """Close our side, read on for a while: a close with unread input would reset what we wrote (RFC 9112 9.6)."""
+        """Close our side and read for a while: closing with unread input would reset what we sent (RFC 9112 9.6)."""
         self.out = NO_BUFFER
         self.rest = None
         self._become(event, LINGERING)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class EarlyHints:
-    """Sends 103 with some fields at once (RFC 8297), but not to an HTTP/1.0 client, which does not know it."""
+    """Sends 103 with some fields at once (RFC 8297), but not to an HTTP/1.0 client, which does not understand it."""
 
     exchange: Exchange
 
@@ -20,5 +20,5 @@ class EarlyHints:
         return hints
 
     def __call__(self, headers: list[tuple[str, str]]) -> None:
-        """Send *headers*, unless start_response() was called already."""
+        """Send *headers*, unless start_response() has been called."""
         self.exchange.send_early(headers)

@@ -43,7 +43,7 @@ def bad_value(name: str, value: object) -> ApplicationError:
 
 
 def bad_length(value: str) -> ApplicationError:
-    """The error for the *value* of a Content-Length that is no number, or another one than before."""
+    """The error for the *value* of a Content-Length that is not a number, or differs from one before."""
     return ApplicationError(f"malformed or contradicting Content-Length: {value!r}")
 
 
@@ -57,8 +57,8 @@ class ClientDisconnected(ConnectionError):
 
 
 class LoopLost(BaseException):
-    """Another thread has the loop: this one ends its turn here, and touches nothing of the loop any more.
+    """Another thread has the loop: this one ends its turn here and no longer touches anything of the loop.
 
-    It is raised at the end of a connection's turn in which the application's call was left behind, and passes through
-    everything that belongs to the loop, up to the thread's own work (server/threads.py). No fault, so no Exception.
+    It is raised at the end of a connection's turn during which the loop was taken, and passes through everything that
+    belongs to the loop, up to the thread's own work (server/threads.py). It is not an error, so not an Exception.
     """

@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 # How far a response has come (Exchange.stage); the words are compared by identity
-OPEN = "open"  # start_response was not called
-BEGUN = "begun"  # it was; the head is held back until the length is known
-STARTED = "started"  # the head leaves: nothing can be taken back
+OPEN = "open"  # start_response has not been called
+BEGUN = "begun"  # it has; the head is held back until the length is known
+STARTED = "started"  # the head is being sent and cannot be taken back
 DONE = "done"  # closed
 
-END: Any = object()  # of an iterable
-GONE: Any = None  # what an exchange has of its request when it is done
+END: Any = object()  # marks the end of an iterable
+GONE: Any = None  # replaces the references to its request once an exchange is done
 
 GATHERED = 65536  # bytes: a list up to here is answered in one go
-PIECES = 64  # of one response before other connections get their turn
-WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a client slow to read; the rest goes to a file
+PIECES = 64  # yielded by one response before other connections get their turn
+WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a slow client; the rest goes to a file
 STRETCH = 262144  # bytes of one sendfile call
 
 
 class NewExchange:
-    """Makes the Exchange of each request. (An object, since C makes another one fastest where its class stands.)"""
+    """Makes the Exchange of each request. (An object: C makes another one fastest in the module of its class.)"""
 
     def of(self, connection: Connection, out: OutBuffer, head: HeadParser) -> Exchange:
         """The Exchange of the request whose *head* was just parsed; *connection* sends what is in *out*."""
@@ -56,14 +56,14 @@ class NewExchange:
 
 
 class Exchange:
-    """The start_response of one request, and the way of its response; NewExchange.of() makes it."""
+    """The start_response of one request, which carries the response to its end; NewExchange.of() makes it."""
 
     def begin(self, connection: Connection, out: OutBuffer, head: HeadParser) -> None:
-        """Take the facts of the request."""
+        """Copy the facts of the request."""
         self.service = connection.service
         self.connection = connection
         self.out = out
-        self.environ = head.environ  # the application's, once it is called
+        self.environ = head.environ  # belongs to the application, once that is called
         self.is_head = head.is_head
         self.version = head.version
         self.keep_alive = head.keep_alive
@@ -71,13 +71,13 @@ class Exchange:
         self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
         self.sent = 0  # bytes of the body handed to the out-buffer
-        self.started = self.service.now  # when the head was there
+        self.started = self.service.now  # when the head was complete
         self.queued = 0.0  # seconds that the request waited for a thread
         self.note: Any = None  # the observer's
-        self.told = False  # the observer was told of the end
+        self.told = False  # the end was reported to the observer
         self.cut = False  # the connection must end so that the client sees the response is not whole
-        self.overrun = False  # more came than was announced
-        self.turn: Turn | None = None  # of the thread on which it runs, if that has the loop
+        self.overrun = False  # the application gave more bytes than it announced
+        self.turn: Turn | None = None  # the turn of the thread that runs it, if that thread has the loop
         self.code = 0
         self.result: Iterable[bytes] | None = None
         self.iterator: Iterator[bytes] | None = None
@@ -172,12 +172,12 @@ class Exchange:
         return self._produce()
 
     def abandon(self) -> None:
-        """The client is gone: close what is open."""
+        """Close what is open, as the client is gone."""
         self.cut = True
         self._finish()
 
     def _put_all(self, pieces: Any) -> bool:
-        """Answer a short list in one go, its length known; False if it must go piece by piece."""
+        """Send a short list at once, as its length is known; False if it must be sent piece by piece."""
         total = 0
         for piece in pieces:
             self._check_piece(piece)
@@ -194,7 +194,7 @@ class Exchange:
     def _produce(self) -> bool:
         """Ask for pieces until the end (True), or until the client or other connections come first (False).
 
-        What is bound to its thread goes on to its end here, while the others go on elsewhere.
+        A response that is bound to its thread runs to its end here, while another thread takes the loop.
         """
         pieces = 0
         while True:
@@ -231,12 +231,12 @@ class Exchange:
                 self._start(-1)
             self._put(piece)
             if self.overrun or self.framed is NO_BODY:
-                self.iterator = None  # enough has come (PEP 3333, "Handling the Content-Length Header")
+                self.iterator = None  # the body is complete (PEP 3333, "Handling the Content-Length Header")
 
     # The end
 
     def _end(self) -> bool:
-        """The application gave all it has."""
+        """End the response, for which the application has given everything."""
         if self.stage is OPEN:
             raise ApplicationError("the application returned without a call of start_response")
         if self.stage is BEGUN:
@@ -250,7 +250,7 @@ class Exchange:
         return True
 
     def _fail(self, error: BaseException) -> bool:
-        """The application raised: 500 while nothing of the response is out, else a cut."""
+        """Answer 500 after the application raised, or cut the response if part of it is sent."""
         self._complain("the application failed", error)
         if self.stage is STARTED or self.stage is DONE:
             self.cut = True
@@ -264,16 +264,16 @@ class Exchange:
         return True
 
     def is_held_back(self) -> bool:
-        """Whether nothing of the response is out yet, so that another answer can take its place."""
+        """Whether no part of the response is sent yet, so that another answer can take its place."""
         return self.stage is OPEN or self.stage is BEGUN
 
     def replace(self, answer: Answer) -> None:
-        """The client gets that answer."""
+        """Note that the client gets *answer* instead."""
         self.code = answer.code
         self.sent = 0 if self.is_head else len(answer.body)
 
     def _finish(self) -> None:
-        """Close the iterable, once (PEP 3333: always, also when the client is gone); tell the observer."""
+        """Close the iterable, once (PEP 3333: always, even when the client is gone), and report the end."""
         if self.stage is DONE:
             return
         self.stage = DONE
@@ -288,10 +288,10 @@ class Exchange:
             self.ahead.close()
             self.ahead = None
         self.tell_end()
-        self.connection = self.environ = GONE  # ends the cycle over wsgi.early_hints
+        self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
 
     def tell_end(self) -> None:
-        """Tell the observer of the end, once: of a request past its deadline that is before the application's."""
+        """Report the end to the observer, once; for a request past its deadline this is before the application ends."""
         if not self.told and self.service.response_ended is not None:
             self.told = True
             self.service.response_ended(self)
@@ -305,16 +305,16 @@ class Exchange:
     # Head and pieces
 
     def _start(self, known: int) -> None:
-        """Let the head leave.
+        """Begin to send the head.
 
-        The stage says so first: another thread, which looks at it to answer in our place, then finds it either held
-        back, and nothing follows here, or gone.
+        The stage is set first. Another thread reads it before it answers in our place: it then finds the head either
+        held back, and we send nothing, or on its way.
 
         Args:
-            known: the length of the whole body in bytes, -1 if nobody knows yet.
+            known: the length of the whole body in bytes, -1 if it is not known yet.
 
         Raises:
-            ClientDisconnected: the client has got another answer.
+            ClientDisconnected: the client has already received another answer.
         """
         if self.stage is OPEN:
             raise ApplicationError("a body before start_response was called")
@@ -329,7 +329,7 @@ class Exchange:
         if self.framed is BY_LENGTH:
             self.announced = length
         elif self.framed is NO_BODY:
-            # What GET would say (RFC 9110 8.6): an empty answer to HEAD tells nothing, 204 has no such field.
+            # What GET would say (RFC 9110 8.6): an empty answer to HEAD has no length to report, 204 has no such field.
             length = -1 if out.code == 204 else out.length if out.length >= 0 or known <= 0 else known
         if out.close or service.draining or self.framed is BY_CLOSE:
             self.keep_alive = False
@@ -346,7 +346,7 @@ class Exchange:
             raise ApplicationError(f"the body must be bytes, not {type(piece).__name__}")
 
     def _put(self, piece: bytes) -> None:
-        """Hand one piece of the body to the out-buffer, framed, and cut at the announced length."""
+        """Pass one piece of the body to the out-buffer, framed, and cut off at the announced length."""
         if self.framed is NO_BODY:
             return
         if self.framed is BY_CHUNKS:
@@ -386,7 +386,7 @@ class Exchange:
         sent = self.connection.send_file(stretch.file, stretch.offset, count) if count > 0 else 0
         if sent < 0:
             return False
-        if sent == 0:  # all is sent, or somebody made the file shorter
+        if sent == 0:  # all is sent, or the file has become shorter
             self.stretch = None
         stretch.advance(sent)
         self.sent += sent

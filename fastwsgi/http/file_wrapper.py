@@ -1,4 +1,4 @@
-"""wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"), and the part of a file to be sent."""
+"""wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"), and the part of a file to send."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import stat
 from typing import IO, Any
 
-BLOCK = 65536  # bytes of a piece, if a file is read instead of sent
+BLOCK = 65536  # bytes of a piece, if a file is read instead
 
 
 class FileWrapper:
@@ -47,11 +47,11 @@ class FileStretch:
         self.size = size
 
     def cut(self, size: int) -> None:
-        """Limit it to its first *size* bytes."""
+        """Shorten it to its first *size* bytes."""
         self.size = min(self.size, size)
 
     def advance(self, count: int) -> None:
-        """Leave out the first *count* bytes, which are sent."""
+        """Remove the first *count* bytes, which have been sent."""
         self.offset += count
         self.size -= count
 
@@ -62,7 +62,7 @@ def stretch_of(filelike: Any) -> FileStretch | None:
     if file is None:
         return None
     status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode) or status.st_size == 0:  # /proc says 0 and gives more
+    if not stat.S_ISREG(status.st_mode) or status.st_size == 0:  # files in /proc say 0 and have more
         return None
     offset = file.tell()
     return FileStretch(file.fileno(), offset, max(0, status.st_size - offset))

@@ -1,4 +1,4 @@
-"""The client and what it asked for, as trusted proxies tell it: http/HTTP.md, "Forwarded fields".
+"""The client and what it asked for, as reported by trusted proxies: http/HTTP.md, "Forwarded fields".
 
     X-Forwarded-For     REMOTE_ADDR, and REMOTE_PORT where a port is given
     X-Forwarded-Proto   wsgi.url_scheme and HTTPS
@@ -7,11 +7,11 @@
     X-Forwarded-Prefix  SCRIPT_NAME, which is taken off the front of PATH_INFO
     Forwarded           the first three, by its "for", "proto" and "host" (RFC 7239)
 
-Only the fields that the operator has named are believed, and only from peers that the operator trusts: a field that a
-proxy does not write itself it passes on from the client. To a list each proxy appends its entry, so that the last
-entries, as many as there are proxies, are theirs, and anybody can have written the others. The first of the last ones
-counts, or the first of all where there are fewer. If that entry is malformed, the request is refused with 400: with the
-proxy's own address instead, a stranger would have the rights of the machine next door.
+Only the fields that the operator has named are believed, and only from peers that the operator trusts: a proxy passes
+on from the client any field that it does not write itself. Each proxy appends its entry to a list, so the last entries,
+as many as there are proxies, are theirs, and the entries before them may be forged. The first of the proxies' entries
+counts, or the first of all where there are fewer. If it is malformed, the request is refused with 400: if the proxy's
+own address took its place, a stranger would have the rights of a machine inside the network.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ Environ = dict[str, Any]
 
 PEER = "fastwsgi.peer_addr"
 FORWARDED = "forwarded"
-OTHERS = "HTTP_X_FORWARDED_"  # how the keys of all such fields begin that no standard defines
+OTHERS = "HTTP_X_FORWARDED_"  # how the keys of all non-standard forwarding fields begin
 
-# forwarded-pair [ ";" or "," ] with blanks around both: what one step of the reader matches (RFC 7239 4)
+# forwarded-pair [ ";" or "," ] with blanks around both, which one step of the reader matches (RFC 7239 4)
 _TOKEN = f"[{re.escape(TOKEN_CHARS.decode())}]+"
 STEP = re.compile(
     rf'[ \t]*(?:(?P<name>{_TOKEN})=(?:(?P<token>{_TOKEN})|"(?P<quoted>(?:[^"\\]|\\.)*)")[ \t]*)?(?P<end>[;,]|\Z)'
@@ -48,7 +48,7 @@ NAMELESS = re.compile(r"_[A-Za-z0-9._-]+|unknown", re.IGNORECASE)
 BY_UNIX_SOCKET = "unix:"  # how nginx names such a client
 PORT = re.compile(r"[1-9][0-9]{0,4}")
 PREFIX = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+;=:@/-]|%[0-9A-Fa-f]{2})+")
-# What would make a URL that is built from SCRIPT_NAME lead to another host or path
+# What would make a URL built from SCRIPT_NAME lead to another host or path
 MISLEADING = re.compile(r"//|\\|\0|/\.\.?(?:/|\Z)|/\Z")
 
 
@@ -67,7 +67,7 @@ class Forwarding:
         self._keys = {key for key, _ in self._believed}
 
     def describer(self, host: str) -> Callable[[Environ], None]:
-        """The function to call with each environ of a connection from *host*, after REMOTE_ADDR was set.
+        """The function to call with each environ of a connection from *host*, once REMOTE_ADDR is set.
 
         It raises HttpError for a malformed field of a trusted proxy.
         """
@@ -99,7 +99,7 @@ def drop_fields(environ: Environ, kept: set[str]) -> None:
 
 
 def choose_entry(value: str, hops: int) -> str:
-    """The entry that the first of the last *hops* proxies has appended; the first of all if there are fewer."""
+    """The entry that the first of the last *hops* proxies appended; the first of all if there are fewer entries."""
     entries = value.rsplit(",", hops)
     return entries[-min(hops, len(entries))].strip(" \t")
 
@@ -228,7 +228,7 @@ def set_host(environ: Environ, host: str) -> None:
     environ["SERVER_PORT"] = port or ("443" if environ["wsgi.url_scheme"] == "https" else "80")
 
 
-# In this order: a host without a port has that of the scheme, and X-Forwarded-Port corrects it
+# In this order: a host without a port gets the scheme's port, and X-Forwarded-Port corrects it
 FIELDS: list[tuple[str, str, Callable[[Environ, str, int], None]]] = [
     ("x-forwarded-for", "HTTP_X_FORWARDED_FOR", _apply_for),
     ("x-forwarded-proto", "HTTP_X_FORWARDED_PROTO", _apply_proto),

@@ -1,7 +1,7 @@
 """How long is this body? One numbered function for requests and one for responses (RFC 9112 6.3).
 
 The whole surface of request smuggling is here: a length is decided nowhere else. http/HTTP.md, "Request body framing",
-tells what is refused.
+lists what is refused.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, LENGTH, MAX_LENGTH, NO_BODY, TOKEN
 
-CHUNKED_BODY = -1  # a request body that ends itself
+CHUNKED_BODY = -1  # a request body that marks its own end
 
 
 class Framing:
@@ -23,7 +23,7 @@ class Framing:
         self.max_body = max_body or MAX_LENGTH
 
     def request_length(self, version: int, lengths: list[bytes], codings: list[bytes]) -> int:
-        """The bytes of the body that follows a request head; CHUNKED_BODY where the body shows its own end.
+        """The bytes of the body that follows a request head; CHUNKED_BODY where the body marks its own end.
 
         Args:
             version: 10 or 11.
@@ -73,7 +73,7 @@ class Framing:
         # 1. These never carry a body, whatever their fields say (RFC 9112 6.3, point 1).
         if to_head or code == 204 or code == 304:
             return NO_BODY
-        # 2. Known: said by the application, or counted.
+        # 2. Known: set by the application, or counted.
         if length >= 0:
             return BY_LENGTH
         # 3. Not known, and the client understands chunks (RFC 9112 6.1).

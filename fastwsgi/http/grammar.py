@@ -1,6 +1,6 @@
 """The alphabets, names and default bounds of HTTP/1.1, each typed once.
 
-Only tables and patterns stand here; what is decided with them stands in head.py, framing.py and body.py.
+Only tables and patterns are here; head.py, framing.py and body.py decide with them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CHUNK_EXTENSION: Final = re.compile(
     % (re.escape(TOKEN_CHARS), re.escape(TOKEN_CHARS), _QUOTED)
 )
 
-# field-value (RFC 9110 5.5), with blanks around it or without
+# field-value (RFC 9110 5.5), with or without blanks around it
 VALUE_CHARS: Final = bytes([9, *range(32, 127), *range(128, 256)])
 FIELD_VALUE: Final = re.compile(rb"[%s]*" % re.escape(VALUE_CHARS))
 
@@ -48,9 +48,9 @@ METHODS: Final = frozenset(
 )
 MAX_METHOD: Final = 32  # bytes
 
-LENGTH_DIGITS: Final = 18  # at most, in the Content-Length of an application: such a number fits into 64 bits
+LENGTH_DIGITS: Final = 18  # at most, in an application's Content-Length: such a number fits into 64 bits
 
-# Fields that concern one hop and are the server's to send (RFC 9110 7.6.1, PEP 3333 "Other HTTP Features")
+# Fields that concern one hop, which only the server may send (RFC 9110 7.6.1, PEP 3333 "Other HTTP Features")
 HOP_BY_HOP: Final = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers")
     + ("transfer-encoding", "upgrade")
@@ -62,7 +62,7 @@ BY_LENGTH: Final = "length"
 BY_CHUNKS: Final = "chunked"
 BY_CLOSE: Final = "close"
 
-MAX_LENGTH: Final = 2**63 - 1  # bytes: what a Content-Length may say (RFC 9112 6.3)
+MAX_LENGTH: Final = 2**63 - 1  # bytes: the largest Content-Length (RFC 9112 6.3)
 MAX_BLANK_LINES: Final = 4  # empty lines skipped before a request line (RFC 9112 2.2)
 MAX_CHUNK_EXTENSIONS: Final = 4096  # bytes, in all chunks of one body
 MAX_TRAILERS: Final = 16384  # bytes of a trailer section

@@ -1,10 +1,10 @@
-"""One request head: from bytes to facts and environ, or a refusal.
+"""The parser of request heads: from bytes to facts and environ, or a refusal.
 
 httptools (llhttp) is the grammar, in both builds. It pushes and cannot pause, so it is given exactly one head: the
-bytes up to the empty line, and that line. What http/HTTP.md refuses beyond llhttp, from "Request line" to "Length of a
-head", is decided here over what llhttp reported. In the compiled build a scanner in C goes first: it takes the plain
+bytes up to and including the empty line. What http/HTTP.md refuses beyond llhttp, from "Request line" to "Length of a
+head", is decided here from what llhttp reported. In the compiled build a scanner in C comes first: it takes the plain
 heads, which are nearly all, and leaves the others untouched. It accepts a strict subset of what this file accepts, with
-equal facts, so no rule is written in it.
+equal facts, so it contains no rule.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class HeadParser:
     def examine(self, inbox: Inbox) -> None:
         """Refuse the incomplete head in *inbox* if no continuation could make it right.
 
-        Of a request line that is not whole, only the alphabet and the length can be judged.
+        Of an incomplete request line, only the alphabet and the length can be judged.
 
         Raises:
             HttpError: the head is refused.
@@ -131,7 +131,7 @@ class HeadParser:
     def _feed(self, raw: bytes, line: bytes) -> HttpRequestParser:
         """Give llhttp one head, or the beginning of one.
 
-        Transfer-Encoding is checked by framing.py, and there alone.
+        Transfer-Encoding is checked by framing.py alone.
         """
         self._target = b""
         self._fields = []
@@ -203,7 +203,7 @@ class HeadParser:
         return hosts, lengths, codings
 
     def _drop_underscore(self, name: bytes) -> None:
-        """Refuse a field or leave it out: in environ "_" would pass for "-", which could change the framing."""
+        """Refuse a field or leave it out: in environ "_" would look like "-", which could change the framing."""
         if name.replace(b"_", b"-") in (b"content-length", b"transfer-encoding"):
             raise HttpError(400, "underscore in a framing field")
         if self.underscores == "refuse":
@@ -219,7 +219,7 @@ class HeadParser:
             environ["HTTP_HOST"] = host.decode("latin-1")
 
     def _decide_expect(self, environ: dict[str, Any]) -> None:
-        """The one expectation that is met is 100-continue; HTTP/1.0 cannot wait for it (RFC 9110 10.1.1)."""
+        """Accept 100-continue as the only expectation; HTTP/1.0 cannot wait for it (RFC 9110 10.1.1)."""
         expect = environ.get("HTTP_EXPECT")
         if expect is not None and expect.lower() != "100-continue":
             raise HttpError(417, "unknown expectation")

@@ -1,4 +1,4 @@
-"""What this folder asks of objects that come from elsewhere, or that one build alone has; for type checkers.
+"""What this folder asks of objects from elsewhere, or that only one build has; for type checkers.
 
 The pure twins, `_inbox_py` and so on, are the types of what both builds have.
 """
@@ -85,7 +85,7 @@ class Wakeable(Protocol):
 
 
 class Observer(Protocol):
-    """What an observer must have. Optional methods are looked up once, since each call has its price:
+    """What an observer must have. Optional methods are looked up once, since a look-up at each call would cost time:
 
     request_started(connection, exchange, head) and response_started(exchange, head) get copies of the heads;
     response_ended(exchange) is called at the end; note(environ) gives what to keep in exchange.note before the

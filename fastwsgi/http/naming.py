@@ -1,6 +1,6 @@
-"""How the error log names a request: by method and path, without the query, which may hold tokens and passwords.
+"""The name of a request in the error log: method and path, without the query, which may hold tokens and passwords.
 
-The access log shows whole targets where its format says so: the operator has asked for it, and knows where it goes.
+The access log shows whole targets where its format says so: the operator has asked for them, and knows where they go.
 """
 
 from __future__ import annotations

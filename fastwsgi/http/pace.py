@@ -1,8 +1,8 @@
-"""The pace of a connection's client: when something is due from it, and how fast its bytes move.
+"""The pace of a connection's client: when it must act, and how fast its bytes move.
 
     head        whole within header_timeout
-    body        something within body_timeout, each time, and from 30 seconds on at least min_rate on average
-    response    something taken within write_timeout, each time, and the same floor
+    body        more of it within body_timeout, each time, and after 30 seconds at least min_rate on average
+    response    more of it taken within write_timeout, each time, and the same floor
     idle        another request within keep_alive
     lingering   closed within linger_timeout
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastwsgi.http.service import Service
 
-SPARED = 1.0  # seconds for which a new connection does not count as idle, though nothing has come
+SPARED = 1.0  # seconds for which a new connection does not count as idle, though nothing has arrived
 GRACE = 30.0  # seconds before the floor applies
 
 
@@ -26,9 +26,9 @@ class Pace:
     """The account of one client.
 
     Attributes:
-        deadline: when it is too late, in seconds on the loop's clock.
+        deadline: the latest time for what is due, in seconds on the loop's clock.
         moved: bytes received of a body or while lingering, or sent of a response.
-        blocked: the socket took less than it was given.
+        blocked: the socket accepted less than it was given.
     """
 
     def __init__(self, service: Service) -> None:
@@ -36,7 +36,7 @@ class Pace:
         self.deadline = service.now + service.header_timeout
         self.blocked = False
         self.moved = 0
-        self.taken = 0  # of these, the bytes that the client has acknowledged
+        self.taken = 0  # the part of *moved* that the client has acknowledged
         self.since = 0.0  # when the body began, or the response if it had always been blocked
         self.waited = 0.0  # seconds for which the response was blocked, up to the last time
 
@@ -65,11 +65,11 @@ class Pace:
         self.deadline = min(self.deadline, until)
 
     def began(self, allowed: float) -> float:
-        """When the wait began that *allowed* so many seconds."""
+        """When the current wait, of *allowed* seconds, began."""
         return self.deadline - allowed
 
     def silent_since(self) -> float:
-        """When a new connection on which nothing has come became idle."""
+        """When a new connection became idle, if nothing has arrived on it."""
         return self.deadline - self.service.header_timeout + SPARED
 
     def left(self, now: float) -> float:
@@ -79,7 +79,7 @@ class Pace:
     # A request body
 
     def begin_body(self, received: int) -> None:
-        """Begin a body, of which *received* bytes have come already."""
+        """Begin a body, of which *received* bytes have arrived already."""
         self.service.renew_time()
         self.since = self.service.now
         self.moved = received
@@ -104,7 +104,7 @@ class Pace:
         """Note that the socket has taken *count* bytes for a client slow to read.
 
         Args:
-            blocked: whether it has not taken all.
+            blocked: whether it has not accepted everything.
             unsent: bytes in the socket that the client has not acknowledged.
         """
         service = self.service

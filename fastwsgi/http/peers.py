@@ -16,7 +16,7 @@ def spell(address: Union[IPv4Address, IPv6Address]) -> str:
 
 
 def read_address(text: str) -> str:
-    """The canonical text of the address in *text*, which may have no zone: that has a meaning on one machine alone.
+    """The canonical text of the address in *text*, without a zone, which has a meaning on one machine alone.
 
     Raises:
         ValueError: it is not an address.
@@ -30,7 +30,7 @@ class Trusted:
     """A set of peers, for `host in trusted`; "" is a peer on a unix socket.
 
     Args:
-        names: addresses, networks as ADDRESS/BITS, "unix", or "*" for everybody.
+        names: addresses, networks as ADDRESS/BITS, "unix", or "*" for all peers.
 
     Raises:
         ValueError: a name is none of these.

@@ -1,4 +1,4 @@
-"""The PROXY protocol: a header ahead of the client's first byte, in which a proxy says who the client is.
+"""The PROXY protocol: a header ahead of the client's first byte, in which a proxy gives the client's address.
 
 The rules are those of HAProxy's specification (doc/proxy-protocol.txt), versions 1 (text) and 2 (binary). A header
 that does not follow them to the letter is refused: what comes behind it could not be trusted either. See http/HTTP.md,
@@ -34,16 +34,16 @@ class ProxyError(ValueError):
 
 
 class NoHeader(ProxyError):
-    """The bytes are not those of a PROXY header."""
+    """Bytes that are not a PROXY header."""
 
 
 class Header(NamedTuple):
-    """What a header says.
+    """The contents of a header.
 
     Attributes:
-        size: of the header in bytes; what comes behind it is the client's.
-        host, port: of the client, as environ gives them, "" for a unix socket. *host* is None where the proxy speaks
-            for itself (LOCAL, a health check) or does not know (UNKNOWN, unspecified): then the peer is the client.
+        size: bytes of the header; what follows it is the client's.
+        host, port: the client's, as environ gives them, "" for a unix socket. *host* is None where the proxy speaks for
+            itself (LOCAL, a health check) or does not know (UNKNOWN, unspecified): then the peer is the client.
         tlvs: the values of version 2, by their types.
     """
 
@@ -54,7 +54,7 @@ class Header(NamedTuple):
 
     @property
     def by_tls(self) -> bool:
-        """Whether the client came to the proxy by TLS."""
+        """Whether the client connected to the proxy by TLS."""
         return bool(self.tlvs.get(SSL, b"\0")[0] & CLIENT_SSL)
 
     def describe(self, peer: str, environ: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Header(NamedTuple):
 
 
 def parse(data: bytes) -> Header | None:
-    """The header at the beginning of *data*; None while it is incomplete: then all of *data* belongs to it.
+    """The header at the beginning of *data*; None while it is incomplete, when all of *data* belongs to it.
 
     Raises:
         NoHeader: *data* is not a PROXY header.
@@ -111,7 +111,7 @@ def _read_address(word: bytes, family: bytes) -> str:
 
 
 def _read_port(word: bytes) -> str:
-    """A port; without a leading zero, which some would read as octal."""
+    """A port, without a leading zero, which some parsers would read as octal."""
     if not word.isdigit() or len(word) > 5 or int(word) > 65535 or (word[:1] == b"0" and word != b"0"):
         raise ProxyError("a malformed port in a PROXY line")
     return word.decode("ascii")
@@ -129,11 +129,11 @@ def _parse_binary(data: bytes) -> Header | None:
     if len(data) < size:
         return None
     if command == LOCAL:
-        return Header(size)  # what follows means nothing
+        return Header(size)  # what follows has no meaning
     if family not in ADDRESSES or protocol not in (UNSPECIFIED, STREAM, DATAGRAM):
         raise ProxyError("an unknown address family of PROXY")
     if family == 0 or protocol != STREAM:
-        return Header(size)  # it gives no address, or one of a client that cannot have come by TCP
+        return Header(size)  # it gives no address, or one that cannot be that of a TCP client
     begin = FIXED + ADDRESSES[family]
     if begin > size:
         raise ProxyError("a PROXY header without its addresses")

@@ -1,7 +1,7 @@
-"""The requests of one connection, as they come out of what was received: a head, then its body.
+"""The reader of the requests of one connection: from what was received it takes a head, then the body.
 
-It keeps no state of the conversation (connection.py does): only how far an incomplete head was looked at, and the body
-that is being read.
+It keeps no state of the conversation (connection.py does), only how much of an incomplete head was examined, and the
+body that is being read.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class RequestReader:
     """Reads the requests of one client.
 
     Attributes:
-        parser: has the facts of the head that was read last.
+        parser: holds the facts of the head that was read last.
         client: REMOTE_ADDR of the last request.
 
     Args:
-        parser: of the listener.
-        host, port: of the client, as environ gives them; "" for a unix socket.
-        complete: called with each environ, to add what the transport or a proxy tells of the client.
+        parser: the listener's.
+        host, port: the client's address, as environ gives it; "" for a unix socket.
+        complete: called with each environ, to add what the transport or a proxy reports of the client.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class RequestReader:
         self.complete = complete
         self.client = host
         self.body: Body | None = None
-        self.checked = 0  # bytes of an incomplete head whose line ends were looked at ...
+        self.checked = 0  # bytes of an incomplete head whose line ends were checked ...
         self.examined = 0  # ... and that were parsed
 
     def read_head(self, inbox: Inbox) -> bool:
-        """Read a head, and say in its environ who the client is; False if it is not whole. Raises HttpError."""
+        """Read a head, and put the client's address into its environ; False if it is not whole. Raises HttpError."""
         if not self.parser.parse(inbox):
             self._examine(inbox)
             return False
@@ -56,9 +56,9 @@ class RequestReader:
         return True
 
     def _examine(self, inbox: Inbox) -> None:
-        """A head that is not whole: look at it each time its size has doubled, so that the sum is linear.
+        """Examine an incomplete head each time its size has doubled, so that the total work is linear.
 
-        A bare CR or LF is looked for in what is new, for it may be meant as the end of the head.
+        The new bytes are searched for a bare CR or LF, which may be meant as the end of the head.
         """
         pending = inbox.available()
         if pending >= 2 * self.examined or inbox.has_bare_line_end(self.checked):
@@ -67,7 +67,7 @@ class RequestReader:
         self.checked = max(0, pending - 1)  # the last byte may be the CR of a CRLF
 
     def take_body(self, inbox: Inbox, spool_size: int) -> bool:
-        """Take a body of known length that is here already and may stay in memory; False if that is not so."""
+        """Take a body of known length, if all of it has arrived and it may stay in memory; False if not."""
         length = self.parser.body_length
         if not 0 < length <= spool_size or length > inbox.available():
             return False
@@ -75,7 +75,7 @@ class RequestReader:
         return True
 
     def begin_body(self, service: Service, inbox: Inbox) -> bool:
-        """Start to read the body; True if it is here already. Raises HttpError."""
+        """Start to read the body; True if all of it has arrived. Raises HttpError."""
         length = self.parser.body_length
         if length < 0:
             self.body = service.chunked(service.max_body, service.spool_size)
@@ -90,7 +90,7 @@ class RequestReader:
         if not body.feed(inbox):
             return False
         environ["wsgi.input"] = body.rewind()
-        # The coding is gone: frameworks that know only CONTENT_LENGTH read right
+        # Decoded: frameworks that know only CONTENT_LENGTH read it right
         environ["CONTENT_LENGTH"] = str(body.received)
         return True
 
@@ -99,11 +99,11 @@ class RequestReader:
         return self.parser.expect_continue and self.body is not None and self.body.received == 0
 
     def is_paused(self) -> bool:
-        """Whether bytes of the body are here that another turn will read."""
+        """Whether bytes of the body have arrived that another turn will read."""
         return self.body is not None and self.body.paused
 
     def drop_body(self) -> None:
-        """The body, if there is one, is not needed any more."""
+        """Discard the body, if there is one."""
         if self.body is not None:
             self.body.discard()
             self.body = None

@@ -1,4 +1,4 @@
-"""The service of one loop: what all its connections and requests share."""
+"""What all connections and requests of one loop share."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ NO_POOL: Any = None  # Any: with one thread nothing asks for a pool
 
 
 class Service:
-    """The application, the rules and bounds that the settings ask for, and three things that change.
+    """The application, the rules and bounds from the settings, and three values that change.
 
-    The loop changes those: *now*, the time in seconds on its clock; *turn*, what the thread has that runs it; and
-    *full*, whether all threads are busy, so that requests queue.
+    The loop changes these: *now*, the time in seconds on its clock; *turn*, which belongs to the thread that runs it;
+    and *full*, whether all threads are busy, so that requests queue.
 
     Attributes:
-        served: requests so far; when they are *quota*, quota_reached() is called.
+        served: requests so far; when this reaches *quota*, quota_reached() is called.
         draining: no connection is kept after its response.
-        threaded: a response made piece by piece stays in the thread that began it.
-        pool: the threads, where several run the application.
+        threaded: a response made piece by piece stays on the thread that began it.
+        pool: the threads, if several run the application.
 
     Args:
         build: the modules to run, from fastwsgi.backend.
@@ -30,7 +30,7 @@ class Service:
         settings: times, sizes, the limit of bodies and the Server field are read.
         log_error: called with a message and an exception, or None.
         observer: notified of what happens, or None.
-        loop: waits for what connections ask it to.
+        loop: waits for the events that connections ask for.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Service:
         self.full = False
 
     def _set_up_observer(self, observer: Observer | None) -> None:
-        """Look up the observer's methods once, since each call has its price."""
+        """Look up the observer's methods once, since a look-up at each call would cost time."""
         self.observer = observer
         self.request_started = getattr(observer, "request_started", None)
         self.response_started = getattr(observer, "response_started", None)

@@ -1,4 +1,4 @@
-"""The states of a connection and its places, with every transition from one to another.
+"""The states of a connection and its places, with every transition between them.
 
     state        waits for
     idle         the first byte of another request
@@ -16,7 +16,7 @@ A state says how far the conversation has come. The place says which thread may 
 
     loop         the loop's thread: events and deadlines concern it
     turn         the loop's thread, which owes it a turn: it can go on without an event, after the other connections
-    aside        the one thread that serves it alone, or none while it queues for one; the loop leaves it alone
+    aside        the one thread that serves it, or none while it queues for one; the loop leaves it alone
 
 The transitions are asserted at every step in pure Python and in a build with assertions; tests walk through them.
 """
@@ -38,7 +38,7 @@ LOOP = "loop"
 TURN = "turn"
 ASIDE = "aside"
 
-# state -> event -> the state that follows. Besides, "close" leads from each to CLOSED
+# state -> event -> the state that follows. In addition, "close" leads from each to CLOSED
 STATES: dict[str, dict[str, str]] = {
     IDLE: {
         "part of a head": HEAD,

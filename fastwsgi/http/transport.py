@@ -1,9 +1,9 @@
-"""What connections and their transports agree on: how much is read at once, and what is said instead of a count."""
+"""What connections and their transports agree on: how much is read at once, and what is returned instead of a count."""
 
 READ_SIZE = 65536  # bytes asked for at once; the inbox has room for them behind the longest head that is kept
 
 WOULD_BLOCK = -1
 LOST = -2  # reset, or another error that ends a connection
-MUST_WRITE = -3  # nothing is read until the socket takes what the transport itself has to say
-REFUSED = -4  # the transport ends the connection, and has said why in its own language
+MUST_WRITE = -3  # nothing is read until the socket accepts what the transport itself must send
+REFUSED = -4  # the transport ends the connection, and has reported why in its own protocol
 NOT_TLS = -5  # the client speaks plain HTTP where TLS is spoken; so does the transport from now on

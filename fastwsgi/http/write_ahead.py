@@ -1,4 +1,4 @@
-"""What an application has passed to write() and its client has not read yet, in a temporary file."""
+"""A temporary file for what an application has passed to write() and its client has not read yet."""
 
 from __future__ import annotations
 

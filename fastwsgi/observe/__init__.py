@@ -1,1 +1,1 @@
-"""What the server tells of its work: error log, access log, trace."""
+"""What the server reports of its work: error log, access log, trace."""

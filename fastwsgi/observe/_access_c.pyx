@@ -1,7 +1,7 @@
 """Lines of the access log, in one block of memory; the pure twin, _access_py.py, is the specification.
 
-All that can run Python code is done before the first byte of a line is written: threads take turns only there, and so
-cannot write into each other's lines.
+Anything that can run Python code is done before the first byte of a line is written: threads can switch only there, so
+they cannot write into each other's lines.
 """
 
 cimport cython
@@ -40,7 +40,7 @@ cdef extern from *:
 
 cdef enum:
     FULL = 262144  # bytes, after which full() is called
-    MOST_ESCAPED = 6  # bytes that one byte becomes
+    MOST_ESCAPED = 6  # bytes that one byte may become
     PADDING = 16  # bytes
     MOST_OF_STEP = 40  # bytes of a step besides texts and literals
     RETAINED = 1048576  # bytes: a larger block is given back by drain()
@@ -66,7 +66,7 @@ cdef class Lines:
     """Makes a line of each response. Several threads may do so at once.
 
     Args:
-        format: a formats.Format, what the lines look like.
+        format: a formats.Format.
         full: called each time another 256 KiB have gathered.
     """
 
@@ -92,7 +92,7 @@ cdef class Lines:
         self.add_step(literal, LITERAL, -1)
 
     cdef add_step(self, bytes literal, int op, int place):
-        """Add a step that writes *literal*, and then what *op* says; LITERAL says nothing more."""
+        """Add a step that writes *literal*, and then what *op* adds; LITERAL adds nothing."""
         cdef Step *step = &self.steps[self.count]
         cdef bytes padded = literal + bytes(PADDING)
         self.literals.append(padded)  # keeps it alive
@@ -147,7 +147,7 @@ cdef class Lines:
         self.put(monotonic(), host, None, 0, code, 0, 0.0, 0.0, None)
 
     cpdef drain(self):
-        """Give away what has gathered: whole lines, and how many."""
+        """Hand over what has gathered: whole lines, and their number."""
         taken = PyBytes_FromStringAndSize(self.data, self.used) if self.used else b""
         count = self.lines
         self.used = self.lines = 0
@@ -157,7 +157,7 @@ cdef class Lines:
         return taken, count
 
     cdef bint must_call(self, list note) except -1:
-        """Whether a function of the format must be called."""
+        """Whether any function of the format must be called."""
         cdef Py_ssize_t guard
         for guard in self.guards:
             if guard < 0 or note[guard] is not None:
@@ -238,7 +238,7 @@ cdef class Lines:
         self.data, self.room = data, room
         return 0
 
-    # Each of these writes at *to*, where there is room; its result is the place behind
+    # Each of these writes at *to*, where there is room, and returns the place behind what it wrote
 
     cdef inline char *copy(self, char *to, const char *data, Py_ssize_t size) noexcept:
         memcpy(to, data, size)
@@ -272,7 +272,7 @@ cdef class Lines:
         return self.copy(to, b'Z"', 2)
 
     cdef char *text(self, char *to, PyObject *text, bint as_path) noexcept:
-        """*text*, a str of latin-1 or NULL, with controls, quotes, backslashes and what is not ASCII escaped."""
+        """*text*, a str of latin-1 or NULL, with controls, quotes, backslashes and non-ASCII characters escaped."""
         cdef const unsigned char *at
         cdef const unsigned char *end
         cdef const void *query
@@ -348,9 +348,9 @@ cdef char *duration(char *to, int op, double spent) noexcept:
 
 
 cdef inline Py_ssize_t bound_of(object text) except -1:
-    """The most bytes that *text* takes."""
+    """The most bytes that *text* can take."""
     if not PyUnicode_CheckExact(text):
-        return 0  # None, or the head of the response behind the others
+        return 0  # None, or the head of the response, which comes last
     if PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
         raise ValueError("not a text of latin-1")
     return MOST_ESCAPED * PyUnicode_GET_LENGTH(text)
@@ -365,7 +365,7 @@ cdef inline Py_ssize_t bound_of_all(list texts) except -1:
 
 
 cdef one_byte(text):
-    """*text* as a str of latin-1, what is beyond it as \\uNNNN."""
+    """*text* as a str of latin-1, other characters as \\uNNNN."""
     if text is None or PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND:
         return text
     return text.encode("latin-1", "backslashreplace").decode("latin-1")

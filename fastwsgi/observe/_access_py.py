@@ -21,9 +21,9 @@ _UNSAFE = re.compile(rb"[^%s]" % re.escape(SAFE_CHARS))
 
 
 class _Facts(NamedTuple):
-    """What is known of a response; a request that was refused has no version, and no note."""
+    """The facts of a response; a refused request has no version and no note."""
 
-    now: float  # on the monotonic clock, as the line is made
+    now: float  # on the monotonic clock, when the line is made
     host: str
     code: int
     note: list[str | None] | None = None
@@ -31,14 +31,14 @@ class _Facts(NamedTuple):
     sent: int = 0
     spent: float = 0.0
     queued: float = 0.0
-    texts: list[str | None] | None = None  # what the functions of the format gave
+    texts: list[str | None] | None = None  # results of the functions of the format
 
 
 class Lines:
     """Makes a line of each response. Several threads may do so at once.
 
     Args:
-        format: what the lines look like.
+        format: the form of the lines.
         full: called each time another 256 KiB have gathered.
     """
 
@@ -49,7 +49,7 @@ class Lines:
         self._lines: deque[bytes] = deque()
         self._until = 0.0
         self._stamp = self._iso = b""
-        self.size = 0  # bytes that are gathered
+        self.size = 0  # bytes that have gathered
 
     def note(self, environ: dict[str, Any]) -> list[str | None]:
         """The values of *environ* that a line will need."""
@@ -81,7 +81,7 @@ class Lines:
         self._put(_Facts(time.monotonic(), host, code))
 
     def drain(self) -> tuple[bytes, int]:
-        """Give away what has gathered: whole lines, and how many."""
+        """Hand over what has gathered: whole lines, and their number."""
         taken = []
         while self._lines:
             taken.append(self._lines.popleft())
@@ -121,7 +121,7 @@ class Lines:
         return self._write_number(op, facts)
 
     def _write_number(self, op: Op, facts: _Facts) -> bytes:
-        """What a step writes that is a number; a request that was refused has neither a version nor times."""
+        """What a step that writes a number writes; a refused request has neither a version nor times."""
         if op is Op.CODE:
             return b"%d" % facts.code
         if op is Op.SENT or op is Op.SENT_OR_DASH:
@@ -137,7 +137,7 @@ class Lines:
         return _duration(op, facts.spent)
 
     def _escape(self, text: str | None) -> bytes:
-        """*text* with controls, quotes, backslashes and what is not ASCII as \\xNN; in JSON quoted, with \\u00NN."""
+        """*text* with controls, quotes, backslashes and non-ASCII characters as \\xNN; in JSON quoted, with \\u00NN."""
         if text is None:
             return self._none
         data = text.encode("latin-1", "backslashreplace")

@@ -2,10 +2,10 @@
 
     127.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET /shop?id=1 HTTP/1.1" 200 1234 "-" "curl/8.0" 0.000213
 
-Lines are written at most a second after they were made, or when 256 KiB have gathered. A full disk, or a pipe that
-nobody reads, holds up the thread but no request: up to 4 MiB of lines wait in memory, and more are dropped and counted.
-close() writes the rest, and so does the end of the interpreter, after an exception too. A process that ends in another
-way (SIGKILL, os._exit, a crash in C) loses the lines of its last second.
+Lines are written at most a second after they were made, or when 256 KiB have gathered. A full disk, or a
+pipe that is not read, holds up the thread but no request: up to 4 MiB of lines wait in memory, and more are dropped and
+counted. close() writes the rest, and so does the end of the interpreter, even after an exception. A process that ends
+in another way (SIGKILL, os._exit, a crash in C) loses the lines of its last second.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class AccessLog:
 
     Args:
         output: where the lines go.
-        format: what the lines look like.
+        format: the form of the lines.
         build: the build that makes the responses, from fastwsgi.backend.
     """
 
-    _rest: bytes  # taken, and not written yet
+    _rest: bytes  # taken, but not written yet
     _thread: threading.Thread | None
     _wake: threading.Event
     _writing: threading.Lock
@@ -66,11 +66,11 @@ class AccessLog:
         self.response_started = self._keep_head if format.wants_head else None
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """Make the line of a request that was refused, of which little is known."""
+        """Make the line of a refused request, of which little is known."""
         self._lines.refuse(connection.host, refusal.status)
 
     def tick(self) -> None:
-        """Start the thread, if it does not run yet: not sooner, since a fork would lose it."""
+        """Start the thread if it is not running; not sooner, since a fork would lose it."""
         if self._thread is None and not self._closed:
             self._thread = threading.Thread(target=self._run, name="fastwsgi access log", daemon=True)
             self._thread.start()
@@ -89,11 +89,11 @@ class AccessLog:
         return True
 
     def reopen(self) -> None:
-        """Open the file anew by its path. Raises OSError."""
+        """Reopen the file by its path. Raises OSError."""
         self._output.reopen()
 
     def close(self) -> None:
-        """Write the rest and close the file; give up after CLOSE_TIMEOUT."""
+        """Write the rest and close the file; it gives up after CLOSE_TIMEOUT."""
         if self._closed:
             return
         self._closed = True
@@ -105,7 +105,7 @@ class AccessLog:
             self._wake.set()
             self._thread.join(CLOSE_TIMEOUT)
             if self._thread.is_alive():
-                return  # it is stuck in a write, and needs the descriptor
+                return  # the thread is stuck in a write, and needs the descriptor
         self._dropped += self._rest.count(b"\n") + self._lines.drain()[1]
         self._reported = -REPORT_PERIOD
         self._report()
@@ -122,7 +122,7 @@ class AccessLog:
         self.flush()
 
     def _full(self) -> None:
-        """Wake the thread; drop what has gathered, if it is too much."""
+        """Wake the thread; drop what has gathered if it is too much."""
         if self._lines.size > MAX_WAITING:
             self._dropped += self._lines.drain()[1]
         self._wake.set()
@@ -136,7 +136,7 @@ class AccessLog:
             self._problem = ""
 
     def _begin(self) -> None:
-        """Begin with no lines: those that gathered before a fork are written by the parent."""
+        """Begin with no lines: the parent writes those that gathered before a fork."""
         self._lines.drain()
         self._rest = b""
         self._thread = None
@@ -145,7 +145,7 @@ class AccessLog:
 
 
 class LoggerOutput:
-    """Passes lines to the logger "fastwsgi.access", for the handlers of a --log-config: slow, some 10 us a line."""
+    """Passes lines to the logger "fastwsgi.access", for the handlers of a --log-config: slow, about 10 us a line."""
 
     def __init__(self) -> None:
         self._logger = logging.getLogger("fastwsgi.access")

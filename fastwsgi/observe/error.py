@@ -1,8 +1,8 @@
 """The error log: Python's `logging`, as the settings ask for it.
 
 Entries go to the logger "fastwsgi.error". By default it writes to standard error. *error_logfile* names a file instead;
-*log_config* names a configuration of logging's own, which may also give handlers to the logger "fastwsgi.access". A
-program that has set up logging itself keeps what it has.
+*log_config* names a configuration for logging itself, which may also give handlers to the logger "fastwsgi.access". A
+program that has set up logging on its own keeps its configuration.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ErrorFile(logging.Handler):
         self.setFormatter(logging.Formatter(ENTRY))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one entry; on a full disk it is lost, without an error."""
+        """Write one entry; on a full disk the entry is lost, without an error."""
         try:
             data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
             os.write(self.file.fd, data)
@@ -61,7 +61,7 @@ class ErrorFile(logging.Handler):
 
 
 def set_up_error_log(settings: Settings) -> None:
-    """Set up logging as error_logfile, log_level and log_config say, each time from the beginning.
+    """Set up logging as error_logfile, log_level and log_config say, from the beginning each time.
 
     Raises:
         Mistake: the configuration cannot be read, or the file cannot be opened.
@@ -95,11 +95,11 @@ def _open_error_file(path: str) -> ErrorFile:
 def set_up_logging(config: str | dict[str, Any]) -> None:
     """Configure logging from a dict for dictConfig, or from a file: .json and .toml hold such a dict, others are INI.
 
-    Existing loggers stay enabled unless the configuration says otherwise. Handlers of gunicorn's loggers serve ours, if
-    ours have none.
+    Existing loggers stay enabled unless the configuration says otherwise. Our loggers use the handlers of gunicorn's if
+    they have none.
 
     Raises:
-        Mistake: the file cannot be read, or logging refuses what it says.
+        Mistake: the file cannot be read, or logging refuses its contents.
     """
     name = "log_config" if isinstance(config, dict) else f"--log-config {config}"
     try:
@@ -140,7 +140,7 @@ def _toml() -> ModuleType:
 
 
 def _take_over(theirs: str, ours: logging.Logger) -> None:
-    """Give *ours* the handlers of gunicorn's logger, so that a configuration written for it serves here."""
+    """Give *ours* the handlers of gunicorn's logger, so that a configuration written for gunicorn works here."""
     known = logging.root.manager.loggerDict.get(theirs)
     if isinstance(known, logging.Logger) and known.handlers and not ours.handlers:
         for handler in known.handlers:
@@ -150,13 +150,13 @@ def _take_over(theirs: str, ours: logging.Logger) -> None:
 
 
 def reopen_files() -> None:
-    """Open anew, by their paths, the files to which handlers of any logger append. Raises OSError."""
+    """Reopen, by their paths, the files to which handlers of any logger append. Raises OSError."""
     for handler in _handlers():
         if isinstance(handler, ErrorFile):
             handler.file.reopen()
         elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
             handler.acquire()
-            stream: Any = handler.stream  # None with delay=True, which the stubs do not say
+            stream: Any = handler.stream  # None with delay=True, which the stubs do not show
             handler.stream = None  # logging opens the file with the next entry
             handler.release()
             if stream is not None:

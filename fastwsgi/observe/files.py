@@ -1,6 +1,6 @@
-"""A log file: opened for appending, and anew by its path after it was rotated.
+"""A log file: opened for appending, and reopened by its path after it was rotated.
 
-Several processes may have the same file open: with O_APPEND each write lands whole behind the others.
+Several processes may have the same file open: with O_APPEND each write is appended whole.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class LogFile:
         return os.write(self.fd, data)
 
     def reopen(self) -> None:
-        """Open the path anew, on the same descriptor; a write that is under way ends in the old file.
+        """Reopen the path on the same descriptor; a write in progress ends in the old file.
 
         Raises:
-            OSError: it cannot be opened; then the old file stays open.
+            OSError: it cannot be opened; the old file stays open.
         """
         if self.path != "-":
             fd = _open(self.path)
@@ -50,14 +50,14 @@ class LogFile:
 
 
 def _open(path: str) -> int:
-    """A descriptor of the file; without O_NONBLOCK, to open a named pipe would wait for a reader."""
+    """A descriptor of the file; without O_NONBLOCK, opening a named pipe would wait for a reader."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     os.set_blocking(fd, True)
     return fd
 
 
 def standard_output() -> int:
-    """The descriptor of sys.stdout; 1 where a program has put there something without one."""
+    """The descriptor of sys.stdout; 1 where a program has put something without one in its place."""
     try:
         return sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):

@@ -1,8 +1,8 @@
-"""Formats of the access log: gunicorn's atoms, and JSON, read once into the steps that make a line.
+"""Formats of the access log: gunicorn's atoms or JSON, read once into the steps that make a line.
 
 A format is text with atoms, such as `%(h)s "%(r)s" %(s)s`; "combined" and "json" are the names of two formats. It
-becomes a list of steps, which the twins _access_c.pyx and _access_py.py run for each response. A wrong atom is found
-here, at the start.
+becomes a list of steps, which the twins _access_c.pyx and _access_py.py run for each response. A wrong atom is thus
+found at the start.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Op(enum.IntEnum):
 
 
 class Step(NamedTuple):
-    """One step: LITERAL has its bytes, and other ones the place that their Op speaks of."""
+    """One step: a LITERAL has its bytes, the others the place that their Op mentions."""
 
     op: Op
     literal: bytes = b""
@@ -57,15 +57,15 @@ class Step(NamedTuple):
 
 
 class Format(NamedTuple):
-    """A format, read.
+    """A format that has been read.
 
     Attributes:
-        steps: they make a line, one after the other.
+        steps: make a line, one after the other.
         noted: keys of environ whose values the steps need as the client sent them.
-        calls: functions that make a text of an exchange, each with the place of the noted value without which it is not
-            called, or -1.
+        calls: functions that make a text of an exchange, each with the place of a noted value that must be there for
+            the call, or -1.
         json: whether texts are written as JSON.
-        wants_head: whether the functions need the head of the response, which is then noted last.
+        wants_head: whether the functions need the head of the response, which is then the last value noted.
     """
 
     steps: list[Step]
@@ -76,7 +76,7 @@ class Format(NamedTuple):
 
     @property
     def escape(self) -> bytes:
-        """What comes before the two hexadecimal digits of an escaped byte."""
+        """The characters before the two hexadecimal digits of an escaped byte."""
         return rb"\u00" if self.json else rb"\x"
 
     @property
@@ -86,7 +86,7 @@ class Format(NamedTuple):
 
 
 def read_format(text: str | None) -> Format:
-    """The format that *text* is, or names; None names "combined". Raises Mistake for an atom that does not exist."""
+    """The format with that *text* or name; None stands for "combined". Raises Mistake for an unknown atom."""
     if text == "json":
         return _Reader(json=True).read_json()
     return _Reader(json=False).read(COMBINED if text is None or text == "combined" else text)
@@ -111,7 +111,7 @@ PLAIN = {
 FIELDS = {"m": "REQUEST_METHOD", "q": "QUERY_STRING", "f": "HTTP_REFERER", "a": "HTTP_USER_AGENT"}
 OTHERS = ("l", "u", "r", "U", "p", "request_id")
 
-# OpenTelemetry's names, where it has one
+# OpenTelemetry's names, where there is one
 JSON = (
     ("timestamp", Op.ISO, ""),
     ("client.address", Op.HOST, ""),
@@ -181,7 +181,7 @@ class _Reader:
             self.steps.append(Step(Op.LITERAL, before + text.encode()))
 
     def _note(self, *keys: str) -> int:
-        """Make a place for each of *keys*, one behind the other: that of the first."""
+        """Make a place for each of *keys*, in a row; the first of these places."""
         self.noted += keys
         return len(self.noted) - len(keys)
 
@@ -259,7 +259,7 @@ def _as_text(value: object) -> str | None:
 
 
 def current_second() -> tuple[bytes, bytes, float]:
-    """This second as Op.STAMP and as Op.ISO have it, and its end on the monotonic clock."""
+    """The current second in the forms of Op.STAMP and Op.ISO, and its end on the monotonic clock."""
     wall = time.time()
     now = time.gmtime(wall)
     clock = b"%02d:%02d:%02d" % now[3:6]

@@ -1,4 +1,4 @@
-"""What this folder asks of objects that come from elsewhere; for type checkers."""
+"""What this folder asks of objects from elsewhere; for type checkers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class Output(Protocol):
-    """Where the lines of an access log go."""
+    """The destination of the lines of an access log."""
 
     def write(self, data: bytes) -> int:
         """Write as much of *data*, whole lines, as may go at once: bytes written. Raises OSError."""
 
     def reopen(self) -> None:
-        """Open the file anew by its path. Raises OSError."""
+        """Reopen the file by its path. Raises OSError."""
 
     def close(self) -> None:
         """Close what is open."""

@@ -22,7 +22,7 @@ __all__ = ["ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_err
 
 
 def check(settings: Settings) -> None:
-    """Read access_log_format, to see whether it is right. Raises Mistake."""
+    """Check access_log_format by reading it. Raises Mistake."""
     read_format(settings.access_log_format)
 
 
@@ -32,7 +32,7 @@ def log_error(message: str, error: BaseException | None) -> None:
 
 
 def reopen_error_log() -> None:
-    """Open the files of the error log anew, by their paths."""
+    """Reopen the files of the error log by their paths."""
     _try_to_reopen(reopen_files)
 
 
@@ -65,10 +65,10 @@ class ErrorStream:
 
 
 class Logs:
-    """The observers of a server, as its settings ask for them; set_up_error_log() has been called.
+    """The observers of a server, as its settings ask for them; made after set_up_error_log().
 
     Lines of the access log go to access_logfile; without one, to the logger "fastwsgi.access" if log_config has given
-    it handlers. An object belongs to one process: it is made after the fork.
+    it handlers. Each process makes its own object, after the fork.
 
     Args:
         settings: access_logfile, access_log_format, log_config and trace are read.
@@ -92,20 +92,20 @@ class Logs:
         self.observer = observers[0] if len(observers) == 1 else ObserverGroup(observers)
 
     def reopen(self) -> None:
-        """Open the files of the access log and the error log anew, by their paths, after they were renamed (USR1)."""
+        """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1)."""
         reopen_error_log()
         if self.access is not None:
             _try_to_reopen(self.access.reopen)
 
     def close(self) -> None:
-        """Write what is not written yet."""
+        """Write what has not been written yet."""
         self.refusals.close()
         if self.access is not None:
             self.access.close()
 
 
 class ObserverGroup:
-    """Several observers as one; notes are made by the first alone."""
+    """Several observers as one; only the first makes notes."""
 
     def __init__(self, observers: list[AccessLog | Trace | Refusals]) -> None:
         self._observers = observers
@@ -116,12 +116,12 @@ class ObserverGroup:
         self.connection_refused = _call_all(observers, "connection_refused")
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """Tell all of them."""
+        """Notify all of them."""
         for observer in self._observers:
             observer.request_refused(connection, refusal)
 
     def tick(self) -> None:
-        """Tell all of them."""
+        """Notify all of them."""
         for observer in self._observers:
             observer.tick()
 

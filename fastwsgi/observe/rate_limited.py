@@ -1,4 +1,4 @@
-"""Log lines that clients could cause as often as they like: at most one a minute is written."""
+"""Log lines that clients could cause as often as they like, of which at most one a minute is written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PERIOD = 60.0  # seconds
 
 
 class RateLimitedLog:
-    """Writes one kind of line: the first at once, then one a minute that says how many were left out.
+    """Writes one kind of line: the first at once, then one a minute, which gives the number left out.
 
     Args:
         log_error: called with a message and None.
@@ -16,8 +16,8 @@ class RateLimitedLog:
 
     def __init__(self, log_error: Callable[[str, BaseException | None], None]) -> None:
         self._log_error = log_error
-        self._written = float("-inf")  # when the last line was
-        self._left_out = 0  # lines since
+        self._written = float("-inf")  # when the last line was written
+        self._left_out = 0  # lines left out since then
 
     def log(self, now: float, message: str) -> None:
         """Write *message*, or count it; *now* is in seconds, on any clock that does not go back."""

@@ -1,9 +1,9 @@
-"""Refusals in summary: at most one line a minute in the error log, however many there are.
+"""A summary of refusals: at most one line a minute in the error log, however many there are.
 
     refused 1234 in 60 s (400: 1000, 408: 234), most of them from 192.0.2.7 (1100)
 
-The first line comes with the next tick after the first refusal, the last one when the server ends. Refusals are the
-fault of clients and logged as information, but a line with a 503, for lack of room here, is a warning.
+The first line is written at the next tick after the first refusal, the last one when the server ends. Refusals are the
+fault of clients and logged as information, but a line with a 503, which means a lack of room here, is a warning.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from fastwsgi.http.errors import HttpError
 
 PERIOD = 60.0  # seconds between two lines
-MAX_CLIENTS = 256  # that are counted at a time
-MAX_REASONS = 8  # in a line; OpenSSL has hundreds
+MAX_CLIENTS = 256  # the most that are counted at a time
+MAX_REASONS = 8  # the most in a line; OpenSSL has hundreds
 
 
 class Refusals:

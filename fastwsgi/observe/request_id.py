@@ -1,7 +1,7 @@
-"""Request IDs: 32 hexadecimal digits for each request, or the ID that the client or a proxy has given it.
+"""Request IDs: 32 hexadecimal digits for each request, or the ID that the client or a proxy has assigned.
 
 The application finds the ID in environ, as HTTP_X_REQUEST_ID and fastwsgi.request_id; the logs show it; the response
-has it as X-Request-ID, unless the application has set that field. IDs tell requests apart, but the next one may be
+has it as X-Request-ID, unless the application has set that field. IDs distinguish requests, but the next one can be
 guessed.
 """
 

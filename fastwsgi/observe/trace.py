@@ -8,7 +8,7 @@
     #3 <
     #3 = 13 bytes of body, 0.213 ms
 
-Of fields with secrets only the size is shown: traces end up in tickets and chats.
+Only the size is shown of fields with secrets, since traces end up in tickets and chats.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Sockets, time and threads: listeners, the loop, and the threads that hand it on."""
+"""Sockets, time and threads: listeners, the loop, and the threads that pass it on."""

@@ -13,8 +13,8 @@ cdef struct Watch:
     volatile bint *dozing
     Call *call
     const char *answer  # to the client of a call that is given up; the Monitor keeps the bytes alive
-    int date_at, size  # where its date begins, and its end
-    int limit  # looks at a call until it is given up; 0: no limit
+    int date_at, size  # where its date begins, and where it ends
+    int limit  # the looks at one call before it is given up; 0: no limit
     volatile long long stuck_call
     volatile bint stopped
     pthread_mutex_t mutex  # over posts and awake

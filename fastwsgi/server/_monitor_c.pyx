@@ -1,6 +1,6 @@
 """The monitor of a thread pool, in C; its pure twin, _monitor_py.py, is the specification.
 
-Its thread never takes the GIL, so it notices a stuck call also while that call holds the GIL.
+Its thread never takes the GIL, so it notices a stuck call even while that call holds the GIL.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -26,7 +26,7 @@ cdef extern from *:
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
 
-    /* Send an answer with the current date in the place that it has for one, and close our side. */
+    /* Send an answer with the current date filled in, and close our side. */
     static void send_dated(int fd, const char *answer, int date_at, int size) {
         static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
         char dated[256], date[64];
@@ -62,13 +62,13 @@ cdef extern from *:
 
 cdef enum:
     TICK = 1000000  # nanoseconds
-    PATIENCE = 100  # looks without a new call until the monitor dozes
+    PATIENCE = 100  # looks without a new call before the monitor dozes
     MARGIN = 100  # looks that the watchdog gets beyond its own pause, since it answers better if it can
     PAUSE = 250  # looks; the longest pause of the watchdog
 
 
 cdef class Monitor:
-    """Watches the calls of one loop, and has spare threads wait."""
+    """Watches the calls of one loop, and keeps spare threads waiting."""
 
     def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0):
         cdef int limit = <int>min(timeout * 1000, 1e9)
@@ -172,7 +172,7 @@ cdef void *look(void *argument) noexcept nogil:
 
 
 cdef void give_up(Watch *watch, Call *call) noexcept nogil:
-    """Answer the client of a call that holds the GIL: otherwise the watchdog would have done so."""
+    """Answer the client of a call that must hold the GIL, as the watchdog would have answered otherwise."""
     cdef int fd = call.fd
     if fd >= 0 and advance_stage(&call.stage, HELD_BACK, GIVEN_UP):
         send_dated(fd, watch.answer, watch.date_at, watch.size)

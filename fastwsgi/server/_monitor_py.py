@@ -1,7 +1,7 @@
 """The monitor of a thread pool, in pure Python: the specification of _monitor_c.pyx.
 
-It looks every TICK, while there are calls, at how many the loop's thread has begun and ended. The same odd number twice
-is a call that is stuck: a spare thread is called.
+While there are calls, it reads every TICK how many the loop's thread has begun and ended. If it reads the same odd
+number twice, a call is stuck, and a spare thread is called.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn
 
-TICK = 0.005  # seconds; a shorter one would cost more than it gives, since each look needs the GIL
-PATIENCE = 100  # looks without a new call until the monitor dozes
+TICK = 0.005  # seconds; a shorter one would cost more than it gains, since each look needs the GIL
+PATIENCE = 100  # looks without a new call before the monitor dozes
 
 
 class Monitor:
-    """Watches the calls of one loop, and has spare threads wait.
+    """Watches the calls of one loop, and keeps spare threads waiting.
 
     Args:
-        turn: of the thread that has the loop; its counter is looked at.
-        timeout: seconds after which the twin in C, which needs no GIL, answers the client of a call itself: the call
-            holds the GIL then, and no other thread can. 0: never.
-        answer: what that client gets.
+        turn: that of the thread that has the loop; its counter is read.
+        timeout: seconds after which the twin in C, which needs no GIL, answers the client of a call itself: by then
+            the call must be holding the GIL, and no other thread can. 0: never.
+        answer: sent to that client.
         date_at: where the place for the date begins in *answer*.
     """
 

@@ -50,7 +50,7 @@ cdef extern from *:
     #endif
     }
 
-    /* Bytes sent, or -1 with errno; a part may have gone although the socket would block. */
+    /* Bytes sent, or -1 with errno; part of it may have been sent although the socket would block. */
     static ssize_t send_file_part(int fd, int file, long long offset, size_t count) {
     #if defined(__linux__)
         off_t at = (off_t)offset;
@@ -128,7 +128,7 @@ cdef class SocketWire(Wire):
         return fd, "", ""
 
     cdef str spell(self, int family, const unsigned char *address, int size):
-        """The address as text, which is kept: the next client is often at the same one."""
+        """The address as text, which is cached: the next client often has the same one."""
         cdef char text[64]
         if size != self.address_size or memcmp(address, self.address, size) != 0:
             inet_ntop(family, address, text, sizeof(text))
@@ -193,7 +193,7 @@ cdef void reset_on_close(int fd) noexcept:
 
 
 cdef Py_ssize_t send_parts(int fd, OutBuffer out):
-    """One sendmsg() of what lies before, in and behind the big piece."""
+    """Send the bytes before, in and behind the big piece by one sendmsg()."""
     cdef iovec parts[3]
     cdef msghdr message
     parts[0].iov_base = out.data + out.start

@@ -33,8 +33,8 @@ class SocketWire(Wire):
         """Take a connection off the backlog of *listener*.
 
         Returns:
-            Its file descriptor, or minus an errno (-EAGAIN when none waits), and the host and port of the client,
-            "" for a unix socket.
+            Its file descriptor, or a negative errno (-EAGAIN when none waits), and the host and port of the client, ""
+            for a unix socket.
         """
         try:
             connected, address = listener.accept()
@@ -79,7 +79,7 @@ class SocketWire(Wire):
             return LOST
 
     def unsent(self, fd: int) -> int:
-        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows."""
+        """Bytes that send() has taken and the client has not acknowledged; 0 where that is unknown."""
         answer = bytearray(4)
         try:
             fcntl.ioctl(fd, termios.TIOCOUTQ, answer)
@@ -88,7 +88,7 @@ class SocketWire(Wire):
         return int.from_bytes(answer, sys.byteorder)
 
     def finish(self, fd: int) -> None:
-        """Say that nothing more will be sent."""
+        """Signal that nothing more will be sent."""
         try:
             duplicate = socket.socket(fileno=os.dup(fd))
         except OSError:
@@ -101,7 +101,7 @@ class SocketWire(Wire):
             duplicate.close()
 
     def cut(self, fd: int) -> None:
-        """Reset the connection; the descriptor stays open, but leads nowhere, until it is closed."""
+        """Reset the connection; the descriptor, now useless, stays open until it is closed."""
         connected = socket.socket(fileno=os.dup(fd))
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -110,7 +110,7 @@ class SocketWire(Wire):
         connected.close()
 
     def close(self, fd: int, reset: bool) -> None:
-        """Close; with *reset* so that the client cannot take what it has for the whole."""
+        """Close; *reset* keeps the client from taking what it has for the whole response."""
         try:
             connected = socket.socket(fileno=fd)
         except OSError:  # it was cut

@@ -1,7 +1,7 @@
-"""Accepting: the listeners of one loop, and whether it takes new connections from them.
+"""The acceptor: the listeners of one loop, and whether it takes new connections from them.
 
 It takes none while there is no room (admission.py), while all its threads are busy and another process has a free one,
-and once a stop has begun. Then the listeners are not polled, since the poller would report them again and again.
+or once a stop has begun. The listeners are not polled then, since the poller would report them again and again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Acceptor:
 
     Args:
         loop: its poller, wire, connections and slot are used.
-        settings: workers, which share the listeners, and those of Admission are read.
+        settings: workers, which share the listeners, and the settings that Admission reads.
     """
 
     def __init__(self, loop: Loop, settings: Settings) -> None:
@@ -71,14 +71,14 @@ class Acceptor:
                 self.loop.poller.forget(fd, "read")
 
     def _accept(self, listener: Listener, most: int) -> bool:
-        """Accept at most *most* connections, and read each at once; whether some may be left in the backlog."""
+        """Accept at most *most* connections, and read each at once; True if some may be left in the backlog."""
         loop, wire, fd = self.loop, self.loop.wire, listener.socket.fileno()
         loop.service.renew_time()
         if loop.service.full and not loop.asked_to_stop and loop.slot is not None and loop.slot.others_free():
             self.poll(False)  # until a thread is free here
             return False
         for _ in range(most):
-            # A stop accepts all that wait, so that none of them is reset
+            # A stop accepts all connections that wait, so that none is reset
             excess = 0 if loop.asked_to_stop else self.admission.excess(fd)
             if excess:
                 if not is_readable(fd):
@@ -98,12 +98,12 @@ class Acceptor:
         return True
 
     def _pause(self) -> bool:
-        """Leave new connections in the backlog until one ends, or it is time to look for idle ones again."""
+        """Leave new connections in the backlog until one ends, or until it is time to look for idle ones again."""
         self.poll(False)
         self.loop.housekeeping.schedule(self.admission.try_again)
         return False
 
     def _turn_away(self, fd: int, host: str) -> None:
-        """Reset a connection of a client that has too many, since an answer would have to wait for its request."""
+        """Reset a connection of a client that has too many: an answer would have to wait for a request."""
         self.loop.report_refusal(host, "too many connections")
         self.loop.wire.close(fd, True)

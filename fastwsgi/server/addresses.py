@@ -37,7 +37,7 @@ class Unix(NamedTuple):
 
     @property
     def is_abstract(self) -> bool:
-        """Whether no file stands for it."""
+        """Whether it has no file."""
         return self.path.startswith("\0")
 
 

@@ -1,7 +1,7 @@
-"""Admission: how many connections there may be, in all and of one client, and what is done when there is no room.
+"""Admission: how many connections there may be, in all and from one client, and what happens when there is no room.
 
-Room is made by closing those that have been idle for longest. Where none is idle, new ones wait in the backlog. The
-last file descriptors are kept from connections: temporary files, logs and the application need some, too.
+Room is made by closing the connections that have been idle for longest. If none is idle, new ones wait in the backlog.
+The last file descriptors are kept from connections: temporary files, logs and the application need some, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 RESERVE = 16  # file descriptors kept from connections; an eighth of a small limit
-SHARE = 16  # a search finds a sixteenth of the idle ones, so a new connection costs a look at 16 of them ...
+SHARE = 16  # a search finds a sixteenth of the idle connections, so a new one costs a look at 16 of them ...
 LEAST = 64  # ... or this many
 EFFORT = 50  # searches that find little take at most 1 / EFFORT of the time
 LOOK = 0.1  # seconds after which a connection may have become idle, or a file descriptor free
@@ -42,14 +42,14 @@ class Admission:
         self.max_per_client = settings.max_connections_per_ip
         self.networks: dict[int, str] = {}  # of the connections that count, by their file descriptors
         self._counts: dict[str, int] = {}
-        self._lock = threading.Lock()  # over these two: connections end in any thread
-        self._ceiling = 0  # the first file descriptor of the reserve: the system gives the lowest that is free
+        self._lock = threading.Lock()  # guards these two: connections end in any thread
+        self._ceiling = 0  # the first file descriptor of the reserve; the system always gives the lowest that is free
         self._reserve = 0
-        self._descriptors_short = False  # the next connection may get one of the reserve
+        self._descriptors_short = False  # the next connection may get a descriptor of the reserve
         self._idle: deque[tuple[float, int]] = deque()  # since when, and its file descriptor; the first is closed next
         self._found_count = self._closed_count = 0  # idle connections, by and since the last search
         self._search_again = 0.0
-        self.try_again = 0.0  # when it is worth while, where there was no room
+        self.try_again = 0.0  # when to try, after there was no room
         self._full_log = RateLimitedLog(loop.log_error)
         self._shortage_log = RateLimitedLog(loop.log_error)
         self._read_limit()
@@ -86,7 +86,7 @@ class Admission:
         """Count the connection *fd* of the client *host*; False if that client has too many.
 
         Args:
-            host: of the peer, so of the proxy where there is one; "" for a unix socket, which is not counted.
+            host: the peer's, so the proxy's where there is one; "" for a unix socket, which is not counted.
         """
         if fd >= self._ceiling - 1:
             self._descriptors_short = True
@@ -102,7 +102,7 @@ class Admission:
         return True
 
     def leave(self, fd: int) -> None:
-        """Count the connection *fd* no more. Called in any thread."""
+        """Stop counting the connection *fd*. Called in any thread."""
         with self._lock:
             network = self.networks.pop(fd, None)
             if network is not None:
@@ -121,7 +121,7 @@ class Admission:
         self._ceiling = limit - self._reserve
 
     def _excess_descriptors(self, known: int) -> int:
-        """1 if the next file descriptor would be one of the reserve, else 0, also where there is no connection yet."""
+        """1 if the next file descriptor would be one of the reserve, else 0; always 0 while there is no connection."""
         self._read_limit()
         self._descriptors_short = bool(self.loop.connections) and next_descriptor(known) >= self._ceiling
         return int(self._descriptors_short)

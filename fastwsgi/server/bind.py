@@ -1,4 +1,4 @@
-"""Listening sockets: opened or inherited, TCP or unix, and what to say when that fails."""
+"""Listening sockets: opened or inherited, TCP or unix, and the explanation when that fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
     "spell_address",
 ]
 
-DEFER_SECONDS = 1  # a connection whose first bytes do not come in this time is accepted without them
+DEFER_SECONDS = 1  # a connection whose first bytes do not arrive in this time is accepted without them
 
 
 def open_listener(
@@ -36,15 +36,15 @@ def open_listener(
     """A non-blocking socket that listens on *address*.
 
     Args:
-        address: as of addresses.parse_address(). Port 0 lets the system choose. For fd://N see adopt().
+        address: as addresses.parse_address() gives it. Port 0 lets the system choose. For fd://N see adopt().
         backlog: connections that may wait for accept.
         defer_accept: whether Linux holds a connection back until its first bytes have come.
         reuse_port: let other sockets with this option listen on the same TCP port; Linux distributes the connections.
-        socket_mode: who may connect to a unix socket, such as 0o660; None: as the umask has it.
+        socket_mode: the file mode of a unix socket, such as 0o660; None: as the umask has it.
         owner: user and group IDs that a unix socket gets; None: those of this process.
 
     Raises:
-        BindError: in one line.
+        BindError: with one line that says why and what to do.
     """
     parsed = parse_address(address)
     if isinstance(parsed, Inherited):
@@ -74,10 +74,10 @@ def open_listener(
 def adopt(fd: int) -> ListeningSocket:
     """The listening socket that this process has inherited as *fd*, made non-blocking and close-on-exec.
 
-    Its backlog, deferred accept and path stay as the process that opened it has set them.
+    Its backlog, deferred accept and path stay as the process that opened it set them.
 
     Raises:
-        BindError: *fd* is no listening stream socket; it is left as it was.
+        BindError: *fd* is not a listening stream socket; it is left as it was.
     """
     try:
         listener = ListeningSocket(fileno=fd)
@@ -97,7 +97,7 @@ def prepare(listener: socket.socket, defer_accept: bool) -> None:
     """Make *listener* non-blocking, and set what accepted connections inherit."""
     listener.setblocking(False)
     if listener.family in (socket.AF_INET, socket.AF_INET6):
-        # Accepted sockets inherit it on Linux: one call instead of one for each connection
+        # Accepted sockets inherit it on Linux: one call, not one for each connection
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if defer_accept and hasattr(socket, "TCP_DEFER_ACCEPT"):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
@@ -114,7 +114,7 @@ def _look_up(address: str, host: str, port: int) -> tuple[socket.AddressFamily, 
     """The family and socket address of *host*. Raises BindError."""
     try:
         found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError, ValueError):  # the last two for names that neither IDNA nor C can express
+    except (OSError, UnicodeError, ValueError):  # the last two for names that IDNA or C cannot express
         raise BindError(f"cannot find the host {host!r} of {address!r}: give an address of this machine") from None
     return found[0][0], found[0][4]
 

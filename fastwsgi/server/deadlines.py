@@ -1,6 +1,6 @@
-"""Connections past a deadline: looked for once a second, and refused or closed a few at a time.
+"""The search, once a second, for connections past a deadline, which are refused or closed a few at a time.
 
-Thousands may be late at once: to refuse or close them all in one step would make the others wait.
+Thousands may be late at once: to end them all in one step would make the other connections wait.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Deadlines:
         self._late: deque[Served] = deque()
 
     def find_late(self, now: float) -> None:
-        """Find connections past their deadline, unless some are left from the last time.
+        """Find connections past their deadline, unless some are left from the last search.
 
         Args:
             now: seconds on the loop's clock.
@@ -37,7 +37,7 @@ class Deadlines:
         return len(self._late) > BATCH
 
     def enforce(self, now: float) -> None:
-        """Refuse or close a batch of those that still are late."""
+        """Refuse or close a batch of the connections that are still late."""
         late = self._late
         for _ in range(min(len(late), BATCH)):
             if late and (one := late.popleft()).is_late(now):

@@ -1,6 +1,6 @@
 """The loop's work besides serving: the Date field, ticks and figures each second, and connections past a deadline.
 
-It is due as each second begins, or sooner when something asks for it, and is put off while many events wait.
+It is due at the beginning of each second, or sooner on request, and is put off while many events wait.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ OVERDUE = 5.0  # seconds after which it is done even if more events wait
 
 
 class Housekeeping:
-    """Done for *loop*, in its thread.
+    """Work done for *loop*, in its thread.
 
     Attributes:
-        due: when it is next, in seconds on the loop's clock.
+        due: when it is due next, in seconds on the loop's clock.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -31,7 +31,7 @@ class Housekeeping:
         self._renew_date()
 
     def schedule(self, when: float) -> None:
-        """Be due at *when*, if not before."""
+        """Make it due at *when*, if it is not due sooner."""
         self.due = min(self.due, when)
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""What server/ asks of its neighbours, which it knows by these interfaces alone: for the type checker only."""
+"""The interfaces by which server/ knows its neighbours; for the type checker only."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Served(Protocol):
     waits: str
 
     def on_ready(self) -> None:
-        """Go on: the event that it waits for has come."""
+        """Handle the event that it waits for."""
 
     def on_turn(self) -> None:
-        """Go on, in a turn that it asked for."""
+        """Continue, in a turn that it asked for."""
 
     def on_deadline(self) -> None:
-        """Refuse or close it: is_late() is true."""
+        """Refuse or close it, as is_late() is true."""
 
     def wait_for_turn(self) -> None:
         """Ask for a turn after the other connections."""
@@ -35,7 +35,7 @@ class Served(Protocol):
         """Whether it is past its deadline; *now* is in seconds on the loop's clock."""
 
     def is_lingering(self) -> bool:
-        """Whether its last response is out, so that a stop need not wait for it."""
+        """Whether its last response is sent, so that a stop need not wait for it."""
 
     def idle_since(self) -> float:
         """When it became idle, in seconds on the loop's clock; infinity if it is not idle."""
@@ -47,14 +47,14 @@ class Served(Protocol):
         """Let it stay no longer than *until* if it is idle, since a stop has begun."""
 
     def drop(self, reset: bool) -> None:
-        """End it now; with *reset*, so that the client notices."""
+        """End it now; *reset* makes the client notice."""
 
     def abort(self) -> None:
         """End it now, or as soon as the thread that serves it alone can."""
 
 
 class Monitor(Protocol):
-    """Notices application calls that do not return, and has spare threads wait for them."""
+    """Notices application calls that do not return, and keeps spare threads waiting for them."""
 
     @property
     def stuck_call(self) -> int:
@@ -80,7 +80,7 @@ class Monitor(Protocol):
 
 
 class Slot(Protocol):
-    """The figures of this process, shared with the others that accept from the same listeners."""
+    """The figures of this process, shared with the other processes that accept from the same listeners."""
 
     requests: int
     connections: int
@@ -96,10 +96,10 @@ class WatchedLoop(Protocol):
     """The loop, as its watchdog knows it."""
 
     def calls(self) -> list[tuple[int, Connection]]:
-        """The application calls that run now, each as the identifier of its thread and its connection."""
+        """The application calls that run now: for each, the identifier of its thread, and its connection."""
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
-        """Answer 504 and go on without the call for *exchange*; False if it has just ended."""
+        """Answer 504 and leave the call for *exchange* behind; False if it has just ended."""
 
     def log_error(self, message: str, error: BaseException | None) -> None:
         """Write an entry of the error log."""

@@ -1,4 +1,4 @@
-"""A listener: its socket, and what all connections that come in there have in common."""
+"""A listener: its socket, and what all connections accepted there have in common."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 
 class Listener:
-    """Where connections come in.
+    """A listening socket, and what the connections accepted from it share.
 
     Args:
         loop: serves them.
         own: the listening socket.
         environ: added to the environ of each request.
-        tls: None: TLS is not spoken.
+        tls: None where TLS is not spoken.
     """
 
     def __init__(self, loop: Loop, own: socket.socket, environ: WSGIEnvironment, tls: Tls | None = None) -> None:
@@ -62,7 +62,7 @@ class Listener:
         self._announcers = Trusted(settings.proxy_allow_ips) if announced else None
 
     def open(self, fd: int, host: str, port: str) -> Served:
-        """What serves the accepted socket *fd*, now in the loop's table: its Connection, or first a Preamble."""
+        """The server of the accepted socket *fd*, now in the loop's table: its Connection, or first a Preamble."""
         pace: Pace = self.loop.build.pace.Pace(self.loop.service)
         if self._announcers is None or (self.takes_plain and host not in self._announcers):
             return self.connect(fd, host, port, PLAIN, pace)
@@ -77,7 +77,7 @@ class Listener:
         """The Connection of *fd*, now in the loop's table.
 
         Args:
-            host, port: of the peer.
+            host, port: the peer's.
             header: the PROXY header that it sent, or PLAIN.
             pace: the account of the client.
         """
@@ -114,7 +114,7 @@ def in_turn(completers: list[Completer]) -> Completer | None:
 def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream) -> WSGIEnvironment:
     """What every environ of one listener starts as (PEP 3333, "environ Variables").
 
-    It has each key that every request has, also those set later, so that its copy has room for the fields.
+    It has each key that every request has, even those set later, so that its copy has room for the fields.
     """
     name = own.getsockname()
     host, port = (name[0], str(name[1])) if isinstance(name, tuple) else (os.fsdecode(name).replace("\0", "@", 1), "")

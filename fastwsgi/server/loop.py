@@ -1,11 +1,11 @@
-"""The loop: wait for events, let the connections that they concern go on, do the housekeeping.
+"""The loop: wait for events, let the connections concerned handle them, do the housekeeping.
 
-It is plain Python, one method call an event; everything of HTTP is behind Connection.on_ready(). An accepted connection
-is read at once, before the poller knows it: its request is usually there, and if it closes after the answer the poller
-never hears of it.
+It is plain Python, one method call for each event; all of HTTP is behind Connection.on_ready(). An accepted connection
+is read at once, before it is given to the poller: its request has usually arrived, and if the connection closes after
+the answer, the poller never has to watch it.
 
-With several threads, the loop is handed from one to another (threads.py). A thread learns that it has lost the loop by
-LoopLost, which a connection raises at the end of its turn. That passes through everything here, all of which belongs to
+With several threads, the loop is passed from one to another (threads.py). A thread learns that it has lost the loop by
+LoopLost, which a connection raises at the end of its turn. It passes through everything here, all of which belongs to
 another thread by then, up to the caller of serve(). All state of a loop is in this object and none in the module, so
 that an interpreter without a GIL could run a loop in each thread.
 """
@@ -75,7 +75,7 @@ class Loop:
         self.renew_time(self.service)
         self.pool: Pool | None = None
         self.monitor: Monitor | None = None
-        self.slot: Slot | None = None  # of the scoreboard, where several processes share the listeners
+        self.slot: Slot | None = None  # this process's part of the scoreboard, if several processes share the listeners
         self.acceptor = Acceptor(self, settings)
         self.admission = self.acceptor.admission
         self.connections: dict[int, Served] = {}
@@ -90,16 +90,16 @@ class Loop:
         self.asked_to_stop = False
         self._idle_grace = 0.0
         self._may_accept_again = False
-        self._thread = 0  # the identifier of the one that serves
+        self._thread = 0  # the identifier of the thread that serves
         self.expired: Callable[[], None] = lambda: None  # called when a request has passed the deadline
         self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
-        self.aborted = False  # nothing more is waited for
+        self.aborted = False  # all connections are to end now
         self.stopping = False
         self.ticks: list[Callable[[], None]] = []  # called each second
-        self.stopped_accepting: Callable[[], None] = lambda: None  # called when a stop has emptied the backlogs
+        self.stopped_accepting: Callable[[], None] = lambda: None  # called once a stop has emptied the backlogs
         self.housekeeping = Housekeeping(self)
 
-    # What is listened on
+    # Listeners and wakers
 
     def add_listener(
         self, listener: socket.socket, environ: WSGIEnvironment | None = None, tls: Tls | None = None
@@ -107,9 +107,9 @@ class Loop:
         """Accept connections from *listener*, which stays the caller's to close.
 
         Args:
-            listener: a socket that listens already.
+            listener: a listening socket.
             environ: added to the environ of each request.
-            tls: None: TLS is not spoken there.
+            tls: None where TLS is not spoken.
         """
         self.acceptor.add(Listener(self, listener, environ or {}, tls))
 
@@ -139,7 +139,7 @@ class Loop:
             self.wake()
 
     def renew_time(self, service: Service) -> None:
-        """Set *service*.now again: an application may have run for long since the turn began."""
+        """Set *service*.now again: an application may have run for a long time since the turn began."""
         service.now = time.monotonic()
 
     def forget(self, connection: Watched) -> None:
@@ -149,12 +149,12 @@ class Loop:
             self.admission.leave(connection.fd)
         self.poller.forget(connection.fd, connection.waits)
         if self.stopping:
-            self.wake()  # this may have been the last one
+            self.wake()  # this may have been the last connection
         elif not self.acceptor.polled:
             self.accept_again()
 
     def all_connections(self) -> list[Served]:
-        """A copy of the table's connections, since a thread that serves one alone may end it during an iteration."""
+        """A copy of the table's connections: a thread that serves one alone may end it during an iteration."""
         return list(self.connections.values())
 
     def report_refusal(self, host: str, reason: str) -> None:
@@ -164,14 +164,14 @@ class Loop:
             notify(host, reason)
 
     def fail(self, connection: Connection, error: Exception) -> None:
-        """End *connection*, and nothing else, after a fault of the server's own."""
+        """End *connection*, and nothing else, after an error of the server's own."""
         self.log_error("internal error: the connection is closed", error)
         connection.drop(True)
 
     # Running
 
     def run(self) -> None:
-        """Serve until stop() was called and every response is out; lingering connections are not waited for.
+        """Serve until stop() has been called and every response is sent, without waiting for lingering connections.
 
         With several threads, this one only waits, so that the main thread handles signals at once.
         """
@@ -199,7 +199,7 @@ class Loop:
         monitor.start()
 
     def _run_alone(self) -> None:
-        """Serve in this thread; if its call is given up, another thread goes on, and this one waits for the end."""
+        """Serve in this thread; if its call is given up, another thread continues, and this one waits for the end."""
         try:
             self.serve()
         except LoopLost:
@@ -213,7 +213,7 @@ class Loop:
         return self.pool
 
     def calls(self) -> list[tuple[int, Connection]]:
-        """The application calls that run now, each as the identifier of its thread and its connection."""
+        """The application calls that run now: for each, the identifier of its thread, and its connection."""
         running = self.pool.calls() if self.pool is not None else []
         connection = self.service.turn.running()
         if connection is not None:
@@ -221,7 +221,7 @@ class Loop:
         return running
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
-        """Answer 504 and go on without the call for *exchange*, which runs in *thread*; False if it has just ended."""
+        """Answer 504 and leave the call for *exchange* in *thread* behind; False if it has just ended."""
         pool = self.pool
         if pool is None:
             pool = self.add_pool()
@@ -243,7 +243,7 @@ class Loop:
         housekeeping = self.housekeeping
         if self.asked_to_stop and not self.stopping:
             self._begin_to_stop()
-            timeout = 0.0  # nothing may be left to wait for
+            timeout = 0.0  # there may be nothing left to wait for
         if self._may_accept_again:
             self._may_accept_again = False
             self.acceptor.poll(not self.stopping)
@@ -277,7 +277,7 @@ class Loop:
         try:
             os.write(self._waker, b"\0")
         except OSError:
-            pass  # closed, or full: then the loop is awake anyway
+            pass  # closed, or full, when the loop is awake anyway
 
     def _handle_wake_up(self) -> None:
         os.read(self._woken, 4096)
@@ -300,30 +300,30 @@ class Loop:
 
     @property
     def requests(self) -> int:
-        """How many requests were served."""
+        """The number of requests served."""
         return self.service.served
 
     def set_quota(self, count: int, called: Callable[[], None]) -> None:
-        """Call *called* once *count* requests were served."""
+        """Call *called* once *count* requests have been served."""
         self.service.quota = count
         self.service.quota_reached = called
 
     # Stopping
 
     def accept_one(self) -> None:
-        """Accept one connection, if one waits, and never another; answer only its first request."""
+        """Accept one connection, if one waits, and then no others; answer only its first request."""
         self.stopping = self.service.draining = True
         self.acceptor.poll(False)
         self.acceptor.accept_one()
 
     def stop(self, idle_grace: float = 0.0) -> None:
-        """Accept what waits already and no more, answer what is in flight, close what is idle, and let run() return.
+        """Accept what already waits, answer what is in flight, close idle connections, and let run() return.
 
         It may be called in any thread, by an application or a signal handler: the next step does the work.
 
         Args:
-            idle_grace: seconds for which requests on idle connections are still answered, since one that is sent as
-                its connection is closed would be lost.
+            idle_grace: seconds for which requests on idle connections are still answered, since a request that is sent
+                while its connection is being closed would be lost.
         """
         self._idle_grace = idle_grace
         self.service.draining = True
@@ -331,13 +331,13 @@ class Loop:
         self.wake()
 
     def _begin_to_stop(self) -> None:
-        """Accept what waits, and hurry all connections. If the loop is lost here, its next thread starts over."""
+        """Accept what waits, and hurry all connections. If the loop is lost here, its next thread starts again."""
         service = self.service
         service.keep_alive = min(service.keep_alive, self._idle_grace)
         self.acceptor.accept_all()
         until = time.monotonic() + service.keep_alive
         for connection in self.all_connections():
-            connection.on_ready()  # a request may have come just now
+            connection.on_ready()  # a request may have arrived just now
             self.connections.get(connection.fd, connection).hurry(until)  # a Connection may have replaced its Preamble
         self.stopping = True
         self.acceptor.poll(False)
@@ -350,7 +350,7 @@ class Loop:
         self.drop_all()
 
     def drop_all(self) -> None:
-        """Do the work of abort() in the loop's thread; a connection that another thread serves is closed by that."""
+        """Do abort()'s work in the loop's thread; a connection that another thread serves is closed by that thread."""
         for connection in self.all_connections():
             connection.abort()
 

@@ -1,4 +1,4 @@
-"""The one seam to the operating system's readiness interface: epoll on Linux, kqueue on macOS and BSD.
+"""The poller, over the operating system's readiness interface: epoll on Linux, kqueue on macOS and BSD.
 
 Both are level-triggered. Only file descriptors are reported: a connection knows from its state what it waits for.
 """
@@ -19,7 +19,7 @@ class Poller(Protocol):
         """Wait for *event*, "read" or "write", instead of *before*, which is "" for a new file descriptor."""
 
     def forget(self, fd: int, before: str) -> None:
-        """Wait for nothing more of *fd*; *before* is as for watch()."""
+        """Stop waiting for *fd*; *before* is as for watch()."""
 
     def poll(self, timeout: float) -> list[tuple[int, int]]:
         """Up to BATCH pairs that begin with a ready file descriptor, after at most *timeout* seconds."""

@@ -1,8 +1,8 @@
 """The preamble of a connection: a PROXY header is read off the socket before HTTP, or TLS, sees its first byte.
 
-A Preamble stands in the loop's table until the header is whole, and its Connection then replaces it. It peeks at what
-has come, and takes exactly the bytes of the header: those behind it are the client's. An incomplete header is taken at
-once, or the poller would report it again and again. Should it turn out to be none, where none is required, the
+A Preamble is in the loop's table until the header is whole; its Connection then replaces it. It peeks at what has
+arrived, and takes exactly the bytes of the header: those behind it are the client's. An incomplete header is taken at
+once, or the poller would report it again and again. If it turns out not to be a header, and none is required, the
 Connection gets these bytes as if it had received them.
 """
 
@@ -26,9 +26,9 @@ class Preamble:
 
     Args:
         listener: the one that accepted it.
-        pace: the account of the client, whose deadline is also that of the request head behind the header.
+        pace: the account of the client, whose deadline also covers the request head behind the header.
         fd: the connected socket.
-        host, port: of the peer, as environ gives them.
+        host, port: the peer's, as environ gives them.
     """
 
     def __init__(self, listener: Listener, pace: Pace, fd: int, host: str, port: str) -> None:
@@ -39,14 +39,14 @@ class Preamble:
         self.host = host
         self.port = port
         self.waits = ""
-        self._ended = False  # also when its Connection has replaced it
+        self._ended = False  # or its Connection has replaced it
         self._socket = socket.socket(own.family, own.type, own.proto, fileno=fd)
-        self._begun = b""  # what was taken of a header that is not whole
+        self._begun = b""  # what was taken of an incomplete header
 
     # What the loop calls; see interfaces.py
 
     def on_ready(self) -> None:
-        """Read what has come: bytes, or the end."""
+        """Read what has arrived: bytes, or the end."""
         if self._ended:
             return
         if not self.listener.announces(self.host):
@@ -85,14 +85,14 @@ class Preamble:
         return False
 
     def idle_since(self) -> float:
-        """When it became idle, if nothing was read."""
+        """When it became idle, if nothing has been read."""
         return float("inf") if self._ended or self._begun else self.pace.silent_since()
 
     def excuse(self, seconds: float) -> None:
         """Do nothing: the time for a head is not prolonged."""
 
     def hurry(self, until: float) -> None:
-        """Let it stay no longer than *until*, if nothing was read."""
+        """Let it stay no longer than *until*, if nothing has been read."""
         if self._ended or self._begun:
             return
         self.pace.hurry(until)
@@ -137,7 +137,7 @@ class Preamble:
             self._hand_over(header)
 
     def _take(self, count: int) -> None:
-        """Read *count* bytes, which have come, from the socket."""
+        """Read *count* bytes, which have arrived, from the socket."""
         while count > 0:
             taken = self._socket.recv(count)
             self._begun += taken

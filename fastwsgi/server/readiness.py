@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import sys
 
-# The events that mean a reset. Systems other than Linux may report POLLHUP for a connection that is half closed.
+# The events that mean a reset. Systems other than Linux may report POLLHUP for a half-closed connection.
 GONE = select.POLLERR | (select.POLLHUP if sys.platform == "linux" else 0)
 
 
@@ -15,7 +15,7 @@ def is_readable(fd: int) -> bool:
 
 
 def is_gone(fd: int) -> bool:
-    """Whether the client has reset the connection *fd*, rather than only ended what it sends."""
+    """Whether the client has reset the connection *fd*, rather than only finished sending."""
     return bool(_look(fd, 0) & GONE)
 
 

@@ -1,13 +1,13 @@
 """The thread pool: several threads run the application, and one loop serves all connections.
 
-The loop is not shared, it is handed on. As long as the application answers at once, one thread runs loop and
-application as if it were the only one. When a call does not return, the monitor notices, and a spare thread takes the
-loop where it stands, by taking the connection out of the call. The thread left behind sends its own answer when it has
-one, gives the connection back, and becomes a spare. So N threads can wait for a database, and none holds up the others.
+The loop is not shared but passed on. As long as the application answers at once, one thread runs loop and application
+as if it were the only one. When a call does not return, the monitor notices, and a spare thread takes over the loop, by
+taking the connection out of the call. The thread left behind sends its own answer when it has one, gives the
+connection back, and becomes a spare. So N threads can wait for a database, and none holds up the others.
 
-    running            calls in threads that the loop has left: while there are N, requests queue
-    waiting streams    responses whose clients are slow to read: their threads stay with them, beyond the N
-    spares             threads that wait for a call that is stuck, or for a request in the queue
+    running            calls in threads without the loop: while there are N, requests queue
+    waiting streams    responses to slow clients: their threads stay with them, and are not among the N
+    spares             threads that wait for a stuck call, or for a request in the queue
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Pool:
     """The threads of one loop.
 
     Args:
-        loop: handed on among them.
+        loop: passed from one to another.
         settings: threads, max_queue and max_waiting_streams are read.
         monitor: calls spares when calls of the loop are stuck.
     """
@@ -49,23 +49,23 @@ class Pool:
         self.max_queue = settings.max_queue
         self.max_waiting_streams = settings.max_waiting_streams
         self.monitor = monitor
-        self.lock = threading.Lock()  # over all below
+        self.lock = threading.Lock()  # guards everything below
         self.running = 0
         self.detached: dict[int, Connection] = {}  # the connections of running calls, by their threads' identifiers
         self.given_up: set[int] = set()  # threads whose calls are past the deadline, and not counted
         self.waiting_streams: set[Connection] = set()
         self.queued_requests: deque[tuple[Connection, float]] = deque()  # each with the time at which it was queued
-        self.resuming: deque[threading.Lock] = deque()  # one for each waiting stream whose client has read
+        self.resuming: deque[threading.Lock] = deque()  # for each waiting stream whose client has read
         self.loop_is_free = False  # no thread has it
-        self.loop_thread = 0  # the identifier of the one that has it, or had it last
+        self.loop_thread = 0  # the identifier of the thread that has it, or had it last
         self.spares = 0
         self.ended = False
-        self.done = False  # all is served, or the loop has failed
+        self.done = False  # everything is served, or the loop has failed
         # A plain lock: an exception from a signal handler could leave the inner lock of an Event locked
         self._done_signal = threading.Lock()
         self._done_signal.acquire()
         self.failure: BaseException | None = None
-        self._threads = 0  # that run now
+        self._threads = 0  # the number that run now
         self._cuts = RateLimitedLog(loop.log_error)
 
     # From outside
@@ -74,14 +74,14 @@ class Pool:
         """Serve until the loop is done.
 
         Raises:
-            BaseException: what ended the loop.
+            BaseException: the exception that ended the loop.
         """
         self.loop_is_free = True
         self._add_thread()
         self.await_end()
 
     def await_end(self) -> None:
-        """Wait until the loop is done; raises what run() does.
+        """Wait until the loop is done. Raises what run() raises.
 
         The system may deliver a signal to any thread, but only the main thread, this one, runs Python's handlers.
         """
@@ -91,7 +91,7 @@ class Pool:
             raise self.failure
 
     def abort(self) -> bool:
-        """Have the loop's thread end all connections; False if this is that thread, or the loop is done."""
+        """Have the loop's thread end all connections; False if this is the loop's thread, or the loop is done."""
         self.loop.aborted = True
         if self.done or self.has_loop():
             return False
@@ -117,15 +117,15 @@ class Pool:
             self.monitor.yield_gil()
 
     def calls(self) -> list[tuple[int, Connection]]:
-        """The calls that run without the loop, each as the identifier of its thread and its connection.
+        """The calls that run without the loop: for each, the identifier of its thread, and its connection.
 
-        Streams that wait for their clients are left out.
+        Streams that wait for their clients are not included.
         """
         with self.lock:
             return [one for one in self.detached.items() if one[1] not in self.waiting_streams]
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
-        """Answer a call that is past its deadline with 504, and let others have its place, and the loop.
+        """Answer a call that is past its deadline with 504, and let other threads have its place, and the loop.
 
         Returns:
             False if it has just ended.
@@ -160,7 +160,7 @@ class Pool:
     def step_aside(self, connection: Connection) -> None:
         """Leave the loop to a spare, in the middle of the application call of *connection*."""
         with self.lock:
-            if self.service.turn.runs(connection):  # else the loop has gone on without it
+            if self.service.turn.runs(connection):  # else another thread has taken the loop
                 self._leave_loop(connection)
 
     def wait_for_client(self, connection: Connection) -> None:
@@ -206,13 +206,13 @@ class Pool:
     def _work(self) -> None:
         """The main function of each thread."""
         try:
-            stuck_call: int | None = 0  # no call has this number
+            stuck_call: int | None = 0  # never the number of a call
             while not self.ended:
                 if self._take_loop(stuck_call):
                     if self._serve():
                         break
                     self._leave_place()
-                    stuck_call = None  # any call that runs now may be slow as well
+                    stuck_call = None  # any call that runs now may also be slow
                 elif self._answer_queued():
                     self._leave_place()
                     stuck_call = None
@@ -251,7 +251,7 @@ class Pool:
     # The loop
 
     def _take_loop(self, stuck_call: int | None) -> bool:
-        """Take the loop if it is free, or out of a call: the one with the number *stuck_call*; None: any."""
+        """Take the loop if it is free, or out of a call: the one numbered *stuck_call*, or any if that is None."""
         service = self.service
         with self.lock:
             if self.ended:
@@ -295,7 +295,7 @@ class Pool:
             if not full and not self.loop.acceptor.polled:
                 self.loop.accept_again()
 
-    # Places: each of the N threads that may run the application has one
+    # Places: N threads may run the application, and each of them has one
 
     def _free_place(self) -> None:
         """Give the place of a thread that no longer runs the application to the stream or request first in line."""
@@ -307,7 +307,7 @@ class Pool:
                 self._call_spare()
 
     def _leave_place(self) -> None:
-        """Free the place of this thread, which has answered without the loop, once the queue is empty."""
+        """Free the place of this thread, which has answered without the loop, after emptying the queue."""
         while True:
             with self.lock:
                 if self._end_call():
@@ -319,7 +319,7 @@ class Pool:
             self._answer(connection, since)
 
     def _end_call(self) -> bool:
-        """Note that this thread's call is over; True if it was given up, so that another thread has its place."""
+        """Note that this thread's call is over; True if it was given up, and another thread has its place."""
         thread = threading.get_ident()
         self.detached.pop(thread, None)
         if thread in self.given_up:
@@ -328,7 +328,7 @@ class Pool:
         return False
 
     def _answer_queued(self) -> bool:
-        """Answer a request from the queue, if a place is free; whether one was answered."""
+        """Answer a request from the queue, if a place is free; True if one was answered."""
         with self.lock:
             if not self.queued_requests or self.running >= self.size or self.ended:
                 return False
@@ -348,7 +348,7 @@ class Pool:
             connection.run_alone()
 
     def _resume(self, connection: Connection) -> None:
-        """Let a waiting stream go on, as soon as there is a place for it."""
+        """Let a waiting stream continue as soon as there is a place for it."""
         with self.lock:
             self.waiting_streams.discard(connection)
             if self.running < self.size:

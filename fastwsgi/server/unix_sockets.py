@@ -1,4 +1,4 @@
-"""Unix sockets: the file at the path of one, who may connect to it, and which process removes it."""
+"""Unix sockets: the file at a socket's path, which users may connect, and which process removes the file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ PROBE_SECONDS = 1.0  # a server that has not answered connect() within this time
 
 
 class ListeningSocket(socket.socket):
-    """A listening socket that knows whether the path it is bound to is this process's to remove.
+    """A listening socket that knows whether this process is to remove the path it is bound to.
 
-    That is the process that bound it, so that no forked worker removes it, or the one that last called own_path(). A
-    path is recognised by its inode, which no other file can have while the socket is open.
+    The path belongs to the process that bound it, so that no forked worker removes it, or to the one that last called
+    own_path(). A path is recognised by its inode, which no other file can have while the socket is open.
     """
 
     _owned: tuple[int, str, tuple[int, int]] | None = None  # the process ID, the path and its identity
 
     def own_path(self) -> None:
-        """Make the path this process's to remove, which made it or succeeds the process that did."""
+        """Take charge of the path, as the process that made it, or its successor."""
         name = os.fsdecode(self.getsockname()) if self.family == socket.AF_UNIX else ""
         if name and not name.startswith("\0"):
             path = os.path.abspath(name)
@@ -62,7 +62,7 @@ def listen(address: Unix, backlog: int, mode: int | None, owner: tuple[int, int]
 
 @contextmanager
 def _umask(mask: int) -> Iterator[None]:
-    """The umask for a bind(), which makes the file with 0777 less the umask: a chmod after it would be too late."""
+    """Set the umask around a bind(), which makes the file with 0777 less the umask: a later chmod would be too late."""
     before = os.umask(mask)
     try:
         yield
@@ -79,7 +79,7 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket on which no process listens any more. Raises BindError if the path is in use."""
+    """Remove a socket on which no process listens. Raises BindError if the path is in use."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -99,7 +99,7 @@ def _remove_stale(path: str) -> None:
 
 
 def _explain(address: Unix, error: OSError) -> str:
-    """What to do about a unix socket that cannot be made."""
+    """What to do about a unix socket that could not be made."""
     path = address.path.replace("\0", "@", 1)
     if error.errno is None:  # Python itself refuses it; Linux has room for 107 bytes, macOS for 103
         return f"cannot make the socket {path}: its path has {len(os.fsencode(path))} bytes; choose a shorter one"

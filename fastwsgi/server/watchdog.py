@@ -1,9 +1,9 @@
-"""The watchdog: slow requests are logged with their stacks, those past the deadline are answered with 504.
+"""The watchdog: it logs slow requests with their stacks, and answers requests past the deadline with 504.
 
 A thread looks a few times a second at the application calls that run, so the requests themselves pay nothing for it.
-At the deadline the client is answered, or cut off if the head of its response was out already. The call goes on, since
-nothing can end a Python thread from outside, but the loop goes on without it, even where it was the only thread; a
-callback lets the process be replaced.
+At the deadline the client is answered, or cut off if the head of its response is already sent. The call keeps running,
+since nothing can end a Python thread from outside, but the loop continues without it, even where it was the only
+thread; a callback lets the process be replaced.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.server.interfaces import WatchedLoop
 
-LOOKS = 10  # how often in the shorter of the two times ...
-LONGEST = 0.25  # ... but at least once in so many seconds
+LOOKS = 10  # the number in the shorter of the two times ...
+LONGEST = 0.25  # ... but at least one in so many seconds
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
@@ -44,7 +44,7 @@ class Watchdog:
         self.slow_log = slow_log
         self.expired = expired
         self._running: dict[Exchange, float] = {}  # when each was first seen
-        self._logged: set[Exchange] = set()  # as slow
+        self._logged: set[Exchange] = set()  # those logged as slow
         self._given_up: set[Exchange] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="fastwsgi-watchdog", daemon=True)
@@ -97,13 +97,13 @@ class Watchdog:
 
 
 def name_of(exchange: Exchange) -> str:
-    """The request and its client, as far as the application has left it."""
+    """The request and its client, from what the application has left in environ."""
     environ = exchange.environ or {}
     return f"{request_name(environ)} from {environ.get('REMOTE_ADDR', '?')}"
 
 
 def stack_of(thread: int) -> str:
-    """The Python stack of the thread with that identifier, without the server's frames below the application's."""
+    """The Python stack of the thread with that identifier, without the server's frames below the application."""
     frame: FrameType | None = sys._current_frames().get(thread)
     if frame is None:
         return ""

@@ -1,6 +1,6 @@
 cimport cython
 
-# Modules, not classes: the text has the names of the classes for the pure ones
+# The modules: tls_wire.py imports these classes by name for the type checker
 from fastwsgi.http cimport _inbox_c, _outbox_c, _wire_c
 from fastwsgi.tls cimport _transfer_c
 

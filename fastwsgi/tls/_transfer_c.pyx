@@ -1,6 +1,6 @@
 """The byte work of TLS, in C; its pure twin, _transfer_py.py, is the specification.
 
-The TLS object is given views of the buffers where these are long, and copies where a view would cost more.
+The TLS object is given views of long buffers, and copies of short ones, where a view would cost more.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -31,7 +31,7 @@ cdef extern from "Python.h":
     int PyBUF_READ, PyBUF_WRITE
 
 cdef enum:
-    COPIED = 4096  # bytes; a copy of fewer costs less than a view
+    COPIED = 4096  # bytes; copying fewer costs less than a view
 
 
 cdef inline object passed(const char *data, Py_ssize_t size):
@@ -57,7 +57,7 @@ cdef class Transfer:
         return passed(inbox.data + inbox.end, min(count, CAPACITY - inbox.end))
 
     cpdef object room(self, Inbox inbox, Py_ssize_t most):
-        """Nearly always the beginning of the same inbox, so the last view is kept."""
+        """It is nearly always the beginning of the same inbox, so the last view is kept."""
         cdef char *data = inbox.data + inbox.end
         cdef Py_ssize_t size = min(most, CAPACITY - inbox.end)
         if data != self.viewed or size != self.viewed_size:

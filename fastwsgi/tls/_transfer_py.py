@@ -1,7 +1,7 @@
 """The byte work of TLS, in pure Python: the specification of _transfer_c.pyx.
 
 It moves bytes between a socket, the two buffers of a loop and a TLS object, and decides nothing: tls_wire.py does.
-What arrived(), room() and stretch() give is for a call that is over before anything else is done with the buffer.
+The results of arrived(), room() and stretch() are for one call, to be used before the buffer changes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Transfer:
         """Put ciphertext behind what *inbox* holds, without counting it there.
 
         Returns:
-            How many bytes came, 0 at the end, WOULD_BLOCK or LOST.
+            The number of bytes received, 0 at the end, WOULD_BLOCK or LOST.
         """
         try:
             return os.readv(fd, [inbox.view[inbox.end : inbox.end + most]])
@@ -37,11 +37,11 @@ class Transfer:
         return inbox.view[inbox.end : inbox.end + count]
 
     def room(self, inbox: Inbox, most: int) -> memoryview:
-        """Where *inbox* can take more, *most* bytes of it."""
+        """The place where *inbox* can take more: *most* bytes of it."""
         return inbox.view[inbox.end : inbox.end + most]
 
     def stretch(self, out: OutBuffer, at: int, most: int) -> bytes | bytearray | memoryview:
-        """Up to *most* of the bytes that *out* holds, from the byte *at* on; none only where there are none."""
+        """Up to *most* of the bytes that *out* holds, from the byte *at* on; empty only if there are none."""
         data = bytearray()
         for part in out.parts:
             if at < len(part):

@@ -1,8 +1,8 @@
-"""What a client's first bytes say: the host that a TLS ClientHello asks for, or that they are plain HTTP.
+"""The first bytes of a client: the host that a TLS ClientHello asks for, or plain HTTP.
 
 They are read before OpenSSL gets them, so that a certificate can be chosen and a silent client costs no TLS object.
 Python's own callback for this would print a traceback for every name that is not ASCII, and clients choose the names.
-Nothing is refused here: what cannot be read names no host, and OpenSSL says what is wrong with it.
+Nothing is refused here: an unreadable ClientHello names no host, and OpenSSL finds what is wrong with it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import re
 
 HANDSHAKE = 22  # types of records (RFC 8446 5.1)
 CLIENT_HELLO = 1  # type of a message (RFC 8446 4)
-MOST_BYTES = 16384  # of a ClientHello that is waited for; browsers send less than 2 KiB
-MOST_RECORDS = 8  # that it may come in
-MOST_EXTENSIONS = 100  # that are looked at
+MOST_BYTES = 16384  # the longest ClientHello that is waited for; browsers send less than 2 KiB
+MOST_RECORDS = 8  # the most records for a ClientHello
+MOST_EXTENSIONS = 100  # the most that are read
 _NAME = re.compile(rb"[A-Za-z0-9_.-]{1,253}")
 
 
 def is_record(data: bytes) -> bool:
-    """Whether the bytes may begin a handshake, as far as the first one tells."""
+    """Whether the bytes may begin a handshake, judging by the first one."""
     return data[0] == HANDSHAKE
 
 
@@ -28,13 +28,13 @@ def is_http(data: bytes) -> bool:
 
 
 def server_name(data: bytes) -> str | None:
-    """The host that the client asks for (RFC 6066 3) in lower case, "" if it names none; None: more has to come."""
+    """The host that the client asks for (RFC 6066 3) in lower case, "" if it names none; None if more must arrive."""
     message = _message(data)
     return None if message is None else _server_name(message)
 
 
 def _message(data: bytes) -> bytes | None:
-    """The ClientHello, taken out of its records; b"" if it cannot be read, None if it is not whole."""
+    """The ClientHello, taken out of its records; b"" if it cannot be read, None if it is incomplete."""
     message = b""
     at = 0
     for _ in range(MOST_RECORDS):

@@ -1,7 +1,7 @@
-"""TLS as the settings ask for it: the contexts, which of them is for which host, and their renewal.
+"""TLS as the settings ask for it: the contexts, the hosts that each is for, and their renewal.
 
 The contexts are made before workers are forked. So workers without privileges serve with a key that only root may
-read, and all have the same keys for session tickets: a session that began with one can be resumed with another.
+read, and all have the same keys for session tickets: a session begun with one can be resumed with another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 VERIFICATION = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
-# No renegotiation, which lets clients make work; no compression (CRIME); forward secrecy for each connection
+# No renegotiation, by which clients cause work; no compression (CRIME); forward secrecy for each connection
 OPTIONS = (
     ssl.OP_NO_RENEGOTIATION
     | ssl.OP_NO_COMPRESSION
@@ -28,21 +28,21 @@ OPTIONS = (
     | ssl.OP_SINGLE_DH_USE
     | ssl.OP_SINGLE_ECDH_USE
 )
-TICKETS = 1  # sent at the start of a TLS 1.3 connection; each costs as much as a request, and resuming brings another
+TICKETS = 1  # sent at the start of a TLS 1.3 connection; each costs as much as a request, and resuming gives another
 
 
 class Tls:
     """What the TLS connections of a server share.
 
     Attributes:
-        ENVIRON: what every environ has before describe() adds what is known of its connection.
+        ENVIRON: what every environ has before describe() adds the facts of its connection.
 
     Args:
         settings: certfile, keyfile, ca_certs, cert_reqs, ssl_min_version and ciphers are read.
-        material: what the files hold; they are read if it is not given.
+        material: the contents of the files, which are read if it is not given.
 
     Raises:
-        Mistake: a file cannot be read, or OpenSSL cannot use what it holds.
+        Mistake: a file cannot be read, or OpenSSL cannot use its contents.
     """
 
     ENVIRON = {
@@ -63,7 +63,7 @@ class Tls:
         self._take_names(material)
 
     def _take_names(self, material: Material) -> None:
-        """Note which context is for which host; of several for the same host, the first counts."""
+        """Note the context of each host; of several for the same host, the first counts."""
         leaves = [x509.first_certificate(pair.certificate) for pair in material.pairs]
         self._kinds = [x509.key_kind(leaf) for leaf in leaves]
         self._hosts: dict[str, ssl.SSLContext] = {}
@@ -72,30 +72,30 @@ class Tls:
                 self._hosts.setdefault(host, context)
 
     def choose(self, host: str) -> ssl.SSLContext:
-        """The context for a host, in lower case: by its name, by a wildcard for its first label, or else the first."""
+        """The context for a host (lower case): by its name, or by a wildcard for its first label, or else the first."""
         found = self._hosts.get(host)
         if found is None and len(self.contexts) > 1:
             found = self._hosts.get(f"*.{host.partition('.')[2]}")
         return found or self.contexts[0]
 
     def wrap(self, host: str) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
-        """The TLS object of a new connection for *host*, with the ends that take and give ciphertext."""
+        """The TLS object of a new connection for *host*, with the buffers that take and give ciphertext."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         return self.choose(host).wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing
 
     def describe(self, tls_object: ssl.SSLObject, host: str) -> dict[str, str]:
-        """The entries of environ that tell of a connection."""
+        """The entries of environ that describe a connection."""
         return tls_environ.describe(tls_object, host)
 
     def renew(self, material: Material) -> None:
-        """Use new certificates and keys for the connections that begin from now on; called in the loop's thread.
+        """Use new certificates and keys for connections from now on; called in the loop's thread.
 
-        A context that can replace its certificate is kept, and with it its keys for tickets. It is made anew where the
-        key is of another kind, which would be added beside the old one, and where client authorities have changed,
-        which can be added to a context but not removed.
+        A context that can replace its certificate is kept, with its keys for tickets. It is made anew if the key is of
+        another kind, which would be added beside the old one, or if client authorities have changed, which can be added
+        to a context but not removed.
 
         Raises:
-            Mistake: *material* cannot be used; then everything is as before.
+            Mistake: *material* cannot be used; nothing has changed.
         """
         new = Tls(self.settings, material)
         if self._kinds == new._kinds and self._authorities == new._authorities:
@@ -155,7 +155,7 @@ def _explain(error: ssl.SSLError, name: str, key: str) -> str:
 
 
 def _load_authorities(context: ssl.SSLContext, pem: bytes, settings: Settings) -> None:
-    """Accept the certificates of clients that these authorities have signed. Raises Mistake."""
+    """Accept client certificates that these authorities have signed. Raises Mistake."""
     try:
         with tls_files.as_file(pem) as path:
             context.load_verify_locations(cafile=path)
@@ -168,5 +168,5 @@ class _Encrypted(Exception):
 
 
 def _refuse_password() -> str:
-    """What OpenSSL calls for the password of a key; without it OpenSSL would ask at the terminal, and wait."""
+    """The callback for a key's password; without it OpenSSL would ask at the terminal, and wait."""
     raise _Encrypted

@@ -1,7 +1,7 @@
-"""What environ says of a TLS connection and of its client's certificate, by the names of Apache's mod_ssl.
+"""The entries of environ for a TLS connection and its client's certificate, under the names of Apache's mod_ssl.
 
-Distinguished names are written as mod_ssl writes them by default: as RFC 2253 has it, the last component first. Text is
-UTF-8 as latin-1 characters, as all of environ (PEP 3333, "Unicode Issues").
+Distinguished names are written as mod_ssl writes them by default: by RFC 2253, the last component first. Text is UTF-8
+as latin-1 characters, like all of environ (PEP 3333, "Unicode Issues").
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Names of components as ssl has them, as they are in a distinguished name, and as mod_ssl has them in SSL_CLIENT_S_DN_*
+# Names of components: in the ssl module, in a distinguished name, and in mod_ssl's SSL_CLIENT_S_DN_*
 COMPONENTS = {
     "commonName": ("CN", "CN"),
     "countryName": ("C", "C"),
@@ -36,11 +36,11 @@ Name = Iterable[Iterable[tuple[str, str]]]  # as getpeercert() gives it: sets of
 
 
 def describe(tls_object: ssl.SSLObject, host: str) -> dict[str, str]:
-    """The entries of environ that tell of a connection, without those of Tls.ENVIRON that are right already.
+    """The entries of environ that describe a connection, except for those of Tls.ENVIRON that are right already.
 
     Args:
         tls_object: its handshake is over.
-        host: what the client asked for, "" if it did not say.
+        host: the one that the client asked for, "" if it named none.
     """
     cipher = tls_object.cipher()
     entries = {
@@ -57,7 +57,7 @@ def describe(tls_object: ssl.SSLObject, host: str) -> dict[str, str]:
 
 
 def _client(certificate: Mapping[str, Any], encoded: bytes) -> dict[str, str]:
-    """The entries about the certificate of a client, which was verified."""
+    """The entries for the verified certificate of a client."""
     return {
         "SSL_CLIENT_VERIFY": "SUCCESS",
         "SSL_CLIENT_M_VERSION": str(certificate["version"]),
@@ -84,7 +84,7 @@ def _name(key: str, name: Name) -> dict[str, str]:
 
 
 def distinguished_name(name: Name) -> str:
-    """*name* as RFC 2253 writes it."""
+    """*name* in the form of RFC 2253."""
     parts = ["+".join(f"{COMPONENTS.get(kind, (kind,))[0]}={_escape(value)}" for kind, value in part) for part in name]
     return _native(",".join(reversed(parts)))
 

@@ -1,7 +1,7 @@
 """The files of TLS: certificates, keys and client authorities, read into memory whole, and watched.
 
-What was checked is what is used, whatever happens to the files meanwhile; and it can be handed to processes that may
-not read them.
+So the contents that were checked are those that are used, whatever happens to the files meanwhile, and they can be
+passed to processes that may not read the files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Pair(NamedTuple):
 
 
 class Material(NamedTuple):
-    """All that contexts are made of besides settings."""
+    """All that contexts are made of, apart from the settings."""
 
     pairs: tuple[Pair, ...]
     authorities: bytes  # PEM; b"" for none
@@ -81,7 +81,7 @@ def encode(material: Material) -> str:
 
 
 def decode(line: str) -> Material:
-    """The material that encode() made *line* of."""
+    """The material from which encode() made *line*."""
     pairs, authorities = json.loads(line)
     found = (Pair(*(part.encode("latin-1") for part in pair)) for pair in pairs)
     return Material(tuple(found), authorities.encode("latin-1"))
@@ -89,7 +89,7 @@ def decode(line: str) -> Material:
 
 @contextmanager
 def as_file(data: bytes) -> Iterator[str]:
-    """A path at which OpenSSL, which reads only files, finds *data*; on Linux in memory: no key gets to a disk."""
+    """A path at which OpenSSL, which reads only files, finds *data*; on Linux in memory, to keep keys off disks."""
     fd = os.memfd_create("fastwsgi") if hasattr(os, "memfd_create") else -1
     path = f"/proc/self/fd/{fd}"
     try:
@@ -108,7 +108,7 @@ def as_file(data: bytes) -> Iterator[str]:
 
 
 class Watch:
-    """Tells when files have changed and come to rest: a pair is replaced one file after the other.
+    """Notices when files have changed and come to rest, since the files of a pair are replaced one after the other.
 
     Args:
         named: the paths of the files.

@@ -1,18 +1,18 @@
-"""TLS over a non-blocking socket: its stages, its bounds, and the order in which its bytes are moved.
+"""TLS over a non-blocking socket: its stages, its bounds, and the order in which bytes are moved.
 
     stage      means                                        leads to
-    NEW        nothing has come                             HELLO
-    HELLO      the ClientHello is not whole                 OPENING, or PLAIN if it is plain HTTP instead
+    NEW        nothing has arrived                          HELLO
+    HELLO      the ClientHello is incomplete                OPENING, or PLAIN if it is plain HTTP instead
     OPENING    the handshake is under way                   OPEN
     OPEN       requests and responses are exchanged
-    PLAIN      the client speaks plain HTTP, and is told in plain text that TLS is spoken here
-    OVER       nothing is said any more, and what comes is dropped; every stage can end here
+    PLAIN      the client speaks plain HTTP, and is answered in plain text that TLS is spoken here
+    OVER       nothing more is sent, and what arrives is dropped; every stage can end here
 
 Ciphertext is moved between the socket and a TLS object in memory, the engine, so OpenSSL never touches the socket.
 The bytes are moved by a Transfer (_transfer_py.py and its twin in C), and all decisions are here. So are all bounds:
-what is decrypted in one call fits the inbox, with nothing left behind in the engine, since the poller looks at the
-socket alone; and no more ciphertext waits for the socket than one send() makes of CHUNK bytes. The out-buffer keeps
-what was encrypted until the socket has taken all of that.
+what one call decrypts fits into the inbox, with nothing left in the engine, since the poller watches the socket alone;
+and no more ciphertext waits for the socket than one send() makes of CHUNK bytes. The out-buffer keeps what was
+encrypted until the socket has taken all of it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 READ_SIZE = 32826  # bytes asked for at once: two full records
 RECORD = 18437  # bytes; the longest record (RFC 5246 6.2.3), and the most that the engine holds undecrypted
 CHUNK = 65536  # bytes decrypted by one call, and bytes encrypted before the socket must have taken them
-UNANSWERED = 64  # times that something is received before what the engine has to say waits for no answer
-BARREN = 2 * RECORD  # bytes in which a client says nothing before it is cut off: key updates without end
-HANDSHAKE = 262144  # bytes in which it must have said all of its handshake, a chain of certificates included
+UNANSWERED = 64  # receives without an answer, after which the engine's own messages are sent without one
+BARREN = 2 * RECORD  # bytes without plaintext, after which a client is cut off: endless key updates
+HANDSHAKE = 262144  # the most bytes of a client's handshake, with its chain of certificates
 WANT_READ = 2  # SSLError.errno
 
-# Stages, in the order in which they come
+# Stages, in their order
 NEW = 0
 HELLO = 1
 OPENING = 2
@@ -51,16 +51,16 @@ OVER = 5
 class Engine:
     """OpenSSL's half of one connection, in memory.
 
-    Python's SSLObject hands read() and write() on to an object in C: that is called itself, where it can be had.
+    Python's SSLObject passes read() and write() on to an object in C, which is called directly where it is accessible.
 
     Args:
         tls_object: encrypts and decrypts.
-        incoming: takes the ciphertext of the client.
-        outgoing: has the ciphertext for the client.
+        incoming: takes the ciphertext from the client.
+        outgoing: holds the ciphertext for the client.
     """
 
     def __init__(self, tls_object: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
-        direct: Any = getattr(tls_object, "_sslobj", tls_object)  # of a class that has no name
+        direct: Any = getattr(tls_object, "_sslobj", tls_object)  # its class has no public name
         self.tls_object = tls_object
         self.incoming = incoming
         self.outgoing = outgoing
@@ -71,13 +71,13 @@ class Engine:
 
 
 class TlsWire:
-    """The server's side of one TLS connection. It has the methods of a Wire (http/_wire_py.py); the .pxd names that as
-    its base, since the text, which serves both builds, cannot import it from one of them.
+    """The server's side of one TLS connection. It has the methods of a Wire (http/_wire_py.py), which the .pxd
+    names as its base, since this text serves both builds and cannot import it from one of them.
 
     Args:
-        plain: the transport of the loop, for what is not said in TLS.
-        transfer: moves the bytes; that of the loop, too.
-        tls: what the connections of the listener share, which gives the engine.
+        plain: the transport of the loop, for what is not sent in TLS.
+        transfer: the loop's, which moves the bytes.
+        tls: shared by the connections of the listener; makes the engine.
         refused: called with the reason when the connection ends before its handshake does.
     """
 
@@ -89,17 +89,17 @@ class TlsWire:
         self.tls = tls
         self.refused = refused
         self._enter(NEW)
-        self.hello = b""  # received, and not given to the engine yet
-        self.host = ""  # what the client asks for
+        self.hello = b""  # received, but not given to the engine yet
+        self.host = ""  # the one that the client asks for
         self.engine: Engine | None = None  # in the stages OPENING and OPEN
         self.held = b""  # ciphertext for the socket ...
-        self.held_at = 0  # ... of which so many bytes are sent
-        self.covered = 0  # bytes of the out-buffer that are in it
+        self.held_at = 0  # ... and how many bytes of it are sent
+        self.covered = 0  # bytes of the out-buffer that it contains
         self.owing = False  # the socket must take ciphertext before more is received
-        self.unanswered = 0  # times that something was received since send() had something
-        self.barren = 0  # bytes received since the client last said something
+        self.unanswered = 0  # receives since send() last had something to send
+        self.barren = 0  # bytes received since the last plaintext
         self.ended = False  # the client has sent close_notify
-        self.ending = False  # close_notify is made
+        self.ending = False  # close_notify has been made
         self.facts: dict[str, str] | None = None
 
     def _enter(self, stage: int) -> None:
@@ -121,7 +121,7 @@ class TlsWire:
                 return count
         if self.ended:
             return 0
-        # The ciphertext lies where the plaintext will: the engine has taken it before it gives that
+        # The ciphertext is where the plaintext will be: the engine takes all of the one before it gives the other
         count = self.transfer.read(fd, inbox, READ_SIZE)
         if count == WOULD_BLOCK:
             return WOULD_BLOCK
@@ -136,7 +136,7 @@ class TlsWire:
         return count
 
     def _greet(self, fd: int, inbox: Inbox, data: bytes | memoryview) -> int:
-        """Read the first bytes, and make the engine as soon as they tell for which host."""
+        """Read the first bytes, and make the engine as soon as they show for which host."""
         self._enter(HELLO)
         self.hello += data
         if not is_record(self.hello):
@@ -154,7 +154,7 @@ class TlsWire:
         return self._decrypt(self.engine, fd, inbox, hello)
 
     def _decrypt(self, engine: Engine, fd: int, inbox: Inbox, data: bytes | memoryview) -> int:
-        """Put the plaintext of *data* into *inbox*: what receive() gives."""
+        """Put the plaintext of *data* into *inbox*; the result is receive()'s."""
         before = inbox.end
         opening = self.opening
         engine.feed(data)
@@ -188,19 +188,19 @@ class TlsWire:
                 return
 
     def _go_on(self, engine: Engine, fd: int, size: int, opening: bool) -> int:
-        """Deal with *size* bytes without plaintext: answer what was meant for the engine alone, and wait for more."""
+        """Handle *size* bytes without plaintext: send the engine's answer to them, and wait for more."""
         self.barren += size
         if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
             return self._lose("too much is said to no end")
         if opening and self.stage == OPEN and engine.tls_object.version() == "TLSv1.3":
-            return WOULD_BLOCK  # there are only tickets to send: they go with the first answer
+            return WOULD_BLOCK  # there are only tickets to send, which go with the first answer
         word = self._push(engine, fd)
         return word if word < 0 else 0 if self.ended else WOULD_BLOCK
 
     # Failing
 
     def _fail(self, engine: Engine, fd: int, error: OSError) -> int:
-        """End the wire because what came is no TLS, or none that is accepted; the engine has an alert for it."""
+        """End the wire after input that is not TLS, or not acceptable; the engine has an alert for it."""
         opening = self.opening
         self._push(engine, fd)
         self._lose(str(getattr(error, "reason", None) or "not understood").replace("_", " ").lower())
@@ -208,7 +208,7 @@ class TlsWire:
 
     def _lose(self, reason: str) -> int:
         """End the wire, and report why if that is before the end of its handshake; LOST."""
-        if self.opening:  # before it nothing was said: a health check, for example
+        if self.opening:  # otherwise nothing was sent: a health check, for example
             self.refused(f"TLS: {reason}")
         self._retire()
         return LOST
@@ -242,7 +242,7 @@ class TlsWire:
                 return LOST
 
     def _encrypt(self, engine: Engine, out: OutBuffer) -> bool:
-        """Encrypt up to CHUNK bytes of *out*, and close_notify behind the last; False if that cannot be."""
+        """Encrypt up to CHUNK bytes of *out*, and close_notify after the last; False if that is impossible."""
         self.owing = True
         self.unanswered = 0
         size = min(out.size, CHUNK)
@@ -257,7 +257,7 @@ class TlsWire:
         return True
 
     def _push(self, engine: Engine, fd: int) -> int:
-        """Send what the engine has for the socket: 0 if that took all, MUST_WRITE or LOST."""
+        """Send what the engine has for the socket: 0 if the socket took it all, MUST_WRITE or LOST."""
         if not self.held:
             self.held = engine.fetch()
         elif engine.outgoing.pending:
@@ -275,26 +275,26 @@ class TlsWire:
         return 0
 
     def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
-        """Not over TLS: can_send_files says so."""
+        """Never called: can_send_files is False, as there is no sendfile() over TLS."""
         raise NotImplementedError
 
     def unsent(self, fd: int) -> int:
-        """Bytes that were taken by send() and that the client has not acknowledged; 0 where nobody knows.
+        """Bytes that send() has taken and the client has not acknowledged; 0 where that is unknown.
 
-        Below 0 where it has acknowledged bytes of a part that send() does not count yet.
+        Negative where the client has acknowledged part of what send() does not count yet.
         """
         return self.plain.unsent(fd) - self.held_at
 
     # The end
 
     def finish(self, fd: int) -> None:
-        """Say that nothing more will be sent, in TLS and below."""
+        """Signal that nothing more will be sent, in TLS and below."""
         self._say_end(fd)
         self._retire()
         self.plain.finish(fd)
 
     def _say_end(self, fd: int) -> None:
-        """Send close_notify, unless that was done, cannot be, or the socket takes no more."""
+        """Send close_notify, unless that is done or impossible, or the socket takes no more."""
         engine = self.engine
         if engine is not None and self.stage == OPEN and not self.held and not self.ending:
             self._end(engine)
@@ -306,14 +306,14 @@ class TlsWire:
         try:
             engine.tls_object.unwrap()
         except OSError:
-            pass  # the client's has not come, and is not waited for
+            pass  # the client's has not arrived, and is not waited for
 
     def cut(self, fd: int) -> None:
-        """Reset the connection; the descriptor stays open, but leads nowhere, until it is closed."""
+        """Reset the connection; the descriptor, now useless, stays open until it is closed."""
         self.plain.cut(fd)
 
     def close(self, fd: int, reset: bool) -> None:
-        """Close; with *reset* so that the client cannot take what it has for the whole."""
+        """Close; *reset* keeps the client from taking what it has for the whole response."""
         if self.opening:
             self._lose("not finished")
         if not reset:
@@ -321,7 +321,7 @@ class TlsWire:
         self._retire()
         self.plain.close(fd, reset)
 
-    # What the application is told
+    # What the application sees
 
     def describe(self, environ: dict[str, object]) -> None:
         """Add what is known of this connection to *environ*."""

@@ -1,7 +1,7 @@
-"""What `ssl` does not tell of the server's own certificates: the hosts they are for, and the kinds of their keys.
+"""What `ssl` does not report of the server's own certificates: the hosts they are for, and the kinds of their keys.
 
 Python decodes only the peer's certificate, so the few fields that are needed are read from the DER encoding here
-(X.690, RFC 5280 4.1). A certificate that cannot be read is for no host by name.
+(X.690, RFC 5280 4.1). An unreadable certificate names no host.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def first_certificate(pem: bytes) -> bytes:
 def hosts(certificate: bytes) -> list[str]:
     """The hosts that a certificate (DER) is for, in lower case, "*." and a domain among them.
 
-    They are its dNSNames (RFC 5280 4.2.1.6); the common name of the subject counts only if it has none.
+    They are its dNSNames (RFC 5280 4.2.1.6); the common name of the subject counts only if there are none.
     """
     try:
         fields = _fields(certificate)
@@ -91,7 +91,7 @@ def _common_names(fields: list[Element]) -> list[bytes]:
 
 
 def _inside(content: bytes) -> list[Element]:
-    """The elements of the one sequence that *content* is."""
+    """The elements of the one sequence in *content*."""
     whole = _children(content)
     return _children(whole[0][1]) if whole else []
 
@@ -101,7 +101,7 @@ def _children(content: bytes) -> list[Element]:
 
 
 def _elements(content: bytes) -> Iterator[Element]:
-    """The elements in *content*, one after the other. Raises Unreadable, also for forms that DER does not have."""
+    """The elements in *content*, one after the other. Raises Unreadable, even for valid forms that DER excludes."""
     at = 0
     while at < len(content):
         header = content[at : at + 2]
