@@ -65,6 +65,7 @@ cdef class Connection:
     cpdef object abort(self)
     @cython.locals(out=_outbox_c.OutBuffer)
     cpdef bint expire(self, _exchange_c.Exchange exchange) except -1
+    cdef object _cut_off(self, _exchange_c.Exchange exchange)
     @cython.locals(inbox=_inbox_c.Inbox, received=cython.Py_ssize_t)
     cdef int _receive(self) except -1
     cdef object _end_of_input(self)
@@ -93,7 +94,7 @@ cdef class Connection:
     cpdef Py_ssize_t send_file(self, int file, long long offset, long long count) except -2
     @cython.locals(service=_service_c.Service)
     cdef object _finish_turn(self)
-    cdef int _hold_answers(self) except -1
+    cdef object _flush_answers(self)
     @cython.locals(service=_service_c.Service)
     cdef object _await_client(self)
     @cython.locals(service=_service_c.Service)

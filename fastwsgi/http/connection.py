@@ -279,9 +279,11 @@ class Connection:
         self.given_up = True
         if exchange.turn is not None and not exchange.turn.begin_head():
             return True  # the monitor was faster
-        if self.flushing or not exchange.is_held_back() or self.wire.send(self.fd, self.out) != 0:
-            exchange.tell_end()
-            self.wire.cut(self.fd)
+        if self.flushing or not exchange.is_held_back():
+            self._cut_off(exchange)
+            return True
+        if self.wire.send(self.fd, self.out) != 0:  # earlier answers come first, and the client must read for them
+            self._cut_off(exchange)
             return True
         out = type(self.out)()
         answers.put(out, answers.EXPIRED, self.service.server_line, self.service.date_line, exchange.is_head)
@@ -290,6 +292,11 @@ class Connection:
         self.wire.send(self.fd, out)
         self.wire.finish(self.fd)
         return True
+
+    def _cut_off(self, exchange: Exchange) -> None:
+        """Reset the connection under the thread that serves it, which is to find out by itself."""
+        exchange.tell_end()
+        self.wire.cut(self.fd)
 
     # Receiving
 
@@ -460,7 +467,9 @@ class Connection:
             self._become("last", ENDING)
             return False
         self._become("end", IDLE)
-        return self.place is LOOP and (self.out.size < GATHERED or self.flush())
+        if self.place is not LOOP:
+            return False
+        return True if self.out.size < GATHERED else self.flush()
 
     def _cut(self, exchange: Exchange) -> None:
         """End a response that is not whole; without a length or chunks, only a reset shows that.
@@ -542,8 +551,8 @@ class Connection:
             return
         if self.state is ENDING:
             self.wire.last = True
-        if self.state is not SENDING and not self.flush():
-            self._hold_answers()
+        if self.state is not SENDING:
+            self._flush_answers()
         if self.state is SENDING or (self.out is not None and self.out.size):
             service.turn.part_with(self.out)
         else:
@@ -556,8 +565,10 @@ class Connection:
         else:
             self._await_client()
 
-    def _hold_answers(self) -> None:
-        """Wait until the client has read the answers before it."""
+    def _flush_answers(self) -> None:
+        """Send the gathered answers; the state says what comes next if the client must read first."""
+        if self.flush():
+            return
         if self.state is IDLE or self.state is HEAD:
             self._become("blocked", SENDING)
         elif self.state is BODY:
