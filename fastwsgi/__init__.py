@@ -19,7 +19,7 @@ __all__ = ["WSGIRequestHandler", "WSGIServer", "__version__", "make_server", "se
 
 
 def __getattr__(name: str) -> Any:
-    """The stand-ins for wsgiref, imported at their first use: importing wsgiref takes longer than all of ours."""
+    """The stand-ins for wsgiref, imported at first use: wsgiref takes longer to import than all of fastwsgi."""
     if name in ("WSGIRequestHandler", "WSGIServer", "make_server"):
         from fastwsgi import simple
 
@@ -35,12 +35,12 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
 
     Args:
         app: a WSGI application (PEP 3333).
-        bind: HOST:PORT, [::1]:PORT or unix:/path, or a list of such.
+        bind: HOST:PORT, [::1]:PORT or unix:/path, or a list of these.
         **settings: as on the command line, with underscores: keep_alive=75, access_logfile="-".
 
     Raises:
         fastwsgi.settings.settings.SettingError: no such setting, a value it cannot have, values that exclude each
-            other, or a setting that says where to find the application, which is here already.
+            other, or a setting that says where to find the application, which is given already.
         fastwsgi.server.bind.BindError: an address cannot be listened on.
         fastwsgi.mistakes.Mistake: a certificate cannot be used.
         OSError: the access log cannot be opened.

@@ -1,8 +1,8 @@
 """The builds, compiled and pure, and the one place that chooses between them.
 
 A build is the set of modules that serve requests: the byte work in C or in Python, and the shared text compiled or
-interpreted. The pure build is chosen only where the compiled modules are absent. A broken compiled module raises, and
-so does one whose source was edited after it was compiled: otherwise the edit would have no effect.
+interpreted. The pure build is chosen only where the compiled modules are absent. A broken compiled module raises an
+exception, and so does one whose source was edited after it was compiled: otherwise the edit would have no effect.
 FASTWSGI_BACKEND=c|py forces one.
 """
 
@@ -28,7 +28,7 @@ TWINS = {
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
 }
-SCANNER = "fastwsgi.http._scanner_c"  # has no twin: in the pure build every head goes to llhttp
+SCANNER = "fastwsgi.http._scanner_c"  # without a twin: in the pure build every head goes to llhttp
 SHARED = (
     "http.framing",
     "http.head",
@@ -48,7 +48,7 @@ RECORD = Path(__file__).with_name("_compiled_sources.json")
 def build(name: str) -> SimpleNamespace:
     """The build *name*, "c" or "py", with the modules of TWINS and SHARED by their short names as attributes.
 
-    Its attribute title says in words which one it is; scanner is None in the pure build.
+    Its attribute title names it in words; scanner is None in the pure build.
 
     Raises:
         ImportError: it is absent, broken or stale.
@@ -64,7 +64,7 @@ def build(name: str) -> SimpleNamespace:
 
 
 def _check_fresh() -> None:
-    """Refuse modules whose sources have changed since they were compiled, by the record that setup.py writes."""
+    """Refuse modules compiled from other sources than the present ones, by the record that setup.py writes."""
     if not RECORD.exists():
         return
     compiled = json.loads(RECORD.read_text()).get(EXTENSION_SUFFIXES[0], {})

@@ -1,8 +1,8 @@
 """The `fastwsgi` command.
 
-What the user got wrong ends in one line on standard error and an exit code: 2 for the command line, the environment and
-the configuration file, 1 for the application and the addresses. The server itself is imported late, so that help and
-mistakes come at once, and without it.
+A user's mistake ends in one line on standard error and an exit code: 2 for the command line, the environment and the
+configuration file, 1 for the application and the addresses. The server itself is imported late, so that help and
+messages about mistakes appear at once, and without it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def announce(text: str) -> None:
-    """Write to standard error at once."""
+    """Write to standard error, unbuffered."""
     print(text, file=sys.stderr, flush=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the arguments ask for: print something, check the application, or serve it. Raises Mistake."""
+    """Carry out the arguments: print something, check the application, or serve it. Raises Mistake."""
     if arguments.version:
         print(version_line())
         return 0
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def serve(deployment: ConfiguredDeployment) -> int:
-    """Serve until a signal ends it; the exit code. Raises Mistake if it cannot begin."""
+    """Serve until a signal ends that; the exit code. Raises Mistake if it cannot begin."""
     deployment.application(deployment.current.settings)
     build = loaded_build()
     from fastwsgi.process import supervisor

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, StartResponse, WSGIApplication, WSGIEnvironment
 
 BLOCK = 62_500
-BLOCKS = 1600  # together 100 MB
+BLOCKS = 1600  # 100 MB in all
 LINES = 20
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer a request; the answer to HEAD is that to GET without the body (RFC 9110 9.3.2)."""
+    """Answer a request; HEAD gets the answer to GET without the body (RFC 9110 9.3.2)."""
     result = answer(environ, start_response)
     if environ["REQUEST_METHOD"] != "HEAD":
         return result
@@ -38,7 +38,7 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
 
 
 def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Call the function of the path, if the method is allowed."""
+    """Call the function for the path, if the method is allowed."""
     view, methods = ROUTES.get(environ.get("PATH_INFO") or "/", (not_found, ANY))
     method, allow = environ["REQUEST_METHOD"], ("Allow", ", ".join(methods))
     if method not in methods:
@@ -91,8 +91,8 @@ def escape(value: object) -> str:
 def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Send the request's body back, as plain text and piece by piece.
 
-    Where there is no length (a chunked request on some servers) but the input ends with the body, the answer has no
-    length either.
+    Where there is no length (a chunked request on some servers), but the input ends with the body, the answer has no
+    length, either.
     """
     headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")]
     if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
@@ -105,7 +105,7 @@ def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 
 
 def pieces(stream: InputStream, length: int) -> Iterator[bytes]:
-    """*length* bytes of *stream* in blocks; all there are if it is negative."""
+    """*length* bytes of *stream* in blocks; all of them if it is negative."""
     while length:
         block = stream.read(min(BLOCK, length) if length > 0 else BLOCK)
         if not block:

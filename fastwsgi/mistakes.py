@@ -1,8 +1,8 @@
-"""A user's mistake: one line that says what is wrong and what to do.
+"""The mistakes of users, each with one line that says what is wrong and what to do.
 
-The code that finds a mistake raises one of these exceptions; the command prints it and ends with its exit code. Where
-the user's own code failed, its traceback comes before the line, without the frames that only led there (ours, and those
-of the import machinery).
+The code that finds a mistake raises one of these exceptions; the command prints it and ends with its exit code. If the
+user's own code failed, its traceback comes before the line, without the frames that only led there (ours, and those of
+the import machinery).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 
 class Mistake(Exception):
-    """Something the user has to mend; `str()` of it is one line.
+    """Something for the user to correct; `str()` of it is one line.
 
     Attributes:
         details: shown before the line: empty, or a traceback that ends in a line feed.
@@ -30,13 +30,13 @@ class Mistake(Exception):
 
 
 class UsageError(Mistake):
-    """What was asked of the command is wrong: an option, a variable, a configuration file."""
+    """A mistake in an option, a variable or a configuration file."""
 
     exit_code = 2
 
 
 def file_mistake(error: OSError) -> Mistake:
-    """The mistake about a file that cannot be used. Raises *error* itself if it names no file."""
+    """The mistake for a file that cannot be used. Raises *error* itself if it names no file."""
     if error.filename is None:
         raise error
     return Mistake(f"{error.filename}: {error.strerror}")
@@ -69,7 +69,7 @@ def user_traceback(error: BaseException) -> str:
 
 
 def _drop_machinery(shown: traceback.TracebackException) -> None:
-    """Leave out these frames of an exception and of those that it came from."""
+    """Remove these frames from an exception and from those that caused it."""
     link: traceback.TracebackException | None = shown
     while link is not None:
         kept = [frame for frame in link.stack if not _is_machinery(frame.filename)]

@@ -1,10 +1,10 @@
 """make_server() and WSGIServer: the interface of wsgiref.simple_server, served by fastwsgi.
 
-The classes derive from wsgiref's, so that code written for those stays right: subclasses, mix-ins, attributes, the
+The classes derive from wsgiref's, so that code written for those still works: subclasses, mix-ins, attributes, the
 context manager. Only the serving is replaced: serve_forever() and handle_request() run a Loop over the server's socket,
 in the thread that calls them, and answer its requests there, one after the other, with keep-alive. A request handler
-reads nothing: it stands for one request that was parsed already, may add to its environ, and logs it. A class derived
-from wsgiref's alone works too, since ours is inserted behind it.
+reads nothing: it stands for one request that is already parsed, may add to its environ, and logs it. A class derived
+only from wsgiref's works, too, since ours is inserted behind it.
 
 The Loop serves the sockets of connections itself: it never calls get_request(), process_request() (so a ThreadingMixIn
 starts no thread), or the handler's handle(), setup() and finish().
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 10.0  # seconds that requests in flight get once the loop is to end
+PATIENCE = 10.0  # seconds for requests in flight once the loop is to end
 
 
 class WSGIRequestHandler(simple_server.WSGIRequestHandler):
@@ -79,7 +79,7 @@ class WSGIRequestHandler(simple_server.WSGIRequestHandler):
 
 
 class ReadRequest:
-    """A request as its handler gets it.
+    """A request that has been read, for its handler.
 
     Args:
         head: its bytes, including the empty line; b"" if it was refused.
@@ -92,7 +92,7 @@ class ReadRequest:
 
 
 class WSGIServer(simple_server.WSGIServer):
-    """A WSGIServer of wsgiref, which listens once it is made, and serves in serve_forever() or handle_request().
+    """A WSGIServer like wsgiref's, which listens once it is made, and serves in serve_forever() or handle_request().
 
     Args:
         server_address: host and port. Port 0 lets the system choose; an IPv6 host makes an IPv6 server.
@@ -123,7 +123,7 @@ class WSGIServer(simple_server.WSGIServer):
         super().__init__(server_address, handler_class, bind_and_activate)
 
     def server_bind(self) -> None:
-        """Bind, and name the server without a DNS query, which could take seconds."""
+        """Bind, and set the server's name without a DNS query, which could take seconds."""
         wanted = self.server_address
         socketserver.TCPServer.server_bind(self)
         if self.address_family == socket.AF_UNIX:
@@ -137,7 +137,7 @@ class WSGIServer(simple_server.WSGIServer):
         """Serve in this thread until shutdown(); then answer requests in flight and close all connections.
 
         Args:
-            poll_interval: the most seconds between two calls of service_actions(), which is 1 if this is more.
+            poll_interval: the most seconds between two calls of service_actions(), but never more than 1.
 
         Raises:
             KeyboardInterrupt: Ctrl-C, in the main thread, once requests in flight are answered.
@@ -155,7 +155,7 @@ class WSGIServer(simple_server.WSGIServer):
     def handle_request(self) -> None:
         """Wait for one connection, at most self.timeout seconds; answer its first request and close it.
 
-        If none comes, handle_timeout() is called.
+        If none arrives, handle_timeout() is called.
 
         Raises:
             KeyboardInterrupt: Ctrl-C, in the main thread, once a request in flight is answered.
@@ -171,7 +171,7 @@ class WSGIServer(simple_server.WSGIServer):
     def shutdown(self) -> None:
         """Make serve_forever() end, and wait for that, unless it runs in this very thread.
 
-        If it does not run yet, it will end as soon as it is called.
+        If it is not running yet, it will end as soon as it is called.
         """
         self._stop_asked = True
         run = self._run
@@ -189,10 +189,10 @@ class WSGIServer(simple_server.WSGIServer):
 
 
 class Run:
-    """A loop over the socket of *server* in this thread, which ends by shutdown() or by Ctrl-C.
+    """A loop over the socket of *server* in this thread, until shutdown() or Ctrl-C.
 
-    Python delivers Ctrl-C between two bytecodes, so in the middle of the application, whose failure it would be taken
-    for. Here the first one is noted, and raised once requests in flight are answered; a second one is raised at once.
+    Python delivers Ctrl-C between two bytecodes, so in the middle of the application, where it would look like a
+    failure. Here the first one is noted, and raised once requests in flight are answered; a second is raised at once.
     A program that handles SIGINT itself keeps its handler.
 
     Raises:
@@ -243,7 +243,7 @@ class Run:
 
     def wake(self) -> None:
         """End the wait of the loop. Called in any thread and in signal handlers."""
-        with self._waking, contextlib.suppress(OSError):  # closed, or full: then it is awake
+        with self._waking, contextlib.suppress(OSError):  # closed, or full, when the loop is awake anyway
             self._sent.send(b"\0")
 
     def _handle_wake_up(self) -> None:
@@ -256,7 +256,7 @@ class Run:
         self.wake()
 
     def _finish(self) -> None:
-        """Answer what is in flight and close what is idle."""
+        """Answer requests in flight and close idle connections."""
         self.loop.stop()
         deadline = time.monotonic() + PATIENCE
         while self.loop.connections and time.monotonic() < deadline:
@@ -281,12 +281,12 @@ class Handlers:
         changed = handler.get_environ()
         if changed is not environ:
             environ.update(changed)
-        app: Any = self.server.get_app()  # Any: None, if set_app() was not called, fails as an application does
+        app: Any = self.server.get_app()  # Any: without set_app() it is None, and fails as an application does
         result: Iterable[bytes] = app(environ, start_response)
         return result
 
     def request_started(self, connection: Connection, exchange: Exchange, head: bytes) -> None:
-        """Make the handler."""
+        """Make the handler of a request."""
         self._handlers[exchange] = self._make_handler(connection, ReadRequest(head, exchange.environ))
 
     def response_ended(self, exchange: Exchange) -> None:
@@ -308,7 +308,7 @@ class Handlers:
         return self.server.RequestHandlerClass(request, address, self.server)
 
     def _log(self, handler: WSGIRequestHandler, log: Callable[..., None], *arguments: object) -> None:
-        """Call *log*; a failure is the handler's fault and costs no response."""
+        """Call *log*; a failure is the handler's fault and affects no response."""
         try:
             log(*arguments)
         except Exception:
@@ -349,7 +349,7 @@ def _insert_behind(known: type[object], ours: type[T]) -> type[T]:
 
 
 def _base_environ(server: WSGIServer) -> WSGIEnvironment:
-    """What all environs of *server* have in common, besides what the loop adds."""
+    """The entries that all environs of *server* share, apart from those that the loop adds."""
     return {
         "wsgi.multithread": server.multithread,
         "wsgi.multiprocess": server.multiprocess,
@@ -359,7 +359,7 @@ def _base_environ(server: WSGIServer) -> WSGIEnvironment:
 
 
 def _name_host(wanted: str, bound: str) -> str:
-    """SERVER_NAME for a server that was to bind *wanted* and is bound to *bound*."""
+    """SERVER_NAME for a server that was asked to bind *wanted* and is bound to *bound*."""
     if bound in ("0.0.0.0", "::"):
         return socket.gethostname()
     if bound.startswith("127.") or bound == "::1":
@@ -368,6 +368,6 @@ def _name_host(wanted: str, bound: str) -> str:
 
 
 def _report(message: str, error: BaseException | None) -> None:
-    """Print a fault to stderr, with the traceback of *error* if there is one."""
+    """Print a message about an error to stderr, with the traceback of *error* if there is one."""
     trace = [] if error is None else traceback.format_exception(type(error), error, error.__traceback__)
     sys.stderr.write("".join([f"fastwsgi: {message}\n", *trace]))

@@ -1,15 +1,15 @@
-"""What tells one state of a file from another, for code that watches files."""
+"""Stamps that distinguish the states of a file, for code that watches files."""
 
 from __future__ import annotations
 
 import os
 from typing import Optional
 
-Stamp = Optional[tuple[int, int, int, int]]  # device, inode, size, time of change in ns; None: there is no such file
+Stamp = Optional[tuple[int, int, int, int]]  # device, inode, size, time of change in ns; None if there is no such file
 
 
 def stamp_of(path: str) -> Stamp:
-    """The stamp of a file: another one as soon as the file is replaced or written to."""
+    """The stamp of a file, which changes when the file is replaced or written to."""
     try:
         status = os.stat(path)
     except OSError:

@@ -1,1 +1,1 @@
-"""The application: found, told apart from what is none, loaded, and called once to see whether it answers."""
+"""The application: found, recognised as one, loaded, and called once to see whether it answers."""

@@ -1,7 +1,7 @@
 """`--check`: one request to the application, without a server.
 
-It is called as PEP 3333 says, through `wsgiref.validate`, which watches both sides. What it answers is read, up to a
-bound because it may stream without end, and closed.
+It is called through `wsgiref.validate`, which holds both sides to PEP 3333. Its response is read, up to a bound because
+it may stream without end, and closed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ MOST_CHUNKS = 1000
 
 
 def call_once(app: WSGIApplication, name: str, settings: Settings) -> str:
-    """The status that *app* answers `GET /` with.
+    """The status of the response of *app* to `GET /`.
 
     Args:
         app: the application, which is called.
-        name: how lines speak of it.
+        name: its name in messages.
         settings: those that it would be served with.
 
     Raises:
@@ -87,7 +87,7 @@ def _exhaust(result: Iterable[bytes]) -> None:
         for _ in itertools.islice(result, MOST_CHUNKS):
             pass
     finally:
-        if isinstance(result, validate.IteratorWrapper):  # as all that the validator gives
+        if isinstance(result, validate.IteratorWrapper):  # as is all that the validator gives
             result.close()
 
 

@@ -1,4 +1,4 @@
-"""What the command serves, as the supervisor asks for it: settings and application, read anew at each reload."""
+"""The deployment of the command line: settings and application, read anew at each reload."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class ConfiguredDeployment:
 
     Attributes:
         current: the configuration read last.
-        directory: where the command was given; an upgrade gives it there again.
+        directory: where the command was given, and where an upgrade gives it again.
 
     Args:
         sources: where the settings are given.
-        announce: called with lines for the user, such as what has no effect.
+        announce: called with lines for the user, such as a list of what has no effect.
 
     Raises:
         Mistake: what is given is wrong.
@@ -43,17 +43,17 @@ class ConfiguredDeployment:
 
     @property
     def hooks(self) -> Hooks:
-        """Those of the configuration read last."""
+        """The hooks of the configuration read last."""
         return self.current.hooks
 
     def settings(self) -> Settings:
-        """The settings: at the first call those read at the start, and then, for a reload, read anew.
+        """The settings: at the first call those read at the start; after that, for a reload, they are read anew.
 
         What a reload cannot change stays as it was, and a line says so. Sets the variables of `env`, and the first time
-        goes to the directory of `chdir`.
+        changes to the directory of `chdir`.
 
         Raises:
-            Mistake: what is given is wrong; then nothing has changed.
+            Mistake: what is given is wrong; nothing has changed.
         """
         if not self._asked:
             self._asked = True
@@ -79,7 +79,7 @@ class ConfiguredDeployment:
         return read.settings
 
     def application(self, settings: Settings) -> str:
-        """What to serve, as it was named together with these settings. Raises UsageError if it was not."""
+        """The application named together with these settings. Raises UsageError if none was."""
         app = self._apps.get(settings)
         if app is None:
             raise UsageError("say what to serve: MODULE:ATTR, such as shop.wsgi:application (see fastwsgi --help)")
@@ -89,7 +89,7 @@ class ConfiguredDeployment:
         """Import the application.
 
         Args:
-            settings: what settings() gave, now or earlier: an old worker's successor still gets the old application.
+            settings: from settings(), now or earlier: an old worker's successor still gets the old application.
 
         Raises:
             Mistake: it cannot be loaded; the details are the traceback if the user's code failed.
@@ -98,28 +98,28 @@ class ConfiguredDeployment:
 
 
 def reloaded(first: Settings, now: Settings) -> tuple[Settings, list[str]]:
-    """The settings of *now* with those of *first* that a reload cannot change, and the names of these that differ."""
+    """The settings *now*, but with those of *first* that a reload cannot change, and the names of those that differ."""
     fixed = {name: getattr(first, name) for name, setting in SETTINGS.items() if not setting.reloadable}
     kept = [name for name, value in fixed.items() if getattr(now, name) != value]
     return Settings(**{**vars(now), **fixed}), kept
 
 
 class Variables:
-    """Environment variables that are set, and can be given back the values that they had."""
+    """Environment variables that are set, and can be restored to their earlier values."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         self._environment = environment
         self._before: dict[str, str | None] = {}
 
     def set(self, assignments: list[str]) -> None:
-        """Set NAME=VALUE, and remember what was set before."""
+        """Set NAME=VALUE, and remember the earlier value."""
         for assignment in assignments:
             name, _, value = assignment.partition("=")
             self._before.setdefault(name, self._environment.get(name))
             self._environment[name] = value
 
     def restore(self) -> None:
-        """Give the variables the values that they had before set()."""
+        """Restore the values that the variables had before set()."""
         for name, value in self._before.items():
             if value is None:
                 self._environment.pop(name, None)

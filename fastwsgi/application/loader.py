@@ -1,7 +1,7 @@
 """From `MODULE:ATTR` to the application object.
 
 Three steps, each with its own mistakes: the text is parsed, the module imported (the directories of the project come
-first on `sys.path`), the attribute found and, for a factory, called. `recognise` says whether the result may be served.
+first on `sys.path`), the attribute found and, for a factory, called. `recognise` decides whether it may be served.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fastwsgi.mistakes import Mistake, UsageError, nearest, summary, user_traceb
 from fastwsgi.settings.settings import Settings
 
 Application = Callable[..., Any]
-"""What the user's code holds: nothing is known of it until it is called."""
+"""An object from the user's code, of which nothing is known until it is called."""
 
 APPLICATION_NAMES = ("application", "app")
 FACTORY_NAMES = ("create_app", "make_app")
@@ -42,9 +42,9 @@ class Target:
 
 
 def load(text: str, settings: Settings) -> Application:
-    """The application that *text* names. Raises Mistake, also for what the user's code raises.
+    """The application that *text* names. Raises Mistake, even for exceptions of the user's code.
 
-    The working directory and `sys.path` are changed as the settings say, for good.
+    The working directory and `sys.path` are changed for good, as the settings ask.
     """
     target = parse(text)
     roots = prepare_path(settings)
@@ -93,7 +93,7 @@ def _keyword(item: ast.keyword) -> str:
 
 
 def prepare_path(settings: Settings) -> list[str]:
-    """Go to the project's directory and put it, and those of `pythonpath`, first on `sys.path`.
+    """Change to the project's directory and put it, and those of `pythonpath`, first on `sys.path`.
 
     Returns:
         These directories.
@@ -115,7 +115,7 @@ def prepare_path(settings: Settings) -> list[str]:
 
 
 def import_module(target: Target, roots: list[str]) -> ModuleType:
-    """Import the target's module. Raises Mistake, which tells a missing module from one that fails."""
+    """Import the target's module. Raises Mistake, which distinguishes a missing module from one that fails."""
     name = target.module
     if "/" in name:
         raise Mistake(_file_named(target))
@@ -141,7 +141,7 @@ def _file_named(target: Target) -> str:
 
 
 def _missing(target: Target, module: str, roots: list[str]) -> str:
-    """The line for *module*, the target's or a package it is in, which does not exist."""
+    """The line for a missing *module*, the target's or a package that contains it."""
     if target.module.endswith(".py"):
         return _file_named(target)
     meant = _attribute_instead(target, module) or _django_wsgi(target, roots) or _near(target, module, roots)
@@ -152,7 +152,7 @@ def _missing(target: Target, module: str, roots: list[str]) -> str:
 
 
 def _attribute_instead(target: Target, missing: str) -> Target | None:
-    """The target with ":" for ".", if the missing module is an attribute of one that exists."""
+    """The target with ":" for ".", if the missing module is an attribute of an existing one."""
     parent, _, child = missing.rpartition(".")
     rest = target.module[len(missing) + 1 :].split(".") if target.module != missing else []
     if hasattr(sys.modules.get(parent), child):
@@ -161,7 +161,7 @@ def _attribute_instead(target: Target, missing: str) -> Target | None:
 
 
 def _django_wsgi(target: Target, roots: list[str]) -> Target | None:
-    """The WSGI module of the Django project that lies in one of *roots*, if one does."""
+    """The WSGI module of the Django project in one of *roots*, if there is one."""
     for root in roots:
         if os.path.exists(os.path.join(root, "manage.py")):
             for project in sorted(os.listdir(root)):
@@ -171,7 +171,7 @@ def _django_wsgi(target: Target, roots: list[str]) -> Target | None:
 
 
 def _near(target: Target, missing: str, roots: list[str]) -> Target | None:
-    """The target with the importable module that is spelt most like the missing one, if one is."""
+    """The target with the importable module whose name is most like the missing one's, if any is."""
     parent, dot, child = missing.rpartition(".")
     places = getattr(sys.modules.get(parent), "__path__", ()) if parent else roots
     meant = nearest(child, (module.name for module in pkgutil.iter_modules(list(places))))
@@ -204,13 +204,13 @@ def find(module: ModuleType, target: Target, factory: bool) -> tuple[Target, obj
 
 
 def _described(module: ModuleType) -> str:
-    """The module's name and file: a file of that name elsewhere may have been imported."""
+    """The module's name and file: the imported one may be another of that name."""
     place = getattr(module, "__file__", None)
     return f"module {module.__name__} ({place})" if place else f"module {module.__name__}"
 
 
 def _usual_hint(module: ModuleType) -> str:
-    """What to serve of a module that has no attribute of a usual name."""
+    """Advice on what to serve of a module without an attribute of a usual name."""
     name = module.__name__
     if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.wsgi"):
         return f"; did you mean {name}.wsgi?"
@@ -253,10 +253,10 @@ def checked(app: object, name: str, subject: str = "") -> Application:
     Args:
         app: any object.
         name: how the user may write it.
-        subject: how the line speaks of it, if not by that name.
+        subject: its name in the message, if not that one.
 
     Raises:
-        Mistake: it is none; the line says what it is instead.
+        Mistake: it is not; the line says what it is instead.
     """
     reason = recognise.objection(app, name)
     if reason is not None or not callable(app):

@@ -1,8 +1,8 @@
-"""Can this object be a WSGI application? If not, what is it, and what did the user mean?
+"""The test whether an object can be a WSGI application, and if not, what it is and what the user meant.
 
 PEP 3333 asks for a callable that takes two positional arguments and returns an iterable. What users name by mistake is
-told apart from that by its signature alone, without a call: data, a module, a class to be instantiated, a factory, an
-ASGI application. An object whose signature cannot be known passes.
+recognised by its signature alone, without a call: data, a module, a class to be instantiated, a factory, an ASGI
+application. An object whose signature cannot be known passes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def needs_arguments(factory: object) -> bool:
 
 
 def is_application(app: object) -> bool:
-    """Whether *app* is certainly meant to be one: it requires two arguments, and the first is named like an environ."""
+    """Whether *app* is certainly meant as one: it requires two arguments, and the first has the name of an environ."""
     shape = Shape.of(app)
     if shape is None or len(shape.required) != 2 or not shape.required[0].startswith("env"):
         return False
@@ -69,11 +69,11 @@ def article(noun: str) -> str:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a callable takes.
+    """The arguments that a callable takes.
 
     Attributes:
         required: the names of its positional arguments without a default.
-        most: how many positional arguments it takes at most; None: any number.
+        most: the most positional arguments it takes; None: any number.
         keywords: the names of its keyword-only arguments without a default.
     """
 
@@ -85,13 +85,13 @@ class Shape:
     def of(cls, function: object) -> Shape | None:
         """The shape of *function*, or None if it cannot be known.
 
-        The wrapper that a decorator makes counts, not what it says it wraps, since the wrapper is what gets called.
+        A decorator's wrapper counts, not the function that it wraps, since the wrapper is what gets called.
         """
         if not callable(function):
             return None
         try:
             parameters = list(inspect.signature(function, follow_wrapped=False).parameters.values())
-        except Exception:  # whatever evaluating the user's annotations may raise
+        except Exception:  # evaluating the user's annotations may raise anything
             return None
         positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
@@ -106,7 +106,7 @@ class Shape:
         )
 
     def is_asgi(self) -> bool:
-        """Whether it takes what ASGI 3, or ASGI 2, gives an application."""
+        """Whether it takes the arguments of an ASGI 3 or ASGI 2 application."""
         return self.required == ASGI_NAMES or self.required == ASGI_NAMES[:1]
 
 
@@ -118,7 +118,7 @@ def _asgi_advice(name: str) -> str:
 
 
 def _class_objection(app: type, shape: Shape | None, name: str) -> str | None:
-    """PEP 3333 allows a class whose instances are the response: made of two arguments, and iterable."""
+    """The objection to a class: PEP 3333 allows one with iterable instances, made of two arguments, as responses."""
     takes_two = shape is None or shape.takes(2)
     if takes_two and (hasattr(app, "__iter__") or hasattr(app, "__getitem__")):
         return None

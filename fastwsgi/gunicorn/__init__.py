@@ -1,1 +1,1 @@
-"""What gunicorn's users bring: the names of its settings, its configuration file, its hooks."""
+"""What gunicorn's users bring with them: the names of its settings, its configuration file, its hooks."""

@@ -1,4 +1,4 @@
-"""What server hooks of gunicorn's find in `cfg` and `log`, made of our settings and our logger."""
+"""The `cfg` and `log` of gunicorn's server hooks, made of our settings and our logger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Cfg:
         self._settings = settings
 
     def __getattr__(self, name: str) -> Any:
-        """The value of a setting, of whatever type it is."""
+        """The value of a setting, of any type."""
         if name.startswith("__"):
             raise AttributeError(name)
         if hasattr(self._settings, name):
@@ -35,7 +35,7 @@ class Cfg:
 
     @property
     def address(self) -> list[Address]:
-        """Where the server listens."""
+        """The addresses on which the server listens."""
         return [_address(text) for text in self._settings.bind]
 
     @property
@@ -52,7 +52,7 @@ def _address(text: str) -> Address:
 
 
 class Log:
-    """A logger with the attributes that gunicorn's has besides a logger's own."""
+    """A logger with the additional attributes of gunicorn's."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self.error_log = logger

@@ -1,8 +1,8 @@
 """gunicorn.conf.py: a configuration file that is a Python program.
 
-It runs in a module of its own; what it leaves there under the name of one of gunicorn's settings is that setting. Those
-that we have are translated, the functions among them become hooks, and one line tells which are without effect. Other
-names are the file's own affair.
+It runs in a module of its own; what it leaves there under the name of one of gunicorn's settings is that setting. The
+settings that we have are translated, functions become hooks, and one line lists those that have no effect. Other names
+are the file's own business.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ MODULE = "__config__"
 
 @dataclass
 class FileValues:
-    """What a configuration file says, of either kind: this one, or TOML.
+    """The contents of a configuration file of either kind: this one, or TOML.
 
     Attributes:
-        name: how lines speak of the file; empty if there is none.
+        name: the file's name in messages; empty if there is no file.
         values: still to be read, by our names ("app" is the application's).
-        keys: the names that these have in the file.
+        keys: the names of these in the file.
         notices: lines for the user.
         hooks: the user's functions.
         python: whether it is a file of gunicorn's kind.
@@ -45,11 +45,11 @@ class FileValues:
 
 
 def read(name: str, path: str, directory: str) -> FileValues:
-    """Run a file, or import python:MODULE, and translate what it says. Raises Mistake.
+    """Run a file, or import python:MODULE, and translate its settings. Raises Mistake.
 
     Args:
-        name: as given, for the lines.
-        path: of the file; empty for a module.
+        name: as given, for messages.
+        path: the file's; empty for a module.
         directory: where the file's imports are looked for first.
     """
     is_module = name.startswith("python:")
@@ -57,10 +57,10 @@ def read(name: str, path: str, directory: str) -> FileValues:
 
 
 def translate(name: str, found: Mapping[str, object]) -> FileValues:
-    """Translate gunicorn's settings among the names that a file left.
+    """Translate gunicorn's settings among the names that a file defined.
 
     Raises:
-        UsageError: one is set that cannot be left out, or two mean the same setting.
+        UsageError: one is set that cannot be ignored, or two mean the same setting.
     """
     file = FileValues(name, python=True)
     ineffective = []
@@ -87,7 +87,7 @@ def _translate_one(file: FileValues, key: str, value: object) -> None:
 
 
 def _run(name: str, path: str, directory: str) -> dict[str, object]:
-    """Run a file; the names it leaves. No bytecode is written."""
+    """Run a file; the names it defines. No bytecode is written."""
     module = ModuleType(MODULE)
     module.__file__ = path
     sys.modules[MODULE] = module
@@ -109,7 +109,7 @@ def _import(name: str, directory: str) -> dict[str, object]:
 
 @contextlib.contextmanager
 def _importing_from(directory: str) -> Iterator[None]:
-    """Find the project's modules; without bytecode, which hides a change made in the same second (PEP 552)."""
+    """Find the project's modules, without bytecode, which hides a change made in the same second (PEP 552)."""
     path = os.path.abspath(directory)
     before = sys.dont_write_bytecode
     sys.path.insert(0, path)
@@ -124,7 +124,7 @@ def _importing_from(directory: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _failures_as_mistakes(name: str) -> Iterator[None]:
-    """Turn what the file raises into one line after the file's own traceback."""
+    """Turn an exception in the file into one line after the file's own traceback."""
     try:
         yield
     except ModuleNotFoundError as error:

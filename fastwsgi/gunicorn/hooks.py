@@ -1,7 +1,7 @@
 """The user's functions that are called as the server and its workers come and go: gunicorn's server hooks.
 
-A hook that raises is logged with its traceback, and nothing else comes of it, except in `post_fork` and
-`post_worker_init`: what a worker needs is prepared there, so the worker ends, as gunicorn's does.
+A hook that raises is logged with its traceback, without other consequences, except for `post_fork` and
+`post_worker_init`: they prepare what a worker needs, so the worker ends, as gunicorn's does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Hook = Callable[..., Any]
 
 
 class Hooks:
-    """When hooks are called, and with what. Here they do nothing: this is what a server without hooks has."""
+    """The hooks, with the time and arguments of their calls. Here, for a server without hooks, they do nothing."""
 
     def on_starting(self, server: ServerView) -> None:
         """Called before anything else, in the supervisor."""
@@ -40,7 +40,7 @@ class Hooks:
         """Called before a new binary is started."""
 
     def nworkers_changed(self, server: ServerView, new: int, old: int | None) -> None:
-        """Called when another number of workers is wanted."""
+        """Called when the number of workers is to change."""
 
     def pre_fork(self, server: ServerView, worker: WorkerView) -> None:
         """Called in the supervisor before a worker is forked."""
@@ -64,12 +64,12 @@ class Hooks:
         """Called in the supervisor after a worker's end."""
 
     def wrap(self, app: WSGIApplication, worker: WorkerView) -> WSGIApplication:
-        """The application with what is to happen before and after each request."""
+        """The application with the hooks before and after each request."""
         return app
 
 
 NAMES = [name for name in vars(Hooks) if not name.startswith("_") and name != "wrap"] + ["pre_request", "post_request"]
-"""The hooks that there are; the last two are called by the application that wrap() gives."""
+"""All hooks; the application that wrap() gives calls the last two."""
 
 
 class GunicornHooks(Hooks):
@@ -129,7 +129,7 @@ class GunicornHooks(Hooks):
         return RequestHooks(app, worker, self._call, self.functions)
 
     def _call(self, name: str, view: ServerView | WorkerView, *more: object, fatal: bool = False) -> None:
-        """Call a function if there is one, with as many arguments as it takes; if *fatal*, raise what it raises."""
+        """Call a hook if there is one, with as many arguments as it takes; if *fatal*, let its exceptions through."""
         function = self.functions.get(name)
         if function is None:
             return
@@ -143,7 +143,7 @@ class GunicornHooks(Hooks):
 
 
 def arity(function: Hook, most: int) -> int:
-    """How many positional arguments to give to a function that may have left out the last ones; at most *most*."""
+    """The number of positional arguments to give to a function that may omit the last ones; at most *most*."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

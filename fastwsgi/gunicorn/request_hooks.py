@@ -1,8 +1,8 @@
-"""pre_request and post_request: the hooks around each request, and what they see of request and response.
+"""pre_request and post_request: the hooks around each request, and their view of request and response.
 
-As a WSGI middleware. What pre_request adds to the request's headers, and the scheme that it sets, reach the
-application; post_request is called when the response is over, as the server closes it. A list or a file is handed to
-the server as it is, which then knows its length or sends it by sendfile: for these it is called beforehand.
+They run in a WSGI middleware. What pre_request adds to the request's headers, and the scheme that it sets, reach the
+application; post_request is called at the end of the response, as the server closes it. A list or a file is passed to
+the server unwrapped, which then knows its length or sends it by sendfile: for these it is called beforehand.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Request:
     """A request as pre_request and post_request see it.
 
     Attributes:
-        method, path, query, uri: of the request line; uri is path and query.
+        method, path, query, uri: from the request line; uri is path and query.
         headers: (NAME, value) pairs, names in upper case.
         version: (1, 1) or (1, 0).
         scheme: "http" or "https".
-        remote_addr: of the client, as (host, port); peer_addr is the same.
+        remote_addr: the client's, as (host, port); peer_addr is the same.
     """
 
     def __init__(self, environ: WSGIEnvironment) -> None:
@@ -76,14 +76,14 @@ class Response:
         self.response_length: int | None = None
 
     def begin(self, status: str, headers: list[tuple[str, str]]) -> None:
-        """Note what start_response was called with."""
+        """Note the arguments of start_response."""
         self.status, self.headers = status, headers
         self.status_code = int(status[:3]) if status[:3].isdigit() else 0
         lengths = [value for name, value in headers if name.lower() == "content-length" and value.isdigit()]
         self.response_length = int(lengths[0]) if lengths else None
 
     def watch(self, start_response: StartResponse) -> StartResponse:
-        """A start_response that notes what it is called with, and what write() sends."""
+        """A start_response that notes its arguments, and what write() sends."""
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
@@ -106,8 +106,8 @@ class RequestHooks:
     Args:
         app: the application.
         worker: the view that the hooks get.
-        call: calls a hook by name with the arguments that follow, and logs what it raises.
-        functions: the hooks that there are.
+        call: calls a hook by name with the arguments that follow, and logs its exceptions.
+        functions: the hooks, by name.
     """
 
     def __init__(

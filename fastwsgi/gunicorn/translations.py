@@ -1,6 +1,6 @@
-"""The settings of gunicorn's that are ours, under their own name or another, and how their values become ours.
+"""The settings of gunicorn's that we have, under the same or another name, and the translation of their values.
 
-They are looked up by gunicorn's name, which is what its configuration files use. Those that we do not have are in
+They are looked up by gunicorn's name, which its configuration files use. Those that we do not have are in
 unsupported.py.
 """
 
@@ -21,7 +21,7 @@ def _switch(value: object) -> object:
 
 
 def _addresses(value: object) -> object:
-    """Addresses, which gunicorn takes without a port, too, and with "tcp://"."""
+    """Addresses, which gunicorn also accepts without a port or with "tcp://"."""
     given = value.split(",") if isinstance(value, str) else value
     return [_address(item) for item in given] if isinstance(given, (list, tuple)) else value
 
@@ -35,18 +35,18 @@ def _address(item: object) -> object:
 
 
 def _limit(value: object) -> object:
-    """A limit; 0 is none in gunicorn, but here a whole head has one, of 64 KiB."""
+    """A limit; 0 means none in gunicorn, but here a whole head always has one, of 64 KiB."""
     return "64K" if value in (0, "0") else value
 
 
 def _peers(value: object) -> object:
-    """Trusted peers, among which gunicorn always counts those that come by a unix socket."""
+    """Trusted peers, which in gunicorn always include those on a unix socket."""
     given = value.split(",") if isinstance(value, str) else value
     return [*filter(None, given), "unix"] if isinstance(given, (list, tuple)) else value
 
 
 def _logging(value: object) -> object:
-    """A table for dictConfig, with the formatter and the handlers that gunicorn has itself."""
+    """A table for dictConfig, with gunicorn's own formatter and handlers."""
     return {**GUNICORN_LOGGING, **value} if isinstance(value, dict) else value
 
 
@@ -68,12 +68,12 @@ GUNICORN_LOGGING: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Translation:
-    """A setting of gunicorn's that is one of ours.
+    """A setting of gunicorn's that we have.
 
     Attributes:
         ours: its name here.
         convert: makes a value of it one of ours.
-        unset: the values that mean that nothing is set.
+        unset: the values that mean "not set".
     """
 
     ours: str
@@ -117,4 +117,4 @@ DEFAULTS: dict[str, object] = {
     "forwarded_allow_ips": ["127.0.0.1", "::1", "unix"],
     "forwarded_headers": ["x-forwarded-proto"],
 }
-"""Of gunicorn's defaults those that an application which runs under it may count on, by our names."""
+"""Those of gunicorn's defaults that its applications may rely on, by our names."""

@@ -1,27 +1,27 @@
-"""The settings of gunicorn's that are left out, each with the line that says why and what to use instead."""
+"""The settings of gunicorn's that we do not have, each with the line that says why and what to use instead."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 ACCEPTED = "accepted"
-"""What it is for is had without it: a line tells."""
+"""Its purpose is served without it, which a line reports."""
 REFUSED_AS_OPTION = "refused as an option"
-"""Refused on the command line; in a file it is without effect, and a line tells."""
+"""Refused on the command line; in a file it has no effect, which a line reports."""
 REFUSED = "refused"
-"""Refused everywhere: to serve without it would be another service than was asked for."""
+"""Refused everywhere: without it, the service would not be the one that was asked for."""
 
 
 @dataclass(frozen=True)
 class Unsupported:
-    """A setting of gunicorn's that is left out.
+    """A setting of gunicorn's that we do not have.
 
     Attributes:
         instead: completes a line that begins with its name.
         flags: gunicorn's options for it.
-        harmless: the values that ask for what happens anyway.
+        harmless: the values that change nothing.
         treatment: one of the words above.
-        nargs: how many values the options take, as argparse wants to know it.
+        nargs: the number of values the options take, in argparse's terms.
     """
 
     instead: str
@@ -31,7 +31,7 @@ class Unsupported:
     nargs: int | str = 1
 
     def is_harmless(self, value: object) -> bool:
-        """Whether *value*, or its text, asks for nothing. (None means "not given" in gunicorn's files.)"""
+        """Whether *value*, or its text, changes nothing. (None means "not given" in gunicorn's files.)"""
         return value is None or str(value) in map(str, self.harmless)
 
 

@@ -1,4 +1,4 @@
-"""User and group: which ones the settings name, and how a process becomes them for good."""
+"""User and group: those that the settings name, and how a process takes them for good."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastwsgi.mistakes import Mistake
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
-ID_MAX = 2**32 - 2  # to setuid(2) the number above it means "leave as it is"
+ID_MAX = 2**32 - 2  # setuid(2) takes the number above it as "leave as it is"
 
 
 def worker_ids(settings: Settings) -> tuple[int, int] | None:
@@ -62,9 +62,9 @@ def resolve_group(text: str) -> int:
 
 
 def drop_privileges(uid: int, gid: int) -> None:
-    """Become this user with this group, for good, and with no other groups than those that the user is in.
+    """Become this user with this group, for good, and with no other groups than the user's.
 
-    Nothing is done if the process is that user already, and not root. Raises OSError if it is not allowed.
+    Does nothing if the process is already that user, and not root. Raises OSError if it is not allowed.
     """
     if (os.geteuid(), os.getegid()) == (uid, gid) and uid != 0:
         return

@@ -1,6 +1,6 @@
 """The certificates of a service: loaded before the workers are forked, and renewed when their files change.
 
-The process that loaded them watches the files. Workers, which may not be allowed to read them, are sent what they hold.
+The process that loaded them watches the files. Workers, which may not be allowed to read them, are sent their contents.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Certificates:
 
     Attributes:
         tls: made of them; None without a certificate.
-        next_check: when to look at the files again (time.monotonic()); None: never.
+        next_check: when to check the files again (time.monotonic()); None: never.
 
     Raises:
-        Mistake: they cannot be used, or settings of TLS do not go together.
+        Mistake: they cannot be used, or settings of TLS exclude each other.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,7 +49,7 @@ class Certificates:
         return "https" if self.tls is not None else "http"
 
     def renew_if_changed(self, now: float) -> Material | None:
-        """Renew the certificates if a check is due and the files have changed; then, what they hold, else None."""
+        """Renew the certificates if a check is due and the files have changed; their contents, or None if not."""
         if self.tls is None or self.next_check is None or now < self.next_check:
             return None
         self.next_check = now + CHECK_INTERVAL

@@ -1,15 +1,15 @@
 """Short lines between the supervisor and a worker, over a pair of sockets: commands one way, news the other.
 
 To the worker:
-    stop               accept what waits, shut the listeners for everybody, answer what is in flight, end
-    retire             the same, but others go on listening, and idle connections get a moment more
+    stop               accept what waits, shut the listeners for all processes, answer what is in flight, end
+    retire             the same, but other processes keep listening, and idle connections get a moment longer
     hurry              the same as retire, without that moment
-    reopen             open the log files anew
+    reopen             reopen the log files
     certificates JSON  use these from now on
 
 To the supervisor:
     ready              the application is loaded, and connections are accepted
-    closed             no connection is accepted any more
+    closed             no further connection is accepted
     changed PATH       a source file has changed (--reload)
     replace REASON     a successor is wanted
 """
@@ -22,7 +22,7 @@ import socket
 class Channel:
     """One end.
 
-    It never blocks: a process that reads nothing loses lines, and is stopped by other means.
+    It never blocks: a process that does not read loses lines, and is stopped by other means.
 
     Args:
         end: a connected stream socket, which becomes the channel's.
@@ -42,10 +42,10 @@ class Channel:
         try:
             self._end.send(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
         except OSError:
-            pass  # that the other process has ended is noticed elsewhere
+            pass  # the end of the other process is noticed elsewhere
 
     def receive(self) -> tuple[list[str], bool]:
-        """The whole lines that have come, and whether the other end is still open."""
+        """The whole lines that have arrived, and whether the other end is still open."""
         try:
             data = self._end.recv(65536)
         except BlockingIOError:

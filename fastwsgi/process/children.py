@@ -1,6 +1,6 @@
-"""The workers as child processes of the supervisor: it starts them, reads what they send, ends them, and cleans up.
+"""The workers as child processes of the supervisor: started, listened to, ended, and cleaned up after.
 
-Which of them, and when, is decided in fleet.py.
+Which of them to start or end, and when, is decided in fleet.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fastwsgi.process.startup import announce_start
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ParentSupervisor
 
-KILL_AGAIN = 10.0  # seconds after which a worker that was killed and still lives is killed again
+KILL_AGAIN = 10.0  # seconds after which a worker that survives being killed is killed again
 
 
 class Children:
@@ -48,24 +48,24 @@ class Children:
             child.channel.send(line)
 
     def retire(self, child: Child, command: str, now: float) -> None:
-        """Have a worker end after it has answered what is in flight; *command* is one of those listed in channel.py."""
+        """Have a worker end after it has answered what is in flight; *command* is one of those in channel.py."""
         child.state = "retiring"
         child.view.alive = False
         child.deadline = now + self._supervisor.settings.graceful_timeout
         child.channel.send(command)
 
     def kill(self, child: Child, number: signal.Signals = signal.SIGKILL) -> None:
-        """Have a worker end now, by a signal."""
+        """End a worker now, by a signal."""
         if child.state == "retiring" and number == signal.SIGKILL:
             error_log.warning("worker %d has not ended in time: killed", child.pid)
         child.state = "retiring"
         child.deadline = time.monotonic() + KILL_AGAIN
         os.kill(child.pid, number)
 
-    # What comes from them
+    # News from them
 
     def read_messages(self, ready: set[int]) -> None:
-        """Handle what the workers have sent whose channels are among the *ready* descriptors."""
+        """Handle messages from the workers whose channels are among the *ready* descriptors."""
         for child in list(self._supervisor.fleet.members.values()):
             if child.channel.fileno() in ready:
                 lines, is_open = child.channel.receive()
@@ -99,7 +99,7 @@ class Children:
             owner.hooks.when_ready(owner.view)
 
     def handle_exit(self, child: Child, status: int) -> None:
-        """A worker has ended with the wait status *status*: release what it had, and react to a failure."""
+        """Release what a worker held that ended with the wait status *status*, and react to a failure."""
         owner = self._supervisor
         was_retiring = child.state == "retiring"
         outcome = owner.fleet.mark_ended(child, time.monotonic())
@@ -126,7 +126,7 @@ class Children:
         try:
             owner.poller.unregister(child.channel.fileno())
         except KeyError:
-            pass  # the end of its channel was noticed before
+            pass  # the end of its channel was noticed earlier
         child.channel.close()
         child.slot.clear()
         owner.hooks.child_exit(owner.view, child.view)

@@ -1,6 +1,6 @@
-"""A worker's second thread: it reads what the supervisor sends, and keeps time, even while an application call runs.
+"""A worker's second thread: it reads the supervisor's commands and keeps time, even while an application call runs.
 
-An application may hold the main thread for long; this one still runs, as long as some Python does (see hung.py).
+An application may occupy the main thread for long; this one still runs as long as any Python does (see hung.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LONGEST_WAIT = 60.0  # seconds
 
 
 class Control(threading.Thread):
-    """Calls what is registered. It is a daemon: it ends with the process.
+    """Calls functions when their time has come. It is a daemon thread: it ends with the process.
 
     Args:
         channel: to the supervisor.

@@ -1,4 +1,4 @@
-"""Calls that other threads and signal handlers ask for, made in the loop's thread: none runs beside the loop."""
+"""Calls that other threads and signal handlers ask for, made in the loop's thread, so none runs beside the loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DeferredCalls:
             pass  # so many bytes are unread that the loop wakes up anyway
 
     def run(self) -> None:
-        """Make the calls that were added."""
+        """Make the calls that have been added."""
         self._reader.recv(4096)
         while not self._calls.empty():
             self._calls.get()()

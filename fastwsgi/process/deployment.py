@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FixedDeployment:
-    """An interfaces.Deployment whose application and settings never change, not by a reload either."""
+    """An interfaces.Deployment whose application and settings never change, not even by a reload."""
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
         self.directory = os.getcwd()

@@ -1,7 +1,7 @@
-"""The end of the listeners in a worker: what waits in their queues is still accepted, then no client can connect.
+"""The end of the listeners in a worker: it accepts what waits in their queues, and then no client can connect.
 
-The loop does that in its next turn. But an application may hold the only thread for long; then the control thread
-accepts in its stead and shuts the listeners for all processes, and the loop serves those connections in its next turn.
+The loop does that in its next turn. But an application may occupy the only thread for long: then the control
+thread accepts instead and shuts the listeners for all processes, and the loop serves the connections in its next turn.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ConnectionTaker
 
-PATIENCE = 0.05  # seconds that the loop gets to do it itself
+PATIENCE = 0.05  # seconds in which the loop may do it itself
 
 
 class ListenerDrain:
-    """Closes *listeners* once, from whichever of two threads comes first.
+    """Closes *listeners* once, in the first of two threads to reach it.
 
     Args:
-        listeners: of this worker.
-        shared: those of them on which a process outside this service goes on listening: they are not shut.
+        listeners: this worker's.
+        shared: those of them on which a process outside this service keeps listening, which are not shut.
     """
 
     def __init__(self, listeners: list[socket.socket], shared: list[socket.socket]) -> None:

@@ -1,4 +1,4 @@
-"""How child processes have ended: their wait statuses, in words and as exit codes."""
+"""The ends of child processes: their wait statuses, in words and as exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def reap_children() -> Iterator[tuple[int, int]]:
 
 
 def describe_exit(status: int) -> str:
-    """What a wait status says, as the end of a sentence that begins with the process."""
+    """The meaning of a wait status, as the end of a sentence that begins with the process."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:
@@ -33,5 +33,5 @@ def describe_exit(status: int) -> str:
 
 
 def exit_code(status: int) -> int:
-    """The code to end with when a process that was to go on has ended with *status*; never 0."""
+    """The code to exit with after the unexpected end of a process with *status*; never 0."""
     return (os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)) or 1

@@ -1,4 +1,4 @@
-"""What --reload serves while the application cannot be imported: a page that says why."""
+"""The page that --reload serves while the application cannot be imported, which says why."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which workers there should be, and what follows from those there are: decisions only, no process and no clock.
+"""The decisions about workers: which there should be, and what to do about those that exist. No process, no clock.
 
 One rule brings about the boot, the replacement of dead workers, the rolling reload, recycling and a change of their
 number: every position, 0 to size - 1, shall have a worker that is ready, of the present generation, and with no reason
-to be replaced. A worker that is none of this goes on until its successor at the same position is ready.
+to be replaced. Any other worker keeps serving until its successor at the same position is ready.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Outcome = Literal["", "first boot failed", "reload failed", "start delayed"]
 
 @dataclass
 class Member:
-    """One worker, as far as the decisions need it.
+    """One worker, with what the decisions need to know.
 
     Attributes:
-        age: how many workers were started up to this one.
+        age: the number of workers started up to this one.
         listens: whether it may still accept connections.
-        replace_reason: why it is to have a successor; "" for no reason.
+        replace_reason: why it is to have a successor; "" if it is not.
         deadline: when it is killed, once it is retiring.
     """
 
@@ -43,15 +43,15 @@ M = TypeVar("M", bound=Member)
 
 @dataclass
 class Fleet(Generic[M]):
-    """All workers. The supervisor reports what happened, and asks what to do.
+    """All workers. The supervisor reports events to it, and asks what to do.
 
     Attributes:
         members: by process ID.
-        served: one of them, of any generation, has been ready.
-        proven: one of this generation has been ready.
+        served: a worker of any generation has been ready.
+        proven: a worker of this generation has been ready.
         hurried: the workers of other generations do not wait for their successors.
-        closed: no worker is started any more.
-        failures: how many workers in a row have died before they were ready.
+        closed: no more workers are started.
+        failures: the number of workers in a row that died before they were ready.
         not_before: when the next worker may be started.
     """
 
@@ -65,10 +65,10 @@ class Fleet(Generic[M]):
     failures: int = 0
     not_before: float = 0.0
 
-    # What happened
+    # Events
 
     def mark_ready(self, member: M) -> None:
-        """*member* serves."""
+        """Note that *member* serves."""
         member.state = "ready"
         self.served = True
         self.failures = 0
@@ -77,7 +77,7 @@ class Fleet(Generic[M]):
             self.proven = True
 
     def mark_ended(self, member: M, now: float) -> Outcome:
-        """*member* is gone; what that means, "" for nothing but that it is missing."""
+        """Note that *member* is gone; what follows from that, "" if only that it is missing."""
         del self.members[member.pid]
         if member.state != "booting" or self.closed:
             return ""
@@ -89,7 +89,7 @@ class Fleet(Generic[M]):
         return "start delayed"
 
     def delay_next_start(self, now: float) -> None:
-        """A start has failed: the next one waits, longer each time."""
+        """Make the next start wait after one has failed, longer each time."""
         self.failures += 1
         self.not_before = now + self.start_delay
 
@@ -99,14 +99,14 @@ class Fleet(Generic[M]):
         return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 20)))
 
     def begin_generation(self, size: int, hurried: bool = False) -> None:
-        """All present workers are outdated."""
+        """Declare all present workers outdated."""
         self.hurried = hurried
         self.generation += 1
         self.proven = False
         self.size = size
 
     def return_to_generation(self, generation: int, size: int) -> None:
-        """The new generation cannot start: the old workers are right again."""
+        """Return to the old workers, since the new generation cannot start."""
         self.generation = generation
         self.hurried = False
         self.proven = True
@@ -115,7 +115,7 @@ class Fleet(Generic[M]):
     # What to do, in this order: kill, retire, start
 
     def to_kill(self, now: float) -> list[M]:
-        """The workers whose time to retire is over, and the booting ones that are not needed any more."""
+        """The workers whose time to retire is over, and the booting ones that are no longer needed."""
         return [
             one
             for one in self.members.values()
@@ -124,7 +124,7 @@ class Fleet(Generic[M]):
         ]
 
     def to_retire(self) -> list[M]:
-        """The ready workers whose successor is ready too, or is not waited for, or whose position is gone."""
+        """The ready workers whose successor is ready or is not waited for, or whose position is gone."""
         ready = [one for one in self.members.values() if one.state == "ready"]
         newest: dict[int, int] = {}
         for one in ready:
@@ -145,7 +145,7 @@ class Fleet(Generic[M]):
         filled = {one.position for one in living}
         empty = [position for position in range(self.size) if position not in filled]
         booting = any(one.state == "booting" for one in living)
-        cautious = bool(self.failures) or not self.served  # one shows whether it can be done at all
+        cautious = bool(self.failures) or not self.served  # a single one shows whether it can be done at all
         if empty and not (cautious and booting):
             return empty[:1] if cautious else empty
         if booting:
@@ -157,7 +157,7 @@ class Fleet(Generic[M]):
         return []
 
     def next_time(self, now: float) -> float | None:
-        """When to ask again, if nothing happens before."""
+        """When to ask again, if nothing happens sooner."""
         times = [one.deadline for one in self.members.values() if one.state == "retiring"]
         if self.not_before > now:
             times.append(self.not_before)

@@ -1,4 +1,4 @@
-"""What hooks see of the supervisor and of workers: the attributes that users of gunicorn know.
+"""The views of the supervisor and of workers that hooks get, with the attributes that users of gunicorn know.
 
 For the hooks of a gunicorn.conf.py, gunicorn/hooks.py gives them `cfg` and `log` of its own.
 """
@@ -19,10 +19,10 @@ class ServerView:
     """The supervisor.
 
     Attributes:
-        pid: of its process.
-        log: the error log, with what gunicorn's logger has besides.
+        pid: its process ID.
+        log: the error log, with the extra methods of gunicorn's logger.
         cfg: the settings, by gunicorn's names and ours.
-        address: where it listens, as URLs.
+        address: the URLs on which it listens.
         WORKERS: the views of the living workers, by process ID.
     """
 
@@ -35,7 +35,7 @@ class ServerView:
 
     @property
     def num_workers(self) -> int:
-        """How many workers are alive."""
+        """The number of living workers."""
         return len(self.WORKERS)
 
 
@@ -43,10 +43,10 @@ class WorkerView:
     """One worker.
 
     Attributes:
-        pid: of its process; 0 before the fork.
-        ppid: the supervisor's process.
-        age: how many workers were started up to this one.
-        alive: whether it is to go on.
+        pid: its process ID; 0 before the fork.
+        ppid: the supervisor's process ID.
+        age: the number of workers started up to this one.
+        alive: whether it is to keep running.
         booted: whether it has loaded the application.
         nr: requests served; current in the worker's own process only.
     """

@@ -1,8 +1,8 @@
-"""A worker in which no Python runs: some C call holds the GIL and does not return.
+"""Workers in which no Python runs, because some C call holds the GIL and does not return.
 
-The worker's own watch over its requests (server/watchdog.py) cannot run then, nor its heartbeat, so the supervisor
-checks. It asks for the stacks by a signal whose handler needs no GIL (faulthandler's), and ends the worker when the
-deadline of a request has passed: the call that holds the GIL holds all requests of that process.
+Neither the worker's own watchdog (server/watchdog.py) nor its heartbeat can run then, so the supervisor checks. It asks
+for the stacks by a signal whose handler needs no GIL (faulthandler's), and ends the worker when the deadline of a
+request has passed: the call that holds the GIL holds up all requests of that process.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 DUMP = signal.SIGURG  # ignored by default, and hardly ever used
 CHECK_INTERVAL = 0.25  # seconds
 DUMP_TIME = 0.1  # seconds that a dump may take
-EXTRA_TIME = 0.5  # seconds beyond the deadline, in which the worker's monitor, which needs no GIL, answers the client
+EXTRA_TIME = 0.5  # seconds after the deadline, in which the worker's monitor, which needs no GIL, answers the client
 
 
 def enable_stack_dumps() -> None:
-    """Have this worker write the stacks of all its threads to stderr at DUMP."""
+    """Have this worker write the stacks of all its threads to stderr on DUMP."""
     faulthandler.register(DUMP, sys.stderr, all_threads=True)
 
 
 class HungWorkers:
-    """What the supervisor knows of workers whose heartbeat is missing.
+    """The workers whose heartbeat is missing, as the supervisor knows them.
 
     Attributes:
-        next_check: when check() does something again (time.monotonic()); None: at the next call.
+        next_check: when check() next does something (time.monotonic()); None: at the next call.
 
     Args:
         kill: ends a worker.
@@ -50,7 +50,7 @@ class HungWorkers:
         self._dumped_at: dict[int, float] = {}  # when the stacks of a hung worker were asked for, by process ID
 
     def check(self, fleet: Fleet[Child], settings: Settings, now: float) -> None:
-        """If it is time: ask hung workers for their stacks, and end those whose requests are past the deadline."""
+        """If it is time, ask hung workers for their stacks, and end those with requests past the deadline."""
         if self.next_check is not None and now < self.next_check:
             return
         self.next_check = None

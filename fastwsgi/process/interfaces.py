@@ -1,4 +1,4 @@
-"""What the parts of this folder ask of each other, each no more than it needs: for the type checker only."""
+"""What the parts of this folder ask of each other, and no more; for the type checker only."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 class Deployment(Protocol):
-    """Where settings and the application come from: asked at the start, and again at each reload."""
+    """The source of the settings and the application, asked at the start and at each reload."""
 
     @property
     def directory(self) -> str:
-        """Where the command was given, and is given again for an upgrade."""
+        """Where the command was given, and will be given again for an upgrade."""
 
     @property
     def hooks(self) -> Hooks:
@@ -41,14 +41,14 @@ class Deployment(Protocol):
         """The settings as they are now. Raises Mistake."""
 
     def load(self, settings: Settings) -> WSGIApplication:
-        """The application. Raises Mistake, whose details are the traceback if the user's code failed."""
+        """The application. Raises Mistake, with the traceback as its details if the user's code failed."""
 
 
 # The supervisor, as each of its parts sees it
 
 
 class HasHooks(Protocol):
-    """A supervisor whose user may have given hooks.
+    """A supervisor for which the user may have given hooks.
 
     Attributes:
         view: what the hooks see of it.
@@ -62,7 +62,7 @@ class HasHooks(Protocol):
 
 
 class SpawningSupervisor(HasHooks, Protocol):
-    """What a worker is given, and what its process has to close after the fork."""
+    """The parts that a worker is given, and those that its process has to close after the fork."""
 
     build: SimpleNamespace
     deployment: Deployment
@@ -75,7 +75,7 @@ class SpawningSupervisor(HasHooks, Protocol):
 
 
 class ParentSupervisor(SpawningSupervisor, Protocol):
-    """What the news of workers, and their ends, may change."""
+    """The parts that messages of workers, and their ends, may change."""
 
     settings: Settings
     announce: Callable[[str], None]
@@ -89,7 +89,7 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
 
 
 class ReloadingSupervisor(HasHooks, Protocol):
-    """What a reload replaces."""
+    """The parts that a reload replaces."""
 
     deployment: Deployment
     settings: Settings
@@ -101,7 +101,7 @@ class ReloadingSupervisor(HasHooks, Protocol):
 
 
 class UpgradingSupervisor(HasHooks, Protocol):
-    """What is handed over to a successor."""
+    """The parts that are handed over to a successor."""
 
     pid: int
     deployment: Deployment
@@ -111,7 +111,7 @@ class UpgradingSupervisor(HasHooks, Protocol):
 
 
 class StoppingSupervisor(Protocol):
-    """What a stop ends."""
+    """The parts that a stop ends."""
 
     settings: Settings
     board: Scoreboard
@@ -129,7 +129,7 @@ class StoppingSupervisor(Protocol):
 
 
 class Timers(Protocol):
-    """Calls what is registered when its time has come (control.Control)."""
+    """Makes calls when their time has come (control.Control)."""
 
     def every(self, interval: float, called: Callable[[], None]) -> None:
         """Call *called* each *interval* seconds."""
@@ -142,7 +142,7 @@ class RequestCounter(Protocol):
     """Counts the requests that it serves (server.loop.Loop)."""
 
     def set_quota(self, count: int, called: Callable[[], None]) -> None:
-        """Call *called* when *count* requests were served."""
+        """Call *called* when *count* requests have been served."""
 
 
 class ConnectionTaker(Protocol):

@@ -11,10 +11,10 @@ from fastwsgi.mistakes import Mistake
 
 
 class PidFile:
-    """A file with the ID of this process, which is renamed and removed only as long as that is in it.
+    """A file with the ID of this process, which is renamed and removed only while it holds that ID.
 
     Args:
-        path: of the file; its directory has to exist.
+        path: the file's; its directory has to exist.
     """
 
     def __init__(self, path: str) -> None:
@@ -24,13 +24,13 @@ class PidFile:
         """Write it, so that it is never seen incomplete; one that a dead process left is replaced.
 
         Raises:
-            Mistake: a running process has it, or it cannot be written.
+            Mistake: it belongs to a running process, or cannot be written.
         """
         draft = f"{self.path}.{os.getpid()}"
         with self._as_mistakes():
             Path(draft).write_text(f"{os.getpid()}\n")
             try:
-                os.link(draft, self.path)  # unlike a rename, this fails if it is there
+                os.link(draft, self.path)  # unlike a rename, this fails if the file exists
             except FileExistsError:
                 self._refuse_if_used()
                 os.replace(draft, self.path)
@@ -38,7 +38,7 @@ class PidFile:
                 Path(draft).unlink(missing_ok=True)
 
     def rename(self, path: str) -> None:
-        """Move it out of the way of a successor, if it is still ours. Raises Mistake if that cannot be done."""
+        """Move it out of a successor's way, if it is still ours. Raises Mistake if that cannot be done."""
         if self.is_ours():
             with self._as_mistakes():
                 os.replace(self.path, path)
@@ -51,7 +51,7 @@ class PidFile:
                 os.unlink(self.path)
 
     def is_ours(self) -> bool:
-        """Whether it names this process (and not, in a forked one, its parent)."""
+        """Whether it names this process (not its parent, in a forked process)."""
         return self._read() == os.getpid()
 
     def _read(self) -> int:
@@ -86,5 +86,5 @@ def is_alive(pid: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        pass  # it is another user's
+        pass  # the process is another user's
     return True

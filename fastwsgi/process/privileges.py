@@ -12,25 +12,25 @@ from fastwsgi.observe.logs import error_log
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
-# Files that container engines make, below /: Docker, Podman, and all others by systemd's Container Interface
+# Files that container engines make below /: Docker, Podman, and the others by systemd's Container Interface
 MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
 VARIABLES = ("container", "KUBERNETES_SERVICE_HOST")
 
 
 def warn(settings: Settings, worker: tuple[int, int] | None) -> None:
-    """Log warning(), if there is one."""
+    """Log the line of warning(), if there is one."""
     line = warning(settings, worker)
     if line:
         error_log.warning(line)
 
 
 def warning(settings: Settings, worker: tuple[int, int] | None, contained: bool | None = None) -> str:
-    """One line if root's rights come to the application, else "".
+    """One line if the application gets root's rights, else "".
 
     Args:
         settings: preload is read.
-        worker: the user and group that workers become, as of accounts.worker_ids().
-        contained: whether root is that of a container only; None: find out.
+        worker: the user and group of workers, from accounts.worker_ids().
+        contained: whether root is only that of a container; None: find out.
     """
     if os.geteuid() != 0 or (is_contained() if contained is None else contained):
         return ""
@@ -42,7 +42,7 @@ def warning(settings: Settings, worker: tuple[int, int] | None, contained: bool 
 
 
 def is_contained(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process lives in a container or a user namespace, where root is not the machine's."""
+    """Whether this process is in a container or a user namespace, where root is not the machine's."""
     if any((root / mark).exists() for mark in MARKS) or any(environ.get(name) for name in VARIABLES):
         return True
     try:

@@ -1,7 +1,7 @@
 """The paths at which an orchestrator probes the service, answered before the application sees them.
 
-Liveness says that the worker answers at all. Readiness says whether more requests are welcome: it turns to 503 as soon
-as a stop has begun, so that load balancers turn away while the service still serves (drain_delay).
+Liveness says that the worker answers at all. Readiness says whether more requests are welcome: it becomes 503 as soon
+as a stop has begun, so that load balancers turn elsewhere while the service still serves (drain_delay).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a process sets for itself as its settings say: its title in the process list, environment variables."""
+"""What a process sets for itself by its settings: its title in the process list, environment variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a worker has served enough: by its requests, its age or its memory, each with a random share.
+"""The recycling of workers: limits on their requests, age and memory, each with a random share.
 
 The random share keeps workers that were started together from ending together.
 """
@@ -21,7 +21,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 def watch_limits(
     timers: Timers, loop: RequestCounter, settings: Settings, replace: Callable[[str], None]
 ) -> None:
-    """Call *replace* with the reason once the worker has reached one of the limits that *settings* set.
+    """Call *replace* with the reason once the worker has reached one of the limits in *settings*.
 
     Args:
         timers: for the checks of age and memory.
@@ -41,7 +41,7 @@ def watch_limits(
 
 
 class MemoryLimit:
-    """Calls *replace* once, when more than *most* bytes are resident."""
+    """Calls *replace* once, when it finds more than *most* bytes resident."""
 
     def __init__(self, most: int, replace: Callable[[str], None]) -> None:
         self._most = most
@@ -49,14 +49,14 @@ class MemoryLimit:
         self._exceeded = False
 
     def check(self) -> None:
-        """Measure, unless the limit was exceeded before."""
+        """Measure, unless the limit has been exceeded already."""
         if not self._exceeded and (size := resident()) > self._most:
             self._exceeded = True
             self._replace(f"it has {size >> 20} MiB resident")
 
 
 def resident() -> int:
-    """Bytes that this process has resident; where the system does not say that (macOS), the most it ever had."""
+    """The resident bytes of this process; where the system does not report them (macOS), the most it ever had."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
     except OSError:

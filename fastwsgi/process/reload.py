@@ -1,8 +1,7 @@
 """The rolling reload: new settings and new code take over worker by worker, or not at all.
 
 It is prepared first: settings are read and new addresses bound. Then the fleet begins a new generation. If its first
-worker cannot start, everything returns to what it was, and no client has noticed: the old workers have served all the
-time.
+worker cannot start, everything returns to what it was, and no client has noticed: the old workers have kept serving.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class WorkerInputs(NamedTuple):
-    """What workers are started with, which a reload renews."""
+    """What workers are started with; a reload renews it."""
 
     settings: Settings
     bindings: list[Binding]
@@ -30,7 +29,7 @@ class WorkerInputs(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A reload under way: what it introduces, and the generation and size of the fleet to return to."""
+    """A reload in progress: what it introduces, and the generation and size of the fleet to return to."""
 
     inputs: WorkerInputs
     generation: int
@@ -38,7 +37,7 @@ class Running(NamedTuple):
 
 
 class Reload:
-    """At most one reload at a time, and one more that waits for it."""
+    """The reloads: at most one at a time, and one more that waits for it."""
 
     def __init__(self, supervisor: ReloadingSupervisor) -> None:
         self._supervisor = supervisor
@@ -47,24 +46,24 @@ class Reload:
         self._running: Running | None = None
 
     def request(self, hurried: bool = False) -> None:
-        """Begin a reload as soon as none runs; a *hurried* one ends the old workers at once (for development)."""
+        """Begin a reload as soon as none is running; a *hurried* one ends the old workers at once (for development)."""
         self._requested = True
         self._hurried = hurried
 
     @property
     def is_running(self) -> bool:
-        """Whether a reload is under way."""
+        """Whether a reload is in progress."""
         return self._running is not None
 
     def worker_inputs(self) -> WorkerInputs:
-        """What a worker that starts now gets."""
+        """The inputs for a worker that starts now."""
         if self._running is not None:
             return self._running.inputs
         owner = self._supervisor
         return WorkerInputs(owner.settings, owner.listeners.bindings, owner.certificates)
 
     def advance(self) -> bool:
-        """Complete the reload that runs, or begin the one that waits, if it is time; whether one has begun."""
+        """Complete the running reload, or begin the waiting one, if it is time; True if one has begun."""
         fleet = self._supervisor.fleet
         if self._running is not None and fleet.proven and fleet.is_settled:
             self._complete(self._running.inputs)
@@ -102,19 +101,19 @@ class Reload:
         owner.listeners.commit(inputs.bindings, inputs.settings)
         owner.certificates = inputs.certificates
         owner.view.address = owner.listeners.urls(owner.certificates.scheme)
-        set_up_error_log(inputs.settings)  # files that it could not open, the new workers could not have opened either
+        set_up_error_log(inputs.settings)  # its files can be opened, or the new workers would have failed
         owner.status.ready()
         error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))
 
     def abandon(self) -> None:
-        """The service stops: neither go on with a reload nor begin one."""
+        """Neither continue a reload nor begin one, as the service stops."""
         self._requested = False
         if self._running is not None:
             self._supervisor.listeners.discard(self._running.inputs.bindings)
             self._running = None
 
     def fail(self, reason: str) -> None:
-        """The first worker of the new generation ended before it was ready: return to what was before."""
+        """Return to what was before: the first worker of the new generation ended before it was ready."""
         owner, running = self._supervisor, self._running
         assert running is not None
         self._running = None

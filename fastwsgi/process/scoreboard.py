@@ -1,6 +1,6 @@
-"""The figures of each worker, in memory that the supervisor and all workers share. Nothing is on disk.
+"""The figures of each worker, in memory that the supervisor and all workers share, not on disk.
 
-A slot has one writer, its worker. Every value is one aligned machine word, so that a reader sees the old value or the
+A slot has one writer, its worker. Every value is one aligned machine word, so a reader sees either the old value or the
 new one, and no lock is needed. The first slot is the head: it belongs to the supervisor and concerns the whole service.
 Its first word is the highest slot in use, its second says whether the service is stopping.
 """
@@ -12,10 +12,10 @@ import time
 
 from fastwsgi.mistakes import Mistake
 
-WORDS = 16  # of 8 bytes a slot: two cache lines, so that workers do not slow each other
-CAPACITY = 1024  # slots; the workers of a rolling reload have two for a while
+WORDS = 16  # of 8 bytes for each slot: two cache lines, so that workers do not slow each other down
+CAPACITY = 1024  # slots; during a rolling reload each worker has two for a while
 MOST_WORKERS = CAPACITY // 2 - 1
-SILENT = 3_000_000_000  # ns without a heartbeat after which a worker is not taken to be free
+SILENT = 3_000_000_000  # ns without a heartbeat after which a worker is not considered free
 STATES = ("none", "booting", "ready", "retiring")
 READY = STATES.index("ready")
 
@@ -51,7 +51,7 @@ class Slot:
 
     pid = Word(0)
     phase = Word(1)  # index into STATES
-    generation = Word(2)  # of the settings and the code: how many reloads came before
+    generation = Word(2)  # of the settings and the code: the number of reloads before it
     heartbeat = Seconds(3)  # time.monotonic() when it last ran
     started = Seconds(4)  # time.monotonic()
     requests = Word(5)  # served so far
@@ -89,7 +89,7 @@ class Slot:
             self.words[index] = 0
 
     def others_free(self) -> bool:
-        """Whether another worker, whose heartbeat is recent, has a thread free."""
+        """Whether another worker with a recent heartbeat has a thread free."""
         words = self.words
         since = time.monotonic_ns() - SILENT
         return any(
@@ -107,7 +107,7 @@ class Scoreboard:
 
     @property
     def stopping(self) -> bool:
-        """Whether a stop of the service has begun: then it is not ready for more."""
+        """Whether a stop of the service has begun, so that it is not ready for more."""
         return bool(self.words[1])
 
     @stopping.setter

@@ -1,4 +1,4 @@
-"""Signals as a queue: each is noted the moment it comes, and read between two turns of the supervisor."""
+"""Signals as a queue: each is noted the moment it arrives, and read between two turns of the supervisor."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ignore(number: int, frame: object) -> None:
 
 @contextmanager
 def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Have *handler* called for these signals meanwhile; for the main thread only."""
+    """Have *handler* called for these signals inside the block; for the main thread only."""
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
@@ -45,7 +45,7 @@ def wakeup_pair() -> tuple[socket.socket, socket.socket]:
 
 
 class SignalQueue:
-    """Holds the signals of WATCHED that come while it is open; for the main thread only.
+    """Holds the signals of WATCHED that arrive while it is open; for the main thread only.
 
     Python's own handler in C writes the number of each signal into a socket (signal.set_wakeup_fd()).
     """
@@ -70,11 +70,11 @@ class SignalQueue:
         self._writer.close()
 
     def fileno(self) -> int:
-        """The descriptor that is readable when a signal has come."""
+        """The descriptor that is readable when a signal has arrived."""
         return self._reader.fileno()
 
     def read(self) -> Iterable[int]:
-        """The numbers of the signals that have come since the last call."""
+        """The numbers of the signals that have arrived since the last call."""
         try:
             return self._reader.recv(4096)
         except BlockingIOError:

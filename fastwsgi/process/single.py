@@ -1,4 +1,4 @@
-"""One process that serves: binds, announces, runs the loop, and stops on SIGTERM or SIGINT with everything answered."""
+"""Serving with a single process: it binds, runs the loop, and stops on SIGTERM or SIGINT with everything answered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
 
     Args:
         app: a WSGI application.
-        settings: all but those that need a supervisor are read.
+        settings: all are read but those that need a supervisor.
         build: the modules to run, from fastwsgi.backend.
         announce: called with the two lines of the start-up output.
 
@@ -65,21 +65,21 @@ def run(
 
 
 class StopNow(SystemExit):
-    """Raised wherever the process is: the second signal, or the end of graceful_timeout, waits for nothing."""
+    """Raised in whatever the process is doing, by the second signal or at the end of graceful_timeout."""
 
 
 class StopSignals:
     """Turns SIGTERM and SIGINT into a stop of the loop; a second one, or the end of *patience*, ends it at once.
 
     Python's handlers run in the main thread between two bytecodes, so in the middle of an application's call. The first
-    signal does not disturb that: it asks the loop, which the wake-up descriptor wakes, to stop. The second is meant to:
-    it raises, which ends the call of an application that sleeps or never returns.
-    Outside the main thread, where no handler can be set, nothing is done.
+    signal does not disturb the call: it asks the loop, which the wake-up descriptor wakes, to stop. The second does: it
+    raises an exception, to end the call of an application that sleeps or never returns.
+    Outside the main thread, where no handler can be set, this does nothing.
 
     Args:
         loop: to be stopped.
         listeners: closed as soon as the connections in their queues are accepted.
-        patience: seconds that requests in flight get.
+        patience: seconds allowed for requests in flight.
     """
 
     def __init__(self, loop: Loop, listeners: Listeners, patience: float) -> None:

@@ -1,6 +1,6 @@
 """The listening sockets of a service, which stay open while workers come and go.
 
-The supervisor, or a process that serves alone, opens them, or has inherited them.
+The supervisor, or a process that serves alone, opens or inherits them.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from fastwsgi.server.bind import ListeningSocket, adopt, close_listener, open_li
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
-OWNER_ONLY = 0o600  # the mode of unix sockets, if no other is asked for
+OWNER_ONLY = 0o600  # the mode of unix sockets, unless another is asked for
 HANDED_OVER = "FASTWSGI_LISTENERS"  # the variable with descriptors and addresses for the successor of an upgrade
-SYSTEMD = "systemd:"  # begins the addresses of sockets that systemd has passed, which replace all of `bind`
+SYSTEMD = "systemd:"  # prefix of the addresses of sockets from systemd, which replace all of `bind`
 
 
 @dataclass
 class Binding:
     """One address of `bind`, and the sockets that are open for it.
 
-    Without reuse_port that is one socket for all workers, else one for each position: a worker's successor inherits it,
-    so that no connection in its queue is lost.
+    Without reuse_port there is one socket for all workers, else one for each position: a worker's successor inherits
+    it, so that no connection in its queue is lost.
     """
 
     address: str
@@ -35,26 +35,26 @@ class Binding:
 
     @property
     def is_shared(self) -> bool:
-        """Whether the process that started this one has it, too, and goes on listening when this one stops."""
+        """Whether the process that started this one has it, too, and keeps listening when this one stops."""
         return self.address.startswith(("fd://", SYSTEMD))
 
 
 class Listeners:
     """All bindings.
 
-    A change is prepared first, then committed or discarded, so that the service has listeners all the time.
+    A change is prepared first, then committed or discarded, so that the service has listeners at all times.
     """
 
     def __init__(self) -> None:
         self.bindings: list[Binding] = []
 
     def open(self, settings: Settings) -> None:
-        """Begin with what was inherited, and open the rest of what *settings* ask for. Raises BindError."""
+        """Begin with inherited sockets, and open the rest that *settings* ask for. Raises BindError."""
         self._inherit()
         self.commit(self.prepare(settings), settings)
 
     def _inherit(self) -> None:
-        """Take what a predecessor has handed over, or what systemd has passed. Raises BindError."""
+        """Take the sockets that a predecessor has handed over, or systemd has passed. Raises BindError."""
         for item in os.environ.pop(HANDED_OVER, "").split():
             fds, _, address = item.partition("=")
             self.bindings.append(Binding(address, [adopt(int(fd)) for fd in fds.split(",")]))
@@ -63,7 +63,7 @@ class Listeners:
             self.bindings = [Binding(f"{SYSTEMD}{fd}", [adopt(fd)]) for fd in passed]
 
     def prepare(self, settings: Settings) -> list[Binding]:
-        """What *settings* ask for, with what was not open opened. Raises BindError; then nothing has changed."""
+        """The bindings for *settings*, opened where they were not open. Raises BindError, with nothing changed."""
         if any(one.address.startswith(SYSTEMD) for one in self.bindings):
             return self.bindings
         for address in settings.bind:
@@ -84,7 +84,7 @@ class Listeners:
         return prepared
 
     def commit(self, prepared: list[Binding], settings: Settings) -> None:
-        """Have *prepared* from now on, and close all others."""
+        """Use *prepared* from now on, and close all others."""
         gone = [one for one in self.bindings if one not in prepared]
         self.bindings = prepared
         _close(gone)
@@ -100,26 +100,26 @@ class Listeners:
                 binding.sockets.pop().close()
 
     def discard(self, prepared: list[Binding]) -> None:
-        """Close what was opened for *prepared*, which is not wanted any more."""
+        """Close what was opened for *prepared*, which is no longer wanted."""
         _close([one for one in prepared if one not in self.bindings])
 
     def urls(self, scheme: str) -> list[str]:
-        """Where the service listens, as URLs."""
+        """The URLs on which the service listens."""
         return [spell_address(binding.sockets[0], scheme) for binding in self.bindings]
 
     def own_paths(self) -> None:
-        """Make the paths of unix sockets this process's to remove: the predecessor that made them is gone."""
+        """Take charge of the paths of unix sockets, as the predecessor that made them is gone."""
         for binding in self.bindings:
             if not binding.is_shared:
                 binding.sockets[0].own_path()
 
     def close(self, remove_paths: bool = True) -> None:
-        """Stop listening, and remove the paths of unix sockets or, if another process has them, leave them."""
+        """Stop listening, and remove the paths of unix sockets, unless another process has them."""
         _close(self.bindings, remove_paths)
         self.bindings = []
 
     def hand_over(self) -> str:
-        """In a process just forked, let the program to be executed inherit all: the value of HANDED_OVER."""
+        """Let the program that this forked process will execute inherit all sockets; the value of HANDED_OVER."""
         for binding in self.bindings:
             for listener in binding.sockets:
                 listener.set_inheritable(True)
@@ -128,7 +128,7 @@ class Listeners:
 
 
 def _wanted(settings: Settings) -> int:
-    """How many sockets an address has."""
+    """The number of sockets for an address."""
     return settings.workers if settings.reuse_port else 1
 
 
@@ -167,7 +167,7 @@ def _close(bindings: list[Binding], remove_paths: bool = True) -> None:
 
 
 def close_others(bindings: list[Binding], kept: list[socket.socket]) -> None:
-    """In a worker: close all sockets but those *kept*, which would stay open here when the others close them."""
+    """In a worker, close all sockets but those *kept*: they would stay open here after other processes close them."""
     for binding in bindings:
         for listener in binding.sockets:
             if listener not in kept:
@@ -180,5 +180,5 @@ def at_position(bindings: list[Binding], position: int) -> list[socket.socket]:
 
 
 def shared_sockets(bindings: list[Binding]) -> list[socket.socket]:
-    """The sockets on which another process goes on listening when this service stops."""
+    """The sockets on which another process keeps listening when this service stops."""
     return [listener for binding in bindings if binding.is_shared for listener in binding.sockets]

@@ -1,4 +1,4 @@
-"""The files that an application is made of, and which of them have changed since the last comparison."""
+"""The files of an application, and the comparison that finds which of them have changed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Callable, NamedTuple
 from fastwsgi.stamps import Stamp, stamp_of
 
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
-INSTALLED = ("site-packages", "dist-packages")  # of them, only what is imported
+INSTALLED = ("site-packages", "dist-packages")  # their files are watched only if imported
 SKIPPED = {"__pycache__", "node_modules", *INSTALLED}
-MOST_FOLDERS = 2000  # of a project: the server may be started in / or in a home directory
-FRESH = 10**9  # ns; a folder changed so recently may change again without another time of change
+MOST_FOLDERS = 2000  # in a project: the server may be started in / or in a home directory
+FRESH = 10**9  # ns; a folder changed so recently may change again without a new modification time
 
 
 def imported_files() -> set[str]:
     """The files of the imported modules, except those of the standard library."""
     files = set()
     for module in sys.modules.copy().values():
-        # Not getattr(): a lazy module is imported when it is asked for an attribute
+        # Not getattr(), which would import a lazy module
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str) and (not file.startswith(STANDARD_LIBRARY) or any(map(file.__contains__, INSTALLED))):
             files.add(file if os.path.isabs(file) else os.path.abspath(file))
@@ -30,11 +30,11 @@ def imported_files() -> set[str]:
 
 
 def files_of_failure(error: BaseException) -> set[str]:
-    """The files that *error* came through: a module that cannot be imported is not among the imported ones."""
+    """The files in the traceback of *error*: a module that fails to import is not among the imported ones."""
     files: set[str] = set()
     chain: list[BaseException | None] = [error]
     seen: set[int] = set()
-    for link in chain:  # it grows meanwhile; a chain may be a ring
+    for link in chain:  # the list grows during the iteration; a chain may be circular
         if link is not None and id(link) not in seen:
             seen.add(id(link))
             files |= {frame.f_code.co_filename for frame, _ in traceback.walk_tb(link.__traceback__)}
@@ -45,15 +45,15 @@ def files_of_failure(error: BaseException) -> set[str]:
 
 
 class Folder(NamedTuple):
-    """What a folder held when it was listed."""
+    """The contents of a folder when it was listed."""
 
-    time: int  # of its last change, in ns; 0 if it was too fresh to trust
+    time: int  # of its last change, in ns; 0 if that was too recent to trust
     files: list[str]
     folders: list[str]
 
 
 class Project:
-    """The Python files under a folder; hidden folders, virtual environments and what is installed are left out.
+    """The Python files under a folder, without hidden folders, virtual environments and installed packages.
 
     A comparison costs a stat for each folder: only those that have changed are listed.
     """
@@ -66,7 +66,7 @@ class Project:
         """Their absolute paths."""
         found: dict[str, Folder] = {}
         wanted = [self.root]
-        for path in wanted:  # it grows meanwhile: folders near the root come first
+        for path in wanted:  # the list grows during the iteration: folders near the root come first
             if len(found) == MOST_FOLDERS:
                 break
             try:
@@ -97,12 +97,12 @@ def _list(path: str, changed: int) -> Folder:
 
 
 class SourceFiles:
-    """All files to watch, with how they were at the last comparison.
+    """All files to watch, with their stamps at the last comparison.
 
     Args:
-        folder: whose Python files are watched, imported or not.
+        folder: its Python files are watched, imported or not.
         extra_files: watched, too, even if they do not exist yet.
-        imported: lists the files of the modules; called at each comparison, since modules are added.
+        imported: lists the files of imported modules; called at each comparison, since more are imported.
     """
 
     def __init__(self, folder: str, extra_files: Iterable[str], imported: Callable[[], Iterable[str]]) -> None:
@@ -112,13 +112,13 @@ class SourceFiles:
         self.changes()
 
     def changes(self) -> dict[str, Stamp]:
-        """The files that are not as they were at the last call, with how they were then."""
+        """The files that have changed since the last call, with their stamps at that time."""
         before = self.stamps
         watched = {*before, *self._project.files()}
-        modules = set(self._imported()) - watched  # a newly imported file is no change
+        modules = set(self._imported()) - watched  # a newly imported file is not a change
         self.stamps = {path: stamp_of(path) for path in watched | modules}
         return {path: before.get(path) for path in watched if self.stamps[path] != before.get(path)}
 
     def folders(self) -> set[str]:
-        """The folders in which changes are to be expected."""
+        """The folders in which to expect changes."""
         return {*self._project.folders, *map(os.path.dirname, self.stamps)}

@@ -1,7 +1,7 @@
-"""Notices that the code of the application has changed: for --reload.
+"""The watcher of the application's code, for --reload.
 
-Changes are always found by comparing the files with how they were. Where the package watchfiles is installed, the
-system says when it is worth comparing; elsewhere that is done several times a second.
+Changes are always found by comparing the files with their earlier state. If the package watchfiles is installed, the
+system says when a comparison is worth making; otherwise there are several a second.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from watchfiles import Change
 
 INTERVAL = 0.25  # seconds between two comparisons without watchfiles
-LONGEST_WAIT = 0.5  # and with it: for new modules, and for file systems that have no events
+LONGEST_WAIT = 0.5  # seconds with it, for new modules and for file systems that have no events
 QUIET = 0.1  # seconds without another change, after which an editor or a checkout is done
-MOST_COMPARISONS = 6  # until a change is reported although more follow, or a file has not come back
+MOST_COMPARISONS = 6  # before a change is reported although more follow, or a file is still missing
 
 
 class SourceWatcher(threading.Thread):
-    """Calls *changed*, in this thread, with the path of a file that has changed, each time some have.
+    """Calls *changed*, in this thread, with the path of a changed file, each time some have changed.
 
-    It notices what changes once it was made: make and start it before the application is imported.
+    It notices changes after it was made, so make and start it before the application is imported.
 
     Args:
         changed: called with an absolute path.
         extra_files: watched besides the code; they may appear later.
-        folder: whose Python files are watched, imported or not.
+        folder: its Python files are watched, imported or not.
         imported: lists the files of the imported modules, or other files to watch.
     """
 
@@ -59,16 +59,16 @@ class SourceWatcher(threading.Thread):
                 self._changed(path)
 
     def stop(self) -> None:
-        """Watch no more, and wait for the thread unless it is this one."""
+        """Stop watching, and wait for the thread unless it is this one."""
         self._stopped.set()
         if self.is_alive() and threading.current_thread() is not self:
             self.join()
 
     def _settle(self, before: dict[str, Stamp]) -> str | None:
-        """Wait until the files stay as they are, and none is missing.
+        """Wait until the files stop changing, and none is missing.
 
         Returns:
-            A file that is not as it was *before*; None if all are.
+            A file that differs from *before*; None if none does.
         """
         for _ in range(MOST_COMPARISONS):
             if self._stopped.wait(QUIET):
@@ -103,7 +103,7 @@ class FileEvents:
         try:
             self._subscribe(sources, self._watchfiles)
             next(self._events, None)
-        except (OSError, RuntimeError):  # a folder vanished just now, or there are more than the system watches
+        except (OSError, RuntimeError):  # a folder has just vanished, or there are more than the system watches
             self._watchfiles = None
 
     def _subscribe(self, sources: SourceFiles, watchfiles: ModuleType) -> None:
@@ -119,7 +119,7 @@ class FileEvents:
         self._events = watchfiles.watch(
             *filter(os.path.isdir, folders),
             watch_filter=matters,
-            debounce=50,  # ms, as those below
+            debounce=50,  # ms, as are those below
             step=20,
             rust_timeout=int(LONGEST_WAIT * 1000),
             yield_on_timeout=True,

@@ -1,4 +1,4 @@
-"""Where workers are forked: what a child process is given, what it closes, and how it ends."""
+"""The forking of workers: what a child process is given, what it closes, and how it ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Child(Member):
-    """A worker as the supervisor has it: besides what the fleet's decisions need, the ways to it.
+    """A worker as the supervisor knows it: what the fleet's decisions need, and the means to reach it.
 
     Attributes:
         view: what hooks see of it.
@@ -47,7 +47,7 @@ class Spawner:
         self._started = 0  # workers, since the beginning
 
     def fork(self, position: int) -> Child:
-        """A new worker at *position*, which boots. Raises OSError if the system has no room for it."""
+        """A new worker at *position*, now booting. Raises OSError if the system has no room for it."""
         ours, theirs = channel.pair()
         given = self._prepare(position, theirs)
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a signal for the child must not get into our queue
@@ -91,22 +91,22 @@ class Spawner:
         )
 
     def _run_worker(self, given: WorkerStart, ours: Channel) -> int:
-        """In the child: close what is the supervisor's, and be a worker to the end."""
+        """In the child, close what is the supervisor's, and run as a worker to the end."""
         owner = self._supervisor
         signal.set_wakeup_fd(-1)
         owner.signals.close()
         ours.close()
         for child in owner.fleet.members.values():
-            child.channel.close()  # held open here, it would hide the supervisor's death from that worker
+            child.channel.close()  # left open here, it would hide the supervisor's death from that worker
         close_others(owner.listeners.bindings + owner.reload.worker_inputs().bindings, given.listeners)
         return Worker(given).run()
 
 
 def run_as_process(main: Callable[[], int]) -> None:
-    """Run *main* in a process just forked, and end that with its exit code as an interpreter ends.
+    """Run *main* in a process just forked, and exit with its exit code as an interpreter does.
 
-    What was registered with atexit before the fork is the supervisor's, and is left to it: a worker must not remove its
-    temporary files. What the application registers in the worker is called.
+    Functions registered with atexit before the fork are left to the supervisor, whose temporary files, for instance, a
+    worker must not remove. Those that the application registers in the worker are called.
     """
     code = 1
     atexit._clear()

@@ -1,4 +1,4 @@
-"""What a process that serves alone and a worker have in common as they start, and the lines that say so."""
+"""The start that a process that serves alone and a worker have in common, and the lines that announce it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_loop(
         build: the modules to run, from fastwsgi.backend.
         app: a WSGI application.
         settings: all are read.
-        logs: of this process.
+        logs: this process's.
         is_stopping: whether a stop of the service has begun, for the readiness probe.
     """
     app = with_probes(with_request_ids(app, settings), settings, is_stopping)
@@ -44,5 +44,5 @@ def announce_start(announce: Callable[[str], None], urls: list[str], build: Simp
 
 
 def to_stderr(line: str) -> None:
-    """Print *line* where errors are printed."""
+    """Print *line* to standard error."""
     print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The stop of a service: graceful, after the drain delay, in which all goes on except readiness; or at once."""
+"""The stop of a service: at once, or graceful, after a drain delay that changes nothing but the readiness probe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import StoppingSupervisor
 
-QUIT_PATIENCE = 0.3  # seconds that workers get to write their logs when they are told to quit
+QUIT_PATIENCE = 0.3  # seconds for workers to write their logs when they are made to quit
 
 
 class Stop:
@@ -25,11 +25,11 @@ class Stop:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the service stops, or will after the drain delay."""
+        """Whether the service is stopping, or will after the drain delay."""
         return self.due is not None or self._supervisor.fleet.closed
 
     def request(self) -> None:
-        """Begin a graceful stop; if one has begun, end at once."""
+        """Begin a graceful stop; if one has already begun, end at once."""
         if self.has_begun:
             self.quit()
             return
@@ -41,19 +41,19 @@ class Stop:
     def advance(self, now: float) -> None:
         """If the drain delay is over, have the workers answer everything that was accepted, and end.
 
-        They empty the queues of the listeners before they close them, so the supervisor may close its own before that.
+        They empty the queues of the listeners before closing them, so the supervisor may close its own first.
         """
         if self.due is None or now < self.due:
             return
         self._close_fleet()
         owner = self._supervisor
-        # With another supervisor on the same sockets, it is a reload to the clients
+        # If another supervisor has the same sockets, clients see no more than a reload
         command = "stop" if owner.upgrade.is_alone else "retire"
         for child in owner.fleet.members.values():
             owner.children.retire(child, command, now)
 
     def quit(self) -> None:
-        """End at once; workers that do not even quit are killed."""
+        """End at once; workers that do not quit are killed."""
         self._close_fleet()
         owner = self._supervisor
         for child in owner.fleet.members.values():

@@ -1,12 +1,12 @@
-"""The supervisor: owns the listeners, has workers forked, and does what signals ask for. It knows nothing of HTTP.
+"""The supervisor: it owns the listeners, has workers forked, and obeys signals. It knows nothing of HTTP.
 
 It never imports the application, unless that is to be loaded before the fork (preload). Which workers there should be
-is decided in fleet.py; here it is done. All happens in one thread, in turns: act, wait, handle what has come.
+is decided in fleet.py and done here. Everything happens in one thread, in turns: act, wait, handle events.
 
 The path of a signal, say SIGHUP: SignalQueue (signals.py) holds it until _wait() reads it. Its handler, from the table
 in Supervisor, notes what is wanted, here Reload.request(). The next _act() advances the reload, which gives the fleet a
 new generation, and then does what the fleet wants: it forks new workers (spawn.py) and retires old ones, by a line on
-the channel of each (channel.py). In the worker, the control thread (control.py) reads the line and calls
+each one's channel (channel.py). In the worker, the control thread (control.py) reads the line and calls
 Worker._handle_command(), which asks the loop to stop (server/loop.py, Loop.stop()).
 """
 
@@ -64,21 +64,21 @@ def run(deployment: Deployment, build: SimpleNamespace, announce: Callable[[str]
         The exit code: 0 after a stop, else that of a first worker that could not start.
 
     Raises:
-        Mistake: of the deployment, before anything is served.
+        Mistake: raised by the deployment, before anything is served.
         BindError: an address cannot be listened on.
     """
     return Supervisor(deployment, build, announce).run()
 
 
 class Supervisor:
-    """See the top of the file.
+    """The supervisor; see the top of the file.
 
     Attributes:
-        settings: as read last; while a reload runs, still the old ones.
+        settings: those read last; while a reload runs, still the old ones.
         view: what hooks see of it.
         app: the application, if it is loaded before the fork.
-        next_report: when the scoreboard goes into the log again, at level debug (time.monotonic()).
-        exit_code: None as long as it goes on.
+        next_report: when the scoreboard is logged next, at level debug (time.monotonic()).
+        exit_code: None while it runs.
     """
 
     def __init__(self, deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> None:
@@ -143,7 +143,7 @@ class Supervisor:
         settings = self.settings
         if settings.umask is not None:
             os.umask(int(settings.umask, 8))
-        ids = accounts.worker_ids(settings)  # a mistake in it is reported now
+        ids = accounts.worker_ids(settings)  # mistakes in these are reported now
         self.listeners.open(settings)
         self.view.address = self.listeners.urls(self.certificates.scheme)
         privileges.warn(settings, ids)
@@ -159,7 +159,7 @@ class Supervisor:
             gc.freeze()
 
     def _close(self) -> None:
-        for child in self.fleet.members.values():  # only after an error of ours
+        for child in self.fleet.members.values():  # there are some only after an error of ours
             os.kill(child.pid, signal.SIGKILL)
         self.close_listeners()
         if self.pid_file is not None:
@@ -168,7 +168,7 @@ class Supervisor:
         self.board.close()
 
     def close_listeners(self) -> None:
-        """Stop listening; the paths of unix sockets stay if another supervisor serves there."""
+        """Stop listening; the paths of unix sockets stay if another supervisor serves on them."""
         is_alone = self.upgrade.is_alone
         if is_alone:
             self.listeners.own_paths()
@@ -196,7 +196,7 @@ class Supervisor:
             self.exit_code = self.exit_code or 0
 
     def _renew_certificates(self, now: float) -> None:
-        """Renew certificates that have changed, and send them to the workers; a reload, which reads them too, first."""
+        """Renew changed certificates, and send them to the workers; not during a reload, which reads them, too."""
         material = None if self.reload.is_running else self.certificates.renew_if_changed(now)
         if material is not None:
             for child in self.fleet.members.values():
@@ -211,7 +211,7 @@ class Supervisor:
                 error_log.debug("%s", child.slot.summary())
 
     def _wait(self) -> None:
-        """Wait for messages of workers, signals and ends of child processes, or until something is due."""
+        """Wait for messages from workers, signals and ends of child processes, or until something is due."""
         if self.exit_code is not None:
             return
         now = time.monotonic()

@@ -10,7 +10,7 @@ import os
 import socket
 
 FIRST_FD = 3  # SD_LISTEN_FDS_START
-SEND_SECONDS = 1.0  # longest that notify() waits for room in systemd's queue
+SEND_SECONDS = 1.0  # the longest that notify() waits for room in systemd's queue
 
 
 def listen_fds() -> list[int]:
@@ -43,11 +43,11 @@ def notify(text: str) -> None:
             sender.settimeout(SEND_SECONDS)
             sender.sendto(text.encode(errors="replace"), address)
     except (OSError, ValueError):
-        pass  # systemd is not there
+        pass  # systemd is not listening
 
 
 def watchdog_interval() -> float | None:
-    """How often, in seconds, to notify("WATCHDOG=1"): half the time that systemd allows; None if it expects nothing."""
+    """Seconds between two notify("WATCHDOG=1"): half the time that systemd allows; None if it expects none."""
     time, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
     if not _is_number(time) or int(time) == 0 or pid not in ("", str(os.getpid())):
         return None

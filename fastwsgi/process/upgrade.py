@@ -1,7 +1,7 @@
 """SIGUSR2: a new binary, with new code and a new interpreter, beside the old one and on the same sockets.
 
-Both serve until one of them is ended with SIGTERM: the old one, if the new one does well, or else the new one, and
-nothing has changed. That is how nginx and gunicorn do it.
+Both serve until one of them is ended with SIGTERM: the old one if the new one does well, or else the new one, and
+nothing has changed. nginx and gunicorn do the same.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from fastwsgi.process.interfaces import UpgradingSupervisor
 
 PREDECESSOR = "FASTWSGI_PREDECESSOR"  # the variable with the process that has handed over its sockets
-OLD = ".oldbin"  # is added to the name of the old process's PID file
+OLD = ".oldbin"  # added to the name of the old process's PID file
 
 
 class Upgrade:
     """The relation of *supervisor* to its predecessor and its successor, if it has them.
 
     Attributes:
-        successor: its process ID; 0: there is none.
+        successor: its process ID; 0 if there is none.
     """
 
     def __init__(self, supervisor: UpgradingSupervisor) -> None:
@@ -59,7 +59,7 @@ class Upgrade:
         error_log.info("upgrade: process %d starts; end this one, %d, when that serves well", pid, owner.pid)
 
     def _execute(self) -> None:
-        """In the child: run the same command in a new interpreter."""
+        """In the child, run the same command in a new interpreter."""
         try:
             os.environ[HANDED_OVER] = self._supervisor.listeners.hand_over()
             os.environ[PREDECESSOR] = str(os.getppid())
@@ -76,7 +76,7 @@ class Upgrade:
             os._exit(1)
 
     def handle_exit(self, status: int) -> None:
-        """The successor has ended: this process is alone again."""
+        """Be alone again, after the successor has ended."""
         self.successor = 0
         self._give_up(exits.describe_exit(status))
 
@@ -91,7 +91,7 @@ class Upgrade:
 
 
 def command_line() -> list[str]:
-    """The interpreter and the arguments that this process was started with."""
+    """The interpreter and the arguments with which this process was started."""
     original = getattr(sys, "orig_argv", None)  # Python 3.10
     if original:
         return [sys.executable, *original[1:]]

@@ -1,4 +1,4 @@
-"""A worker that a supervisor forked: it boots, serves, and ends as it is told, or when the supervisor is gone."""
+"""A worker that a supervisor forked: it boots, serves, and ends on command, or when the supervisor is gone."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
     from fastwsgi.tls.contexts import Tls
 
-IDLE_GRACE = 1.5  # seconds that idle connections get when others go on serving: time for a request on its way
+IDLE_GRACE = 1.5  # seconds for idle connections when other processes keep serving: time for a request on its way
 
 
 @dataclass
 class WorkerStart:
-    """What a worker is given by the supervisor that forks it.
+    """What the supervisor gives a worker when it forks it.
 
     Attributes:
-        app: the application, if it is loaded already.
-        tls: None: TLS is not spoken.
-        shared: those of the listeners that are not this service's alone.
+        app: the application, if it is already loaded.
+        tls: None where TLS is not spoken.
+        shared: the listeners that other services have, too.
         server: what hooks see of the supervisor.
         view: what hooks see of the worker.
-        is_first: no worker has been ready yet, so what goes wrong is reported as at a start.
+        is_first: no worker has been ready yet, so errors are reported as at a start.
     """
 
     build: SimpleNamespace
@@ -71,7 +71,7 @@ class WorkerStart:
 class Worker:
     """One worker, in its own process.
 
-    The control thread only asks: what is not safe beside a running loop is deferred until the loop has a turn.
+    The control thread only asks: what is unsafe beside a running loop is deferred to the loop's next turn.
     """
 
     def __init__(self, given: WorkerStart) -> None:
@@ -86,7 +86,7 @@ class Worker:
         self.logs: Logs | None = None
 
     def run(self) -> int:
-        """Live, from the fork to the end; the exit code."""
+        """Boot, serve and end; the exit code."""
         self.slot.pid = self.given.view.pid = os.getpid()
         self._set_signal_handlers()
         enable_stack_dumps()
@@ -106,10 +106,10 @@ class Worker:
         self._finish(loop)
         return 0
 
-    # Beginning
+    # The beginning
 
     def _boot(self) -> Loop:
-        """Become what the settings say, load the application, and make the loop that serves it."""
+        """Set up the process by the settings, load the application, and make the loop that serves it."""
         given, settings = self.given, self.settings
         set_up_error_log(settings)
         self.logs = Logs(settings, given.build)
@@ -133,7 +133,7 @@ class Worker:
         return loop
 
     def _load(self) -> WSGIApplication:
-        """The application; with --reload, if that cannot be loaded, one that says why."""
+        """The application; with --reload, if it cannot be loaded, one that says why."""
         if not self.settings.reload:
             return self.given.deployment.load(self.settings)
         failed: set[str] = set()
@@ -159,10 +159,10 @@ class Worker:
         return mistake.exit_code or 1
 
     def _set_signal_handlers(self) -> None:
-        """Handlers of its own in place of the supervisor's; signals are blocked until they are set."""
+        """Replace the supervisor's handlers; signals are blocked until this is done."""
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
             signal.signal(number, ignore)  # a terminal sends some of them to all processes; the supervisor decides
-        # systemd sends SIGTERM to all processes, too: then the supervisor has it as well, and starts no successor
+        # systemd, too, sends SIGTERM to all processes: the supervisor also gets it then, and starts no successor
         signal.signal(signal.SIGTERM, lambda number, frame: self._ask_for_successor("it got SIGTERM"))
         signal.signal(signal.SIGQUIT, lambda number, frame: self._quit())
         signal.signal(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
@@ -182,11 +182,11 @@ class Worker:
             self.control.after(drain.PATIENCE, self.drain.shut)
         elif command == "retire":
             self._stop(IDLE_GRACE)
-            self.control.after(drain.PATIENCE, self._report_closed)  # a loop that is held up accepts nothing either
+            self.control.after(drain.PATIENCE, self._report_closed)  # a loop that is held up does not accept, either
         elif command == "hurry":
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self._report_closed)
-        elif command == "reopen":  # while it boots, too: the files may be open already
+        elif command == "reopen":  # even during the boot: the files may be open already
             self.deferred.add(self._reopen_logs)
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))
@@ -204,7 +204,7 @@ class Worker:
         self.loop.stop(idle_grace)
 
     def _handle_orphaned(self) -> None:
-        """The supervisor is dead: answer the requests that are there, and end."""
+        """Answer the requests in flight, and end, as the supervisor is dead."""
         self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
         self._stop(0.0)
 
@@ -232,7 +232,7 @@ class Worker:
             self.logs.close()
 
     def _quit(self) -> None:
-        """End now, in the middle of whatever the main thread does."""
+        """End now, whatever the main thread is doing."""
         self.hooks.worker_int(self.given.view)
         if self.logs is not None:
             self.logs.close()

@@ -1,1 +1,1 @@
-"""The settings, each declared once, and where their values come from."""
+"""The settings, each declared once, and the sources of their values."""

@@ -1,4 +1,4 @@
-"""The command line: its options, made from the table of settings, and the lines about options that are not ours."""
+"""The command line: its options, made from the table of settings, and the messages about options that are not ours."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class UnsupportedOption(argparse.Action):
-    """An option of gunicorn's that we do not have: refused, with what to use, unless it makes no difference."""
+    """An option of gunicorn's that we do not have: refused with advice on what to use, if it would matter."""
 
     def __init__(
         self, option_strings: Sequence[str], dest: str, unsupported: Unsupported, nargs: int | str | None, help: str
@@ -61,8 +61,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line. Raises UsageError.
 
     Returns:
-        A namespace with *app*, *config*, *notices* (lines for the user), each of COMMANDS by its name, and *flags*: the
-        settings that were given, as text.
+        A namespace with *app*, *config*, *notices* (lines for the user), each of COMMANDS under its name, and *flags*:
+        the settings that were given, as text.
     """
     arguments, extra = make_parser().parse_known_args(argv, argparse.Namespace(notices=[]))
     for text in extra:
@@ -123,7 +123,7 @@ def add_option(group: argparse._ArgumentGroup, setting: Setting[Any]) -> None:
 
 
 def add_unsupported(parser: Parser, unsupported: Unsupported) -> None:
-    """Add gunicorn's options for a setting that we do not have, so that they are known."""
+    """Add gunicorn's options for a setting that we do not have, so that they are recognised."""
     if unsupported.flags:
         parser.add_argument(
             *unsupported.flags,
@@ -136,7 +136,7 @@ def add_unsupported(parser: Parser, unsupported: Unsupported) -> None:
 
 
 def help_text(setting: Setting[Any]) -> str:
-    """What the setting is for, and its default unless that is off, empty or none."""
+    """The purpose of a setting, and its default unless that is off, empty or none."""
     return f"{setting.help} (default {setting.shown_default})" if setting.shown_default else setting.help
 
 

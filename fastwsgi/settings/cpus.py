@@ -1,8 +1,8 @@
-"""How many CPUs this process may use: what `--workers auto` means.
+"""The number of CPUs that this process may use, for `--workers auto`.
 
-The least of three: the CPUs of the machine, those that the affinity mask leaves (taskset, cpusets), and the time
+It is the least of three: the CPUs of the machine, those that the affinity mask leaves (taskset, cpusets), and the time
 quota of the control group (`docker run --cpus`), which a container's runtime sets in the unified hierarchy (v2) or
-the older one (v1). A quota of one and a half CPUs counts as two: rounded down, a half would lie idle.
+the older one (v1). A quota of one and a half CPUs counts as two: rounded down, half a CPU would be idle.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available() -> int:
-    """How many CPUs may be used, at least 1."""
+    """The number of CPUs that may be used, at least 1."""
     allowed = quota()
     usable = affinity()
     return usable if allowed is None else max(1, min(usable, math.ceil(allowed)))
 
 
 def affinity() -> int:
-    """How many CPUs this process may be scheduled on."""
+    """The number of CPUs on which this process may be scheduled."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -58,7 +58,7 @@ def groups(proc: Path, root: Path) -> list[Path]:
 
 
 def _upwards(mount: Path, path: str) -> list[Path]:
-    """A group and those it is in. In a container the path may be that of the host, which is not there."""
+    """A group and those that contain it. In a container, the path may be the host's, which does not exist there."""
     inner = mount / path.strip("/")
     return [inner, *(parent for parent in inner.parents if mount == parent or mount in parent.parents)]
 

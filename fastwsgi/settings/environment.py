@@ -1,4 +1,4 @@
-"""What environment variables say: ours, gunicorn's, which holds options, and those that hosting services set."""
+"""The settings in environment variables: ours, gunicorn's, which holds options, and those that hosting services set."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CONFIG = "FASTWSGI_CONFIG"
 GUNICORN_OPTIONS = "GUNICORN_CMD_ARGS"
 NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
 NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
-"""Variables that are no settings: what to serve and by which file; the build; what an upgrade hands over."""
+"""Variables that are not settings: the application and the file; the build; what an upgrade hands over."""
 
 
 def variables(environment: Mapping[str, str]) -> Layer:
-    """What FASTWSGI_* variables say. An empty one says nothing, unless its setting can be empty. Raises UsageError."""
+    """The settings in FASTWSGI_* variables. An empty one counts only if its setting can be empty. Raises UsageError."""
     layer = {}
     for name, setting in SETTINGS.items():
         text = environment.get(setting.variable)
@@ -37,10 +37,10 @@ def variables(environment: Mapping[str, str]) -> Layer:
 
 
 def gunicorn_options(environment: Mapping[str, str]) -> tuple[str | None, Layer, list[str]]:
-    """What gunicorn's variable says, which holds options as a command line does. Raises UsageError.
+    """The settings in gunicorn's variable, which holds options as a command line does. Raises UsageError.
 
     Returns:
-        What -c says, the settings, and lines for the user.
+        The value of -c, the settings, and lines for the user.
     """
     text = environment.get(GUNICORN_OPTIONS)
     if not text:
@@ -63,7 +63,7 @@ def _can_be_empty(setting: Setting[Any]) -> bool:
 
 
 def hosting_variables(environment: Mapping[str, str]) -> Layer:
-    """What hosting services say by variables: the port, the number of workers, the proxies. Raises UsageError."""
+    """The settings in hosting services' variables: the port, the number of workers, the proxies. Raises UsageError."""
     layer = {}
     port = environment.get("PORT")
     if port:
@@ -72,13 +72,13 @@ def hosting_variables(environment: Mapping[str, str]) -> Layer:
         layer["bind"] = Given([f"0.0.0.0:{port}"], "PORT")
     if environment.get("WEB_CONCURRENCY"):
         layer["workers"] = Given(environment["WEB_CONCURRENCY"], "WEB_CONCURRENCY")
-    if "FORWARDED_ALLOW_IPS" in environment:  # empty: nobody
+    if "FORWARDED_ALLOW_IPS" in environment:  # empty: no peers
         layer["forwarded_allow_ips"] = Given(environment["FORWARDED_ALLOW_IPS"], "FORWARDED_ALLOW_IPS")
     return layer
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """A line about the FASTWSGI_* variables that mean nothing, if there are any."""
+    """A line about FASTWSGI_* variables that have no meaning, if there are any."""
     known = {setting.variable for setting in SETTINGS.values() if setting.from_variable} | NOT_SETTINGS
     unknown = []
     for name in sorted(environment):

@@ -1,8 +1,8 @@
-"""The configuration file: which one it is, and what a TOML file says.
+"""The configuration file: the search for it, and the reading of TOML.
 
-`-c PATH` names it: TOML by the ending .toml, and else a file of Python as gunicorn has it. Without `-c` it is
-`fastwsgi.toml` or the table `[tool.fastwsgi]` of `pyproject.toml`, in the directory that is served from. A file of
-Python is never run unless it was named.
+`-c PATH` names it: TOML if it ends in .toml, else a file of Python like gunicorn's. Without `-c` it is `fastwsgi.toml`
+or the table `[tool.fastwsgi]` of `pyproject.toml`, in the directory that is served from. A file of Python is never run
+unless it was named.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def read(given: str | None, start: str, directory: str) -> FileValues:
     """Read the configuration file, if there is one. Raises Mistake.
 
     Args:
-        given: what -c says, a path from *start* or python:MODULE.
+        given: the value of -c, a path from *start* or python:MODULE.
         start: where the command was given.
-        directory: where files are looked for if -c says nothing.
+        directory: where files are looked for without -c.
     """
     if given is None:
         return _read_found(Path(directory))
@@ -55,7 +55,7 @@ def _read_found(directory: Path) -> FileValues:
 
 
 def _has_our_table(path: Path) -> bool:
-    """Whether a project's file mentions us; one that does not need not even be valid TOML."""
+    """Whether a project's file mentions us; if it does not, it need not even be valid TOML."""
     return OUR_TABLE.search(_text(path, path.name)) is not None
 
 
@@ -89,7 +89,7 @@ def _read_toml(path: Path, name: str) -> FileValues:
 
 
 def _parse(text: str, name: str) -> dict[str, object]:
-    """What TOML text holds. Raises UsageError, also if this Python cannot read TOML."""
+    """The contents of TOML text. Raises UsageError, even if only this Python cannot read TOML."""
     reader = _reader()
     if reader is None:
         raise UsageError(f"{name}: to read TOML takes Python 3.11, or tomli: pip install tomli")

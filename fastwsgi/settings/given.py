@@ -1,4 +1,4 @@
-"""A value that the user gave for a setting, and where: what is said about it names that place."""
+"""A value that the user gave for a setting, and the place where: messages about the value name that place."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Given:
 
     Attributes:
         value: as it was given.
-        origin: where: a flag, a variable, a file and its key, or the keyword of a call.
-        by_user: False for a default that holds beside a file of gunicorn's.
+        origin: the place: a flag, a variable, a file and its key, or the keyword of a call.
+        by_user: False for a default that applies with a file of gunicorn's.
     """
 
     value: object
@@ -21,4 +21,4 @@ class Given:
 
 
 Layer = dict[str, Given]
-"""What one place gives, by the names of the settings ("app" is the application's)."""
+"""The values from one place, by the names of the settings ("app" is the application's)."""

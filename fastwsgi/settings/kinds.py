@@ -2,7 +2,7 @@
 
 A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`, TOML), into the one
 type the server uses. When it cannot, it raises a ValueError whose message completes the sentence "it must be ...". It
-also knows how its values are written in the help.
+also knows how to write its values in the help.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OFFSET_MAX = 2**63 - 1
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """How values of one kind are read and shown.
+    """The way to read and show values of one kind.
 
     Attributes:
         read: gives a value in the type of the setting; raises ValueError.
@@ -33,7 +33,7 @@ class Kind(Generic[T]):
         show: writes a value as it may be given.
         repeatable: whether the option may be given several times, each time with more.
         parse: gives what the text of an environment variable stands for; raises ValueError.
-        bare: what the option means without a value; None if it needs one.
+        bare: the value of the option without one; None if it needs a value.
     """
 
     read: Callable[[object], T]
@@ -88,7 +88,7 @@ def workers() -> Kind[int]:
 
 
 def seconds(zero: bool = False) -> Kind[float]:
-    """A time in seconds above 0, or 0 as well if *zero*."""
+    """A time in seconds, above 0, or 0 too if *zero*."""
 
     def read(value: object) -> float:
         number = _real(value)
@@ -124,7 +124,7 @@ def choice(*words: str) -> Kind[str]:
 
 
 def verification() -> Kind[str]:
-    """Whether the other side must show a certificate; also as a number, 0 to 2, as `ssl` has it."""
+    """Whether the other side must show a certificate; also as a number, 0 to 2, as in `ssl`."""
     words = ("none", "optional", "required")
     word = choice(*words)
 
@@ -199,7 +199,7 @@ def log_setup() -> Kind[str | dict[str, object] | None]:
 
 
 def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
-    """At least *least* strings: a list of them, or one alone, in which *separator* may part several."""
+    """At least *least* strings: a list, or a single string, in which *separator* may divide several."""
 
     def read(value: object) -> list[str]:
         given = [value] if isinstance(value, str) else value
@@ -251,7 +251,7 @@ def forwarded_headers() -> Kind[list[str]]:
 
 
 def proxy_protocol() -> Kind[str]:
-    """Whether PROXY headers are read; gunicorn's words, which tell versions apart, mean "optional"."""
+    """Whether PROXY headers are read; gunicorn's words, which distinguish versions, mean "optional"."""
     words = choice("off", "optional", "required")
     gunicorns = {"v1": "optional", "v2": "optional", "auto": "optional", True: "optional", False: "off"}
 
@@ -263,7 +263,7 @@ def proxy_protocol() -> Kind[str]:
 
 
 def assignments() -> Kind[list[str]]:
-    """NAME=VALUE for environment variables: a list, one alone, or a table. Values are not shown: they may be secret."""
+    """NAME=VALUE for environment variables: a list, one, or a table. Values may be secret and are not shown."""
 
     def read(value: object) -> list[str]:
         if isinstance(value, dict):

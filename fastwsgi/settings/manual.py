@@ -80,7 +80,7 @@ def entries(texts: dict[str, str]) -> str:
 
 
 def commands() -> str:
-    """The entries of the options that are no settings."""
+    """The entries of the options that are not settings."""
     return entries({"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options", **COMMANDS})
 
 
@@ -104,7 +104,7 @@ def entry(setting: Setting[object]) -> str:
 
 
 def key(setting: Setting[object]) -> str:
-    """How a TOML file sets it; a setting that is on or off is shown with the value that is not its default."""
+    """The line of a TOML file that sets it; for an on-off setting, with the value that is not the default."""
     if isinstance(setting.default, bool):
         return f"{setting.name} = {str(not setting.default).lower()}"
     return setting.name

@@ -1,8 +1,8 @@
-"""The rules that concern several settings together: which exclude each other, and which have no effect.
+"""The rules for several settings together: which exclude each other, and which have no effect.
 
-`Settings` applies the rules of the first kind itself, so they hold wherever settings come from. Those of the second
-kind give lines for the user that name the place where each setting was given, so `fastwsgi.serve` and `Sources`, which
-know these places, ask for them.
+`Settings` itself applies the first kind, so it holds wherever settings come from. The second kind gives lines for the
+user that name the place where each setting was given, so `fastwsgi.serve` and `Sources`, which know these places, ask
+for them.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ NEEDS = {
     "forwarded_hops": "forwarded_allow_ips",
     "proxy_allow_ips": "proxy_protocol",
 }
-"""Settings that only change what another one does, which by default does nothing."""
+"""Settings that only modify another one, which has no effect by default."""
 
 
 def settle(values: dict[str, object]) -> None:
-    """Refuse *values* that exclude each other, and turn off what another setting overrules. Raises SettingError."""
+    """Refuse *values* that exclude each other, and turn off those that another overrules. Raises SettingError."""
     path = values["liveness_path"]
     if path and path == values["readiness_path"]:
         raise SettingError.between(
             ("liveness_path", "readiness_path"), f"are both {path}; each needs a path of its own"
         )
-    if values["reload"]:  # it loads the application anew
+    if values["reload"]:  # --reload must load the application anew
         values["preload"] = False
 
 
 def without_effect(settings: Settings, given: Mapping[str, Given]) -> list[str]:
-    """Lines about what was given and has no effect beside the other *settings*."""
+    """Lines about given values that have no effect with the other *settings*."""
     lines = []
     for name, needed in NEEDS.items():
         declaration = getattr(type(settings), needed)

@@ -1,7 +1,7 @@
-"""What a setting is: its declaration, and how values given for it are read.
+"""A setting: its declaration, and the reading of values given for it.
 
 One declaration makes the attribute of `Settings`, the keyword of `fastwsgi.serve`, the options of the command line, the
-environment variable, the key of the file, and their places in the help and the manual.
+environment variable, the key of the file, and the entries in the help and the manual.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from fastwsgi.settings.kinds import Kind
 T = TypeVar("T")
 
 PREFIX = "FASTWSGI_"
-"""What the names of all our environment variables begin with."""
+"""The beginning of the names of all our environment variables."""
 
 
 class SettingError(ValueError):
     """A setting that does not exist, or values that settings cannot have; `str()` of it is one line.
 
     Attributes:
-        names: of the settings that have these values; none if the setting does not exist.
+        names: the settings that have these values; none if the setting does not exist.
         problem: the complaint without the names.
-        flag: the option of the setting, where it is one.
+        flag: the option, if the error is about only one setting.
     """
 
     def __init__(self, line: str, names: tuple[str, ...] = (), problem: str = "", flag: str = "") -> None:
@@ -34,7 +34,7 @@ class SettingError(ValueError):
 
     @classmethod
     def between(cls, names: tuple[str, ...], problem: str) -> SettingError:
-        """The error of settings that exclude each other; *problem* goes on after their names."""
+        """The error for settings that exclude each other; *problem* follows their names."""
         return cls(f"{' and '.join(names)} {problem}", names, problem)
 
 
@@ -43,15 +43,15 @@ class Setting(Generic[T]):
     """The declaration of one setting.
 
     Attributes:
-        group: the heading it has in the help.
-        kind: how its values are read and shown.
-        default: its value where none is given.
-        help: what it is for, in one line.
+        group: its heading in the help.
+        kind: the way to read and show its values.
+        default: its value if none is given.
+        help: its purpose, in one line.
         flags: its options on the command line: at most one short one, then the long ones, of which only the first is
-            shown; they follow from the name if empty.
+            shown; derived from the name if empty.
         reloadable: whether a reload (SIGHUP) gives it a new value.
-        supervised: whether only a supervisor does what it asks for, so that a value other than the default needs one.
-        from_variable: whether an environment variable sets it, too.
+        supervised: whether only a supervisor can carry it out, so that any value but the default needs one.
+        from_variable: whether an environment variable can set it, too.
         name: its attribute of `Settings`.
     """
 
@@ -78,7 +78,7 @@ class Setting(Generic[T]):
     def __get__(self, instance: object, owner: type) -> T: ...
 
     def __get__(self, instance: object | None, owner: type) -> Setting[T] | T:
-        """The declaration on the class, the default on an object (whose own value comes first)."""
+        """The declaration on the class, the default on an object (unless it has a value of its own)."""
         return self if instance is None else self.default
 
     @property
@@ -88,13 +88,13 @@ class Setting(Generic[T]):
 
     @property
     def opposite(self) -> str:
-        """The flag that takes back what *flag*, of a setting that is on or off, says."""
+        """The flag that undoes *flag*, for an on-off setting."""
         bare = self.flag[2:]
         return f"--{bare[3:]}" if bare.startswith("no-") else f"--no-{bare}"
 
     @property
     def shown_default(self) -> str:
-        """The default as it may be given; empty where that is off, empty or none, which goes without saying."""
+        """The default as it may be given; empty where that is off, empty or none, which need not be shown."""
         if isinstance(self.default, bool) or self.default in (None, "", []):
             return ""
         return self.kind.show(self.default)
@@ -112,7 +112,7 @@ class Setting(Generic[T]):
             raise self._error(value, error) from None
 
     def read_text(self, text: str) -> object:
-        """What the text of an environment variable stands for, still to be read. Raises SettingError."""
+        """The meaning of an environment variable's text, still to be read. Raises SettingError."""
         try:
             return self.kind.parse(text)
         except ValueError as error:

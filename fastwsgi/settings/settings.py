@@ -1,7 +1,7 @@
 """Every setting, declared once: name, kind, default, help and flags.
 
-The body of `Settings` is the table; setting.py says what each entry makes. A `Settings` object holds the values and
-never changes. Names are gunicorn's where it has the same setting. Times are in seconds, sizes in bytes.
+The body of `Settings` is the table; setting.py lists what each entry makes. A `Settings` object holds the values and
+never changes. A setting that gunicorn has, too, has gunicorn's name. Times are in seconds, sizes in bytes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Settings:
     """The values of all settings: those given, and the defaults of the others.
 
     Raises:
-        SettingError: there is no setting of a name (the nearest known one is told), a value is none that the setting
-            can have, or values exclude each other.
+        SettingError: there is no setting of a name (the nearest known one is suggested), a setting cannot have its
+            value, or values exclude each other.
     """
 
     chdir = Setting(
@@ -362,7 +362,7 @@ class Settings:
         raise AttributeError(f"settings do not change: make a new Settings({name}=...) instead")
 
     def __repr__(self) -> str:
-        """What differs from the defaults."""
+        """The values that differ from the defaults."""
         values = vars(self).items()
         changed = [f"{name}={value!r}" for name, value in values if value != SETTINGS[name].default]
         return f"Settings({', '.join(changed)})"

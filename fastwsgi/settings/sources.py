@@ -1,9 +1,9 @@
-"""Where settings come from, and which of several values counts.
+"""The sources of settings, and the choice between several values.
 
 The order is: the command line; the environment (FASTWSGI_<NAME>, then GUNICORN_CMD_ARGS, then PORT, WEB_CONCURRENCY
-and FORWARDED_ALLOW_IPS); the configuration file; the default. Beside a gunicorn.conf.py, PORT and the like come after
-it, because in gunicorn they only change defaults; then come some of gunicorn's own defaults. All is read anew for each
-reload.
+and FORWARDED_ALLOW_IPS); the configuration file; the default. With a gunicorn.conf.py, PORT and the like come after
+it, because in gunicorn they only change defaults; then come some of gunicorn's own defaults. Everything is read anew at
+each reload.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Configuration:
-    """All that was given.
+    """Everything that was given.
 
     Attributes:
-        settings: the values that count.
+        settings: the values that apply.
         app: what to serve, if it was named.
         origins: where each value was given, by the name of its setting or "app"; a default has none, except for "app".
         notices: lines for the user.
@@ -49,9 +49,9 @@ class Sources:
     """The places where settings can be given.
 
     Args:
-        flags: of the command line, by the settings' names; not read yet.
-        app: what to serve, if the command line says it.
-        config: what -c says.
+        flags: those of the command line, by the settings' names; not read yet.
+        app: what to serve, if the command line names it.
+        config: the value of -c.
         start: the directory in which the command was given.
     """
 
@@ -103,7 +103,7 @@ class Sources:
         return path
 
     def _settings(self, chosen: Layer) -> Settings:
-        """The settings with these values. The directory becomes an absolute path: it means the same again and again."""
+        """The settings with these values. The directory becomes an absolute path, which keeps its meaning."""
         values = {name: given.value for name, given in chosen.items()}
         if "chdir" in chosen:
             values["chdir"] = self._existing(chosen["chdir"])
@@ -114,7 +114,7 @@ class Sources:
 
 
 def _usage_error(error: SettingError, given: Layer) -> UsageError:
-    """The line about values that cannot be, with the places where they were given."""
+    """The line about impossible values, with the places where they were given."""
     return UsageError(f"{' and '.join(given[name].origin for name in error.names)} {error.problem}")
 
 
@@ -129,7 +129,7 @@ def _file_layer(file: FileValues) -> Layer:
 
 
 def gunicorn_defaults(name: str) -> Layer:
-    """What holds beside gunicorn's configuration file *name* unless it is given elsewhere."""
+    """The defaults that apply with gunicorn's configuration file *name*."""
     return {
         ours: Given(value, f"{name}: {ours}, by gunicorn's default", by_user=False) for ours, value in DEFAULTS.items()
     }
