@@ -8,23 +8,44 @@ The command line is `fastwsgi MODULE:APP`.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from fastwsgi.mistakes import Mistake
+    from fastwsgi.server.addresses import BindError
+    from fastwsgi.settings.setting import SettingError
     from fastwsgi.simple import WSGIRequestHandler, WSGIServer, make_server
 
-__all__ = ["WSGIRequestHandler", "WSGIServer", "__version__", "make_server", "serve"]
+__all__ = [
+    "BindError",
+    "Mistake",
+    "SettingError",
+    "WSGIRequestHandler",
+    "WSGIServer",
+    "__version__",
+    "make_server",
+    "serve",
+]
+
+# Imported at first use: wsgiref alone takes longer to import than all of fastwsgi
+AT_FIRST_USE = {
+    "BindError": "fastwsgi.server.addresses",
+    "Mistake": "fastwsgi.mistakes",
+    "SettingError": "fastwsgi.settings.setting",
+    "WSGIRequestHandler": "fastwsgi.simple",
+    "WSGIServer": "fastwsgi.simple",
+    "make_server": "fastwsgi.simple",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The stand-ins for wsgiref, imported at first use: wsgiref takes longer to import than all of fastwsgi."""
-    if name in ("WSGIRequestHandler", "WSGIServer", "make_server"):
-        from fastwsgi import simple
-
-        return getattr(simple, name)
-    raise AttributeError(f"module 'fastwsgi' has no attribute {name!r}")
+    """What is imported at first use, whatever its type."""
+    if name not in AT_FIRST_USE:
+        raise AttributeError(f"module 'fastwsgi' has no attribute {name!r}")
+    return getattr(import_module(AT_FIRST_USE[name]), name)
 
 
 def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: object) -> None:
@@ -39,10 +60,10 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         **settings: as on the command line, with underscores: keep_alive=75, access_logfile="-".
 
     Raises:
-        fastwsgi.settings.settings.SettingError: no such setting, a value it cannot have, values that exclude each
+        SettingError: no such setting, a value it cannot have, values that exclude each
             other, or a setting that says where to find the application, which is given already.
-        fastwsgi.server.bind.BindError: an address cannot be listened on.
-        fastwsgi.mistakes.Mistake: a certificate cannot be used.
+        BindError: an address cannot be listened on.
+        Mistake: a certificate cannot be used.
         OSError: the access log cannot be opened.
         SystemExit: the first worker could not start.
     """

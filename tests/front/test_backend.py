@@ -121,3 +121,22 @@ def test_the_builds_have_the_same_modules_and_none_of_the_others(build: SimpleNa
 
 def test_a_build_is_made_once(build: SimpleNamespace) -> None:
     assert backend.build(build.name) is build
+
+
+@pytest.mark.parametrize("name", fastwsgi.__all__)
+def test_what_the_package_offers_is_there(name: str) -> None:
+    assert getattr(fastwsgi, name)
+
+
+def test_what_it_does_not_offer_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'sevre'"):
+        _ = fastwsgi.sevre
+
+
+def test_its_exceptions_are_what_serve_raises() -> None:
+    with pytest.raises(fastwsgi.SettingError):
+        fastwsgi.serve(None, workers="many")  # type: ignore[arg-type]
+    with pytest.raises(fastwsgi.BindError):
+        fastwsgi.serve(None, bind="nowhere.invalid:port")  # type: ignore[arg-type]
+    with pytest.raises(fastwsgi.Mistake):
+        fastwsgi.serve(None, bind="127.0.0.1:0", certfile="missing.pem")  # type: ignore[arg-type]
