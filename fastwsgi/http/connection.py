@@ -146,7 +146,7 @@ class Connection:
             self._go_on(False)
 
     def on_turn(self) -> None:
-        """Take the turn that was owed. Raises LoopLost."""
+        """Take the turn that it was owed. Raises LoopLost."""
         self._move("its turn", LOOP)
         self._go_on(True)
 
@@ -454,7 +454,7 @@ class Connection:
                 self.given_up = True
 
     def _end_response(self, exchange: Exchange) -> bool:
-        """Finish with a whole response; True when another request may be served now."""
+        """Finish a whole response; True when another request may be served now."""
         self.exchange = None
         self.answered = True
         self.reader.drop_body()
@@ -562,7 +562,7 @@ class Connection:
             self._await_client()
 
     def _hold_answers(self) -> None:
-        """Wait until the client has read the answers before it."""
+        """Wait for the client to read the gathered answers first."""
         if self.state is IDLE or self.state is HEAD:
             self._become("blocked", SENDING)
         elif self.state is BODY:
