@@ -1,8 +1,8 @@
 """pre_request and post_request: the hooks around each request, and their view of request and response.
 
 They run in a WSGI middleware. What pre_request adds to the request's headers, and the scheme that it sets, reach the
-application; post_request is called at the end of the response, as the server closes it. A list or a file is passed to
-the server unwrapped, which then knows its length or sends it by sendfile: for these it is called beforehand.
+application; post_request is called at the end of the response, as the server closes it. A list or a file is passed on
+unwrapped, so that the server knows its length or sends it by sendfile: for these, post_request is called first.
 """
 
 from __future__ import annotations

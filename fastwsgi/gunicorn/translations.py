@@ -72,7 +72,7 @@ class Translation:
 
     Attributes:
         ours: its name here.
-        convert: makes a value of it one of ours.
+        convert: makes our value from one of gunicorn's.
         unset: the values that mean "not set".
     """
 

@@ -18,7 +18,7 @@ cdef enum:
     LENGTH
     BEYOND  # changes the framing or the flow, which the scanner leaves to head.py
 
-# Each struct is also a slot of a table, and owns a reference to each of its objects; *raw* is NULL in an empty slot.
+# Each struct is also a slot of a table, with a reference to each of its objects; *raw* is NULL where no line is kept.
 
 cdef struct RequestLine:
     uint64_t seen  # the hash of the last line that fell on this slot and was not kept

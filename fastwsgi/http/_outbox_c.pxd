@@ -2,7 +2,7 @@ cdef class OutBuffer:
     cdef char *data
     cdef Py_ssize_t capacity
     cdef Py_ssize_t start, end  # data[start:end] is not sent yet
-    cdef Py_ssize_t head  # where the unfinished head begins, -1 when there is none
+    cdef Py_ssize_t head  # where the unfinished head begins; -1 if there is none
     cdef bytes big  # a piece too big to copy, which is sent ...
     cdef Py_ssize_t big_start  # ... from this byte on ...
     cdef Py_ssize_t big_at  # ... between data[start:big_at] and data[big_at:end]

@@ -3,7 +3,7 @@ cimport cython
 from fastwsgi.http._inbox_c cimport Inbox
 from fastwsgi.http._outbox_c cimport OutBuffer
 
-cdef enum:  # how far a call has come
+cdef enum:  # the stage of a call
     NO_CALL
     HELD_BACK  # no part of its response was sent
     BEGUN

@@ -141,7 +141,7 @@ class Connection:
             self._go_on(False)
 
     def on_turn(self) -> None:
-        """Take the turn that was owed. Raises LoopLost."""
+        """Take the turn that it was owed. Raises LoopLost."""
         self._move("its turn", LOOP)
         self._go_on(True)
 
@@ -456,7 +456,7 @@ class Connection:
                 self.given_up = True
 
     def _end_response(self, exchange: Exchange) -> bool:
-        """Finish with a whole response; True when another request may be served now."""
+        """Finish a whole response; True when another request may be served now."""
         self.exchange = None
         self.answered = True
         self.reader.drop_body()

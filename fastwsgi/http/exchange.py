@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
-# How far a response has come (Exchange.stage); the words are compared by identity
+# The stages of a response (Exchange.stage); the words are compared by identity
 OPEN = "open"  # start_response has not been called
 BEGUN = "begun"  # it has; the head is held back until the length is known
 STARTED = "started"  # the head is being sent and cannot be taken back

@@ -48,7 +48,7 @@ METHODS: Final = frozenset(
 )
 MAX_METHOD: Final = 32  # bytes
 
-LENGTH_DIGITS: Final = 18  # at most, in an application's Content-Length: such a number fits into 64 bits
+LENGTH_DIGITS: Final = 18  # at most, in an application's Content-Length, so that it fits into 64 bits
 
 # Fields that concern one hop, which only the server may send (RFC 9110 7.6.1, PEP 3333 "Other HTTP Features")
 HOP_BY_HOP: Final = frozenset(

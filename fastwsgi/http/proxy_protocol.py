@@ -1,7 +1,7 @@
 """The PROXY protocol: a header ahead of the client's first byte, in which a proxy gives the client's address.
 
 The rules are those of HAProxy's specification (doc/proxy-protocol.txt), versions 1 (text) and 2 (binary). A header
-that does not follow them to the letter is refused: what comes behind it could not be trusted either. See http/HTTP.md,
+that does not follow them to the letter is refused: what follows it could not be trusted, either. See http/HTTP.md,
 "PROXY header".
 """
 

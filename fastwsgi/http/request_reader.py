@@ -95,7 +95,7 @@ class RequestReader:
         return True
 
     def awaits_continue(self) -> bool:
-        """Whether the client waits to be told to send the body that was begun (RFC 9110 10.1.1)."""
+        """Whether the client waits for "100 Continue" before it sends the body that was begun (RFC 9110 10.1.1)."""
         return self.parser.expect_continue and self.body is not None and self.body.received == 0
 
     def is_paused(self) -> bool:

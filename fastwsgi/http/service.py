@@ -86,5 +86,5 @@ class Service:
         self.max_body = self.framing.max_body
 
     def renew_time(self) -> None:
-        """Have the loop set *now* again: an application may have run for long since the turn began."""
+        """Have the loop set *now* again: an application may have run for a long time since the turn began."""
         self.loop.renew_time(self)

@@ -12,7 +12,7 @@
     lingering    the client, to close
     closed       nothing
 
-A state says how far the conversation has come. The place says which thread may touch the connection:
+The state is the stage of the conversation. The place says which thread may touch the connection:
 
     loop         the loop's thread: events and deadlines concern it
     turn         the loop's thread, which owes it a turn: it can go on without an event, after the other connections

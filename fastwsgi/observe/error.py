@@ -93,7 +93,7 @@ def _open_error_file(path: str) -> ErrorFile:
 
 
 def set_up_logging(config: str | dict[str, Any]) -> None:
-    """Configure logging from a dict for dictConfig, or from a file: .json and .toml hold such a dict, others are INI.
+    """Configure logging from a dict for dictConfig, or from a file: .json and .toml hold such a dict, the rest are INI.
 
     Existing loggers stay enabled unless the configuration says otherwise. Our loggers use the handlers of gunicorn's if
     they have none.

@@ -81,7 +81,7 @@ class Format(NamedTuple):
 
     @property
     def missing(self) -> bytes:
-        """What stands for a missing value."""
+        """The replacement for a missing value."""
         return b"null" if self.json else b"-"
 
 

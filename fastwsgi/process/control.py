@@ -1,6 +1,6 @@
 """A worker's second thread: it reads the supervisor's commands and keeps time, even while an application call runs.
 
-An application may occupy the main thread for long; this one still runs as long as any Python does (see hung.py).
+An application may occupy the main thread for a long time; this one still runs as long as any Python does (see hung.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The end of the listeners in a worker: it accepts what waits in their queues, and then no client can connect.
 
-The loop does that in its next turn. But an application may occupy the only thread for long: then the control
+The loop does that in its next turn. But an application may occupy the only thread for a long time: then the control
 thread accepts instead and shuts the listeners for all processes, and the loop serves the connections in its next turn.
 """
 

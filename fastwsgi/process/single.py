@@ -65,7 +65,7 @@ def run(
 
 
 class StopNow(SystemExit):
-    """Raised in whatever the process is doing, by the second signal or at the end of graceful_timeout."""
+    """Raised wherever the main thread is, by the second signal or at the end of graceful_timeout."""
 
 
 class StopSignals:

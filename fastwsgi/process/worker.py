@@ -199,7 +199,7 @@ class Worker:
     def _stop(self, idle_grace: float) -> None:
         self.given.view.alive = False
         if self.loop is None:
-            os._exit(0)  # no request was served, and a boot may take long
+            os._exit(0)  # no request was served, and a boot may take a long time
         self.slot.state = "retiring"
         self.loop.stop(idle_grace)
 

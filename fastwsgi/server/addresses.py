@@ -31,7 +31,7 @@ class Tcp(NamedTuple):
 
 
 class Unix(NamedTuple):
-    """A path, or an abstract name (Linux), which begins with a NUL character and is no file."""
+    """A path, or an abstract name (Linux), which begins with a NUL character and is not a file."""
 
     path: str
 

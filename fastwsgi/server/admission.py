@@ -57,7 +57,7 @@ class Admission:
     # What the acceptor asks
 
     def excess(self, listener: int) -> int:
-        """How many connections must end before another may be accepted from the listener with that file descriptor."""
+        """The number of connections that must end before the file descriptor *listener* may accept another."""
         excess: int = len(self.loop.connections) + 1 - self.max_connections
         if excess > 0:
             return excess

@@ -38,7 +38,7 @@ def open_listener(
     Args:
         address: as addresses.parse_address() gives it. Port 0 lets the system choose. For fd://N see adopt().
         backlog: connections that may wait for accept.
-        defer_accept: whether Linux holds a connection back until its first bytes have come.
+        defer_accept: whether Linux holds a connection back until its first bytes have arrived.
         reuse_port: let other sockets with this option listen on the same TCP port; Linux distributes the connections.
         socket_mode: the file mode of a unix socket, such as 0o660; None: as the umask has it.
         owner: user and group IDs that a unix socket gets; None: those of this process.

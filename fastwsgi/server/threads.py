@@ -259,7 +259,7 @@ class Pool:
             if self.loop_is_free:
                 self.loop_is_free = False
             elif stuck_call is not None and service.turn.counter.number != stuck_call:
-                return False  # it has returned meanwhile
+                return False  # the call has returned in the meantime
             else:
                 connection = service.turn.take()
                 if connection is None:

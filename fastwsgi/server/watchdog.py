@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.server.interfaces import WatchedLoop
 
-LOOKS = 10  # the number in the shorter of the two times ...
-LONGEST = 0.25  # ... but at least one in so many seconds
+LOOKS = 10  # looks in the shorter of the two times ...
+LONGEST = 0.25  # ... but at most so many seconds apart
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 

@@ -92,7 +92,7 @@ class Sources:
         return self._existing(given) if given else self.start
 
     def _existing(self, given: Given) -> str:
-        """The absolute path of a directory. Raises UsageError if it is none."""
+        """The absolute path of a directory. Raises UsageError if it is not one."""
         try:
             path = os.path.abspath(os.path.join(self.start, str(SETTINGS["chdir"].read(given.value))))
         except SettingError as error:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 READ_SIZE = 32826  # bytes asked for at once: two full records
 RECORD = 18437  # bytes; the longest record (RFC 5246 6.2.3), and the most that the engine holds undecrypted
 CHUNK = 65536  # bytes decrypted by one call, and bytes encrypted before the socket must have taken them
-UNANSWERED = 64  # receives without an answer, after which the engine's own messages are sent without one
+UNANSWERED = 64  # receives in a row without a send(), after which the engine's own messages must be sent
 BARREN = 2 * RECORD  # bytes without plaintext, after which a client is cut off: endless key updates
 HANDSHAKE = 262144  # the most bytes of a client's handshake, with its chain of certificates
 WANT_READ = 2  # SSLError.errno
@@ -93,10 +93,10 @@ class TlsWire:
         self.host = ""  # the one that the client asks for
         self.engine: Engine | None = None  # in the stages OPENING and OPEN
         self.held = b""  # ciphertext for the socket ...
-        self.held_at = 0  # ... and how many bytes of it are sent
+        self.held_at = 0  # ... and the bytes of it that are sent
         self.covered = 0  # bytes of the out-buffer that it contains
         self.owing = False  # the socket must take ciphertext before more is received
-        self.unanswered = 0  # receives since send() last had something to send
+        self.unanswered = 0  # receives since the last send() of anything
         self.barren = 0  # bytes received since the last plaintext
         self.ended = False  # the client has sent close_notify
         self.ending = False  # close_notify has been made
