@@ -60,6 +60,7 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         **settings: as on the command line, with underscores: keep_alive=75, access_logfile="-".
 
     Raises:
+        TypeError: *app* cannot be called; the name of an application is for the command line.
         SettingError: no such setting, a value it cannot have, values that exclude each
             other, or a setting that says where to find the application, which is given already.
         BindError: an address cannot be listened on.
@@ -74,6 +75,8 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     from fastwsgi.settings.rules import without_effect
     from fastwsgi.settings.settings import SettingError, Settings
 
+    if not callable(app):
+        raise TypeError(f"{app!r} cannot be called: serve() takes the WSGI application itself")
     for name in ("chdir", "pythonpath", "factory", "env"):
         if name in settings:
             raise SettingError(f"{name} says how to find the application, and serve() was given one")

@@ -14,7 +14,7 @@ from fastwsgi.http cimport (
 )
 
 
-cdef str IDLE, HEAD, BODY, QUEUED, RUNNING, SENDING, INTERIM, ENDING, LINGERING, CLOSED, LOOP, TURN, ASIDE
+cdef str IDLE, HEAD, BODY, QUEUED, RUNNING, SENDING, INTERIM, ENDING, LINGERING, CLOSED, LOOP, OWED, DETACHED
 cdef str READ, WRITE, BY_CLOSE
 cdef int PIPELINED
 cdef Py_ssize_t WOULD_BLOCK, MUST_WRITE, REFUSED, NOT_TLS
@@ -39,7 +39,7 @@ cdef class Connection:
     cdef int _become(self, str event, str state) except -1
     cdef int _move(self, str event, str place) except -1
     @cython.locals(before=str)
-    cpdef object set_aside(self)
+    cpdef object detach(self)
     cpdef object wait_for_turn(self)
     @cython.locals(before=str)
     cdef int _wait(self, str event) except -1

@@ -31,7 +31,7 @@ cdef class Exchange:
     cdef public double queued, started
     cdef public object note
     cdef public _turn_c.Turn turn
-    cdef public bint cut, overrun, told
+    cdef public bint cut, overrun, end_reported
     cdef public int code
     cdef object result, iterator, ahead, stretch
     cdef bint bound
@@ -53,7 +53,7 @@ cdef class Exchange:
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _finish(self)
-    cpdef object tell_end(self)
+    cpdef object report_end(self)
     cdef object _complain(self, str message, object error=*)
     @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t)
     cdef object _start(self, long long known)

@@ -3,7 +3,7 @@ from fastwsgi.http._outbox_c cimport OutBuffer
 
 
 cdef class Wire:
-    cdef public bint can_send_files, mute, opening, last
+    cdef public bint can_send_files, cannot_answer, handshaking, last
 
     cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -9
     cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -9

@@ -12,8 +12,8 @@ class Wire:
     """A transport; no method blocks, or raises for anything that a client did."""
 
     can_send_files = False
-    mute = False  # no answer can be sent yet
-    opening = False  # the client has begun an opening handshake above TCP's
+    cannot_answer = False  # no answer can be sent yet
+    handshaking = False  # the client has begun a handshake above TCP's
     last = False  # set by the connection: nothing will be sent after the next send()
 
     def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:

@@ -5,8 +5,8 @@ on_deadline() when that takes too long; a Wire moves the bytes; what the connect
 Requests that arrived together are answered together: their answers gather in the out-buffer and leave in one write.
 
 While the application runs, another thread may take over the loop. The thread left behind ends its turn alone, with the
-buffers that it has, and gives the connection back by asking the loop to watch it. Until then the connection is set
-aside: the loop neither watches nor counts it. The thread left behind learns of its loss by LoopLost, which ends the
+buffers that it has, and gives the connection back by asking the loop to watch it. Until then the connection is
+detached: the loop neither watches nor counts it. The thread left behind learns of its loss by LoopLost, which ends the
 call that the loop made to the connection.
 
 This file is longer than others because it is one state machine, and Cython compiles a class from one text.
@@ -20,19 +20,19 @@ from fastwsgi.http import answers
 from fastwsgi.http.errors import ClientDisconnected, HttpError, LoopLost
 from fastwsgi.http.grammar import BY_CLOSE
 from fastwsgi.http.states import (
-    ASIDE,
     BODY,
     CLOSED,
+    DETACHED,
     ENDING,
     HEAD,
     IDLE,
     INTERIM,
     LINGERING,
     LOOP,
+    OWED,
     QUEUED,
     RUNNING,
     SENDING,
-    TURN,
     follows,
     moves,
 )
@@ -104,15 +104,15 @@ class Connection:
         assert moves(self.place, event, place), f"{event!r} does not lead from {self.place} to {place}"
         self.place = place
 
-    def set_aside(self) -> None:
+    def detach(self) -> None:
         """Withdraw it from the loop: from now on one thread serves it alone, or it waits for a thread that will."""
         before, self.waits = self.waits, ""
         self.service.loop.unwatch(self, before)
-        self._move("set aside", ASIDE)
+        self._move("detach", DETACHED)
 
     def wait_for_turn(self) -> None:
         """Continue after the other connections have had their turns."""
-        self._move("go on later", TURN)
+        self._move("go on later", OWED)
         self.service.loop.go_on_later(self)
 
     def _wait(self, event: str) -> None:
@@ -175,7 +175,7 @@ class Connection:
         turn = self.service.turn
         deadline = self.pace.deadline
         try:
-            if self.wire.mute:
+            if self.wire.cannot_answer:
                 self.drop(False)
             elif self.state is BODY or (self.state is HEAD and not (self.answered and self.is_idle())):
                 self._refuse(HttpError(408, "deadline"))
@@ -237,7 +237,7 @@ class Connection:
                 self.drop(False)
 
     def _is_between_requests(self) -> bool:
-        if (self.state is not IDLE and self.state is not HEAD) or self.wire.opening:
+        if (self.state is not IDLE and self.state is not HEAD) or self.wire.handshaking:
             return False
         return self.rest is None or not self.rest.strip(b"\r\n")
 
@@ -288,14 +288,14 @@ class Connection:
         out = type(self.out)()
         answers.put(out, answers.EXPIRED, self.service.server_line, self.service.date_line, exchange.is_head)
         exchange.replace(answers.EXPIRED)
-        exchange.tell_end()
+        exchange.report_end()
         self.wire.send(self.fd, out)
         self.wire.finish(self.fd)
         return True
 
     def _cut_off(self, exchange: Exchange) -> None:
         """Reset the connection under the thread that serves it, which is to find out by itself."""
-        exchange.tell_end()
+        exchange.report_end()
         self.wire.cut(self.fd)
 
     # Receiving
@@ -441,7 +441,7 @@ class Connection:
     def _run(self, exchange: Exchange, first: bool) -> bool:
         """Let the application run; another thread can take the loop meanwhile. True when the response is whole."""
         self._become("call", RUNNING)
-        if self.place is ASIDE:
+        if self.place is DETACHED:
             return exchange.go_on(first)
         turn = self.service.turn
         exchange.turn = turn
@@ -451,7 +451,7 @@ class Connection:
             return exchange.go_on(first)
         finally:
             if not turn.end_call():
-                self.service.pool.await_taker()  # and by now the connection is set aside
+                self.service.pool.await_taker()  # and by now the connection is detached
             if turn.given_up:
                 self.given_up = True
 
@@ -490,7 +490,7 @@ class Connection:
             self._wait_to_send()
             return
         self._end_response(exchange)
-        if self.place is ASIDE:
+        if self.place is DETACHED:
             self._finish_turn()
         elif self.state is not CLOSED:
             self._work_on_rest()
@@ -558,7 +558,7 @@ class Connection:
         else:
             self.out = NO_BUFFER
         if self.state is QUEUED:
-            self.set_aside()
+            self.detach()
             service.pool.queue(self)
         elif self.out is not None:
             self._wait_to_send()

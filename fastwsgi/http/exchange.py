@@ -74,7 +74,7 @@ class Exchange:
         self.started = self.service.now  # when the head was complete
         self.queued = 0.0  # seconds that the request waited for a thread
         self.note: Any = None  # the observer's
-        self.told = False  # the end was reported to the observer
+        self.end_reported = False  # the end was reported to the observer
         self.cut = False  # the connection must end so that the client sees the response is not whole
         self.overrun = False  # the application gave more bytes than it announced
         self.turn: Turn | None = None  # the turn of the thread that runs it, if that thread has the loop
@@ -287,13 +287,13 @@ class Exchange:
         if self.ahead is not None:
             self.ahead.close()
             self.ahead = None
-        self.tell_end()
+        self.report_end()
         self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
 
-    def tell_end(self) -> None:
+    def report_end(self) -> None:
         """Report the end to the observer, once; for a request past its deadline this is before the application ends."""
-        if not self.told and self.service.response_ended is not None:
-            self.told = True
+        if not self.end_reported and self.service.response_ended is not None:
+            self.end_reported = True
             self.service.response_ended(self)
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:

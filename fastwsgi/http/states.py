@@ -15,8 +15,8 @@
 The state is the stage of the conversation. The place says which thread may touch the connection:
 
     loop         the loop's thread: events and deadlines concern it
-    turn         the loop's thread, which owes it a turn: it can go on without an event, after the other connections
-    aside        the one thread that serves it, or none while it queues for one; the loop leaves it alone
+    owed         the loop's thread, which owes it a turn: it can go on without an event, after the other connections
+    detached     the one thread that serves it, or none while it queues for one; the loop leaves it alone
 
 The transitions are asserted at every step in pure Python and in a build with assertions; tests walk through them.
 """
@@ -35,8 +35,8 @@ LINGERING = "lingering"
 CLOSED = "closed"
 
 LOOP = "loop"
-TURN = "turn"
-ASIDE = "aside"
+OWED = "owed"
+DETACHED = "detached"
 
 # state -> event -> the state that follows. In addition, "close" leads from each to CLOSED
 STATES: dict[str, dict[str, str]] = {
@@ -77,9 +77,9 @@ STATES: dict[str, dict[str, str]] = {
 
 # place -> event -> the place that follows
 PLACES: dict[str, dict[str, str]] = {
-    LOOP: {"watch": LOOP, "go on later": TURN, "set aside": ASIDE},
-    TURN: {"its turn": LOOP},
-    ASIDE: {"watch": LOOP, "go on later": TURN},
+    LOOP: {"watch": LOOP, "go on later": OWED, "detach": DETACHED},
+    OWED: {"its turn": LOOP},
+    DETACHED: {"watch": LOOP, "go on later": OWED},
 }
 
 

@@ -151,7 +151,7 @@ class Pool:
         return len(self.queued_requests) < int(self.max_queue)
 
     def queue(self, connection: Connection) -> None:
-        """Have the request of *connection*, which is set aside, wait for a thread. Called in the loop's thread."""
+        """Have the request of *connection*, which is detached, wait for a thread. Called in the loop's thread."""
         with self.lock:
             self.queued_requests.append((connection, time.monotonic()))
             if self.running < self.size:  # a thread has just become free
@@ -281,7 +281,7 @@ class Pool:
         """Begin another turn of the loop, without *connection*, which was taken out of its call."""
         self.service.turn = self.service.turn.successor()
         self.monitor.follow(self.service.turn)
-        connection.set_aside()
+        connection.detach()
         self.detached[self.loop_thread] = connection
         self._set_running(self.running + 1)
 

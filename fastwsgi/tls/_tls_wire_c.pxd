@@ -35,13 +35,13 @@ cdef class TlsWire(_wire_c.Wire):
     cpdef Py_ssize_t receive(self, int fd, _inbox_c.Inbox inbox, bytes rest) except -9
     @cython.locals(hello=bytes)
     cdef Py_ssize_t _greet(self, int fd, _inbox_c.Inbox inbox, object data) except -9
-    @cython.locals(before=cython.Py_ssize_t, opening=cython.bint)
+    @cython.locals(before=cython.Py_ssize_t, handshaking=cython.bint)
     cdef Py_ssize_t _decrypt(self, Engine engine, int fd, _inbox_c.Inbox inbox, object data) except -9
     @cython.locals(count=cython.Py_ssize_t)
     cdef object _read(self, Engine engine, _inbox_c.Inbox inbox)
     @cython.locals(word=cython.Py_ssize_t)
-    cdef Py_ssize_t _go_on(self, Engine engine, int fd, Py_ssize_t size, bint opening) except -9
-    @cython.locals(opening=cython.bint)
+    cdef Py_ssize_t _go_on(self, Engine engine, int fd, Py_ssize_t size, bint handshaking) except -9
+    @cython.locals(handshaking=cython.bint)
     cdef Py_ssize_t _fail(self, Engine engine, int fd, object error) except -9
     cdef Py_ssize_t _lose(self, object reason) except -9
     cdef object _retire(self)

@@ -104,8 +104,8 @@ class TlsWire:
 
     def _enter(self, stage: int) -> None:
         self.stage = stage
-        self.mute = stage not in (OPEN, PLAIN)
-        self.opening = stage in (HELLO, OPENING)
+        self.cannot_answer = stage not in (OPEN, PLAIN)
+        self.handshaking = stage in (HELLO, OPENING)
 
     # Receiving
 
@@ -156,19 +156,19 @@ class TlsWire:
     def _decrypt(self, engine: Engine, fd: int, inbox: Inbox, data: bytes | memoryview) -> int:
         """Put the plaintext of *data* into *inbox*; the result is receive()'s."""
         before = inbox.end
-        opening = self.opening
+        handshaking = self.handshaking
         engine.feed(data)
         try:
-            if opening:
+            if handshaking:
                 engine.tls_object.do_handshake()
                 self._enter(OPEN)
-            if not opening or engine.incoming.pending:
+            if not handshaking or engine.incoming.pending:
                 self._read(engine, inbox)
         except OSError as error:
             if error.errno != WANT_READ:
                 return self._fail(engine, fd, error)
         if inbox.end == before:
-            return self._go_on(engine, fd, len(data), opening)
+            return self._go_on(engine, fd, len(data), handshaking)
         self.barren = 0
         self.unanswered += 1
         if self.unanswered == UNANSWERED:
@@ -187,12 +187,12 @@ class TlsWire:
             if not engine.incoming.pending:
                 return
 
-    def _go_on(self, engine: Engine, fd: int, size: int, opening: bool) -> int:
+    def _go_on(self, engine: Engine, fd: int, size: int, handshaking: bool) -> int:
         """Handle *size* bytes without plaintext: send the engine's answer to them, and wait for more."""
         self.barren += size
         if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
             return self._lose("too much is said to no end")
-        if opening and self.stage == OPEN and engine.tls_object.version() == "TLSv1.3":
+        if handshaking and self.stage == OPEN and engine.tls_object.version() == "TLSv1.3":
             return WOULD_BLOCK  # there are only tickets to send, which go with the first answer
         word = self._push(engine, fd)
         return word if word < 0 else 0 if self.ended else WOULD_BLOCK
@@ -201,14 +201,14 @@ class TlsWire:
 
     def _fail(self, engine: Engine, fd: int, error: OSError) -> int:
         """End the wire after input that is not TLS, or not acceptable; the engine has an alert for it."""
-        opening = self.opening
+        handshaking = self.handshaking
         self._push(engine, fd)
         self._lose(str(getattr(error, "reason", None) or "not understood").replace("_", " ").lower())
-        return REFUSED if opening else LOST
+        return REFUSED if handshaking else LOST
 
     def _lose(self, reason: str) -> int:
         """End the wire, and report why if that is before the end of its handshake; LOST."""
-        if self.opening:  # otherwise nothing was sent: a health check, for example
+        if self.handshaking:  # otherwise nothing was sent: a health check, for example
             self.refused(f"TLS: {reason}")
         self._retire()
         return LOST
@@ -314,7 +314,7 @@ class TlsWire:
 
     def close(self, fd: int, reset: bool) -> None:
         """Close; *reset* keeps the client from taking what it has for the whole response."""
-        if self.opening:
+        if self.handshaking:
             self._lose("not finished")
         if not reset:
             self._say_end(fd)

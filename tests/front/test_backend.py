@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import fastwsgi
 from fastwsgi import backend
+from fastwsgi.demo import app
 
 SHOW = "from fastwsgi import backend; print(backend.NAME, backend.current().name, backend.build_title())"
 
@@ -135,8 +137,14 @@ def test_what_it_does_not_offer_is_an_attribute_error() -> None:
 
 def test_its_exceptions_are_what_serve_raises() -> None:
     with pytest.raises(fastwsgi.SettingError):
-        fastwsgi.serve(None, workers="many")  # type: ignore[arg-type]
+        fastwsgi.serve(app, workers="many")
     with pytest.raises(fastwsgi.BindError):
-        fastwsgi.serve(None, bind="nowhere.invalid:port")  # type: ignore[arg-type]
+        fastwsgi.serve(app, bind="nowhere.invalid:port")
     with pytest.raises(fastwsgi.Mistake):
-        fastwsgi.serve(None, bind="127.0.0.1:0", certfile="missing.pem")  # type: ignore[arg-type]
+        fastwsgi.serve(app, bind="127.0.0.1:0", certfile="missing.pem")
+
+
+@pytest.mark.parametrize("given", [None, 5, "shop:app"])
+def test_what_cannot_be_called_is_not_served(given: Any) -> None:
+    with pytest.raises(TypeError, match="cannot be called: serve\\(\\) takes the WSGI application itself"):
+        fastwsgi.serve(given, bind="127.0.0.1:0")

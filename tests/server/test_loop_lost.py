@@ -301,7 +301,7 @@ class Taken:
         service = self.bench.service
         connection = service.turn.take()
         service.turn = service.turn.successor()
-        connection.set_aside()
+        connection.detach()
         start_response("200 OK", [])
         return self.then()
 

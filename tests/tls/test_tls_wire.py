@@ -45,15 +45,15 @@ class Ends:
                 self.tls.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                assert self.wire.mute
+                assert self.wire.cannot_answer
                 self.socket.sendall(self.back.read())
                 assert self.wire.receive(self.fd, self.inbox, None) == -1
-                assert self.wire.opening
+                assert self.wire.handshaking
                 self.theirs.write(self.socket.recv(65536))
         self.socket.sendall(self.back.read())
         assert self.wire.receive(self.fd, self.inbox, None) == -1
-        assert not self.wire.opening
-        assert not self.wire.mute
+        assert not self.wire.handshaking
+        assert not self.wire.cannot_answer
 
     def encrypted(self, data: bytes) -> bytes:
         """*data* as the client sends it, in records of its choice."""
