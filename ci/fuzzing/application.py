@@ -86,7 +86,7 @@ class Run:
         plan = self.plan
         kept = KEPT if plan.kept else b""
         self.client.send(REQUEST % (plan.method, plan.version, kept) + NEXT)
-        while plan.capacity is not None and self.client.connection.waits == "write":
+        while plan.capacity is not None and self.client.is_awaited:
             self.client.read(plan.capacity * 7)
         self.client.end()
         assert self.client.closed

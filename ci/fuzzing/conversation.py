@@ -80,7 +80,7 @@ def converse(name: str, scanner: bool, sent: bytes, choices: Choices) -> Outcome
         client.vanish()
     else:
         client.end()
-        while client.connection.waits == "write" and capacity is not None:
+        while client.is_awaited and capacity is not None:
             client.read(1000)
     assert client.closed, "the connection outlives its client"
     assert not bench.errors, bench.errors

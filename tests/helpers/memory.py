@@ -82,6 +82,11 @@ class Client:
         return read_responses(bytes(self.received), methods or [], self.closed or self.finished)
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether the server waits for this client to read."""
+        return not self.closed and self.connection.waits == "write"
+
+    @property
     def is_open(self) -> bool:
         """Whether the server would still answer."""
         return not (self.closed or self.finished)

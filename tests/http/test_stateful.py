@@ -131,7 +131,7 @@ class Conversations(RuleBasedStateMachine):
     def wait_for_long(self) -> None:
         """Every deadline passes: nobody stays, whatever he was about."""
         stalled = [one for one in self.active if not one.is_reading() and not one.client.closed]
-        sending = [one for one in stalled if one.client.connection.waits == "write"]
+        sending = [one for one in stalled if one.client.is_awaited]
         for account in self.active:
             account.late = account.late or account.client.is_open
         for _ in range(3):  # the response, what is behind it, lingering
