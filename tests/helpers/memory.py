@@ -92,76 +92,77 @@ class Client:
         return not (self.closed or self.finished)
 
 
+class MemoryMoves:
+    """Moves bytes between the buffers of a connection and its client: the methods of a Wire."""
+
+    def __init__(self, clients: dict[int, Client]) -> None:
+        self.clients = clients
+        self.can_send_files = True
+
+    def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
+        client = self.clients[fd]
+        assert not client.closed
+        if client.gone:
+            return LOST
+        if not client.incoming:
+            return 0 if client.ended else WOULD_BLOCK
+        chunk = client.incoming.popleft()
+        if len(chunk) > READ_SIZE:
+            client.incoming.appendleft(chunk[READ_SIZE:])
+        inbox.fill((rest or b"") + chunk[:READ_SIZE])
+        return len(chunk[:READ_SIZE])
+
+    def _deliver(self, client: Client, data: bytes) -> int:
+        assert not client.closed
+        assert not client.finished
+        if client.gone:
+            return LOST
+        if client.capacity is not None:
+            data = data[: client.capacity]
+            client.capacity -= len(data)
+        client.received += data
+        client.on_the_way += 0 if client.prompt else len(data)
+        client.writes += 1 if data else 0
+        return len(data)
+
+    def send(self, fd: int, out: Any) -> int:
+        waiting = out.peek()
+        assert len(waiting) == out.size, "the out-buffer miscounts"
+        sent = self._deliver(self.clients[fd], waiting)
+        if sent < 0:
+            return LOST
+        self.clients[fd].during_send()
+        out.sent(sent)
+        return int(out.size)
+
+    def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
+        client = self.clients[fd]
+        if client.capacity is not None:
+            count = min(count, client.capacity)
+        return self._deliver(client, os.pread(file, count, offset)) if count else WOULD_BLOCK
+
+    def unsent(self, fd: int) -> int:
+        return self.clients[fd].on_the_way
+
+    def finish(self, fd: int) -> None:
+        self.clients[fd].finished = True
+
+    def cut(self, fd: int) -> None:
+        client = self.clients[fd]
+        client.gone = client.reset = True
+
+    def close(self, fd: int, reset: bool) -> None:
+        client = self.clients[fd]
+        assert not client.closed, "closed twice"
+        client.closed, client.reset = True, client.reset or bool(reset)
+
+
 @lru_cache
 def wire_class(build_name: str) -> type:
-    """MemoryWire over the Wire of a build."""
+    """MemoryMoves as a Wire of a build."""
     from fastwsgi import backend
 
-    class MemoryWire(backend.build(build_name).wire.Wire):  # type: ignore[misc]
-        """Moves bytes between the buffers of a connection and its client."""
-
-        def __init__(self, clients: dict[int, Client]) -> None:
-            self.clients = clients
-            self.can_send_files = True
-
-        def receive(self, fd: int, inbox: Any, rest: bytes | None) -> int:
-            client = self.clients[fd]
-            assert not client.closed
-            if client.gone:
-                return LOST
-            if not client.incoming:
-                return 0 if client.ended else WOULD_BLOCK
-            chunk = client.incoming.popleft()
-            if len(chunk) > READ_SIZE:
-                client.incoming.appendleft(chunk[READ_SIZE:])
-            inbox.fill((rest or b"") + chunk[:READ_SIZE])
-            return len(chunk[:READ_SIZE])
-
-        def _deliver(self, client: Client, data: bytes) -> int:
-            assert not client.closed
-            assert not client.finished
-            if client.gone:
-                return LOST
-            if client.capacity is not None:
-                data = data[: client.capacity]
-                client.capacity -= len(data)
-            client.received += data
-            client.on_the_way += 0 if client.prompt else len(data)
-            client.writes += 1 if data else 0
-            return len(data)
-
-        def send(self, fd: int, out: Any) -> int:
-            waiting = out.peek()
-            assert len(waiting) == out.size, "the out-buffer miscounts"
-            sent = self._deliver(self.clients[fd], waiting)
-            if sent < 0:
-                return LOST
-            self.clients[fd].during_send()
-            out.sent(sent)
-            return int(out.size)
-
-        def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
-            client = self.clients[fd]
-            if client.capacity is not None:
-                count = min(count, client.capacity)
-            return self._deliver(client, os.pread(file, count, offset)) if count else WOULD_BLOCK
-
-        def unsent(self, fd: int) -> int:
-            return self.clients[fd].on_the_way
-
-        def finish(self, fd: int) -> None:
-            self.clients[fd].finished = True
-
-        def cut(self, fd: int) -> None:
-            client = self.clients[fd]
-            client.gone = client.reset = True
-
-        def close(self, fd: int, reset: bool) -> None:
-            client = self.clients[fd]
-            assert not client.closed, "closed twice"
-            client.closed, client.reset = True, client.reset or bool(reset)
-
-    return MemoryWire
+    return type("MemoryWire", (MemoryMoves, backend.build(build_name).wire.Wire), {})
 
 
 class NotingLoop:
