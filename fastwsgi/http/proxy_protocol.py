@@ -101,10 +101,10 @@ def _parse_line(data: bytes) -> Header | None:
 
 def _read_address(word: bytes, family: bytes) -> str:
     """The canonical text of an address."""
+    if b"%" in word:
+        raise ProxyError("an address with a zone in a PROXY line")
     try:
         text = word.decode("ascii")
-        if "%" in text:
-            raise ProxyError("a zone in a PROXY line")
         return spell(IPv4Address(text) if family == b"TCP4" else IPv6Address(text))
     except ValueError:
         raise ProxyError("a malformed address in a PROXY line") from None

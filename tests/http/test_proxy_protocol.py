@@ -27,6 +27,19 @@ def test_a_malformed_header(data: bytes) -> None:
     assert not isinstance(caught.value, NoHeader)
 
 
+@pytest.mark.parametrize(
+    "addresses", [b"TCP6 fe80::1%eth0 ::1", b"TCP6 ::1 fe80::1%25eth0", b"TCP4 192.0.2.7%1 198.51.100.1"]
+)
+def test_a_zone_is_called_one(addresses: bytes) -> None:
+    with pytest.raises(ProxyError, match="an address with a zone"):
+        parse(b"PROXY " + addresses + b" 56324 443\r\n")
+
+
+def test_what_is_no_address_is_not() -> None:
+    with pytest.raises(ProxyError, match="a malformed address"):
+        parse(b"PROXY TCP4 192.0.2.256 198.51.100.1 56324 443\r\n")
+
+
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n", b"POST ", b"PROPFIND", b"proxy ", b"\r\n\r\nGET", b"\x16\x03"])
 def test_something_else(data: bytes) -> None:
     with pytest.raises(NoHeader):
