@@ -3,3 +3,4 @@ cdef class Framing:
 
     cpdef long long request_length(self, int version, list lengths, list codings) except? -2
     cpdef str response_body(self, bint to_head, int version, int code, long long length)
+    cpdef long long bodiless_length(self, int code, long long announced, long long known) except? -2

@@ -329,8 +329,7 @@ class Exchange:
         if self.framed is BY_LENGTH:
             self.announced = length
         elif self.framed is NO_BODY:
-            # What GET would say (RFC 9110 8.6): an empty answer to HEAD has no length to report, 204 has no such field.
-            length = -1 if out.code == 204 else out.length if out.length >= 0 or known <= 0 else known
+            length = self.service.framing.bodiless_length(out.code, out.length, known)
         if out.close or service.draining or self.framed is BY_CLOSE:
             self.keep_alive = False
         connection = "" if self.keep_alive else "close"

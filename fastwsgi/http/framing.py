@@ -70,8 +70,8 @@ class Framing:
             code: the status code.
             length: the bytes of the body, -1 when not known.
         """
-        # 1. These never carry a body, whatever their fields say (RFC 9112 6.3, point 1).
-        if to_head or code == 204 or code == 304:
+        # 1. These never carry a body, whatever their fields say (RFC 9112 6.3, point 1; for 205 RFC 9110 15.3.6).
+        if to_head or code == 204 or code == 205 or code == 304:
             return NO_BODY
         # 2. Known: set by the application, or counted.
         if length >= 0:
@@ -81,3 +81,20 @@ class Framing:
             return BY_CHUNKS
         # 4. Not known, HTTP/1.0: the end of the connection is the end of the body (RFC 9112 6.3, point 8).
         return BY_CLOSE
+
+    def bodiless_length(self, code: int, announced: int, known: int) -> int:
+        """The Content-Length of a response that has NO_BODY, -1 for no such field.
+
+        Args:
+            code: the status code.
+            announced: the application's Content-Length, -1 where it has set none.
+            known: the bytes that it gave, -1 when not known.
+        """
+        # 1. It has no such field (RFC 9110 8.6).
+        if code == 204:
+            return -1
+        # 2. A client reads it as any other, so it must say that nothing comes (RFC 9110 15.3.6, RFC 9112 6.3).
+        if code == 205:
+            return 0
+        # 3. To HEAD, and in 304: what GET would say (RFC 9110 8.6); of an empty answer to HEAD that is not known.
+        return announced if announced >= 0 or known <= 0 else known

@@ -43,6 +43,19 @@ def no_content(environ: dict[str, Any], body: bytes, start_response: Any) -> Any
     return [b"ignored"]
 
 
+def reset_content(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """205, and a body that must not go out, in pieces where a query asks for it."""
+    start_response("205 Reset Content", [])
+    return iter([b"", b"ignored"]) if environ["QUERY_STRING"] else [b"ignored"]
+
+
+def reset_announced(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
+    """205 with the length of a body that must not go out."""
+    write = start_response("205 Reset Content", [("Content-Length", "7")])
+    write(b"ignored")
+    return []
+
+
 def not_modified(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
     """304 with the length of what it does not send."""
     start_response("304 Not Modified", [("Content-Length", "42"), ("ETag", '"x"')])
@@ -73,4 +86,5 @@ def late(environ: dict[str, Any], body: bytes, start_response: Any) -> Any:
     raise RuntimeError("half-way")
 
 
-APPS = {one.__name__: one for one in (echo, stream, closing, no_content, not_modified, short, long, failing, late)}
+ALL = (echo, stream, closing, no_content, reset_content, reset_announced, not_modified, short, long, failing, late)
+APPS = {one.__name__: one for one in ALL}

@@ -69,6 +69,7 @@ SHORT = [("Content-Length", "4")]
         ([b"he", b"llo"], {}, GET_1_0),
         ([b"he", b"llo"], {}, HEAD),
         ([b"he", b"llo"], {"status": "204 No Content"}, GET),
+        ([b"he", b"llo"], {"status": "205 Reset Content"}, GET),
         ([b"he", b"llo"], {"status": "304 Not Modified"}, GET),
         ([], {}, GET),
         ([b"", b""], {}, GET),
@@ -241,10 +242,10 @@ def test_a_client_that_left_is_told_to_write_and_to_nobody_else(build: SimpleNam
         assert server.errors == []
 
 
-@pytest.mark.parametrize("kind", ["HEAD", "204", "304", "too long"])
+@pytest.mark.parametrize("kind", ["HEAD", "204", "205", "304", "too long"])
 def test_a_stream_without_end_is_not_run_for_a_response_that_is_over(build: SimpleNamespace, kind: str) -> None:
     result = Counted(endless())
-    status = {"204": "204 No Content", "304": "304 Not Modified"}.get(kind, "200 OK")
+    status = {"204": "204 No Content", "205": "205 Reset Content", "304": "304 Not Modified"}.get(kind, "200 OK")
     headers = SHORT if kind == "too long" else []
     with serving(build, giving(result, status, headers)) as server, server.connect() as client:
         client.send(HEAD if kind == "HEAD" else GET)

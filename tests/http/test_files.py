@@ -130,10 +130,10 @@ def test_a_file_that_shrinks_is_seen_to_be_cut(build: SimpleNamespace, tmp_path:
     assert opened[0].closed
 
 
-@pytest.mark.parametrize("kind", ["HEAD", "204", "304"])
+@pytest.mark.parametrize("kind", ["HEAD", "204", "205", "304"])
 def test_no_file_where_there_is_no_body(build: SimpleNamespace, path: Path, kind: str) -> None:
     opened: list[Any] = []
-    status = {"204": "204 No Content", "304": "304 Not Modified"}.get(kind, "200 OK")
+    status = {"204": "204 No Content", "205": "205 Reset Content", "304": "304 Not Modified"}.get(kind, "200 OK")
     app = wrapping(at(path, 0), status=status, opened=opened)
     with serving(build, app) as server, server.connect() as client:
         for _ in range(2):
@@ -142,6 +142,8 @@ def test_no_file_where_there_is_no_body(build: SimpleNamespace, path: Path, kind
             assert answer.get("Transfer-Encoding") is None
             if kind == "HEAD":
                 assert answer.get("Content-Length") == str(SIZE)
+            if kind == "205":
+                assert answer.get("Content-Length") == "0"
         assert not client.is_readable(0.02)
     assert all(file.closed for file in opened)
 

@@ -122,11 +122,14 @@ def test_no_bound(build: SimpleNamespace) -> None:
         (False, 11, 204, 5, "none"),
         (False, 11, 304, 5, "none"),
         (False, 10, 304, -1, "none"),
+        (False, 11, 205, 0, "none"),
+        (False, 11, 205, 5, "none"),
+        (False, 11, 205, -1, "none"),
+        (False, 10, 205, -1, "none"),
         # 2. known
         (False, 11, 200, 0, "length"),
         (False, 11, 200, 5, "length"),
         (False, 10, 404, 5, "length"),
-        (False, 11, 205, 0, "length"),
         # 3. not known, HTTP/1.1
         (False, 11, 200, -1, "chunked"),
         (False, 11, 500, -1, "chunked"),
@@ -138,3 +141,26 @@ def test_response_body(
     framing: Any, to_head: bool, version: int, code: int, length: int, shown: str
 ) -> None:
     assert framing.response_body(to_head, version, code, length) == shown
+
+
+@pytest.mark.parametrize(
+    ("code", "announced", "known", "length"),
+    [
+        # 1. no such field
+        (204, -1, -1, -1),
+        (204, 5, 5, -1),
+        # 2. nothing comes
+        (205, -1, -1, 0),
+        (205, 5, 7, 0),
+        # 3. what GET would say
+        (304, 42, 0, 42),
+        (304, -1, -1, -1),
+        (200, 42, 0, 42),
+        (200, 0, -1, 0),
+        (200, -1, 7, 7),
+        (200, -1, 0, -1),
+        (200, -1, -1, -1),
+    ],
+)
+def test_bodiless_length(framing: Any, code: int, announced: int, known: int, length: int) -> None:
+    assert framing.bodiless_length(code, announced, known) == length

@@ -126,12 +126,12 @@ def test_end_of_the_body(
 
 @pytest.mark.parametrize(("name", "make", "body", "known"), BODIES, ids=[body[0] for body in BODIES])
 @pytest.mark.parametrize("announced", [False, True], ids=["", "announced"])
-@pytest.mark.parametrize("kind", ["HEAD", "204", "304"])
+@pytest.mark.parametrize("kind", ["HEAD", "204", "205", "304"])
 def test_no_body_where_there_is_none(
     build: SimpleNamespace, name: str, make: Any, body: bytes, known: bool, announced: bool, kind: str
 ) -> None:
     headers = [("Content-Length", str(len(body)))] if announced else []
-    status = {"204": "204 No Content", "304": "304 Not Modified"}.get(kind, "200 OK")
+    status = {"204": "204 No Content", "205": "205 Reset Content", "304": "304 Not Modified"}.get(kind, "200 OK")
     with serving(build, returning(make, status, headers)) as server, server.connect() as client:
         for _ in range(2):
             client.send(HEAD if kind == "HEAD" else GET)
@@ -139,8 +139,8 @@ def test_no_body_where_there_is_none(
             assert answer.line == f"HTTP/1.1 {status}".encode()
             assert answer.get("Transfer-Encoding") is answer.get("Connection") is None
             said = answer.get("Content-Length")
-            if kind == "204":
-                assert said is None
+            if kind in ("204", "205"):
+                assert said == {"204": None, "205": "0"}[kind]
             else:  # what GET would say, or nothing
                 assert said == str(len(body)) if announced else said in (None, str(len(body)))
             if kind == "HEAD" and known and body:
