@@ -99,8 +99,9 @@ def check_fields(payload: bytes, choices: Choices) -> None:
     assert told["wsgi.url_scheme"] in ("http", "https")
     assert (told.get("HTTPS") == "on") == (told["wsgi.url_scheme"] == "https")
     assert re.fullmatch("[0-9]{1,5}", told["SERVER_PORT"])
+    assert int(told["SERVER_PORT"]) < 65536
     assert re.fullmatch("[!-~]+", told["HTTP_HOST"])
-    assert told["SCRIPT_NAME"] == "" or re.fullmatch("(?:/[^/\\0\\\\]+)+", told["SCRIPT_NAME"])
+    assert told["SCRIPT_NAME"] == "" or re.fullmatch(r"(?:/[^/\\\x00-\x1f\x7f]+)+", told["SCRIPT_NAME"])
     assert not {".", ".."} & set(told["SCRIPT_NAME"].split("/"))
     check_front(number, before, told)
 

@@ -10,8 +10,9 @@
 Only the fields that the operator has named are believed, and only from peers that the operator trusts: a proxy passes
 on from the client any field that it does not write itself. Each proxy appends its entry to a list, so the last entries,
 as many as there are proxies, are theirs, and the entries before them may be forged. The first of the proxies' entries
-counts, or the first of all where there are fewer. If it is malformed, the request is refused with 400: if the proxy's
-own address took its place, a stranger would have the rights of a machine inside the network.
+counts, or the first of all where there are fewer. If it is malformed, or a field that names the client is there and
+empty, the request is refused with 400: if the proxy's own address took its place, a stranger would have the rights of a
+machine inside the network.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ Environ = dict[str, Any]
 
 PEER = "fastwsgi.peer_addr"
 FORWARDED = "forwarded"
+NAMING_THE_CLIENT = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED")
 OTHERS = "HTTP_X_FORWARDED_"  # how the keys of all non-standard forwarding fields begin
 
 # forwarded-pair [ ";" or "," ] with blanks around both, which one step of the reader matches (RFC 7239 4)
@@ -48,8 +50,8 @@ NAMELESS = re.compile(r"_[A-Za-z0-9._-]+|unknown", re.IGNORECASE)
 BY_UNIX_SOCKET = "unix:"  # how nginx names such a client
 PORT = re.compile(r"[1-9][0-9]{0,4}")
 PREFIX = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+;=:@/-]|%[0-9A-Fa-f]{2})+")
-# What would make a URL built from SCRIPT_NAME lead to another host or path
-MISLEADING = re.compile(r"//|\\|\0|/\.\.?(?:/|\Z)|/\Z")
+# What would make a URL built from SCRIPT_NAME lead to another host or path, and controls, which could end a field line
+MISLEADING = re.compile(r"//|\\|/\.\.?(?:/|\Z)|/\Z|[\0-\x1f\x7f]")
 
 
 class Forwarding:
@@ -79,7 +81,7 @@ class Forwarding:
             drop_fields(environ, self._keys)
         for key, read in self._believed:
             value = environ.get(key)
-            if value:
+            if value or (value is not None and key in NAMING_THE_CLIENT):
                 read(environ, value, self._hops)
 
     def _ignore(self, environ: Environ) -> None:
@@ -190,7 +192,7 @@ def _apply_prefix(environ: Environ, value: str, hops: int) -> None:
 def _apply_forwarded(environ: Environ, value: str, hops: int) -> None:
     elements = read_forwarded(value)
     if not elements:
-        return
+        raise HttpError(400, "no element in Forwarded")
     chosen = elements[-min(hops, len(elements))]
     if "for" in chosen:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = read_node(chosen["for"])

@@ -136,11 +136,35 @@ def test_the_entry_is_counted_from_the_right(value: str, hops: int, address: str
     assert environ["REMOTE_ADDR"] == address
 
 
-def test_a_field_that_is_not_there_or_empty_says_nothing() -> None:
-    for fields in ({}, {"X-Forwarded-For": "", "X-Forwarded-Proto": "", "X-Forwarded-Host": ""}):
-        environ = describe(fields, forwarded_headers=ALL)
-        assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == (PROXY, "4711")
-        assert (environ["wsgi.url_scheme"], environ["HTTP_HOST"]) == ("http", "inner:8000")
+def test_a_field_that_is_not_there_says_nothing() -> None:
+    environ = describe({}, forwarded_headers=ALL)
+    assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == (PROXY, "4711")
+    assert (environ["wsgi.url_scheme"], environ["HTTP_HOST"]) == ("http", "inner:8000")
+
+
+def test_nor_does_an_empty_one_that_does_not_name_the_client() -> None:
+    empty = {f"X-Forwarded-{name}": "" for name in ("Proto", "Host", "Port", "Prefix")}
+    environ = describe({**empty, "X-Forwarded-For": "192.0.2.7"}, forwarded_headers=ALL)
+    assert environ["REMOTE_ADDR"] == "192.0.2.7"
+    assert (environ["wsgi.url_scheme"], environ["HTTP_HOST"]) == ("http", "inner:8000")
+    assert (environ["SERVER_PORT"], environ["SCRIPT_NAME"]) == ("8000", "")
+
+
+@pytest.mark.parametrize("value", ["", ",", ", ,", ",\t,,", "192.0.2.7,", '""'])
+@pytest.mark.parametrize("hops", [1, 2])
+def test_a_list_that_names_no_client_refuses_the_request(value: str, hops: int) -> None:
+    """Else the proxy's own address, which the application may trust, would stand for a stranger's."""
+    if hops == 1 or value != "192.0.2.7,":
+        assert refused({"X-Forwarded-For": value}, forwarded_hops=hops)
+    assert not refused({"X-Forwarded-For": value}, peer="192.0.2.66", forwarded_hops=hops)
+
+
+@pytest.mark.parametrize("value", ["", ",", ", ,", ";", ";,;", "for=", 'for=""', ',for=""'])
+@pytest.mark.parametrize("hops", [1, 2])
+def test_so_does_a_forwarded_without_an_element(value: str, hops: int) -> None:
+    assert refused({"Forwarded": value}, forwarded_headers="forwarded", forwarded_hops=hops)
+    assert not refused({"Forwarded": value}, peer="192.0.2.66", forwarded_headers="forwarded")
+    assert not refused({"Forwarded": value})  # not believed
 
 
 @pytest.mark.parametrize(
@@ -210,9 +234,20 @@ def test_the_host(host: str, scheme: str, name: str, port: str) -> None:
     assert environ["SERVER_PORT"] == "8081"
 
 
-@pytest.mark.parametrize("host", ["a b", "user@shop", "shop/path", "shop:80:80", "[::1", "shop,", "\xe4", "[::zz]"])
+@pytest.mark.parametrize("host", ["a b", "user@shop", "shop/path", "shop:80:80", "[::1", "shop,", "\xe4", "[::zz]",
+                                  "shop:65536", "shop:99999", "[::1]:65536", "192.0.2.7:65536", "%73hop:65536",
+                                  "shop\t", "sh\top"])  # fmt: skip
 def test_a_malformed_host(host: str) -> None:
-    assert refused({"X-Forwarded-Host": host}, forwarded_headers=ALL)
+    stripped = host.strip(" \t") != host  # blanks around an entry are no part of it
+    assert refused({"X-Forwarded-Host": host}, forwarded_headers=ALL) is not stripped
+    assert refused({"Forwarded": f'host="{host}"'}, forwarded_headers="forwarded")
+    assert not refused({"X-Forwarded-Host": host}, peer="192.0.2.66", forwarded_headers=ALL)
+
+
+@pytest.mark.parametrize("host", ["shop:65535", "shop:", "[::1]:65535"])
+def test_a_host_with_a_port_that_is_allowed(host: str) -> None:
+    assert describe({"X-Forwarded-Host": host}, forwarded_headers=ALL)["HTTP_HOST"] == host
+    assert describe({"Forwarded": f'host="{host}"'}, forwarded_headers="forwarded")["HTTP_HOST"] == host
 
 
 @pytest.mark.parametrize("port", ["0", "080", "65536", "-1", "80 ", "http"])
@@ -243,6 +278,16 @@ def test_the_prefix(prefix: str, name: str, path: str) -> None:
 )  # fmt: skip
 def test_a_malformed_prefix(prefix: str) -> None:
     assert refused({"X-Forwarded-Prefix": prefix}, forwarded_headers=ALL)
+
+
+@pytest.mark.parametrize("code", [*range(32), 127])
+def test_a_control_in_the_prefix(code: int) -> None:
+    """SCRIPT_NAME goes into Location and into cookies."""
+    for control in (chr(code), f"%{code:02X}", f"%{code:02x}"):
+        for prefix in (f"/shop{control}Set-Cookie:x", f"/{control}x", f"/shop/{control}/"):
+            assert refused({"X-Forwarded-Prefix": prefix}, forwarded_headers=ALL)
+            assert refused({"X-Forwarded-Prefix": f"/first, {prefix}, /shop"}, forwarded_headers=ALL, forwarded_hops=2)
+    assert not refused({"X-Forwarded-Prefix": f"/%{code:02X}, /shop"}, forwarded_headers=ALL)
 
 
 # RFC 7239
