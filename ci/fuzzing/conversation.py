@@ -16,7 +16,7 @@ from .choices import Choices, payload_and_choices, with_choices
 from .samples import messages
 
 SERVERS = (("c", True), ("c", False), ("py", False))
-REFUSALS = (400, 408, 413, 414, 417, 431, 501, 505)
+REFUSALS = (400, 408, 413, 414, 417, 421, 431, 501, 505)
 LIMITS: list[dict[str, Any]] = [
     {},
     {"limit_request_body": 60, "spool_size": 20},

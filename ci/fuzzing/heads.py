@@ -19,6 +19,8 @@ from .comparison import Comparison
 from .samples import messages
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+METHOD = re.compile(rb"[A-Z0-9-]{1,32}")
+PORT = re.compile(r":([0-9]+)\Z")
 LINE = re.compile(rb"(?:\r\n){0,4}(%b) ([\x21-\x7e]+) HTTP/1\.([01])\r\n" % TOKEN)
 FIELD = re.compile(rb"(%b):[ \t]*([\t \x21-\x7e\x80-\xff]*?)[ \t]*\r\n" % TOKEN)
 COMPARISONS = [Comparison(**how) for how in CONFIGURATIONS]
@@ -39,7 +41,7 @@ def check(data: bytes) -> None:
 
 def verify(head: bytes, facts: tuple[Any, ...]) -> None:
     """Hold an accepted head and its *facts* to the second grammar."""
-    _, environ, is_head, version, body_length, keep_alive, expects, _ = facts
+    _, environ, is_head, version, body_length, keep_alive, expects, is_https, _ = facts
     line = LINE.match(head)
     assert line is not None, "no request line"
     at, fields = line.end(), []
@@ -50,7 +52,12 @@ def verify(head: bytes, facts: tuple[Any, ...]) -> None:
         at = field.end()
     assert at + 2 == len(head), "bytes behind the head were taken"
     assert environ["REQUEST_METHOD"].encode() == line[1]
+    assert METHOD.fullmatch(line[1])
+    assert line[1] not in (b"CONNECT", b"PRI")
     assert is_head == (line[1] == b"HEAD")
+    assert is_https == line[2].lower().startswith(b"https://")
+    port = PORT.search(environ.get("HTTP_HOST", ""))
+    assert port is None or int(port[1]) < 65536, "a port that is none"
     assert version == 10 + int(line[3])
     assert body_length == length_of(fields, version)
     assert keep_alive == keeps(fields, version)

@@ -15,6 +15,7 @@ cdef class HeadParser:
     cdef public long long body_length
     cdef public bint keep_alive
     cdef public bint expect_continue
+    cdef public bint is_https
     cdef bytes _target
     cdef list _fields
 

@@ -17,6 +17,7 @@ cdef extern from "Python.h":
 cdef enum:
     KEPT_NAME = 64  # bytes: longer names are not kept
     MAX_NAME = 256  # bytes of a field name the scanner takes
+    MAX_PORT = 65535
 
 cdef tuple METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH")
 
@@ -233,6 +234,7 @@ cdef bint is_plain_host(const char *at, Py_ssize_t size) noexcept nogil:
     cdef const char *end = at + size
     cdef const char *colon = <const char *>memchr(at, c':', size)
     cdef const char *digit
+    cdef int port = 0
     if colon != NULL:
         if end - colon > 6:
             return False
@@ -240,7 +242,10 @@ cdef bint is_plain_host(const char *at, Py_ssize_t size) noexcept nogil:
         while digit < end:
             if not (c'0' <= digit[0] <= c'9'):
                 return False
+            port = port * 10 + (digit[0] - c'0')
             digit += 1
+        if port > MAX_PORT:
+            return False
         end = colon
     return end > at and within(at, end, IN_HOST)
 

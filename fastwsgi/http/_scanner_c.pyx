@@ -98,7 +98,7 @@ cdef class Scanner:
         eol = self.read_fields(environ, head, eol + 2, end)
         if eol == NULL or eol - begin > self.max_head:
             return False
-        head.expect_continue = False
+        head.expect_continue = head.is_https = False
         head.environ = environ
         inbox.start = eol - inbox.data
         return True

@@ -19,8 +19,9 @@ VERSION: Final = re.compile(rb"HTTP/([0-9])\.([0-9])")
 # host = IP-literal / IPv4address / reg-name (RFC 3986 3.2.2, without the comma), then [":" port] (RFC 9110 7.2)
 HOST: Final = re.compile(
     rb"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+\]"
-    rb"|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
+    rb"|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::(?P<port>[0-9]{0,5}))?"
 )
+MAX_PORT: Final = 65535  # TCP's (RFC 9293 3.1)
 
 # 1*DIGIT without a leading zero (RFC 9110 8.6, stricter: some parsers read a leading zero as octal)
 LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,18}")
@@ -40,13 +41,13 @@ FIELD_VALUE: Final = re.compile(rb"[%s]*" % re.escape(VALUE_CHARS))
 
 NOT_IN_REQUEST_LINE: Final = re.compile(rb"[\x00-\x1f\x7f-\xff]")
 
-# The methods that llhttp knows for HTTP (not for RTSP or ICE), except for CONNECT: we are an origin, not a proxy.
-METHODS: Final = frozenset(
-    b"DELETE GET HEAD POST PUT OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
-    b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE MKCALENDAR "
-    b"LINK UNLINK QUERY".split()
-)
+# The methods that reach the application, known or not (RFC 9110 9.1 leaves the set open), but for CONNECT, as we are an
+# origin and not a proxy, and PRI, with which a client tries HTTP/2 (RFC 9113 3.4).
 MAX_METHOD: Final = 32  # bytes
+METHOD: Final = re.compile(rb"[A-Z0-9-]{1,%d}" % MAX_METHOD)
+UNSERVED_METHODS: Final = frozenset((b"CONNECT", b"PRI"))
+LONG_METHOD: Final = re.compile(rb"[%s]{%d}" % (re.escape(TOKEN_CHARS), MAX_METHOD + 1))
+KNOWN_METHOD: Final = b"GET"  # one that llhttp, which knows a list of them, is given in place of each
 
 LENGTH_DIGITS: Final = 18  # at most, in an application's Content-Length, so that it fits into 64 bits
 

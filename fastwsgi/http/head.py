@@ -1,10 +1,11 @@
 """The parser of request heads: from bytes to facts and environ, or a refusal.
 
 httptools (llhttp) is the grammar, in both builds. It pushes and cannot pause, so it is given exactly one head: the
-bytes up to and including the empty line. What http/HTTP.md refuses beyond llhttp, from "Request line" to "Length of a
-head", is decided here from what llhttp reported. In the compiled build a scanner in C comes first: it takes the plain
-heads, which are nearly all, and leaves the others untouched. It accepts a strict subset of what this file accepts, with
-equal facts, so it contains no rule.
+bytes up to and including the empty line. It knows a fixed list of methods, some of which change what it makes of the
+rest: methods are therefore matched here, and llhttp reads GET in place of each. What http/HTTP.md refuses beyond
+llhttp, from "Request line" to "Length of a head", is decided here from what llhttp reported. In the compiled build a
+scanner in C comes first: it takes the plain heads, which are nearly all, and leaves the others untouched. It accepts a
+strict subset of what this file accepts, with equal facts, so it contains no rule.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import (
     HOST,
+    KNOWN_METHOD,
+    LONG_METHOD,
     MAX_BLANK_LINES,
-    MAX_METHOD,
-    METHODS,
+    MAX_PORT,
+    METHOD,
     NOT_IN_REQUEST_LINE,
     TOKEN,
+    UNSERVED_METHODS,
     VERSION,
 )
 
@@ -68,6 +72,7 @@ class HeadParser:
         self.body_length = 0  # bytes, or framing.CHUNKED_BODY
         self.keep_alive = True
         self.expect_continue = False
+        self.is_https = False  # the target is an https URL
         # What llhttp has reported of the head that it is given
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
@@ -115,12 +120,14 @@ class HeadParser:
         raw = inbox.take(size)[blank:]
         lines = raw[:-4].split(b"\r\n")
         self._check_lengths(lines)
-        parser = self._feed(_without_repeated_lengths(raw), lines[0])
-        self._decide(parser, lines)
+        self._feed(_without_repeated_lengths(raw), lines[0])
+        self._decide(*lines[0].split(b" "))
         return True
 
     def _check_lengths(self, lines: list[bytes]) -> None:
         """Hold a head, or the part of it that has arrived, to the limits (RFC 9112 3, RFC 6585 5)."""
+        if LONG_METHOD.match(lines[0]) is not None:
+            raise HttpError(501, "method over 32 bytes")
         if len(lines[0]) > self.limits.line:
             raise HttpError(414, "request line over the limit")
         if len(lines) - 1 > self.limits.fields:
@@ -128,22 +135,22 @@ class HeadParser:
         if len(lines) > 1 and max(map(len, lines[1:])) > self.limits.field:
             raise HttpError(431, "field over the limit")
 
-    def _feed(self, raw: bytes, line: bytes) -> HttpRequestParser:
-        """Give llhttp one head, or the beginning of one.
+    def _feed(self, raw: bytes, line: bytes) -> None:
+        """Give llhttp one head, or the beginning of one with a whole request *line*.
 
         Transfer-Encoding is checked by framing.py alone.
         """
+        _check_line(line)
         self._target = b""
         self._fields = []
         parser = HttpRequestParser(self)
         parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_transfer_encoding=True)
         try:
-            parser.feed_data(raw)
+            parser.feed_data(KNOWN_METHOD + raw[line.index(b" ") :])
         except HttpParserUpgrade:
             pass  # ignored: the request is served as HTTP/1.1 (RFC 9110 7.8)
         except HttpParserError as error:
-            raise _refused_line(line) or HttpError(400, str(error)) from None
-        return parser
+            raise HttpError(400, str(error)) from None
 
     # The callbacks of llhttp
 
@@ -155,23 +162,17 @@ class HeadParser:
 
     # The rules beyond llhttp
 
-    def _decide(self, parser: HttpRequestParser, lines: list[bytes]) -> None:
-        """Set the facts from what llhttp has reported, or refuse the head."""
-        line = lines[0]
-        method = parser.get_method()
-        version = parser.get_http_version().encode()
-        refusal = _refused_line(line)
-        if refusal is not None:
-            raise refusal
-        # llhttp skips more blanks than the grammar has, and accepts RTSP and ICE
-        if line != b"%s %s HTTP/%s" % (method, self._target, version):
+    def _decide(self, method: bytes, target: bytes, version: bytes) -> None:
+        """Set the facts from the request line and what llhttp has reported, or refuse the head."""
+        if target != self._target:
             raise HttpError(400, "malformed request line")
-        self.version = 11 if version == b"1.1" else 10
+        self.version = 11 if version == b"HTTP/1.1" else 10
         self.is_head = method == b"HEAD"
         environ = dict(self.template)
         environ["REQUEST_METHOD"] = method.decode("latin-1")
-        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if self.version == 11 else "HTTP/1.0"
-        authority = _read_target(environ, method, self._target)
+        environ["SERVER_PROTOCOL"] = version.decode("latin-1")
+        authority = _read_target(environ, method, target)
+        self.is_https = authority is not None and target[:5].lower() == b"https"
         hosts, lengths, codings = self._read_fields(environ)
         self._decide_host(environ, hosts, authority)
         self.body_length = self.framing.request_length(self.version, lengths, codings)
@@ -243,20 +244,18 @@ def _blank_size(inbox: Inbox) -> int:
     return size
 
 
-def _refused_line(line: bytes) -> HttpError | None:
-    """The refusal of a request line for its version or method, or None."""
+def _check_line(line: bytes) -> None:
+    """Refuse a request line for its parts, its version or its method (RFC 9112 3)."""
     parts = line.split(b" ")
-    version = VERSION.fullmatch(parts[2]) if len(parts) == 3 else None
-    if version is None:
-        return None
+    if len(parts) != 3 or VERSION.fullmatch(parts[2]) is None:
+        raise HttpError(400, "malformed request line")
     if parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
-        return HttpError(505, "unknown HTTP version")
+        raise HttpError(505, "unknown HTTP version")
     method = parts[0]
-    if TOKEN.fullmatch(method) is None or len(method) > MAX_METHOD:
-        return HttpError(400, "malformed method")
-    if method not in METHODS:
-        return HttpError(501, "unknown method")
-    return None
+    if TOKEN.fullmatch(method) is None:
+        raise HttpError(400, "malformed method")
+    if METHOD.fullmatch(method) is None or method in UNSERVED_METHODS:
+        raise HttpError(501, "unknown method")
 
 
 def _without_repeated_lengths(raw: bytes) -> bytes:
@@ -272,10 +271,12 @@ def _without_repeated_lengths(raw: bytes) -> bytes:
 
 
 def is_host(host: bytes) -> bool:
-    """Whether *host* is uri-host [":" port], its IP-literal an IPv6 address or an IPvFuture."""
+    """Whether *host* is uri-host [":" port], its IP-literal an IPv6 address or an IPvFuture, its port one of TCP."""
     found = HOST.fullmatch(host)
-    if found is None or found["ipv6"] is None:
-        return found is not None
+    if found is None or int(found["port"] or 0) > MAX_PORT:
+        return False
+    if found["ipv6"] is None:
+        return True
     try:
         IPv6Address(found["ipv6"].decode("ascii"))
     except ValueError:

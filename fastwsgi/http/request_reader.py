@@ -9,11 +9,15 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi.http.errors import HttpError
+
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
     from fastwsgi.http.body import Body
     from fastwsgi.http.head import HeadParser
     from fastwsgi.http.service import Service
+
+FEW = 64  # bytes of an incomplete head, in which a method must end, behind the empty lines that are skipped
 
 
 class RequestReader:
@@ -53,15 +57,18 @@ class RequestReader:
         if self.complete is not None:
             self.complete(environ)
             self.client = environ["REMOTE_ADDR"]
+        if self.parser.is_https and environ["wsgi.url_scheme"] != "https":
+            raise HttpError(421, "an https URL over an insecure connection")
         return True
 
     def _examine(self, inbox: Inbox) -> None:
         """Examine an incomplete head each time its size has doubled, so that the total work is linear.
 
-        The new bytes are searched for a bare CR or LF, which may be meant as the end of the head.
+        Of the first few bytes each are, so that a method which is too long is refused at once. The new bytes are
+        searched for a bare CR or LF, which may be meant as the end of the head.
         """
         pending = inbox.available()
-        if pending >= 2 * self.examined or inbox.has_bare_line_end(self.checked):
+        if pending >= 2 * self.examined or pending <= FEW or inbox.has_bare_line_end(self.checked):
             self.examined = pending
             self.parser.examine(inbox)
         self.checked = max(0, pending - 1)  # the last byte may be the CR of a CRLF

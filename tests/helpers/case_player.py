@@ -11,7 +11,7 @@ from tests.helpers.memory import Bench, Client, Response
 
 MANNERS = ("whole", "bytes", "lines", "behind", "trailing")
 PIECES = 1500  # a long case goes not byte by byte but in about so many pieces
-REFUSALS = (400, 408, 413, 414, 417, 431, 501, 505)
+REFUSALS = (400, 408, 413, 414, 417, 421, 431, 501, 505)
 FIRST = b"POST /first HTTP/1.1\r\nHost: first\r\nContent-Length: 2\r\n\r\nhi"
 NEXT = b"GET /next HTTP/1.1\r\nHost: next\r\n\r\n"
 

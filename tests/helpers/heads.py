@@ -13,11 +13,15 @@ from fastwsgi.settings.settings import Settings
 from tests.helpers.memory import make_parser
 
 METHODS = b"GET POST HEAD PUT DELETE OPTIONS PATCH".split()
-ODD_METHODS = [*b"get GETS TRACE QUERY M-SEARCH CONNECT PRI DESCRIBE G@T".split(), b"", b"A" * 33]
+ODD_METHODS = [
+    *b"get Get GETS G_T G@T TRACE QUERY M-SEARCH CONNECT PRI DESCRIBE SOURCE LIST VERSION-CONTROL FOO-2 -".split(),
+    *[b"", b"A" * 32, b"A" * 33, b"A" * 9000],
+]
 TARGETS = [*b"/ /a /a/b?c=d /? /%41%2f /a%zz%4 //a// /a;b=c,d:e@f".split(), b"/" + b"%41" * 30]
 ODD_TARGETS = [
     *rb'* a ?a h:80 /a#b /a\b /a?\ /%00 /?%00 /"<>{}|^[]` http://a http://a:1/b?c https://a?b HTTP://[::1]/'.split(),
     *b"http://u@a/ http:// ftp://a/ /\xc3\xa9 /\x7f".split(),
+    *b"https://h:65536/ http://h:65535/".split(),
     b"",
 ]
 VERSIONS = b"HTTP/1.1 HTTP/1.0".split()
@@ -30,7 +34,7 @@ NAMES = (
 TELLING = (b"host", b"content", b"transfer", b"expect")  # beginnings of names that change more than environ
 ODD_NAMES = [b"", b" ", b"a b", b"a ", b"\tX", b" X", b"a(b", b"X\x80", b"X\0", b"a" * 300]
 VALUES = [
-    *b"a b h h:80 [::1] [::1]:80 a,b 0 3 03 +3 1_0 1073741824 1073741825 keep-alive close Close".split(),
+    *b"a b h h:80 h:65536 [::1] [::1]:80 a,b 0 3 03 +3 1_0 1073741824 1073741825 keep-alive close Close".split(),
     *b"upgrade chunked Chunked gzip 100-continue 100-Continue websocket text/plain text/html;q=0.9,*/*".split(),
     *[b"", b"a b", b"3, 3", b"Keep-Alive, x", b"x, close", b"gzip, chunked", b"a=b; c=d"],
     *[b"\xe9\x80\xff", b"\xa0close", b"9" * 18, b"9" * 19, b"1" * 20],
@@ -89,6 +93,7 @@ class HeadReader:
             parser.body_length,
             bool(parser.keep_alive),
             bool(parser.expect_continue),
+            bool(parser.is_https),
             inbox.start,
         )
 

@@ -20,10 +20,12 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
 
+from fastwsgi.http.forwarded import Forwarding
 from fastwsgi.server.listener import environ_template, head_parser
 from fastwsgi.settings.settings import Settings
 
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+PEER = "192.0.2.1"  # the address of every client
 READ_SIZE = 65536  # bytes that one receive() brings at most
 ROUNDS = 200000  # more steps than this without rest: the connection spins
 WOULD_BLOCK, LOST = -1, -2
@@ -236,7 +238,9 @@ class Bench:
         self.clients[client.fd] = client
         if data:
             client.incoming.append(data)
-        reader = self.build.request_reader.RequestReader(self.parser, "192.0.2.1", "4711", None)
+        forwarding = Forwarding(self.settings) if self.settings.forwarded_allow_ips else None
+        complete = forwarding.describer(PEER) if forwarding is not None else None
+        reader = self.build.request_reader.RequestReader(self.parser, PEER, "4711", complete)
         client.connection = self.build.connection.Connection(
             self.service, reader, self.wire, self.build.pace.Pace(self.service), client.fd
         )

@@ -89,6 +89,55 @@ def test_readers_agree_about_each_byte_in_each_place(readers: list[list[HeadRead
         check_head(readers, form % one)
 
 
+# All that llhttp 9 knows: of HTTP, of RTSP, of ICE, and what it takes for the beginning of HTTP/2
+LLHTTP_METHODS = (
+    b"DELETE GET HEAD POST PUT CONNECT OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
+    b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE MKCALENDAR LINK "
+    b"UNLINK SOURCE PRI DESCRIBE ANNOUNCE SETUP PLAY PAUSE TEARDOWN GET_PARAMETER SET_PARAMETER REDIRECT RECORD FLUSH "
+    b"QUERY"
+).split()
+OTHER_METHODS = [*b"VERSION-CONTROL LABEL LIST FOO-2 GE GETS P PR CONNECTS - 7".split(), b"A" * 32]
+REFUSED_METHODS = {b"CONNECT", b"PRI", b"GET_PARAMETER", b"SET_PARAMETER"}
+RESTS = [
+    *[b"/ HTTP/1.1\r\nHost: h\r\n\r\n", b"/a?b HTTP/1.0\r\n\r\n", b"/ HTTP/1.1\r\n\r\n", b"/\r\n\r\n", b"\r\n\r\n"],
+    *[b"h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n", b"http://h/a HTTP/1.1\r\nHost: g\r\n\r\n"],
+    *[b"/ %b\r\nHost: h\r\n\r\n" % version for version in b"RTSP/1.0 ICE/1.0 HTTP/2.0 http/1.1 HTTP/1.10".split()],
+    *[
+        b"/ HTTP/1.1\r\nHost: h\r\n%b\r\n" % fields
+        for fields in (
+            b"Content-Length: 3\r\n",
+            b"Transfer-Encoding: chunked\r\n",
+            b"Transfer-Encoding: gzip\r\n",
+            b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+            b"Content-Length: 3\r\nContent-Length: 3\r\n",
+            b"Connection: Upgrade\r\nUpgrade: h2c\r\n",
+            b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n",
+            b"Expect: 100-continue\r\nContent-Length: 3\r\n",
+            b"Connection: close\r\n",
+            b"X : y\r\n",
+            b" X: y\r\n",
+        )
+    ],
+]
+
+
+@pytest.mark.parametrize("method", [*LLHTTP_METHODS, *OTHER_METHODS], ids=bytes.decode)
+def test_no_method_changes_what_is_made_of_the_rest(readers: list[list[HeadReader]], method: bytes) -> None:
+    """What llhttp has not seen, it cannot treat in a manner of its own."""
+    for rest in RESTS:
+        for reader in [reader for each in readers[:-1] for reader in each]:  # the last counts the bytes of a line
+            found, plain = reader.read(method + b" " + rest), reader.read(b"GET " + rest)
+            if method in REFUSED_METHODS:
+                assert found[0] == "refused"
+                assert found[1] == 501 or found == plain
+            elif plain[0] == "refused":
+                assert found == plain
+            else:
+                environ = {**plain[1], "REQUEST_METHOD": method.decode()}
+                used = plain[-1] + len(method) - len(b"GET")
+                assert found == ("accepted", environ, method == b"HEAD", *plain[3:-1], used)
+
+
 def test_the_long_form_runs() -> None:
     said: list[str] = []
     assert fuzz_heads.fuzz(seed=2, cases=3000, seconds=30, say=said.append) == 0, said

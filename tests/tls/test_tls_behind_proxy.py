@@ -50,6 +50,24 @@ def test_a_proxy_header_comes_before_the_handshake(
             assert exchange(lambda: tls.read(65536)).endswith(b"192.0.2.7 56324 127.0.0.1 https / ")
 
 
+def test_an_https_url_needs_tls_up_to_the_client(build: SimpleNamespace, pki: Pki) -> None:
+    """RFC 9110 7.4: by our own TLS, or where a trusted proxy says so; an http URL by TLS is served as https."""
+    get = request(target="https://localhost/")
+    http = request(fields=[("X-Forwarded-Proto", "http")], target="https://localhost/")
+    settings: dict[str, Any] = {"forwarded_allow_ips": "127.0.0.1", **pki.settings}
+    with serving(build, telling, **settings) as server, pki.connect(server.address) as client:
+        for data in (get, request(target="http://localhost/")):
+            assert client.send(data).answer().body.decode().endswith(" https / ")
+        assert client.send(http).answer().status == 421
+
+
+@pytest.mark.parametrize(("flags", "answer"), [(1, "192.0.2.7 56324 127.0.0.1 https /"), (0, "421")])
+def test_an_https_url_behind_a_proxy_header(build: SimpleNamespace, flags: int, answer: str) -> None:
+    header = binary(V4 + tlv(0x20, bytes([flags, 0, 0, 0, 0])))
+    with serving(build, telling, proxy_protocol="required") as server:
+        assert ask(server, header + request(target="https://localhost/")) == answer
+
+
 def test_tls_alone_where_a_header_may_come(build: SimpleNamespace, pki: Pki) -> None:
     fields = [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "http")]
     settings: dict[str, Any] = {"proxy_protocol": "optional", "forwarded_allow_ips": "127.0.0.1", **pki.settings}
