@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import unquote_to_bytes
 
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import TOKEN_CHARS
 from fastwsgi.http.head import is_host
-from fastwsgi.http.peers import Trusted, read_address
+from fastwsgi.http.peers import Trusted, spell
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
@@ -140,17 +141,19 @@ def read_node(text: str) -> tuple[str, str]:
     Raises:
         HttpError: it is malformed.
     """
+    if "%" in text:
+        raise HttpError(400, "an address with a zone from a proxy")  # it has a meaning on one machine alone
     try:
         if text == BY_UNIX_SOCKET:
             return "", ""
         if text.count(":") > 1 and text[0] != "[":
-            return read_address(text), ""
+            return spell(ip_address(text)), ""
         node = NODE.fullmatch(text) if len(text) <= LONGEST_NODE else None
         if node is None or int(node["port"] or 0) > 65535:
             raise ValueError(text)
         if NAMELESS.fullmatch(node["name"]):
             return "", ""
-        return read_address(node["name"].strip("[]")), node["port"] or ""
+        return spell(ip_address(node["name"].strip("[]"))), node["port"] or ""
     except ValueError:
         raise HttpError(400, "malformed address of a client from a proxy") from None
 

@@ -15,17 +15,6 @@ def spell(address: Union[IPv4Address, IPv6Address]) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def read_address(text: str) -> str:
-    """The canonical text of the address in *text*, without a zone, which has a meaning on one machine alone.
-
-    Raises:
-        ValueError: it is not an address.
-    """
-    if "%" in text:
-        raise ValueError("an address with a zone")
-    return spell(ip_address(text))
-
-
 class Trusted:
     """A set of peers, for `host in trusted`; "" is a peer on a unix socket.
 

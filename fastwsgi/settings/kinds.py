@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
 
+from fastwsgi.http.forwarded import MISLEADING
 from fastwsgi.http.peers import Trusted
 from fastwsgi.settings import cpus
 from fastwsgi.switch import SWITCH
@@ -293,6 +294,8 @@ def url_prefix() -> Kind[str]:
             raise ValueError('a path that starts with "/" and does not end with it')
         if not re.fullmatch(r"[\x21-\x7e\xa0-\xff]+", value) or "?" in value or "#" in value:
             raise ValueError('a path without blanks, "?" or "#", in latin-1')
+        if MISLEADING.search(value):
+            raise ValueError('a path without "//", "\\", and segments "." and ".."')
         return value
 
     return Kind(read, "PATH")

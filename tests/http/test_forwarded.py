@@ -201,6 +201,14 @@ def test_a_malformed_client_refuses_the_request(text: str) -> None:
     assert not refused({"X-Forwarded-For": f"{text}, 192.0.2.7"}), "what the client wrote is not looked at"
 
 
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "[fe80::1%25eth0]", "[fe80::1%eth0]:80"])
+def test_a_zone_is_called_one(text: str) -> None:
+    for fields, headers in (({"X-Forwarded-For": text}, ALL), ({"Forwarded": f'for="{text}"'}, "forwarded")):
+        with pytest.raises(HttpError) as caught:
+            describe(fields, forwarded_headers=headers)
+        assert (caught.value.status, caught.value.reason) == (400, "an address with a zone from a proxy")
+
+
 # What it does
 
 
