@@ -17,7 +17,7 @@ from fastwsgi.http cimport (
 cdef str IDLE, HEAD, BODY, QUEUED, RUNNING, SENDING, INTERIM, ENDING, LINGERING, CLOSED, LOOP, OWED, DETACHED
 cdef str READ, WRITE, BY_CLOSE
 cdef int PIPELINED
-cdef Py_ssize_t WOULD_BLOCK, MUST_WRITE, REFUSED, NOT_TLS
+cdef Py_ssize_t WOULD_BLOCK, LOST, MUST_WRITE, REFUSED, NOT_TLS
 cdef Py_ssize_t GATHERED, LINGERED
 
 
@@ -33,7 +33,7 @@ cdef class Connection:
     cdef bytes rest
     cdef _outbox_c.OutBuffer out
     cdef readonly _exchange_c.Exchange exchange
-    cdef bint answered, flushing
+    cdef bint answered
     cdef public int number
 
     cdef int _become(self, str event, str state) except -1
@@ -63,9 +63,10 @@ cdef class Connection:
     cdef bint _is_sending(self) except -1
     cpdef object drop(self, bint reset)
     cpdef object abort(self)
-    @cython.locals(out=_outbox_c.OutBuffer)
     cpdef bint expire(self, _exchange_c.Exchange exchange) except -1
-    cdef object _cut_off(self, _exchange_c.Exchange exchange)
+    @cython.locals(out=_outbox_c.OutBuffer)
+    cdef bint _answer_expired(self, _exchange_c.Exchange exchange) except -1
+    cpdef object await_expiry(self)
     @cython.locals(inbox=_inbox_c.Inbox, received=cython.Py_ssize_t)
     cdef int _receive(self) except -1
     cdef object _end_of_input(self)

@@ -4,7 +4,7 @@ cimport cython
 from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
 
 
-cdef str OPEN, BEGUN, STARTED, DONE
+cdef str OPEN, BEGUN, STARTED, DONE, SERVER, APPLICATION, CALL
 cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
 cdef long long GATHERED, WRITE_AHEAD, STRETCH
 cdef int PIECES
@@ -26,23 +26,33 @@ cdef class Exchange:
     cdef public bint is_head
     cdef public int version
     cdef public bint keep_alive
-    cdef public str stage, framed
+    cdef public str stage, floor, framed
     cdef public long long announced, sent
     cdef public double queued, started
     cdef public object note
     cdef public _turn_c.Turn turn
-    cdef public bint cut, overrun, end_reported
+    cdef public bint cut, overrun, over, end_reported
     cdef public int code
     cdef object result, iterator, ahead, stretch
     cdef bint bound
 
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
+    cdef object _enter(self)
+    cdef object _begin_head(self, status, headers)
+    cdef object _give_floor(self)
+    cdef object _take_back(self)
+    cdef object _leave(self)
+    cpdef bint is_in_application(self) except -1
     cpdef bint is_held_back(self) except -1
+    cpdef bint is_answered(self) except -1
+    cdef object _stop_if_given_up(self)
     cpdef object replace(self, answer)
     cpdef bint go_on(self, bint first) except -1
     cdef bint _call(self) except -1
     cpdef object abandon(self)
     cpdef object write(self, data)
+    cdef object _write(self, bytes data)
+    @cython.locals(kept=_outbox_c.OutBuffer)
     cdef object _write_ahead(self, bytes data)
     cpdef object send_early(self, headers)
     @cython.locals(total=cython.longlong)
@@ -55,10 +65,11 @@ cdef class Exchange:
     cdef object _finish(self)
     cpdef object report_end(self)
     cdef object _complain(self, str message, object error=*)
+    cdef str _name(self)
     @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t)
     cdef object _start(self, long long known)
     cdef object _check_piece(self, object piece)
-    cdef object _put(self, bytes piece)
+    cdef object _put(self, _outbox_c.OutBuffer out, bytes piece)
     cdef object _catch_up(self, ahead)
     cdef bint _send_file(self, wrapper) except -1
     @cython.locals(count=cython.longlong, sent=cython.longlong)

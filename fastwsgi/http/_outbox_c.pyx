@@ -33,6 +33,8 @@ cdef enum:
     INITIAL = 4096  # bytes
     RETAINED = 65536  # a larger block is given back when it is empty
     COPIED = 16384  # pieces up to here are copied
+    OWN_FIELDS = 128  # bytes at most of Content-Length, Transfer-Encoding, the name of Connection, and line ends
+    CHUNK_FRAME = 20  # bytes at most of what is around the data of a chunk
 
 cdef unsigned char LOWER[256]  # of a token byte; 0 for others
 cdef unsigned char IN_VALUE[256]
@@ -118,6 +120,7 @@ cdef class OutBuffer:
     cpdef object begin(self, object status, object headers):
         cdef const unsigned char *text = latin1(status)
         cdef Py_ssize_t size
+        cdef bint whole = False
         self.drop_head()
         self.length = -1
         self.close = self.has_date = self.has_server = False
@@ -132,15 +135,16 @@ cdef class OutBuffer:
         if not PyList_CheckExact(headers):
             raise bad_headers(headers)
         self.head = self.end
-        self.write(b"HTTP/1.1 ", 9)
-        self.write(<const char *>text, size)
-        self.write(b" \r\n" if size == 3 else b"\r\n", 3 if size == 3 else 2)
         try:
+            self.write(b"HTTP/1.1 ", 9)
+            self.write(<const char *>text, size)
+            self.write(b" \r\n" if size == 3 else b"\r\n", 3 if size == 3 else 2)
             for item in <list>headers:
                 self.add_field(item)
-        except ApplicationError:
-            self.drop_head()
-            raise
+            whole = True
+        finally:
+            if not whole:
+                self.drop_head()
         self.code = (text[0] - c'0') * 100 + (text[1] - c'0') * 10 + (text[2] - c'0')
 
     cdef int add_field(self, object item) except -1:
@@ -207,6 +211,10 @@ cdef class OutBuffer:
         return 0
 
     cpdef object finish(self, long long length, bint chunked, str connection, bytes server, bytes date):
+        if self.head < 0:
+            raise RuntimeError("finish() without begin()")
+        # The room for all of it, so that nothing below fails half-way
+        self.room(OWN_FIELDS + len(connection) + PyBytes_GET_SIZE(server) + PyBytes_GET_SIZE(date))
         if length >= 0:
             self.write(b"Content-Length: ", 16)
             self.write_number(length)
@@ -232,13 +240,13 @@ cdef class OutBuffer:
 
     cpdef object add(self, bytes data):
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        self.size += size
         if size >= COPIED and self.big is None:
             self.big = data
             self.big_start = 0
             self.big_at = self.end
         else:
             self.write(PyBytes_AS_STRING(data), size)
+        self.size += size  # last, as there may be no memory
 
     cpdef object add_chunk(self, bytes data):
         cdef char digits[16]
@@ -247,6 +255,8 @@ cdef class OutBuffer:
         cdef int at = 16
         if size == 0:
             return
+        # The room for all of it, so that nothing below fails half-way
+        self.room(CHUNK_FRAME + (0 if size >= COPIED and self.big is None else size))
         while left:
             at -= 1
             digits[at] = b"0123456789abcdef"[left & 15]
@@ -269,6 +279,7 @@ cdef class OutBuffer:
 
     cpdef object sent(self, Py_ssize_t count):
         cdef Py_ssize_t before
+        cdef char *data
         self.size -= count
         if self.big is not None:
             before = min(count, self.big_at - self.start)
@@ -290,7 +301,7 @@ cdef class OutBuffer:
             return
         self.start = self.end = 0
         if self.capacity > RETAINED:
-            PyMem_Free(self.data)
-            self.data = NULL
-            self.capacity = 0
-            self.room(INITIAL)
+            data = <char *>PyMem_Realloc(self.data, INITIAL)
+            if data != NULL:
+                self.data = data
+                self.capacity = INITIAL

@@ -54,12 +54,14 @@ class OutBuffer:
         if type(headers) is not list:
             raise bad_headers(headers)
         self._head.append(f"HTTP/1.1 {status}" if len(status) > 3 else f"HTTP/1.1 {status} ")
+        whole = False
         try:
             for item in headers:
                 self._add_field(item)
-        except ApplicationError:
-            self.drop_head()
-            raise
+            whole = True
+        finally:
+            if not whole:
+                self.drop_head()
         self.code = int(status[:3])
 
     def _add_field(self, item: object) -> None:
@@ -93,7 +95,12 @@ class OutBuffer:
             chunked: whether the body is sent in chunks.
             connection: the value of Connection, "" for no such field.
             server, date: whole field lines, for an application that has set none, or b"".
+
+        Raises:
+            RuntimeError: no head was begun.
         """
+        if not self._head:
+            raise RuntimeError("finish() without begin()")
         if length >= 0:
             self._head.append(f"Content-Length: {length}")
         if chunked:

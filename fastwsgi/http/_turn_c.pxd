@@ -7,6 +7,7 @@ cdef enum:  # the stage of a call
     NO_CALL
     HELD_BACK  # no part of its response was sent
     BEGUN
+    ANSWERING  # the monitor sends its answer
     GIVEN_UP  # the monitor has answered the client
 
 cdef struct Call:
@@ -36,5 +37,6 @@ cdef class Turn:
     cpdef bint begin_head(self) except -1
     cpdef object take(self)
     cpdef object running(self)
-    cpdef bint runs(self, object connection)
+    cpdef bint let_go(self, object connection) except -1
+    cdef void await_monitor(self) noexcept
     cpdef Turn successor(self)

@@ -1,14 +1,17 @@
 """The turn, in C; its pure twin, _turn_py.py, is the specification.
 
 Nothing here releases the GIL, so each method is atomic to other threads. Only the monitor, which does not hold the GIL,
-may interfere, by changing the stage of a call from HELD_BACK to GIVEN_UP: so the stage changes only atomically.
+may interfere, by changing the stage of a call from HELD_BACK to ANSWERING, and from that to GIVEN_UP: so the stage
+changes only atomically.
 """
 
 cdef extern from *:
     """
+    #include <sched.h>
     #define swap_stage(at, stage) __atomic_exchange_n(at, stage, __ATOMIC_SEQ_CST)
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
     """
+    int sched_yield()
     int swap_stage(volatile int *, int)
     bint advance_stage(volatile int *, int, int)
 
@@ -48,19 +51,30 @@ cdef class Turn:
     cpdef bint begin_head(self) except -1:
         if self.call.stage == HELD_BACK and advance_stage(&self.call.stage, HELD_BACK, BEGUN):
             return True
+        self.await_monitor()
         return self.call.stage != GIVEN_UP and not self.given_up
 
     cpdef object take(self):
-        if self.call.stage != NO_CALL and swap_stage(&self.call.stage, NO_CALL) == GIVEN_UP:
-            self.given_up = True
+        if self.call.stage != NO_CALL:
+            self.begin_head()
+            if swap_stage(&self.call.stage, NO_CALL) == GIVEN_UP:
+                self.given_up = True
         held, self.held = self.held, None
         return held
+
+    cdef void await_monitor(self) noexcept:
+        """Wait until the monitor has sent its answer: the socket must not be closed before that."""
+        while self.call.stage == ANSWERING:
+            sched_yield()
 
     cpdef object running(self):
         return self.held
 
-    cpdef bint runs(self, object connection):
-        return self.held is connection
+    cpdef bint let_go(self, object connection) except -1:
+        if self.held is not connection:
+            return False
+        self.take()
+        return True
 
     cpdef Turn successor(self):
         self.counter.number += 1

@@ -96,9 +96,13 @@ class Turn:
         """The connection of the call that runs, or None; it stays there."""
         return self._held[-1] if self._held else None
 
-    def runs(self, connection: Connection) -> bool:
-        """Whether the call for *connection* runs, and no thread has taken the loop from it."""
-        return self._held == [connection]
+    def let_go(self, connection: Connection) -> bool:
+        """Take *connection* out of its call; False if that has ended, or another thread has done so."""
+        try:
+            self._held.remove(connection)  # as indivisible as pop()
+        except ValueError:
+            return False
+        return True
 
     def successor(self) -> Turn:
         """A turn for the thread that has taken the loop from this one."""

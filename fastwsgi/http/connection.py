@@ -36,7 +36,7 @@ from fastwsgi.http.states import (
     follows,
     moves,
 )
-from fastwsgi.http.transport import MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
+from fastwsgi.http.transport import LOST, MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -82,7 +82,6 @@ class Connection:
         self.place = LOOP
         self.waits = ""  # what the loop watches for: "read", "write" or nothing yet
         self.given_up = False
-        self.flushing = False  # the wire is sending, which may let another thread run
         self.rest: bytes | None = None  # received bytes not used yet, kept while other connections use the inbox
         self.out: OutBuffer = NO_BUFFER  # the turn's, or our own while bytes are left in it
         self.exchange: Exchange | None = None  # the one whose response is not whole yet
@@ -271,32 +270,38 @@ class Connection:
 
     def expire(self, exchange: Exchange) -> bool:
         """Answer 504 for *exchange*, whose application call in another thread is past its deadline, or cut the response
-        if its head is already sent. False if the call has ended this moment.
+        if its head may be on its way. False if the call has ended this moment.
+
+        The caller keeps the call from ending meanwhile, so the connection stays open. The thread of the call may do
+        anything else: it says what it does before it reads *given_up*, and here it is the other way round. If it is not
+        in the application, it sees that soon, and is left to report the end, as it counts what it sends.
         """
-        if self.exchange is not exchange or self.state is not RUNNING:
+        if self.exchange is not exchange or self.state is not RUNNING or exchange.over:
             return False
-        # Set before the other flags are read, as the thread of the call sets those before it reads this one
         self.given_up = True
-        if exchange.turn is not None and not exchange.turn.begin_head():
-            return True  # the monitor was faster
-        if self.flushing or not exchange.is_held_back():
-            self._cut_off(exchange)
-            return True
-        if self.wire.send(self.fd, self.out) != 0:  # earlier answers come first, and the client must read for them
-            self._cut_off(exchange)
-            return True
+        runs = exchange.is_in_application()
+        if not exchange.is_answered() and not (runs and exchange.is_held_back() and self._answer_expired(exchange)):
+            self.wire.cut(self.fd)  # the thread of the call finds out by itself
+        if runs:
+            exchange.report_end()
+        return True
+
+    def _answer_expired(self, exchange: Exchange) -> bool:
+        """Send 504 behind the answers gathered earlier; False if the client must read before it takes that much."""
+        if self.wire.send(self.fd, self.out) != 0:
+            return False
         out = type(self.out)()
         answers.put(out, answers.EXPIRED, self.service.server_line, self.service.date_line, exchange.is_head)
         exchange.replace(answers.EXPIRED)
-        exchange.report_end()
-        self.wire.send(self.fd, out)
+        if self.wire.send(self.fd, out) != 0:
+            return False
         self.wire.finish(self.fd)
         return True
 
-    def _cut_off(self, exchange: Exchange) -> None:
-        """Reset the connection under the thread that serves it, which is to find out by itself."""
-        exchange.report_end()
-        self.wire.cut(self.fd)
+    def await_expiry(self) -> None:
+        """Wait until another thread that may be in expire() has come out of it."""
+        if self.service.pool is not None:
+            self.service.pool.await_watchdog()
 
     # Receiving
 
@@ -442,7 +447,10 @@ class Connection:
         """Let the application run; another thread can take the loop meanwhile. True when the response is whole."""
         self._become("call", RUNNING)
         if self.place is DETACHED:
-            return exchange.go_on(first)
+            try:
+                return exchange.go_on(first)
+            finally:
+                self.service.pool.await_taker()
         turn = self.service.turn
         exchange.turn = turn
         # Answers gathered earlier must be sent first: the monitor may write only if there are none
@@ -517,11 +525,14 @@ class Connection:
         before = 0 if out is None else out.size
         if before == 0:
             return True
-        self.flushing = True  # before given_up is read: see expire()
         if self.given_up:
             raise ClientDisconnected("it was given up")
-        left = self.wire.send(self.fd, out)
-        self.flushing = False
+        left = LOST
+        try:
+            left = self.wire.send(self.fd, out)
+        finally:
+            if left < 0:  # also after an error: what was sent then is not known, and must not be sent twice
+                self.given_up = True
         if left < 0:
             raise ClientDisconnected("the client is gone")
         self.pace.moved += before - left
@@ -535,6 +546,7 @@ class Connection:
             raise ClientDisconnected("it was given up")
         sent = self.wire.send_file(self.fd, file, offset, count)
         if sent < -1:
+            self.given_up = True
             raise ClientDisconnected("the client is gone")
         if sent > 0:
             self.pace.moved += sent

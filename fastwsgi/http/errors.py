@@ -52,6 +52,11 @@ def hop_by_hop(name: str) -> ApplicationError:
     return ApplicationError(f"header {name} is hop-by-hop: the server's to send")
 
 
+def bad_exc_info(exc_info: object) -> ApplicationError:
+    """The error for an *exc_info* that is not what sys.exc_info() gives."""
+    return ApplicationError(f"exc_info is not what sys.exc_info() gives, but {type(exc_info).__name__}")
+
+
 class ClientDisconnected(ConnectionError):
     """The client is gone, and nothing more can be sent to it."""
 

@@ -4,15 +4,20 @@ An Exchange is the start_response of one request and carries its response to the
 then asks the iterable for pieces as long as the client takes them; it is called again when the client does. close() of
 the iterable is called once, always, however it ends. A response that cannot be finished is cut, so that the client can
 see that it is not whole.
+
+start_response(), write() and wsgi.early_hints are taken only while the application runs, and one at a time: the call
+that is made within another, by an element of the headers or by another thread, is refused. So whatever order an
+application finds, the out-buffer is in one hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from time import sleep
 from typing import TYPE_CHECKING, Any, Callable
 
-from fastwsgi.http.answers import FAILED
-from fastwsgi.http.errors import ApplicationError, ClientDisconnected
+from fastwsgi.http.answers import EXPIRED, FAILED
+from fastwsgi.http.errors import ApplicationError, ClientDisconnected, bad_exc_info
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.naming import request_name
@@ -36,6 +41,11 @@ BEGUN = "begun"  # it has; the head is held back until the length is known
 STARTED = "started"  # the head is being sent and cannot be taken back
 DONE = "done"  # closed
 
+# Who may touch the response (Exchange.floor); compared by identity, too
+SERVER = "server"  # the application does not run, or its result is being worked on
+APPLICATION = "application"  # it runs, and may call
+CALL = "call"  # it has called, and that call is carried out
+
 END: Any = object()  # marks the end of an iterable
 GONE: Any = None  # replaces the references to its request once an exchange is done
 
@@ -43,6 +53,7 @@ GATHERED = 65536  # bytes: a list up to here is answered in one go
 PIECES = 64  # yielded by one response before other connections get their turn
 WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a slow client; the rest goes to a file
 STRETCH = 262144  # bytes of one sendfile call
+MOMENT = 0.001  # seconds between two looks at a call that another thread of the application has not ended
 
 
 class NewExchange:
@@ -68,12 +79,14 @@ class Exchange:
         self.version = head.version
         self.keep_alive = head.keep_alive
         self.stage = OPEN
+        self.floor = SERVER
         self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
         self.sent = 0  # bytes of the body handed to the out-buffer
         self.started = self.service.now  # when the head was complete
         self.queued = 0.0  # seconds that the request waited for a thread
         self.note: Any = None  # the observer's
+        self.over = False  # all of it is done but the report of its end
         self.end_reported = False  # the end was reported to the observer
         self.cut = False  # the connection must end so that the client sees the response is not whole
         self.overrun = False  # the application gave more bytes than it announced
@@ -94,59 +107,108 @@ class Exchange:
         """start_response (PEP 3333): returns write().
 
         Raises:
-            ApplicationError: a second call without *exc_info*, a malformed status or header.
+            ApplicationError: a second call without *exc_info*, a malformed argument, a call within another.
             exc_info[1]: when the head is already on its way.
         """
-        if exc_info is not None:
-            try:
-                if self.stage is STARTED or self.stage is DONE:
-                    raise exc_info[1].with_traceback(exc_info[2])
-            finally:
-                exc_info = None  # breaks the cycle of traceback and frame
-        elif self.stage is not OPEN:
-            raise ApplicationError("start_response called a second time without exc_info")
+        self._enter()
+        error = None
+        try:
+            if exc_info is not None:
+                error = error_of(exc_info)
+            if error is None:
+                if self.stage is not OPEN:
+                    raise ApplicationError("start_response called a second time without exc_info")
+            elif self.stage is STARTED or self.stage is DONE:
+                raise error
+            self._begin_head(status, headers)
+        finally:
+            exc_info = error = None  # breaks the cycle of traceback and frame
+            self._leave()
+        return self.write
+
+    def _enter(self) -> None:
+        """Begin a call that the application makes."""
+        if self.floor is not APPLICATION and self.stage is not DONE:
+            raise ApplicationError("start_response, write() or wsgi.early_hints called within one another")
+        self.floor = CALL
+
+    def _leave(self) -> None:
+        """End a call that the application made.
+
+        The floor is set before *given_up* is read, as the thread that gives the request up has it the other way round.
+        """
+        self.floor = APPLICATION
+        if self.stage is not DONE and self.connection.given_up:
+            self.connection.await_expiry()
+            self.report_end()  # the application may never return
+
+    def _begin_head(self, status: str, headers: list[tuple[str, str]]) -> None:
+        """Take the head; where it is refused, one that was taken before is gone, too."""
         self.stage = OPEN
+        if self.connection.given_up:
+            self.out = type(self.out)()  # nobody gets it; the other one is in the hand of another thread
         self.out.begin(status, headers)
         if self.out.code < 200:
             self.out.drop_head()
             raise ApplicationError(f"status {status!r} is not the application's to send")
         self.stage = BEGUN
-        return self.write
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body at once (PEP 3333, "The write() Callable"); never waits for the client.
 
         What a slow client has not taken yet is kept in memory, past 1 MiB in a temporary file.
+
+        Raises:
+            ApplicationError: *data* is not bytes; a call before start_response, after the end, or within another.
+            ClientDisconnected: the client is gone, or has already received another answer.
         """
-        self._check_piece(data)
         if self.stage is DONE:
             raise ApplicationError("write() after the response ended")
+        self._enter()
+        spoilt = False
+        try:
+            self._check_piece(data)
+            if self.stage is OPEN:
+                raise ApplicationError("a body before start_response was called")
+            spoilt = True
+            self._write(data)
+            spoilt = False
+        finally:
+            if spoilt:  # a part of the piece may be sent: nothing may follow, even if the application goes on
+                self.connection.given_up = True
+            self._leave()
+
+    def _write(self, data: bytes) -> None:
         if self.stage is not STARTED:
             self._start(-1)
         if self.ahead is not None or not self.connection.flush():
             self._write_ahead(data)
         else:
-            self._put(data)
+            self._put(self.out, data)
             self.connection.flush()
 
     def _write_ahead(self, data: bytes) -> None:
         if self.out.size < WRITE_AHEAD and self.ahead is None:
-            self._put(data)
+            self._put(self.out, data)
             return
         if self.ahead is None:
             self.ahead = WriteAhead()
         kept = type(self.out)()
-        out, self.out = self.out, kept
-        self._put(data)
-        self.out = out
+        self._put(kept, data)
         self.ahead.append(kept.peek())
 
     def send_early(self, headers: list[tuple[str, str]]) -> None:
         """wsgi.early_hints: see EarlyHints."""
-        if self.version >= 11 and self.stage is OPEN and self.connection is not None:
+        if self.version < 11 or self.stage is not OPEN:
+            return
+        self._enter()
+        try:
+            self._stop_if_given_up()
             self.out.begin("103 Early Hints", headers)
             self.out.finish(-1, False, "", b"", b"")
             self.connection.flush()
+        finally:
+            self._leave()
 
     # The steps
 
@@ -154,25 +216,44 @@ class Exchange:
         """Call the application, *first*, or go on where the client was slow; True when the response is whole."""
         try:
             return self._call() if first else self._produce()
-        except ClientDisconnected:
+        except ClientDisconnected as error:
+            if not self.connection.given_up:  # the application has raised one of its own
+                return self._fail(error)
             self.abandon()
             raise
         except BaseException as error:
             return self._fail(error)
 
     def _call(self) -> bool:
+        self._give_floor()
         result = self.result = self.service.app(self.environ, self)
+        self._take_back()
         if type(result) is list or type(result) is tuple:
             if self._put_all(result):
                 return self._end()
             self.iterator = iter(result)
         elif type(result) is not FileWrapper or not self._send_file(result):
+            self._give_floor()
             self.iterator = iter(result)
+            self._take_back()
             self.bound = self.service.threaded
         return self._produce()
 
+    def _give_floor(self) -> None:
+        """Let the application run, unless its request was given up: see _leave()."""
+        self.floor = APPLICATION
+        if self.connection.given_up:
+            raise ClientDisconnected("it was given up")
+
+    def _take_back(self) -> None:
+        """Take the floor from the application, which has returned; a thread that it left behind ends its call first."""
+        while self.floor is CALL:
+            sleep(MOMENT)
+        self.floor = SERVER
+
     def abandon(self) -> None:
         """Close what is open, as the client is gone."""
+        self._take_back()
         self.cut = True
         self._finish()
 
@@ -188,7 +269,7 @@ class Exchange:
             return False
         if self.stage is STARTED:
             for piece in pieces:
-                self._put(piece)
+                self._put(self.out, piece)
         return True
 
     def _produce(self) -> bool:
@@ -221,7 +302,9 @@ class Exchange:
 
     def _put_next(self, iterator: Iterator[bytes]) -> None:
         """Ask the iterable for one piece; the head goes out with the first that is not empty."""
+        self._give_floor()
         piece = next(iterator, END)
+        self._take_back()
         if piece is END:
             self.iterator = None
             return
@@ -229,7 +312,7 @@ class Exchange:
         if piece:
             if self.stage is not STARTED:
                 self._start(-1)
-            self._put(piece)
+            self._put(self.out, piece)
             if self.overrun or self.framed is NO_BODY:
                 self.iterator = None  # the body is complete (PEP 3333, "Handling the Content-Length Header")
 
@@ -251,21 +334,41 @@ class Exchange:
 
     def _fail(self, error: BaseException) -> bool:
         """Answer 500 after the application raised, or cut the response if part of it is sent."""
+        self._take_back()
         self._complain("the application failed", error)
         if self.stage is STARTED or self.stage is DONE:
             self.cut = True
         else:
+            self._stop_if_given_up()  # the out-buffer may be in another thread's hand
             self.sent = 0
             self.out.begin(FAILED.status, FAILED.fields)
             self.stage = BEGUN
             self._start(len(FAILED.body))
-            self._put(FAILED.body)
+            self._put(self.out, FAILED.body)
         self._finish()
         return True
 
     def is_held_back(self) -> bool:
         """Whether no part of the response is sent yet, so that another answer can take its place."""
         return self.stage is OPEN or self.stage is BEGUN
+
+    def is_in_application(self) -> bool:
+        """Whether the application runs, so that nothing of the response is in anybody's hand."""
+        return self.floor is APPLICATION
+
+    def is_answered(self) -> bool:
+        """Whether the monitor has answered the client; if not, it will not do so any more."""
+        if self.turn is None or self.turn.begin_head():
+            return False
+        self.code, self.sent = EXPIRED.code, 0  # it sends no body
+        return True
+
+    def _stop_if_given_up(self) -> None:
+        """Raise ClientDisconnected if the client has received another answer, or is receiving it."""
+        if self.is_answered():
+            self.connection.given_up = True
+        if self.connection.given_up:
+            raise ClientDisconnected("it was given up")
 
     def replace(self, answer: Answer) -> None:
         """Note that the client gets *answer* instead."""
@@ -279,16 +382,23 @@ class Exchange:
         self.stage = DONE
         result, self.result, self.iterator = self.result, None, None
         if type(result) is not list and result is not None:
+            self.floor = APPLICATION
             try:
                 if hasattr(result, "close"):
                     result.close()
             except BaseException as error:
                 self._complain("close() of the response failed", error)
+            self._take_back()
         if self.ahead is not None:
             self.ahead.close()
             self.ahead = None
+        self.over = True
+        if self.connection.given_up:  # read last: see _leave()
+            self.connection.await_expiry()
         self.report_end()
+        environ = self.environ  # goes last, as objects in it may run code of the application when they go
         self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
+        del environ
 
     def report_end(self) -> None:
         """Report the end to the observer, once; for a request past its deadline this is before the application ends."""
@@ -297,10 +407,16 @@ class Exchange:
             self.service.response_ended(self)
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:
-        request = request_name(self.environ)
-        if "fastwsgi.request_id" in self.environ:
-            request += f", request {self.environ['fastwsgi.request_id']}"
-        self.service.log_error(f"{message} ({request})", error)
+        self.service.log_error(f"{message} ({self._name()})", error)
+
+    def _name(self) -> str:
+        try:
+            name = request_name(self.environ)
+            if "fastwsgi.request_id" in self.environ:
+                name += f", request {self.environ['fastwsgi.request_id']}"
+        except BaseException:  # the values may be the application's, and run its code
+            return "?"
+        return name
 
     # Head and pieces
 
@@ -319,8 +435,7 @@ class Exchange:
         if self.stage is OPEN:
             raise ApplicationError("a body before start_response was called")
         self.stage = STARTED
-        if self.connection.given_up or (self.turn is not None and not self.turn.begin_head()):
-            raise ClientDisconnected("it was given up")
+        self._stop_if_given_up()
         out = self.out
         service = self.service
         length = out.length if out.length >= 0 else known
@@ -344,19 +459,19 @@ class Exchange:
         if type(piece) is not bytes:
             raise ApplicationError(f"the body must be bytes, not {type(piece).__name__}")
 
-    def _put(self, piece: bytes) -> None:
-        """Pass one piece of the body to the out-buffer, framed, and cut off at the announced length."""
+    def _put(self, out: OutBuffer, piece: bytes) -> None:
+        """Pass one piece of the body to *out*, framed, and cut off at the announced length."""
         if self.framed is NO_BODY:
             return
         if self.framed is BY_CHUNKS:
-            self.out.add_chunk(piece)
+            out.add_chunk(piece)
         else:
             if self.announced >= 0 and self.sent + len(piece) > self.announced:
                 if not self.overrun:
                     self._complain(f"body is longer than its Content-Length of {self.announced}: cut there")
                 self.overrun = True
                 piece = piece[: self.announced - self.sent]
-            self.out.add(piece)
+            out.add(piece)
         self.sent += len(piece)
 
     def _catch_up(self, ahead: WriteAhead) -> None:
@@ -390,3 +505,20 @@ class Exchange:
         stretch.advance(sent)
         self.sent += sent
         return True
+
+
+def error_of(exc_info: ExcInfo) -> BaseException | None:
+    """The exception in *exc_info*, with its traceback; None if it is sys.exc_info() where no exception was handled.
+
+    Raises:
+        ApplicationError: it is neither.
+    """
+    if type(exc_info) is not tuple or len(exc_info) != 3:
+        raise bad_exc_info(exc_info)
+    _, error, trace = exc_info
+    if error is None:
+        return None
+    try:
+        return BaseException.with_traceback(error, trace)  # not the method of its class, which may do anything
+    except TypeError:
+        raise bad_exc_info(exc_info) from None

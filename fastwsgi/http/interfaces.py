@@ -55,7 +55,10 @@ class ThreadPool(Protocol):
         """Have the request of *connection* wait for a thread."""
 
     def await_taker(self) -> None:
-        """Wait until the thread that takes the loop from this one has taken it."""
+        """Wait until the thread that takes the loop from this one has taken it; the application has returned."""
+
+    def await_watchdog(self) -> None:
+        """Wait until the watchdog, which may be giving up this thread's call, has done so."""
 
     def wait_for_client(self, connection: Connection) -> None:
         """Block this thread, on which a stream runs, until its client has read. Raises ClientDisconnected."""

@@ -5,7 +5,7 @@ Its thread never takes the GIL, so it notices a stuck call even while that call 
 
 from cpython.bytes cimport PyBytes_AS_STRING
 
-from fastwsgi.http._turn_c cimport GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
+from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
 
 cdef extern from *:
     """
@@ -174,8 +174,9 @@ cdef void *look(void *argument) noexcept nogil:
 cdef void give_up(Watch *watch, Call *call) noexcept nogil:
     """Answer the client of a call that must hold the GIL, as the watchdog would have answered otherwise."""
     cdef int fd = call.fd
-    if fd >= 0 and advance_stage(&call.stage, HELD_BACK, GIVEN_UP):
+    if fd >= 0 and advance_stage(&call.stage, HELD_BACK, ANSWERING):
         send_dated(fd, watch.answer, watch.date_at, watch.size)
+        advance_stage(&call.stage, ANSWERING, GIVEN_UP)
 
 
 cdef void doze(Watch *watch, long long calls) noexcept nogil:

@@ -155,8 +155,8 @@ cdef class SocketWire(Wire):
                 count = send(fd, out.data + out.start, out.sendable() - out.start, MSG_NOSIGNAL)
             else:
                 count = send_parts(fd, out)
-            if count < 0:
-                return out.size if verdict() == WOULD_BLOCK else LOST
+            if count <= 0:  # 0: no progress, and there would be none
+                return out.size if count < 0 and verdict() == WOULD_BLOCK else LOST
             out.sent(count)
         return 0
 

@@ -66,6 +66,8 @@ class SocketWire(Wire):
                 break
             except OSError:
                 return LOST
+            if count == 0:  # no progress, and there would be none
+                return LOST
             out.sent(count)
         return out.size
 

@@ -131,18 +131,33 @@ class Pool:
             False if it has just ended.
         """
         with self.lock:
-            if self.service.turn.runs(connection):
-                self._leave_loop(connection)
-            if not connection.expire(exchange):
+            if not self._is_running(thread, connection) or not connection.expire(exchange):
                 return False
             self.given_up.add(thread)
             self._free_place()
             return True
 
+    def _is_running(self, thread: int, connection: Connection) -> bool:
+        """Whether the call for *connection* runs, without the loop from now on; with the lock held.
+
+        It cannot end before the lock is free: await_taker() waits for that.
+        """
+        if self._leave_loop(connection):
+            return True
+        return self.detached.get(thread) is connection and connection not in self.waiting_streams
+
     # What connections ask for
 
     def await_taker(self) -> None:
-        """Wait until the thread that takes the loop from this one has taken it."""
+        """Wait until another thread that takes the loop from this one's call, or gives that up, has done so.
+
+        The application has returned, so from now on no thread does either.
+        """
+        with self.lock:
+            self.detached.pop(threading.get_ident(), None)
+
+    def await_watchdog(self) -> None:
+        """Wait until the watchdog, which may be giving up this thread's call, has done so."""
         with self.lock:
             pass
 
@@ -160,8 +175,7 @@ class Pool:
     def step_aside(self, connection: Connection) -> None:
         """Leave the loop to a spare, in the middle of the application call of *connection*."""
         with self.lock:
-            if self.service.turn.runs(connection):  # else another thread has taken the loop
-                self._leave_loop(connection)
+            self._leave_loop(connection)
 
     def wait_for_client(self, connection: Connection) -> None:
         """Block this thread, on which a stream runs, until its client has read.
@@ -180,6 +194,7 @@ class Pool:
         try:
             while not poll.poll(1000 * min(LOOK, max(0.0, connection.pace.left(time.monotonic())))):
                 if connection.given_up or connection.reads_too_slowly(time.monotonic()):
+                    connection.given_up = True
                     raise ClientDisconnected("it reads too slowly")
         finally:
             self._resume(connection)
@@ -270,12 +285,18 @@ class Pool:
         service.renew_time()
         return True
 
-    def _leave_loop(self, connection: Connection) -> None:
-        """Leave the loop to a spare, during the call for *connection*; with the lock held."""
-        self.service.turn.take()
+    def _leave_loop(self, connection: Connection) -> bool:
+        """Leave the loop to a spare, during the call for *connection*; with the lock held.
+
+        Returns:
+            False if that call has ended, or another thread has taken the loop from it.
+        """
+        if not self.service.turn.let_go(connection):
+            return False
         self._detach(connection)
         self.loop_is_free = True
         self._call_spare()
+        return True
 
     def _detach(self, connection: Connection) -> None:
         """Begin another turn of the loop, without *connection*, which was taken out of its call."""
@@ -310,7 +331,7 @@ class Pool:
         """Free the place of this thread, which has answered without the loop, after emptying the queue."""
         while True:
             with self.lock:
-                if self._end_call():
+                if self._was_given_up():
                     return
                 if self.resuming or not self.queued_requests or self.ended:
                     self._free_place()
@@ -318,8 +339,8 @@ class Pool:
                 connection, since = self.queued_requests.popleft()
             self._answer(connection, since)
 
-    def _end_call(self) -> bool:
-        """Note that this thread's call is over; True if it was given up, and another thread has its place."""
+    def _was_given_up(self) -> bool:
+        """Whether this thread's call was given up, so that another thread has its place."""
         thread = threading.get_ident()
         self.detached.pop(thread, None)
         if thread in self.given_up:

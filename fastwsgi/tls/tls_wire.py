@@ -249,6 +249,8 @@ class TlsWire:
         try:
             while self.covered < size:
                 count = engine.write(self.transfer.stretch(out, self.covered, size - self.covered))
+                if count == 0:  # no progress, and there would be none
+                    return False
                 self.covered += count
         except OSError:
             return False
@@ -265,7 +267,7 @@ class TlsWire:
             self.held_at = 0
         while self.held_at < len(self.held):
             count = self.transfer.send(fd, self.held, self.held_at)
-            if count < 0:
+            if count <= 0:
                 self.owing = True
                 return MUST_WRITE if count == WOULD_BLOCK else LOST
             self.held_at += count
