@@ -17,6 +17,7 @@ from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.naming import request_name
 from fastwsgi.http.write_ahead import WriteAhead
+from fastwsgi.leaving import leave
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -154,14 +155,18 @@ class Exchange:
         """Call the application, *first*, or go on where the client was slow; True when the response is whole."""
         try:
             return self._call() if first else self._produce()
-        except ClientDisconnected:
-            self.abandon()
-            raise
         except BaseException as error:
+            if self.service.forked:
+                leave(error)
+            if isinstance(error, ClientDisconnected):
+                self.abandon()
+                raise
             return self._fail(error)
 
     def _call(self) -> bool:
         result = self.result = self.service.app(self.environ, self)
+        if self.service.forked:
+            leave()
         if type(result) is list or type(result) is tuple:
             if self._put_all(result):
                 return self._end()
@@ -196,6 +201,8 @@ class Exchange:
 
         A response that is bound to its thread runs to its end here, while another thread takes the loop.
         """
+        if self.service.forked:  # by __iter__()
+            leave()
         pieces = 0
         while True:
             if not self.connection.flush():
@@ -222,6 +229,8 @@ class Exchange:
     def _put_next(self, iterator: Iterator[bytes]) -> None:
         """Ask the iterable for one piece; the head goes out with the first that is not empty."""
         piece = next(iterator, END)
+        if self.service.forked:
+            leave()
         if piece is END:
             self.iterator = None
             return
@@ -283,12 +292,21 @@ class Exchange:
                 if hasattr(result, "close"):
                     result.close()
             except BaseException as error:
+                if self.service.forked:
+                    leave(error)
                 self._complain("close() of the response failed", error)
+            if self.service.forked:
+                leave()
         if self.ahead is not None:
             self.ahead.close()
             self.ahead = None
         self.report_end()
         self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
+
+    def disown(self) -> None:
+        """In a forked child, close the temporary file of write()."""
+        if self.ahead is not None:
+            self.ahead.disown()
 
     def report_end(self) -> None:
         """Report the end to the observer, once; for a request past its deadline this is before the application ends."""
