@@ -108,6 +108,46 @@ def stay() -> list[bytes]:
     return [b"%d" % pid]
 
 
+def stopped() -> list[bytes]:
+    """Stop children the moment they are forked: their exit codes."""
+    codes = set()
+    for _ in range(20):
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+            os._exit(0)
+        os.kill(pid, signal.SIGTERM)
+        codes |= set(ended(pid))
+    return sorted(codes)
+
+
+class Forked:
+    """An iterable of which __iter__() forks."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        pid = os.fork()
+        return iter([b"of the child"] if pid == 0 else ended(pid))
+
+
+def started(method: str) -> list[bytes]:
+    """Start a process and a pool in the way *method*."""
+    context = multiprocessing.get_context(method)
+    process = context.Process(target=abs, args=(1,))
+    process.start()
+    process.join()
+    with context.Pool(1) as pool:
+        return [b"%d %d" % (process.exitcode or 0, sum(pool.map(abs, [-1, -2])))]
+
+
+def fork_on(number: int, frame: object) -> None:
+    """Fork in the handler of a signal, wherever that comes."""
+    pid = os.fork()
+    if pid:
+        print("handler", *ended(pid), flush=True)
+    elif number == signal.SIGRTMIN:
+        sys.exit(9)
+
+
 def cut() -> Iterator[bytes]:
     """Fail in the middle of a stream, while a child lives."""
     yield from stay()
@@ -193,8 +233,13 @@ def app(environ: dict[str, Any], start_response: Any) -> Any:
         return [hashlib.sha256(environ["wsgi.input"].read()).hexdigest().encode()]
     if kind == "cut":
         return cut()
+    if kind == "iter":
+        return Forked()
+    if kind == "started":
+        return started(way)
     return {
         "stay": stay,
+        "stopped": stopped,
         "terminated": terminated,
         "long-lived": long_lived,
         "programs": programs,
@@ -218,5 +263,8 @@ def main() -> None:
         server.serve_forever()
 
 
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGRTMIN, fork_on)
+    signal.signal(signal.SIGRTMAX, fork_on)
 if __name__ == "__main__":
     main()

@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.deployments import deployed, is_alive
+from fastwsgi.server.readiness import empty
+from tests.helpers.deployments import Deployment, deployed, is_alive, wait_for_end
 from tests.helpers.processes import ISOLATED, Process, running
 from tests.helpers.serving import PATIENCE, Client, request
+from tests.helpers.simple_servers import ask as ask_simple
+from tests.helpers.simple_servers import quiet_server, served
 
 FORKING = ISOLATED / "forking.py"
 SHAPES = {
@@ -74,6 +77,8 @@ ENDS = {
     "/close/exit": b"whole",
     "/thread/return": b"0",
     "/thread/os-exit": b"4",
+    "/iter": b"0",
+    "/stopped": b"-15",
     "/terminated": b"-15 45",
     "/long-lived": b"0 3",
     "/programs": b"8 8 8 8 8",
@@ -148,3 +153,131 @@ def test_a_child_that_lives_has_nothing(shape: str, backend: str, tmp_path: Path
                 another.bind(address)
                 another.listen()
             assert is_alive(pid)
+
+
+def test_workers_are_reloaded_and_end_beside_it(backend: str, tmp_path: Path) -> None:
+    with forking("w2-4", backend, tmp_path) as server, living(server):
+        assert isinstance(server, Deployment)
+        before = server.workers(2)
+        server.signal(signal.SIGHUP)
+        server.line("reload complete")
+        for pid in before:
+            wait_for_end(pid)
+        after = server.workers(2)
+        with living(server):
+            server.process.kill()
+            for pid in after:
+                wait_for_end(pid)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_signal_handler_of_the_application_may_fork(shape: str, backend: str, tmp_path: Path) -> None:
+    with forking(shape, backend, tmp_path) as server:
+        pid = int(ask(server, "/pid"))
+        for number, code in ((signal.SIGRTMIN, "9"), (signal.SIGRTMAX, "0")):
+            os.kill(pid, number)
+            assert server.line("handler b'(.*)'")[1] == code
+        assert ask(server, "/") == b"hello"
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_other_start_methods_work(method: str, backend: str) -> None:
+    command = ["-m", "fastwsgi", "forking:app", "--pythonpath", str(ISOLATED), "--bind", "127.0.0.1:0", "-w", "2"]
+    with running(command, backend) as server:
+        assert ask(server, f"/started/{method}") == b"0 3"
+        server.signal()
+        assert server.wait() == 0
+
+
+# Forks outside of requests
+
+AT_IMPORT = """
+import multiprocessing, os, signal, sys
+if os.fork() == 0:
+    sys.exit(3)
+print("left with", os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+if (pid := os.fork()) == 0:
+    signal.pause()
+print("child", pid, flush=True)
+POOL = multiprocessing.get_context("fork").Pool(1)
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"hello"]
+"""
+CONFIG = """
+def when_ready(server):
+    import os, sys
+    pid = os.fork()
+    if pid == 0:
+        return
+    print("hook", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+@pytest.mark.parametrize("preload", ["--preload", "--no-preload"])
+def test_an_application_forks_while_it_is_loaded(preload: str, backend: str, tmp_path: Path) -> None:
+    (tmp_path / "at_import.py").write_text(AT_IMPORT)
+    (tmp_path / "gunicorn.conf.py").write_text(CONFIG)
+    pid_file = tmp_path / "pid"
+    command = ["-m", "fastwsgi", "at_import:app", "--chdir", str(tmp_path), "-c", str(tmp_path / "gunicorn.conf.py")]
+    more = ["--bind", "127.0.0.1:0", "-w", "1", "--pid", str(pid_file), *([preload] if preload == "--preload" else [])]
+    with running(command + more, backend) as server:
+        assert server.line("left with (.*)")[1] == "3"
+        pid = int(server.line("child (.*)")[1])
+        assert ask(server, "/") == b"hello"
+        assert server.line("hook (.*)")[1] == "0"
+        assert held_by(pid) == []
+        assert pid_file.read_text() == f"{server.pid}\n"
+        os.kill(pid, signal.SIGTERM)  # whose default it has
+        wait_for_end(pid)
+        assert ask(server, "/") == b"hello"
+        server.signal()
+        assert server.wait() == 0
+    assert not pid_file.exists()
+
+
+def test_make_server_in_a_thread_goes_on() -> None:
+    with quiet_server() as server, served(server):
+        assert ask_simple(server).body == b"hello"
+        pid = os.fork()
+        if pid == 0:
+            with ending():
+                server.shutdown()
+                server.server_close()
+                with quiet_server() as another, served(another):
+                    assert ask_simple(another).body == b"hello"
+        assert os.waitpid(pid, 0)[1] == 0
+        assert ask_simple(server).body == b"hello"
+
+
+def test_a_server_may_be_made_before_the_fork() -> None:
+    with quiet_server() as server:
+        pid = os.fork()
+        if pid == 0:
+            with ending(), served(server):
+                assert ask_simple(server).body == b"hello"
+        assert os.waitpid(pid, 0)[1] == 0
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """In a child of the tests: end behind the block, 0 if nothing was raised."""
+    code = 1
+    try:
+        yield
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def test_a_waker_that_nothing_has_woken() -> None:
+    """Another process may have read what has woken it: a fork in C, which runs no hooks."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    empty(reader)
+    os.write(writer, b"\0\0")
+    empty(reader)
+    empty(reader)
+    os.close(reader)
+    os.close(writer)
