@@ -22,6 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ci.scenarios import running
+from ci.scenarios.forks import forks
 from ci.scenarios.running import SHAPE, end, loaded, memory, summary, until, wanted
 from tests.helpers.deployments import deployed, wait_for_end
 from tests.helpers.serving import Client, request
@@ -212,7 +213,7 @@ def stalled(quick: bool) -> str:
     return f"{summary(load)}, {grown:.1f} MiB more memory for 50 readers"
 
 
-SCENARIOS = {one.__name__: one for one in (kill, reload, broken, term, upgrade, recycle, stuck, stalled)}
+SCENARIOS = {one.__name__: one for one in (kill, reload, broken, term, upgrade, recycle, stuck, stalled, forks)}
 
 if __name__ == "__main__":
     raise SystemExit(running.run(SCENARIOS, running.make_parser(__doc__, SCENARIOS).parse_args()))

@@ -28,10 +28,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from wsgiref import simple_server, util
 
-from fastwsgi import backend
+from fastwsgi import backend, forks
+from fastwsgi.leaving import Contained
 from fastwsgi.server.bind import prepare
 from fastwsgi.server.housekeeping import SECOND
 from fastwsgi.server.loop import Loop
+from fastwsgi.server.readiness import empty
 from fastwsgi.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -144,7 +146,7 @@ class WSGIServer(simple_server.WSGIServer):
         """
         self._ended.clear()
         try:
-            with Run(self) as run:
+            with Run(self) as run, Contained():
                 while not (self._stop_asked or run.interrupted):
                     run.loop.step(SECOND if poll_interval is None else poll_interval)
                     self.service_actions()
@@ -163,7 +165,7 @@ class WSGIServer(simple_server.WSGIServer):
         if not self._wait_for_connection():
             self.handle_timeout()
             return
-        with Run(self) as run:
+        with Run(self) as run, Contained():
             run.loop.accept_one()
             while run.loop.connections and not run.interrupted:
                 run.loop.step(SECOND)
@@ -180,6 +182,12 @@ class WSGIServer(simple_server.WSGIServer):
             if run.thread is threading.current_thread():
                 return
         self._ended.wait()
+
+    def disown(self) -> None:
+        """In a forked child, be a server that does not run."""
+        self._run = None
+        self._ended = threading.Event()
+        self._ended.set()
 
     def _wait_for_connection(self) -> bool:
         limits = [limit for limit in (self.timeout, self.socket.gettimeout() or None) if limit is not None]
@@ -221,7 +229,9 @@ class Run:
         if self.thread is threading.main_thread():
             self._catches = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._catches:
-            signal.signal(signal.SIGINT, self._interrupt)
+            forks.handle(signal.SIGINT, self._interrupt)
+        forks.hold(self)
+        forks.hold(self.loop)
         return self
 
     def __exit__(
@@ -237,9 +247,17 @@ class Run:
                 self._sent.close()
             self._awaited.close()
             if self._catches:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
+                forks.give_back(signal.SIGINT)
+            forks.release(self)
         if self.interrupted and error is None:
             raise KeyboardInterrupt
+
+    def disown(self) -> None:
+        """In a forked child, close the descriptors; shutdown() has nothing to wait for."""
+        self.server.disown()
+        self._waking = threading.RLock()
+        self._sent.close()
+        self._awaited.close()
 
     def wake(self) -> None:
         """End the wait of the loop. Called in any thread and in signal handlers."""
@@ -247,7 +265,7 @@ class Run:
             self._sent.send(b"\0")
 
     def _handle_wake_up(self) -> None:
-        self._awaited.recv(64)
+        empty(self._awaited.fileno())
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, Callable
 
 from fastwsgi.application import recognise
+from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, UsageError, nearest, summary, user_traceback
 from fastwsgi.settings.settings import Settings
 
@@ -120,7 +121,8 @@ def import_module(target: Target, roots: list[str]) -> ModuleType:
     if "/" in name:
         raise Mistake(_file_named(target))
     try:
-        return importlib.import_module(name)
+        with Contained():
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise Mistake(_missing(target, error.name, roots)) from None
@@ -241,7 +243,8 @@ def make(factory: object, target: Target) -> Application:
     if not target.called and recognise.needs_arguments(factory):
         raise Mistake(f"the factory {name} needs arguments; give them as literals: '{name}(...)'")
     try:
-        app = factory(*target.arguments, **target.keywords)
+        with Contained():
+            app = factory(*target.arguments, **target.keywords)
     except (Exception, SystemExit) as error:
         raise Mistake(f"the factory {name} failed: {summary(error)}", user_traceback(error)) from None
     return checked(app, name, f"what {name}() returned")

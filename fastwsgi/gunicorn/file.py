@@ -18,6 +18,7 @@ from types import ModuleType
 from fastwsgi.gunicorn.hooks import NAMES, GunicornHooks, Hooks
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import REFUSED, UNSUPPORTED
+from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, UsageError, summary, user_traceback
 
 MODULE = "__config__"
@@ -94,7 +95,8 @@ def _run(name: str, path: str, directory: str) -> dict[str, object]:
     with _importing_from(directory), _failures_as_mistakes(name):
         with open(path, "rb") as file:
             code = compile(file.read(), path, "exec", dont_inherit=True)
-        exec(code, module.__dict__)
+        with Contained():
+            exec(code, module.__dict__)
     return vars(module)
 
 
@@ -104,7 +106,8 @@ def _import(name: str, directory: str) -> dict[str, object]:
     sys.modules.pop(module, None)
     with _importing_from(directory), _failures_as_mistakes(name):
         importlib.invalidate_caches()
-        return vars(importlib.import_module(module))
+        with Contained():
+            return vars(importlib.import_module(module))
 
 
 @contextlib.contextmanager

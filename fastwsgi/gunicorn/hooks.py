@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.gunicorn.request_hooks import RequestHooks
+from fastwsgi.leaving import Contained
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -135,7 +136,8 @@ class GunicornHooks(Hooks):
             return
         arguments = (view, *more)
         try:
-            function(*arguments[: arity(function, len(arguments))])
+            with Contained():
+                function(*arguments[: arity(function, len(arguments))])
         except Exception:
             view.log.exception("%s: %s failed", self.origin, name)
             if fatal:

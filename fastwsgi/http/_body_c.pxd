@@ -14,6 +14,7 @@ cdef class Body:
     cpdef bint feed(self, _inbox_c.Inbox inbox) except -1
     cpdef Py_ssize_t _store(self, bytes data) except -1
     cpdef object rewind(self)
+    cpdef object disown(self)
     cpdef object discard(self)
 
 

@@ -63,6 +63,7 @@ cdef class Connection:
     cdef bint _is_sending(self) except -1
     cpdef object drop(self, bint reset)
     cpdef object abort(self)
+    cpdef object disown(self, bint has_thread)
     cpdef bint expire(self, _exchange_c.Exchange exchange) except -1
     @cython.locals(out=_outbox_c.OutBuffer)
     cdef bint _answer_expired(self, _exchange_c.Exchange exchange) except -1

@@ -63,6 +63,7 @@ cdef class Exchange:
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _finish(self)
+    cpdef object disown(self)
     cpdef object report_end(self)
     cdef object _complain(self, str message, object error=*)
     cdef str _name(self)

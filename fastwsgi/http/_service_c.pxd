@@ -16,11 +16,12 @@ cdef class Service:
     cdef public Py_ssize_t spool_size
     cdef public long long max_body
     cdef public bytes server_line, date_line
-    cdef public bint threaded, draining
+    cdef public bint threaded, draining, forked
     cdef public long long served, quota
     cdef public object quota_reached
     cdef public double now
     cdef public _turn_c.Turn turn
     cdef public bint full
 
+    cpdef object disown(self)
     cpdef object renew_time(self)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import (
@@ -118,6 +118,12 @@ class Body:
         """The complete body as wsgi.input."""
         self.file.seek(0)
         return self.file
+
+    def disown(self) -> None:
+        """In a forked child, close the temporary file without writing what the parent has in its buffer."""
+        if self.spooled:
+            file: Any = self.file
+            file.raw.close()
 
     def discard(self) -> None:
         """Give back the memory or the temporary file."""

@@ -268,6 +268,18 @@ class Connection:
         else:
             self.drop(self._is_sending())
 
+    def disown(self, has_thread: bool) -> None:
+        """In a forked child, leave everything to the parent: nothing can be sent any more.
+
+        Args:
+            has_thread: its application call runs in the thread that has forked, and may go on to read its body.
+        """
+        self.given_up = True
+        if self.exchange is not None:
+            self.exchange.disown()
+        if self.reader.body is not None and not has_thread:
+            self.reader.body.disown()
+
     def expire(self, exchange: Exchange) -> bool:
         """Answer 504 for *exchange*, whose application call in another thread is past its deadline, or cut the response
         if its head may be on its way. False if the call has ended this moment.

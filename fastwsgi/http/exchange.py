@@ -22,6 +22,7 @@ from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.naming import request_name
 from fastwsgi.http.write_ahead import WriteAhead
+from fastwsgi.leaving import leave
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -216,12 +217,12 @@ class Exchange:
         """Call the application, *first*, or go on where the client was slow; True when the response is whole."""
         try:
             return self._call() if first else self._produce()
-        except ClientDisconnected as error:
-            if not self.connection.given_up:  # the application has raised one of its own
-                return self._fail(error)
-            self.abandon()
-            raise
         except BaseException as error:
+            if self.service.forked:
+                leave(error)
+            if isinstance(error, ClientDisconnected) and self.connection.given_up:  # else it is the application's own
+                self.abandon()
+                raise
             return self._fail(error)
 
     def _call(self) -> bool:
@@ -246,7 +247,12 @@ class Exchange:
             raise ClientDisconnected("it was given up")
 
     def _take_back(self) -> None:
-        """Take the floor from the application, which has returned; a thread that it left behind ends its call first."""
+        """Take the floor from the application, which has returned; a thread that it left behind ends its call first.
+
+        If this is a child that it has forked, it ends here.
+        """
+        if self.service.forked:
+            leave()
         while self.floor is CALL:
             sleep(MOMENT)
         self.floor = SERVER
@@ -277,6 +283,8 @@ class Exchange:
 
         A response that is bound to its thread runs to its end here, while another thread takes the loop.
         """
+        if self.service.forked:  # by __iter__()
+            leave()
         pieces = 0
         while True:
             if not self.connection.flush():
@@ -387,6 +395,8 @@ class Exchange:
                 if hasattr(result, "close"):
                     result.close()
             except BaseException as error:
+                if self.service.forked:
+                    leave(error)
                 self._complain("close() of the response failed", error)
             self._take_back()
         if self.ahead is not None:
@@ -399,6 +409,11 @@ class Exchange:
         environ = self.environ  # goes last, as objects in it may run code of the application when they go
         self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
         del environ
+
+    def disown(self) -> None:
+        """In a forked child, close the temporary file of write()."""
+        if self.ahead is not None:
+            self.ahead.disown()
 
     def report_end(self) -> None:
         """Report the end to the observer, once; for a request past its deadline this is before the application ends."""

@@ -23,6 +23,7 @@ class Service:
         draining: no connection is kept after its response.
         threaded: a response made piece by piece stays on the thread that began it.
         pool: the threads, if several run the application.
+        forked: the application has forked this process, which ends as soon as it leaves the application.
 
     Args:
         build: the modules to run, from fastwsgi.backend.
@@ -59,6 +60,7 @@ class Service:
         self.now = 0.0
         self.turn = build.turn.Turn(build.inbox.Inbox(), build.outbox.OutBuffer(), build.turn.CallCounter())
         self.full = False
+        self.forked = False
 
     def _set_up_observer(self, observer: Observer | None) -> None:
         """Look up the observer's methods once, since a look-up at each call would cost time."""
@@ -84,6 +86,11 @@ class Service:
         self.min_rate = float(settings.min_rate)  # bytes a second
         self.spool_size = int(settings.spool_size)
         self.max_body = self.framing.max_body
+
+    def disown(self) -> None:
+        """In a forked child, let nothing be observed or answered any more."""
+        self.forked = True
+        self._set_up_observer(None)
 
     def renew_time(self) -> None:
         """Have the loop set *now* again: an application may have run for a long time since the turn began."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from typing import Any
 
 PIECE = 1048576  # bytes that are read back at once
 
@@ -28,6 +29,11 @@ class WriteAhead:
         if not data:
             self.close()
         return data
+
+    def disown(self) -> None:
+        """In a forked child, close the file without writing what the parent has in its buffer."""
+        file: Any = self._file
+        file.raw.close()
 
     def close(self) -> None:
         """Close the file, which frees its disk space."""

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 import time
-import weakref
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from fastwsgi import forks
 from fastwsgi.observe.formats import Format
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ MAX_WAITING = 4194304  # bytes that wait in memory
 CLOSE_TIMEOUT = 2.0  # seconds to write the last lines
 REPORT_PERIOD = 60.0  # seconds at least between two reports of dropped lines
 
-_open_logs: weakref.WeakSet[AccessLog] = weakref.WeakSet()
-
 
 class AccessLog:
     """An observer that writes a line for each response.
@@ -45,11 +42,6 @@ class AccessLog:
         build: the build that makes the responses, from fastwsgi.backend.
     """
 
-    _rest: bytes  # taken, but not written yet
-    _thread: threading.Thread | None
-    _wake: threading.Event
-    _writing: threading.Lock
-
     def __init__(self, output: Output, format: Format, build: SimpleNamespace) -> None:
         self._output = output
         self._lines: Lines = build.access.Lines(format, self._full)
@@ -57,8 +49,11 @@ class AccessLog:
         self._problem = ""
         self._reported = -REPORT_PERIOD
         self._closed = False
-        self._begin()
-        _open_logs.add(self)
+        self._rest = b""  # taken, but not written yet
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._writing = threading.Lock()
+        forks.hold(self)
         atexit.register(self.close)
         # The head of a response is copied only if the format needs it
         self.note = self._lines.note
@@ -97,7 +92,7 @@ class AccessLog:
         if self._closed:
             return
         self._closed = True
-        _open_logs.discard(self)
+        forks.release(self)
         atexit.unregister(self.close)
         if self._thread is None:
             self.flush()
@@ -135,13 +130,15 @@ class AccessLog:
             logging.getLogger("fastwsgi.error").warning("access log: %d lines were dropped: %s", dropped, reason)
             self._problem = ""
 
-    def _begin(self) -> None:
-        """Begin with no lines: the parent writes those that gathered before a fork."""
+    def disown(self) -> None:
+        """In a forked child, close the file: the parent writes the lines, those that gathered before the fork, too."""
+        self._closed = True
         self._lines.drain()
         self._rest = b""
-        self._thread = None
         self._wake = threading.Event()
         self._writing = threading.Lock()
+        atexit.unregister(self.close)
+        self._output.close()
 
 
 class LoggerOutput:
@@ -161,11 +158,3 @@ class LoggerOutput:
 
     def close(self) -> None:
         """Do nothing: logging closes the handlers."""
-
-
-def _begin_in_child() -> None:
-    for log in list(_open_logs):
-        log._begin()
-
-
-os.register_at_fork(after_in_child=_begin_in_child)

@@ -34,6 +34,7 @@ class Control(threading.Thread):
         self._handle_command = handle_command
         self._handle_orphaned = handle_orphaned
         self._timers: list[Timer] = []
+        self._disowned = False
 
     def every(self, interval: float, called: Callable[[], None]) -> None:
         """Call *called* each *interval* seconds; from any thread, the first time at most a heartbeat late."""
@@ -43,11 +44,16 @@ class Control(threading.Thread):
         """Call *called* once, *delay* seconds from now; from any thread, at most a heartbeat late."""
         self._timers.append(Timer(called, float("inf"), time.monotonic() + delay))
 
+    def disown(self) -> None:
+        """In a forked child, close the channel; if this thread has forked, it ends."""
+        self._disowned = True
+        self._channel.close()
+
     def run(self) -> None:
         poller = select.poll()
         poller.register(self._channel.fileno(), select.POLLIN)
         is_open = True
-        while True:
+        while not self._disowned:
             now = time.monotonic()
             timeout = min((one.due for one in self._timers), default=now + LONGEST_WAIT) - now
             if poller.poll(max(0, min(timeout, LONGEST_WAIT)) * 1000) and is_open:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 from typing import Callable
 
-from fastwsgi.process.signals import wakeup_pair
+from fastwsgi.process.signals import disown_wakeup, wakeup_pair
+from fastwsgi.server.readiness import empty
 
 
 class DeferredCalls:
@@ -27,8 +28,12 @@ class DeferredCalls:
         except BlockingIOError:
             pass  # so many bytes are unread that the loop wakes up anyway
 
+    def disown(self) -> None:
+        """In a forked child, close the descriptors."""
+        disown_wakeup(self._reader, self._writer)
+
     def run(self) -> None:
         """Make the calls that have been added."""
-        self._reader.recv(4096)
+        empty(self._reader.fileno())
         while not self._calls.empty():
             self._calls.get()()

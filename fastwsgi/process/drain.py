@@ -7,6 +7,7 @@ thread accepts instead and shuts the listeners for all processes, and the loop s
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -51,6 +52,14 @@ class ListenerDrain:
                     self._accept_all(listener)
                     with contextlib.suppress(OSError):  # another worker was faster; macOS cannot do it
                         listener.shutdown(socket.SHUT_RDWR)
+
+    def disown(self) -> None:
+        """In a forked child, close the listeners, and what the control thread has accepted."""
+        for listener in self._listeners:
+            listener.close()
+        for _, fd, _, _ in self._accepted:
+            with contextlib.suppress(OSError):
+                os.close(fd)
 
     def _accept_all(self, listener: socket.socket) -> None:
         while True:

@@ -32,6 +32,11 @@ def enable_stack_dumps() -> None:
     faulthandler.register(DUMP, sys.stderr, all_threads=True)
 
 
+def disable_stack_dumps() -> None:
+    """In a forked child, leave DUMP as it was."""
+    faulthandler.unregister(DUMP)
+
+
 class HungWorkers:
     """The workers whose heartbeat is missing, as the supervisor knows them.
 

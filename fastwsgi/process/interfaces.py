@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable, Protocol
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.reload import Reload
     from fastwsgi.process.scoreboard import Scoreboard
-    from fastwsgi.process.signals import SignalQueue
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
     from fastwsgi.process.systemd_status import SystemdStatus
@@ -71,7 +71,9 @@ class SpawningSupervisor(HasHooks, Protocol):
     fleet: Fleet[Child]
     listeners: Listeners
     reload: Reload
-    signals: SignalQueue
+
+    def disown(self, kept: Sequence[socket.socket] = ()) -> None:
+        """In a forked child, close what is the supervisor's, except the listeners *kept*."""
 
 
 class ParentSupervisor(SpawningSupervisor, Protocol):
@@ -108,6 +110,9 @@ class UpgradingSupervisor(HasHooks, Protocol):
     settings: Settings
     listeners: Listeners
     pid_file: PidFile | None
+
+    def disown(self) -> None:
+        """In a forked child, close what is the supervisor's."""
 
 
 class StoppingSupervisor(Protocol):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Callable
 
+from fastwsgi import forks
+
 WATCHED = (
     signal.SIGTERM,
     signal.SIGINT,
@@ -28,12 +30,14 @@ def ignore(number: int, frame: object) -> None:
 @contextmanager
 def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
     """Have *handler* called for these signals inside the block; for the main thread only."""
-    before = {number: signal.signal(number, handler) for number in numbers}
+    mine = list(numbers)
+    for number in mine:
+        forks.handle(number, handler)
     try:
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, signal.SIG_DFL if old is None else old)
+        for number in mine:
+            forks.give_back(number)
 
 
 def wakeup_pair() -> tuple[socket.socket, socket.socket]:
@@ -42,6 +46,15 @@ def wakeup_pair() -> tuple[socket.socket, socket.socket]:
     reader.setblocking(False)
     writer.setblocking(False)
     return reader, writer
+
+
+def disown_wakeup(reader: socket.socket, writer: socket.socket) -> None:
+    """In a forked child, close such a pair, and let Python write no signals into it."""
+    fd = signal.set_wakeup_fd(-1)
+    if fd not in (-1, writer.fileno()):
+        signal.set_wakeup_fd(fd)  # the application's
+    reader.close()
+    writer.close()
 
 
 class SignalQueue:
@@ -62,12 +75,12 @@ class SignalQueue:
     def __exit__(self, *exception: object) -> None:
         self._handlers.close()
         signal.set_wakeup_fd(self._fd_before)
-        self.close()
-
-    def close(self) -> None:
-        """Close the descriptors alone: in a forked child, which sets handlers of its own."""
         self._reader.close()
         self._writer.close()
+
+    def disown(self) -> None:
+        """In a forked child, close the descriptors."""
+        disown_wakeup(self._reader, self._writer)
 
     def fileno(self) -> int:
         """The descriptor that is readable when a signal has arrived."""
@@ -77,5 +90,5 @@ class SignalQueue:
         """The numbers of the signals that have arrived since the last call."""
         try:
             return self._reader.recv(4096)
-        except BlockingIOError:
+        except OSError:  # there are none, or it is closed
             return ()

@@ -8,13 +8,15 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi import forks
 from fastwsgi.observe.logs import Logs, set_up_error_log
 from fastwsgi.process import privileges
 from fastwsgi.process.certificates import Certificates
-from fastwsgi.process.signals import handled, wakeup_pair
+from fastwsgi.process.signals import disown_wakeup, handled, wakeup_pair
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import announce_start, make_loop, to_stderr
 from fastwsgi.server.loop import Loop
+from fastwsgi.server.readiness import empty
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -93,6 +95,7 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if self._can_handle:
+            forks.hold(self)
             self._handlers.enter_context(handled(STOP_SIGNALS, self._handle_signal))
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
@@ -104,12 +107,17 @@ class StopSignals:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.set_wakeup_fd(-1)
             self._handlers.close()
+            forks.release(self)
         self._reader.close()
         self._writer.close()
         if isinstance(error, StopNow):
             self.loop.abort()
             return True
         return False
+
+    def disown(self) -> None:
+        """In a forked child, close the descriptors."""
+        disown_wakeup(self._reader, self._writer)
 
     def _handle_signal(self, number: int, frame: object) -> None:
         self.received += 1
@@ -120,6 +128,6 @@ class StopSignals:
         signal.setitimer(signal.ITIMER_REAL, self.patience or 0.001)
 
     def _handle_wake_up(self) -> None:
-        self._reader.recv(64)
+        empty(self._reader.fileno())
         if self.received > 1:  # an application has caught StopNow
             self.loop.abort()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -166,8 +167,8 @@ def _close(bindings: list[Binding], remove_paths: bool = True) -> None:
                 listener.close()
 
 
-def close_others(bindings: list[Binding], kept: list[socket.socket]) -> None:
-    """In a worker, close all sockets but those *kept*: they would stay open here after other processes close them."""
+def close_others(bindings: list[Binding], kept: Sequence[socket.socket]) -> None:
+    """In a child, close all sockets but those *kept*: they would stay open here after other processes close them."""
     for binding in bindings:
         for listener in binding.sockets:
             if listener not in kept:

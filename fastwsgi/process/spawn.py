@@ -5,16 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import sys
-import threading
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi import forks
+from fastwsgi.leaving import end_process
 from fastwsgi.observe.logs import log_error
 from fastwsgi.process import channel
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
 from fastwsgi.process.signals import WATCHED
-from fastwsgi.process.sockets import at_position, close_others, shared_sockets
+from fastwsgi.process.sockets import at_position, shared_sockets
 from fastwsgi.process.worker import Worker, WorkerStart
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Spawner:
         given = self._prepare(position, theirs)
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a signal for the child must not get into our queue
         try:
-            pid = os.fork()
+            with forks.sparing(self._supervisor):
+                pid = os.fork()
             if pid == 0:
                 run_as_process(lambda: self._run_worker(given, ours))
         except OSError:
@@ -92,13 +93,8 @@ class Spawner:
 
     def _run_worker(self, given: WorkerStart, ours: Channel) -> int:
         """In the child, close what is the supervisor's, and run as a worker to the end."""
-        owner = self._supervisor
-        signal.set_wakeup_fd(-1)
-        owner.signals.close()
+        self._supervisor.disown(given.listeners)
         ours.close()
-        for child in owner.fleet.members.values():
-            child.channel.close()  # left open here, it would hide the supervisor's death from that worker
-        close_others(owner.listeners.bindings + owner.reload.worker_inputs().bindings, given.listeners)
         return Worker(given).run()
 
 
@@ -114,10 +110,4 @@ def run_as_process(main: Callable[[], int]) -> None:
         code = main()
     except BaseException as error:
         log_error("the worker cannot go on", error)
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads and executors, as at an interpreter's end
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)
+    end_process(code)

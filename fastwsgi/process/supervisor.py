@@ -17,11 +17,15 @@ import logging
 import os
 import select
 import signal
+import socket
 import time
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi import forks
 from fastwsgi.gunicorn.hooks import Hooks
+from fastwsgi.leaving import Contained
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.process import accounts, exits, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
@@ -33,7 +37,7 @@ from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.process.signals import SignalQueue
-from fastwsgi.process.sockets import Listeners
+from fastwsgi.process.sockets import Listeners, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
@@ -130,13 +134,16 @@ class Supervisor:
         """Open, serve, close."""
         with self.signals:
             self.poller.register(self.signals.fileno(), select.POLLIN)
+            forks.hold(self)
             try:
                 self._open()
-                while self.exit_code is None:
-                    self._act()
-                    self._wait()
+                with Contained():
+                    while self.exit_code is None:
+                        self._act()
+                        self._wait()
             finally:
                 self._close()
+                forks.release(self)
         return self.exit_code
 
     def _open(self) -> None:
@@ -173,6 +180,14 @@ class Supervisor:
         if is_alone:
             self.listeners.own_paths()
         self.listeners.close(remove_paths=is_alone)
+
+    def disown(self, kept: Sequence[socket.socket] = ()) -> None:
+        """In a forked child, close what is the supervisor's; a worker has some of the listeners *kept*."""
+        self.exit_code = 0
+        self.signals.disown()
+        for child in self.fleet.members.values():
+            child.channel.close()  # left open here, it would hide the supervisor's death from that worker
+        close_others(self.listeners.bindings + self.reload.worker_inputs().bindings, kept)
 
     # A turn
 

@@ -11,6 +11,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from fastwsgi import forks
 from fastwsgi.observe.logs import error_log
 from fastwsgi.process import exits
 from fastwsgi.process.sockets import HANDED_OVER
@@ -49,7 +50,8 @@ class Upgrade:
         owner.hooks.pre_exec(owner.view)
         self._rename_pid_file(OLD)
         try:
-            pid = os.fork()
+            with forks.sparing(owner):
+                pid = os.fork()
         except OSError as error:
             self._give_up(f"cannot be forked: {error.strerror}")
             return

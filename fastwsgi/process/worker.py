@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from fastwsgi import forks
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.process import accounts, drain, process_setup
@@ -20,7 +21,7 @@ from fastwsgi.process.deferred_calls import DeferredCalls
 from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.failure_page import failure_page
 from fastwsgi.process.hook_views import ServerView, WorkerView
-from fastwsgi.process.hung import enable_stack_dumps
+from fastwsgi.process.hung import disable_stack_dumps, enable_stack_dumps
 from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
@@ -88,6 +89,7 @@ class Worker:
     def run(self) -> int:
         """Boot, serve and end; the exit code."""
         self.slot.pid = self.given.view.pid = os.getpid()
+        forks.hold(self)
         self._set_signal_handlers()
         enable_stack_dumps()
         self.control.every(HEARTBEAT, self._write_heartbeat)
@@ -161,13 +163,20 @@ class Worker:
     def _set_signal_handlers(self) -> None:
         """Replace the supervisor's handlers; signals are blocked until this is done."""
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
-            signal.signal(number, ignore)  # a terminal sends some of them to all processes; the supervisor decides
+            forks.handle(number, ignore)  # a terminal sends some of them to all processes; the supervisor decides
         # systemd, too, sends SIGTERM to all processes: the supervisor also gets it then, and starts no successor
-        signal.signal(signal.SIGTERM, lambda number, frame: self._ask_for_successor("it got SIGTERM"))
-        signal.signal(signal.SIGQUIT, lambda number, frame: self._quit())
-        signal.signal(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
+        forks.handle(signal.SIGTERM, lambda number, frame: self._ask_for_successor("it got SIGTERM"))
+        forks.handle(signal.SIGQUIT, lambda number, frame: self._quit())
+        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    def disown(self) -> None:
+        """In a child that the application has forked, close what is the worker's."""
+        self.control.disown()
+        self.deferred.disown()
+        self.drain.disown()
+        disable_stack_dumps()
 
     # To and from the supervisor; the lines are listed in channel.py
 

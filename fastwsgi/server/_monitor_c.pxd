@@ -31,6 +31,7 @@ cdef class Monitor:
     cdef pthread_t thread
     cdef bint running
 
+    cdef object make_locks(self)
     cpdef object follow(self, Turn turn)
     cpdef object stop(self)
     cpdef object wake(self)

@@ -82,6 +82,9 @@ cdef class Monitor:
             self.watch.limit = limit + min(limit // 10, PAUSE) + MARGIN
         self.watch.calls = &turn.counter.number
         self.watch.dozing = &turn.counter.dozing
+        self.make_locks()
+
+    cdef object make_locks(self):
         pthread_mutex_init(&self.watch.mutex, NULL)
         pthread_cond_init(&self.watch.posted, NULL)
         pthread_cond_init(&self.watch.woken, NULL)
@@ -133,6 +136,10 @@ cdef class Monitor:
         self.watch.awake = True
         pthread_cond_signal(&self.watch.woken)
         pthread_mutex_unlock(&self.watch.mutex)
+
+    def disown(self):
+        self.running = False
+        self.make_locks()  # threads that are not there may have held them, or wait for them
 
     def yield_gil(self):
         with nogil:

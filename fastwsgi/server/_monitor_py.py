@@ -67,6 +67,10 @@ class Monitor:
         """Let another thread have the GIL, if one waits for it."""
         time.sleep(0)
 
+    def disown(self) -> None:
+        """In a forked child, forget the threads, which are not there."""
+        self._awake = threading.Event()
+
     def _watch(self) -> None:
         last = looks = 0
         while not self._stopped:

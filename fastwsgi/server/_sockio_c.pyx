@@ -87,7 +87,7 @@ cdef extern from *:
     struct linger:
         int l_onoff
         int l_linger
-    int AF_INET, AF_INET6, MSG_NOSIGNAL, SHUT_WR, SOL_SOCKET, SO_LINGER, INET6_ADDRSTRLEN
+    int AF_INET, AF_INET6, MSG_NOSIGNAL, SHUT_RDWR, SHUT_WR, SOL_SOCKET, SO_LINGER, INET6_ADDRSTRLEN
     int O_CLOEXEC
     unsigned long TIOCOUTQ
     int ioctl(int, unsigned long, ...)
@@ -182,6 +182,8 @@ cdef class SocketWire(Wire):
     cpdef object close(self, int fd, bint reset):
         if reset:
             reset_on_close(fd)
+        else:
+            shutdown(fd, SHUT_RDWR)  # so the end is seen even if a process forked this very moment has the socket
         close_fd(fd)
 
 

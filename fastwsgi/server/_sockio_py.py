@@ -120,4 +120,14 @@ class SocketWire(Wire):
             return
         if reset:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        else:
+            _end(connected)
         connected.close()
+
+
+def _end(connected: socket.socket) -> None:
+    """Let the client see the end at once, even if a process forked this very moment still has the socket."""
+    try:
+        connected.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # the client was faster

@@ -52,6 +52,9 @@ class Served(Protocol):
     def abort(self) -> None:
         """End it now, or as soon as the thread that serves it alone can."""
 
+    def disown(self, has_thread: bool) -> None:
+        """In a forked child, leave it to the parent; *has_thread*: its application call has forked."""
+
 
 class Monitor(Protocol):
     """Notices application calls that do not return, and keeps spare threads waiting for them."""
@@ -77,6 +80,9 @@ class Monitor(Protocol):
 
     def yield_gil(self) -> None:
         """Let another thread have the GIL, if one waits for it."""
+
+    def disown(self) -> None:
+        """In a forked child, forget the threads, which are not there."""
 
 
 class Slot(Protocol):

@@ -21,13 +21,17 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi import forks
 from fastwsgi.http.answers import DATE, expired_template
 from fastwsgi.http.errors import LoopLost
+from fastwsgi.leaving import Contained
 from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.deadlines import Deadlines
+from fastwsgi.server.disowned import disown
 from fastwsgi.server.housekeeping import OVERDUE, SECOND, Housekeeping
 from fastwsgi.server.listener import Listener
-from fastwsgi.server.poller import BATCH, open_poller
+from fastwsgi.server.poller import BATCH, Poller, open_poller
+from fastwsgi.server.readiness import empty
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
 
@@ -69,7 +73,7 @@ class Loop:
         self.settings = settings
         self.errors = errors
         self.log_error = log_error
-        self.poller = open_poller()
+        self.poller: Poller = open_poller()
         self.wire: SocketWire = build.sockio.SocketWire()
         self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
         self.renew_time(self.service)
@@ -179,11 +183,13 @@ class Loop:
         if settings.threads > 1 or settings.timeout:
             self._start_monitor()
         self.watchdog.start()
+        forks.hold(self)
         try:
-            if settings.threads > 1:
-                self.add_pool().run()
-            else:
-                self._run_alone()
+            with Contained():
+                if settings.threads > 1:
+                    self.add_pool().run()
+                else:
+                    self._run_alone()
         finally:
             self.watchdog.stop()
             if self.pool is not None:
@@ -280,7 +286,7 @@ class Loop:
             pass  # closed, or full, when the loop is awake anyway
 
     def _handle_wake_up(self) -> None:
-        os.read(self._woken, 4096)
+        empty(self._woken)
         if self.aborted:
             self.drop_all()
 
@@ -357,7 +363,17 @@ class Loop:
     def close(self) -> None:
         """End all connections, and close the poller and the loop's own pipe."""
         self.drop_all()
+        self.acceptor.listeners.clear()
+        self.close_own()
+
+    def close_own(self) -> None:
+        """Close the poller and the loop's own pipe, once."""
         self.poller.close()
-        woken, waker, self._woken, self._waker = self._woken, self._waker, -1, -1
-        os.close(waker)
-        os.close(woken)
+        pipe, self._woken, self._waker = (self._woken, self._waker), -1, -1
+        for fd in pipe:
+            if fd >= 0:
+                os.close(fd)
+
+    def disown(self) -> None:
+        """In a child that the application has forked, leave everything to the parent."""
+        disown(self)

@@ -49,7 +49,12 @@ if sys.platform == "linux":
                 self._epoll.unregister(fd)
 
         def poll(self, timeout: float) -> list[tuple[int, int]]:
-            return self._epoll.poll(timeout, BATCH)
+            try:
+                return self._epoll.poll(timeout, BATCH)
+            except (OSError, ValueError):
+                if self._epoll.closed:  # in a child that was forked by the handler of a signal, inside the call
+                    return []
+                raise
 
         def close(self) -> None:
             self._epoll.close()
@@ -79,7 +84,12 @@ else:
                 self._change(fd, before, select.KQ_EV_DELETE)
 
         def poll(self, timeout: float) -> list[tuple[int, int]]:
-            return [(event.ident, 0) for event in self._kqueue.control(None, BATCH, timeout)]
+            try:
+                return [(event.ident, 0) for event in self._kqueue.control(None, BATCH, timeout)]
+            except (OSError, ValueError):
+                if self._kqueue.closed:
+                    return []
+                raise
 
         def close(self) -> None:
             self._kqueue.close()

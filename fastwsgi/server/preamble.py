@@ -113,6 +113,11 @@ class Preamble:
         """End the connection now."""
         self.drop(False)
 
+    def disown(self, has_thread: bool) -> None:
+        """In a forked child, leave the connection to the parent."""
+        self._ended = True
+        self._socket.detach()
+
     # The steps
 
     def _read(self, data: bytes) -> None:

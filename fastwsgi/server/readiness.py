@@ -1,7 +1,8 @@
-"""The state of a single socket, asked without waiting; nothing is read from it."""
+"""A single descriptor: its state, asked without waiting, and what has woken a loop."""
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 
@@ -17,6 +18,14 @@ def is_readable(fd: int) -> bool:
 def is_gone(fd: int) -> bool:
     """Whether the client has reset the connection *fd*, rather than only finished sending."""
     return bool(_look(fd, 0) & GONE)
+
+
+def empty(fd: int) -> None:
+    """Read what waits in *fd*, which does not block; another process may have been faster."""
+    try:
+        os.read(fd, 4096)
+    except BlockingIOError:
+        pass
 
 
 def _look(fd: int, events: int) -> int:

@@ -111,6 +111,11 @@ class Pool:
             for _ in range(self._threads):
                 self.monitor.post()
 
+    def disown(self) -> None:
+        """In a forked child, go on with nothing; another thread may have held the lock."""
+        self.lock = threading.Lock()
+        self.ended = self.done = True
+
     def yield_gil(self) -> None:
         """Let a thread whose call has returned have the GIL, after a batch of events."""
         if self.running:

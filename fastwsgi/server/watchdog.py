@@ -60,6 +60,11 @@ class Watchdog:
         if self._thread.is_alive():
             self._thread.join()
 
+    def disown(self) -> None:
+        """In a forked child, let a thread of this that has forked end."""
+        self._ended = threading.Event()
+        self._ended.set()
+
     def _watch(self) -> None:
         pause = min(LONGEST, min(filter(None, (self.timeout, self.slow_log))) / LOOKS)
         while not self._ended.wait(pause):

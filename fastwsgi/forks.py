@@ -1,0 +1,103 @@
+"""Forks of this process by the application: the child has nothing of the server's, and the parent notices nothing.
+
+What a child must not have is known to its owner: a loop that runs, the supervisor, a worker, an access log. Each is
+held here, and asked in the child to disown what belongs to the parent: to close it, without a word to anybody. Signals
+that the server handles have their former handlers in the child. A child that leaves the application ends: see
+leaving.py.
+
+Only fork() by way of Python calls these functions. A fork in C has to execute another program, or to end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Callable, Protocol
+
+Handler = Callable[[int, Any], object]
+
+
+class Owner(Protocol):
+    """Has something that a forked child must not have."""
+
+    def disown(self) -> None:
+        """In the child, close what is the parent's. Locks that another thread may have held must not be taken."""
+
+
+_owners: weakref.WeakSet[Owner] = weakref.WeakSet()
+_spared: dict[int, Owner] = {}  # by the thread that forks a process of the owner's
+_handled: dict[int, tuple[Handler, Any]] = {}  # by signal: the server's handler, and the one before it
+_masks: dict[int, set[Any]] = {}  # of the threads that fork now
+
+
+def hold(owner: Owner) -> None:
+    """Have *owner* asked to disown what it has, in each child that is forked from now on."""
+    _owners.add(owner)
+
+
+def release(owner: Owner) -> None:
+    """No longer ask *owner*."""
+    _owners.discard(owner)
+
+
+@contextmanager
+def sparing(owner: Owner) -> Iterator[None]:
+    """Do not ask *owner* in a child that this thread forks inside the block: it is the owner's own."""
+    _spared[threading.get_ident()] = owner
+    try:
+        yield
+    finally:
+        _spared.pop(threading.get_ident(), None)
+
+
+# Signals
+
+
+def handle(number: int, handler: Handler) -> None:
+    """Have *handler* called for the signal *number*, in this process and not in its children; in the main thread."""
+    before = signal.signal(number, handler)
+    _handled[number] = handler, _handled[number][1] if number in _handled else before
+
+
+def give_back(number: int) -> None:
+    """Set the handler that the signal *number* had before handle()."""
+    _, before = _handled.pop(number, (None, None))
+    signal.signal(number, signal.SIG_DFL if before is None else before)
+
+
+# The hook
+
+
+def _before() -> None:
+    """Block our signals: the child would forget those that arrive before the hook, or note them for the parent."""
+    _masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, set(_handled))
+
+
+def _unblock() -> None:
+    mask = _masks.pop(threading.get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _in_child() -> None:
+    spared = _spared.get(threading.get_ident())
+    for owner in list(_owners):
+        if owner is not spared:
+            release(owner)
+            try:
+                owner.disown()
+            except Exception:
+                traceback.print_exc()
+    for number, (handler, _) in list(_handled.items()):
+        if signal.getsignal(number) == handler:  # else the application has set one of its own
+            give_back(number)
+    _handled.clear()
+    _unblock()
+
+
+os.register_at_fork(before=_before, after_in_parent=_unblock, after_in_child=_in_child)

@@ -1,0 +1,71 @@
+"""The end of a forked process, as an interpreter ends, but without a `finally` of whoever forked it.
+
+A child that the application forks runs on in the middle of the server. When it leaves the application, by return or by
+an exception, it must not go on there: it ends, with the exit code that a Python program would have.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import sys
+import threading
+from types import TracebackType
+from typing import NoReturn
+
+
+class Contained:
+    """A block that a child forked inside it does not leave: the child ends there."""
+
+    def __enter__(self) -> None:
+        self._pid = os.getpid()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if os.getpid() != self._pid:
+            leave(error)
+
+
+def leave(error: BaseException | None = None) -> NoReturn:
+    """End this process, a fork that has left the application, by *error* or else by return."""
+    code = 0 if error is None else _report(error)
+    _forget_siblings()
+    end_process(code)
+
+
+def end_process(code: int) -> NoReturn:
+    """End with an exit code, or -SIGINT, after waiting for threads, calling functions of atexit, and flushing."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads and executors
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    finally:
+        if code < 0:
+            signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
+        os._exit(code)
+
+
+def _report(error: BaseException) -> int:
+    """Print what an interpreter prints about an exception that ends it; the exit code."""
+    if not isinstance(error, SystemExit):
+        sys.excepthook(type(error), error, error.__traceback__)
+        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    if error.code is None or isinstance(error.code, int):
+        return (error.code or 0) & 0xFF
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(error.code, file=sys.stderr)
+    return 1
+
+
+def _forget_siblings() -> None:
+    """Keep multiprocessing from ending the parent's processes, for example its Pool: it ends all that it knows."""
+    children: set[object] = getattr(sys.modules.get("multiprocessing.process"), "_children", set())
+    for child in list(children):
+        if getattr(child, "_parent_pid", None) != os.getpid():
+            children.discard(child)
