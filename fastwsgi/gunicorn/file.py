@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from fastwsgi.gunicorn.hooks import NAMES, GunicornHooks, Hooks
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import REFUSED, UNSUPPORTED
 from fastwsgi.mistakes import Mistake, UsageError, summary, user_traceback
+from fastwsgi.originals import os
+from fastwsgi.server.green_threads import refuse_green_threads
 
 MODULE = "__config__"
 
@@ -53,7 +54,10 @@ def read(name: str, path: str, directory: str) -> FileValues:
         directory: where the file's imports are looked for first.
     """
     is_module = name.startswith("python:")
-    return translate(name, _import(name, directory) if is_module else _run(name, path, directory))
+    try:
+        return translate(name, _import(name, directory) if is_module else _run(name, path, directory))
+    finally:
+        refuse_green_threads()
 
 
 def translate(name: str, found: Mapping[str, object]) -> FileValues:

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
-import threading
-import time
 import weakref
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi.observe.formats import Format
+from fastwsgi.originals import os, threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection

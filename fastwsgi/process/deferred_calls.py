@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import queue
+from collections import deque
 from typing import Callable
 
-from fastwsgi.process.signals import wakeup_pair
+from fastwsgi.originals import socketpair
 
 
 class DeferredCalls:
     """A queue of calls; the loop, which watches fileno(), wakes up for them and calls run()."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._reader, self._writer = wakeup_pair()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._reader, self._writer = socketpair()
 
     def fileno(self) -> int:
         """The descriptor that is readable when there are calls to make."""
@@ -21,7 +21,7 @@ class DeferredCalls:
 
     def add(self, called: Callable[[], None]) -> None:
         """Have *called* called by the next run(); from any thread."""
-        self._calls.put(called)
+        self._calls.append(called)
         try:
             self._writer.send(b"\0")
         except BlockingIOError:
@@ -30,5 +30,5 @@ class DeferredCalls:
     def run(self) -> None:
         """Make the calls that have been added."""
         self._reader.recv(4096)
-        while not self._calls.empty():
-            self._calls.get()()
+        while self._calls:
+            self._calls.popleft()()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Callable
+
+from fastwsgi.originals import signal, socketpair
 
 WATCHED = (
     signal.SIGTERM,
@@ -36,14 +36,6 @@ def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> I
             signal.signal(number, signal.SIG_DFL if old is None else old)
 
 
-def wakeup_pair() -> tuple[socket.socket, socket.socket]:
-    """Two non-blocking sockets: a byte sent into the second makes the first readable."""
-    reader, writer = socket.socketpair()
-    reader.setblocking(False)
-    writer.setblocking(False)
-    return reader, writer
-
-
 class SignalQueue:
     """Holds the signals of WATCHED that arrive while it is open; for the main thread only.
 
@@ -54,10 +46,17 @@ class SignalQueue:
         self._handlers = ExitStack()
 
     def __enter__(self) -> SignalQueue:
-        self._reader, self._writer = wakeup_pair()
+        self._reader, self._writer = socketpair()
         self._fd_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._handlers.enter_context(handled(WATCHED, ignore))
         return self
+
+    def claim(self) -> None:
+        """Have them again after hooks and the application have run here: asyncio.run() ends with set_wakeup_fd(-1)."""
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in WATCHED:
+            signal.signal(number, ignore)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
 
     def __exit__(self, *exception: object) -> None:
         self._handlers.close()
