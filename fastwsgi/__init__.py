@@ -11,6 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi import originals  # noqa: F401  # before the program replaces parts of them
 from fastwsgi.version import VERSION as __version__
 
 if TYPE_CHECKING:
@@ -64,17 +65,19 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         SettingError: no such setting, a value it cannot have, values that exclude each
             other, or a setting that says where to find the application, which is given already.
         BindError: an address cannot be listened on.
-        Mistake: a certificate cannot be used.
+        Mistake: a certificate cannot be used, or gevent has replaced Python's threads.
         OSError: the access log cannot be opened.
         SystemExit: the first worker could not start.
     """
     from fastwsgi import backend
     from fastwsgi.process import single, startup, supervisor
     from fastwsgi.process.deployment import FixedDeployment
+    from fastwsgi.server.green_threads import refuse_green_threads
     from fastwsgi.settings.given import Given
     from fastwsgi.settings.rules import without_effect
     from fastwsgi.settings.settings import SettingError, Settings
 
+    refuse_green_threads()
     if not callable(app):
         raise TypeError(f"{app!r} cannot be called: serve() takes the WSGI application itself")
     for name in ("chdir", "pythonpath", "factory", "env"):

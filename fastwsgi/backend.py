@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import lru_cache
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+
+from fastwsgi.originals import os
 
 TWINS = {
     "inbox": "fastwsgi.http._inbox",

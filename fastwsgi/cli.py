@@ -8,7 +8,6 @@ messages about mistakes appear at once, and without it.
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from types import SimpleNamespace
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import Mistake, file_mistake
+from fastwsgi.originals import os
 from fastwsgi.settings import manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import Settings
@@ -37,8 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def announce(text: str) -> None:
-    """Write to standard error, unbuffered."""
-    print(text, file=sys.stderr, flush=True)
+    """Write to standard error, unbuffered, unless it is closed."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass
 
 
 def run(arguments: argparse.Namespace) -> int:

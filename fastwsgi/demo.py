@@ -10,7 +10,6 @@ from __future__ import annotations
 import html
 import itertools
 import json
-import os
 import platform
 from collections.abc import Iterable, Iterator
 from string import Template
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Callable
 from wsgiref.util import FileWrapper
 
 from fastwsgi import backend
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, StartResponse, WSGIApplication, WSGIEnvironment

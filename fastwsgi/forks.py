@@ -10,14 +10,13 @@ Only fork() by way of Python calls these functions. A fork in C has to execute a
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import traceback
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable, Protocol
+
+from fastwsgi.originals import os, signal, threading
 
 Handler = Callable[[int, Any], object]
 

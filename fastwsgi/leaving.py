@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
-import signal
 import sys
-import threading
 from types import TracebackType
 from typing import NoReturn
+
+from fastwsgi.originals import os, signal, threading
 
 
 class Contained:

@@ -16,12 +16,8 @@ import contextlib
 import http.client
 import io
 import selectors
-import signal
-import socket
 import socketserver
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Iterable
 from functools import cached_property
@@ -30,7 +26,9 @@ from wsgiref import simple_server, util
 
 from fastwsgi import backend, forks
 from fastwsgi.leaving import Contained
+from fastwsgi.originals import signal, socket, socketpair, threading, time
 from fastwsgi.server.bind import prepare
+from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.server.housekeeping import SECOND
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.readiness import empty
@@ -103,6 +101,7 @@ class WSGIServer(simple_server.WSGIServer):
 
     Raises:
         OSError: the address cannot be listened on.
+        Mistake: gevent has replaced Python's threads.
     """
 
     RequestHandlerClass: type[WSGIRequestHandler]
@@ -115,6 +114,7 @@ class WSGIServer(simple_server.WSGIServer):
         RequestHandlerClass: type[simple_server.WSGIRequestHandler],
         bind_and_activate: bool = True,
     ) -> None:
+        refuse_green_threads()
         if self.address_family == socket.AF_INET and ":" in server_address[0]:
             self.address_family = socket.AF_INET6
         self._run: Run | None = None
@@ -218,9 +218,7 @@ class Run:
         self.loop = Loop(backend.current(), handlers.call, Settings(threads=1), _report, sys.stderr, handlers)
         self.loop.add_listener(server.socket, _base_environ(server))
         self._waking = threading.RLock()  # a signal handler may enter it again
-        self._awaited, self._sent = socket.socketpair()
-        self._awaited.setblocking(False)
-        self._sent.setblocking(False)
+        self._awaited, self._sent = socketpair()
         self.loop.add_waker(self._awaited.fileno(), self._handle_wake_up)
         self._catches = False
 
@@ -330,7 +328,8 @@ class Handlers:
         try:
             log(*arguments)
         except Exception:
-            self.server.handle_error(handler.request, handler.client_address)
+            with contextlib.suppress(Exception):  # it prints to stderr, too
+                self.server.handle_error(handler.request, handler.client_address)
 
 
 def make_server(
@@ -388,4 +387,5 @@ def _name_host(wanted: str, bound: str) -> str:
 def _report(message: str, error: BaseException | None) -> None:
     """Print a message about an error to stderr, with the traceback of *error* if there is one."""
     trace = [] if error is None else traceback.format_exception(type(error), error, error.__traceback__)
-    sys.stderr.write("".join([f"fastwsgi: {message}\n", *trace]))
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there may be no stderr, or it may be closed
+        sys.stderr.write("".join([f"fastwsgi: {message}\n", *trace]))

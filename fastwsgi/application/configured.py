@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Callable
 from weakref import WeakKeyDictionary
 
 from fastwsgi.application import loader
 from fastwsgi.mistakes import UsageError
+from fastwsgi.originals import os
 from fastwsgi.settings.settings import SETTINGS, Settings
 from fastwsgi.settings.sources import Configuration, Sources
 

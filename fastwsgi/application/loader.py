@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-import os
 import pkgutil
 import sys
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from typing import Any, Callable
 from fastwsgi.application import recognise
 from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, UsageError, nearest, summary, user_traceback
+from fastwsgi.originals import os
+from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.settings.settings import Settings
 
 Application = Callable[..., Any]
@@ -49,11 +50,14 @@ def load(text: str, settings: Settings) -> Application:
     """
     target = parse(text)
     roots = prepare_path(settings)
-    module = import_module(target, roots)
-    target, found = find(module, target, settings.factory)
-    if target.called or settings.factory:
-        return make(found, target)
-    return checked(found, str(target))
+    try:
+        module = import_module(target, roots)
+        target, found = find(module, target, settings.factory)
+        if target.called or settings.factory:
+            return make(found, target)
+        return checked(found, str(target))
+    finally:
+        refuse_green_threads()  # they may also be why it cannot be loaded
 
 
 def parse(text: str) -> Target:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import REFUSED, UNSUPPORTED
 from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, UsageError, summary, user_traceback
+from fastwsgi.originals import os
+from fastwsgi.server.green_threads import refuse_green_threads
 
 MODULE = "__config__"
 
@@ -54,7 +55,10 @@ def read(name: str, path: str, directory: str) -> FileValues:
         directory: where the file's imports are looked for first.
     """
     is_module = name.startswith("python:")
-    return translate(name, _import(name, directory) if is_module else _run(name, path, directory))
+    try:
+        return translate(name, _import(name, directory) if is_module else _run(name, path, directory))
+    finally:
+        refuse_green_threads()
 
 
 def translate(name: str, found: Mapping[str, object]) -> FileValues:

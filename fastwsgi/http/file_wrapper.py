@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import stat
 from typing import IO, Any
+
+from fastwsgi.originals import os
 
 BLOCK = 65536  # bytes of a piece, if a file is read instead
 

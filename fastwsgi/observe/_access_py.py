@@ -5,13 +5,12 @@ The compiled twin writes the same bytes into one block of memory.
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from fastwsgi.observe.formats import SAFE_CHARS, Format, Op, Step, current_second
+from fastwsgi.originals import os, time
 
 if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import atexit
 import logging
-import threading
-import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.observe.formats import Format
+from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection

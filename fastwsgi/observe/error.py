@@ -12,26 +12,29 @@ import contextlib
 import json
 import logging
 import logging.config
-import os
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from fastwsgi.mistakes import Mistake, summary
-from fastwsgi.observe.files import LogFile
+from fastwsgi.observe.files import LogFile, standard_error
+from fastwsgi.observe.loggers import own_logger
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 ENTRY = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
 
-error_log = logging.getLogger("fastwsgi.error")
-access_log = logging.getLogger("fastwsgi.access")
+error_log = own_logger("fastwsgi.error")
+access_log = own_logger("fastwsgi.access")
 
 
 class ErrorFile(logging.Handler):
     """Appends entries to a file that can be reopened, each with one write, so that processes may share it.
+
+    close(), which configurations of logging call for all handlers, leaves the file open.
 
     Raises:
         OSError: it cannot be opened.
@@ -39,7 +42,7 @@ class ErrorFile(logging.Handler):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self.file = LogFile(path)
+        self.file = LogFile(path, standard_error())
         self.setFormatter(logging.Formatter(ENTRY))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -52,12 +55,18 @@ class ErrorFile(logging.Handler):
         except Exception:
             self.handleError(record)
 
-    def close(self) -> None:
-        """Close the file."""
-        if self in error_log.handlers:
-            error_log.removeHandler(self)
+    def end(self) -> None:
+        """Take it from the logger, and close the file."""
+        error_log.removeHandler(self)
         self.file.close()
-        super().close()
+        self.close()
+
+
+class StreamHandler(logging.StreamHandler[TextIO]):
+    """Writes to the stream that a program has put in the place of sys.stderr."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Lose the entry: the program has closed the stream."""
 
 
 def set_up_error_log(settings: Settings) -> None:
@@ -68,16 +77,27 @@ def set_up_error_log(settings: Settings) -> None:
     """
     for handler in error_log.handlers[:]:
         if isinstance(handler, ErrorFile):
-            handler.close()
+            handler.end()
     error_log.setLevel(settings.log_level.upper())
     if settings.log_config:
         set_up_logging(settings.log_config)
     if settings.error_logfile not in (None, "-"):
         _add(_open_error_file(settings.error_logfile))
     elif not error_log.hasHandlers():
-        handler = logging.StreamHandler(sys.stderr)
+        _add(_standard_handler())
+
+
+def _standard_handler() -> logging.Handler:
+    """Writes to standard error, with a descriptor of its own, or to what a program has put in its place."""
+    stream = sys.stderr
+    try:
+        if stream is not None:
+            stream.fileno()
+        return ErrorFile("-")
+    except (AttributeError, OSError, ValueError):
+        handler = StreamHandler(stream)
         handler.setFormatter(logging.Formatter(ENTRY))
-        _add(handler)
+        return handler
 
 
 def _add(handler: logging.Handler) -> None:

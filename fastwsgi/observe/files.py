@@ -1,28 +1,40 @@
 """A log file: opened for appending, and reopened by its path after it was rotated.
 
-Several processes may have the same file open: with O_APPEND each write is appended whole.
+Several processes may have the same file open: with O_APPEND each write is appended whole. What the application changes
+in its process, such as the directory, the umask or the standard streams, affects no log.
 """
 
 from __future__ import annotations
 
-import os
-import select
 import stat
 import sys
+import weakref
+
+from fastwsgi.observe.standard_streams import duplicate, moved_above
+from fastwsgi.originals import os, select
 
 PIECE = 1048576  # bytes of one write to a file
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
+
+_duplicates: weakref.WeakSet[LogFile] = weakref.WeakSet()
 
 
 class LogFile:
-    """The file at *path*, created if it is missing; "-" stands for the descriptor *standard*.
+    """The file at *path*, created if it is missing; "-" stands for the descriptor *standard*, of which it has its own.
 
     Raises:
         OSError: it cannot be opened; ENXIO for a named pipe that no process reads.
     """
 
     def __init__(self, path: str, standard: int = 1) -> None:
-        self.path = path
-        self.fd = standard if path == "-" else _open(path)
+        self._standard = standard
+        if path == "-":
+            self.path = path
+            self.fd = duplicate(standard)
+            _duplicates.add(self)
+        else:
+            self.fd = _open(path)
+            self.path = os.path.abspath(path)
         # A write to a pipe that other processes write to stays in one piece up to this size (POSIX, PIPE_BUF)
         self.piece = PIECE if stat.S_ISREG(os.fstat(self.fd).st_mode) else select.PIPE_BUF
 
@@ -34,31 +46,60 @@ class LogFile:
         return os.write(self.fd, data)
 
     def reopen(self) -> None:
-        """Reopen the path on the same descriptor; a write in progress ends in the old file.
+        """Reopen the path on the same descriptor; a write in progress ends in the old file, whose mode a new one gets.
 
         Raises:
             OSError: it cannot be opened; the old file stays open.
         """
         if self.path != "-":
-            fd = _open(self.path)
+            fd = _open(self.path, stat.S_IMODE(os.fstat(self.fd).st_mode))
             os.dup2(fd, self.fd, inheritable=False)
             os.close(fd)
 
     def close(self) -> None:
-        if self.path != "-":
+        _duplicates.discard(self)
+        if self.fd != self._standard:
             os.close(self.fd)
 
+    def give_back(self) -> None:
+        """Go on with the standard stream itself."""
+        os.close(self.fd)
+        self.fd = self._standard
 
-def _open(path: str) -> int:
-    """A descriptor of the file; without O_NONBLOCK, opening a named pipe would wait for a reader."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
-    os.set_blocking(fd, True)
-    return fd
+
+def _open(path: str, mode: int | None = None) -> int:
+    """A descriptor of the file, which gets *mode* if it is new, whatever the umask."""
+    try:
+        fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        if mode is not None:
+            os.fchmod(fd, mode)
+    except FileExistsError:
+        fd = os.open(path, _FLAGS | os.O_CREAT, 0o644)
+    os.set_blocking(fd, True)  # without O_NONBLOCK, opening a named pipe would wait for a reader
+    return moved_above(fd)
 
 
 def standard_output() -> int:
     """The descriptor of sys.stdout; 1 where a program has put something without one in its place."""
+    return _descriptor(sys.stdout, 1)
+
+
+def standard_error() -> int:
+    """The descriptor of sys.stderr; 2 where a program has put something without one in its place."""
+    return _descriptor(sys.stderr, 2)
+
+
+def _descriptor(stream: object, default: int) -> int:
     try:
-        return sys.stdout.fileno()
+        return int(stream.fileno())  # type: ignore[attr-defined]
     except (AttributeError, OSError, ValueError):
-        return 1
+        return default
+
+
+def _give_back_in_child() -> None:
+    """A child process that detaches itself must not keep a pipe open whose reader waits for its end."""
+    for file in list(_duplicates):
+        file.give_back()
+
+
+os.register_at_fork(after_in_child=_give_back_in_child)

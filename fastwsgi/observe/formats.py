@@ -11,11 +11,11 @@ import base64
 import binascii
 import enum
 import re
-import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from fastwsgi.http.head import environ_key
 from fastwsgi.mistakes import Mistake
+from fastwsgi.originals import time
 
 if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange

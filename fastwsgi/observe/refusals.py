@@ -8,12 +8,12 @@ fault of clients and logged as information, but a line with a 503, which means a
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.peers import client_network
 from fastwsgi.observe.error import error_log
+from fastwsgi.originals import time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection

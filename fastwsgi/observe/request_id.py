@@ -7,10 +7,11 @@ guessed.
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from typing import TYPE_CHECKING
+
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

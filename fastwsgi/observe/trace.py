@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from typing import TYPE_CHECKING, TextIO
+
+from fastwsgi.originals import time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
@@ -43,8 +44,14 @@ class Trace:
             if secret is not None:
                 line = f"{secret[1]}: ({len(secret[2])} bytes)"
             safe = _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", line)
-            self._stream.write(f"#{connection.number} {mark} {safe}".rstrip() + "\n")
-        self._stream.flush()
+            self._write(f"#{connection.number} {mark} {safe}".rstrip() + "\n")
+
+    def _write(self, line: str) -> None:
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # there is none, or the application has closed it
 
     def request_started(self, connection: Connection, exchange: Exchange, head: bytes) -> None:
         self._show(connection, ">", head)

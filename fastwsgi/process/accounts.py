@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import grp
-import os
 import pwd
 import re
 from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import Mistake
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings

@@ -5,11 +5,11 @@ The process that loaded them watches the files. Workers, which may not be allowe
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log
+from fastwsgi.originals import os, time
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls.files import Material
 
@@ -34,7 +34,8 @@ class Certificates:
     def __init__(self, settings: Settings) -> None:
         tls_files.check(settings)
         self._settings = settings
-        self._watch = tls_files.Watch([path for _, path in tls_files.paths(settings)])
+        self._directory = os.getcwd()  # an application may change it
+        self._watch = tls_files.Watch([os.path.abspath(path) for _, path in tls_files.paths(settings)])
         self.tls: Tls | None = None
         self.next_check: float | None = None
         if settings.certfile:
@@ -56,7 +57,7 @@ class Certificates:
         if not self._watch.look():
             return None
         try:
-            material = tls_files.read(self._settings)
+            material = tls_files.read(self._settings, self._directory)
             self.tls.renew(material)
         except Mistake as mistake:
             error_log.error("the certificates are not renewed, those of before go on: %s", mistake)

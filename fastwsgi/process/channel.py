@@ -16,7 +16,7 @@ To the supervisor:
 
 from __future__ import annotations
 
-import socket
+from fastwsgi.originals import socket, socketpair
 
 
 class Channel:
@@ -25,11 +25,10 @@ class Channel:
     It never blocks: a process that does not read loses lines, and is stopped by other means.
 
     Args:
-        end: a connected stream socket, which becomes the channel's.
+        end: a connected stream socket that does not block; it becomes the channel's.
     """
 
     def __init__(self, end: socket.socket) -> None:
-        end.setblocking(False)
         self._end = end
         self._incomplete = b""  # the beginning of a line
 
@@ -62,5 +61,5 @@ class Channel:
 
 def pair() -> tuple[Channel, Channel]:
     """The two ends of a new channel."""
-    one, other = socket.socketpair()
+    one, other = socketpair()
     return Channel(one), Channel(other)

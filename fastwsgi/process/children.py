@@ -5,13 +5,10 @@ Which of them to start or end, and when, is decided in fleet.py.
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import time
 from typing import TYPE_CHECKING
 
 from fastwsgi.observe.logs import error_log
+from fastwsgi.originals import os, select, signal, time
 from fastwsgi.process import exits
 from fastwsgi.process.spawn import Child, Spawner
 from fastwsgi.process.startup import announce_start

@@ -5,12 +5,10 @@ An application may occupy the main thread for a long time; this one still runs a
 
 from __future__ import annotations
 
-import select
-import threading
-import time
 from typing import Callable
 
 from fastwsgi.observe.logs import log_error
+from fastwsgi.originals import select, threading, time
 from fastwsgi.process.channel import Channel
 
 HEARTBEAT = 1.0  # seconds

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import queue
+from collections import deque
 from typing import Callable
 
-from fastwsgi.process.signals import disown_wakeup, wakeup_pair
+from fastwsgi.originals import socketpair
+from fastwsgi.process.signals import disown_wakeup
 from fastwsgi.server.readiness import empty
 
 
@@ -13,8 +14,8 @@ class DeferredCalls:
     """A queue of calls; the loop, which watches fileno(), wakes up for them and calls run()."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._reader, self._writer = wakeup_pair()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._reader, self._writer = socketpair()
 
     def fileno(self) -> int:
         """The descriptor that is readable when there are calls to make."""
@@ -22,7 +23,7 @@ class DeferredCalls:
 
     def add(self, called: Callable[[], None]) -> None:
         """Have *called* called by the next run(); from any thread."""
-        self._calls.put(called)
+        self._calls.append(called)
         try:
             self._writer.send(b"\0")
         except BlockingIOError:
@@ -35,5 +36,5 @@ class DeferredCalls:
     def run(self) -> None:
         """Make the calls that have been added."""
         empty(self._reader.fileno())
-        while not self._calls.empty():
-            self._calls.get()()
+        while self._calls:
+            self._calls.popleft()()

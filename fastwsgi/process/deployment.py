@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.hooks import Hooks
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

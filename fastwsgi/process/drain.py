@@ -7,10 +7,10 @@ thread accepts instead and shuts the listeners for all processes, and the loop s
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import threading
 from typing import TYPE_CHECKING
+
+from fastwsgi.observe.standard_streams import moved_above
+from fastwsgi.originals import accept, os, socket, threading
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ConnectionTaker
@@ -64,9 +64,8 @@ class ListenerDrain:
     def _accept_all(self, listener: socket.socket) -> None:
         while True:
             try:
-                connection, address = listener.accept()
+                fd, address = accept(listener)
             except OSError:
                 return
-            connection.setblocking(False)
             host, port = (address[0], str(address[1])) if isinstance(address, tuple) else ("", "")
-            self._accepted.append((listener, connection.detach(), host, port))
+            self._accepted.append((listener, moved_above(fd), host, port))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
+
+from fastwsgi.originals import os, signal
 
 
 def reap_children() -> Iterator[tuple[int, int]]:

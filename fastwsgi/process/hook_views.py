@@ -6,10 +6,10 @@ For the hooks of a gunicorn.conf.py, gunicorn/hooks.py gives them `cfg` and `log
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.cfg import Cfg, Log
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings

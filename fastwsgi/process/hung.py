@@ -8,12 +8,11 @@ request has passed: the call that holds the GIL holds up all requests of that pr
 from __future__ import annotations
 
 import faulthandler
-import os
-import signal
-import sys
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi.observe.files import standard_error
 from fastwsgi.observe.logs import error_log
+from fastwsgi.originals import os, signal
 from fastwsgi.process.control import HEARTBEAT
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ EXTRA_TIME = 0.5  # seconds after the deadline, in which the worker's monitor, w
 
 def enable_stack_dumps() -> None:
     """Have this worker write the stacks of all its threads to stderr on DUMP."""
-    faulthandler.register(DUMP, sys.stderr, all_threads=True)
+    faulthandler.register(DUMP, standard_error(), all_threads=True)
 
 
 def disable_stack_dumps() -> None:

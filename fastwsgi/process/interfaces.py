@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import select
-import socket
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable, Protocol
+
+from fastwsgi.originals import select, socket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.fleet import Fleet
     from fastwsgi.process.hook_views import ServerView
     from fastwsgi.process.pidfile import PidFile
+    from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.reload import Reload
     from fastwsgi.process.scoreboard import Scoreboard
     from fastwsgi.process.sockets import Listeners
@@ -67,6 +68,7 @@ class SpawningSupervisor(HasHooks, Protocol):
     build: SimpleNamespace
     deployment: Deployment
     app: WSGIApplication | None
+    app_surroundings: Surroundings | None
     board: Scoreboard
     fleet: Fleet[Child]
     listeners: Listeners

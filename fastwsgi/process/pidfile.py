@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from fastwsgi.mistakes import Mistake
+from fastwsgi.originals import os
 
 
 class PidFile:

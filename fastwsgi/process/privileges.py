@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastwsgi.observe.logs import error_log
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings

@@ -1,9 +1,10 @@
-"""What a process sets for itself by its settings: its title in the process list, environment variables."""
+"""What a process sets for itself: its title in the process list, environment variables, directory and umask."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
@@ -24,3 +25,22 @@ def set_environment(settings: Settings) -> None:
     for assignment in settings.env:
         name, _, value = assignment.partition("=")
         os.environ[name] = value
+
+
+class Surroundings(NamedTuple):
+    """The directory and the umask, which an application may change for itself."""
+
+    directory: str
+    umask: int
+
+    def enter(self) -> None:
+        """Change to these."""
+        os.chdir(self.directory)
+        os.umask(self.umask)
+
+
+def surroundings() -> Surroundings:
+    """Those of this process now."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return Surroundings(os.getcwd(), umask)

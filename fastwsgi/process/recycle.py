@@ -5,10 +5,11 @@ The random share keeps workers that were started together from ending together.
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
+
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import RequestCounter, Timers

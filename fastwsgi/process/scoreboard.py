@@ -8,9 +8,9 @@ Its first word is the highest slot in use, its second says whether the service i
 from __future__ import annotations
 
 import mmap
-import time
 
 from fastwsgi.mistakes import Mistake
+from fastwsgi.originals import time
 
 WORDS = 16  # of 8 bytes for each slot: two cache lines, so that workers do not slow each other down
 CAPACITY = 1024  # slots; during a rolling reload each worker has two for a while

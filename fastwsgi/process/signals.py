@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Callable
 
 from fastwsgi import forks
+from fastwsgi.originals import signal, socket, socketpair
 
 WATCHED = (
     signal.SIGTERM,
@@ -40,14 +39,6 @@ def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> I
             forks.give_back(number)
 
 
-def wakeup_pair() -> tuple[socket.socket, socket.socket]:
-    """Two non-blocking sockets: a byte sent into the second makes the first readable."""
-    reader, writer = socket.socketpair()
-    reader.setblocking(False)
-    writer.setblocking(False)
-    return reader, writer
-
-
 def disown_wakeup(reader: socket.socket, writer: socket.socket) -> None:
     """In a forked child, close such a pair, and let Python write no signals into it."""
     fd = signal.set_wakeup_fd(-1)
@@ -67,10 +58,17 @@ class SignalQueue:
         self._handlers = ExitStack()
 
     def __enter__(self) -> SignalQueue:
-        self._reader, self._writer = wakeup_pair()
+        self._reader, self._writer = socketpair()
         self._fd_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._handlers.enter_context(handled(WATCHED, ignore))
         return self
+
+    def claim(self) -> None:
+        """Have them again after hooks and the application have run here: asyncio.run() ends with set_wakeup_fd(-1)."""
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in WATCHED:
+            signal.signal(number, ignore)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
 
     def __exit__(self, *exception: object) -> None:
         self._handlers.close()

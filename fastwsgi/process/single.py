@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
 from fastwsgi.observe.logs import Logs, set_up_error_log
+from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import privileges
 from fastwsgi.process.certificates import Certificates
-from fastwsgi.process.signals import disown_wakeup, handled, wakeup_pair
+from fastwsgi.process.signals import disown_wakeup, handled
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import announce_start, make_loop, to_stderr
 from fastwsgi.server.loop import Loop
@@ -75,7 +74,8 @@ class StopSignals:
 
     Python's handlers run in the main thread between two bytecodes, so in the middle of an application's call. The first
     signal does not disturb the call: it asks the loop, which the wake-up descriptor wakes, to stop. The second does: it
-    raises an exception, to end the call of an application that sleeps or never returns.
+    raises an exception, to end the call of an application that sleeps or never returns. At the end of *patience* a
+    thread sends the second one: SIGALRM and its timer are the application's.
     Outside the main thread, where no handler can be set, this does nothing.
 
     Args:
@@ -89,9 +89,10 @@ class StopSignals:
         self.listeners = listeners
         self.patience = patience
         self.received = 0  # signals
-        self._reader, self._writer = wakeup_pair()
+        self._reader, self._writer = socketpair()
         self._handlers = ExitStack()
         self._can_handle = threading.current_thread() is threading.main_thread()
+        self._running = threading.Lock()  # held until the block has ended
 
     def __enter__(self) -> StopSignals:
         if self._can_handle:
@@ -100,11 +101,13 @@ class StopSignals:
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
             self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)
+            self.loop.ticks.append(unblock_stop_signals)
+            self._running.acquire()
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> bool:
         if self._can_handle:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._running.release()
             signal.set_wakeup_fd(-1)
             self._handlers.close()
             forks.release(self)
@@ -124,10 +127,20 @@ class StopSignals:
         if self.received > 1:
             raise StopNow
         self.loop.stop()
-        self._handlers.enter_context(handled([signal.SIGALRM], self._handle_signal))
-        signal.setitimer(signal.ITIMER_REAL, self.patience or 0.001)
+        # Not threading.Thread: its start() needs locks, which the main thread may hold just now
+        start_new_thread(self._lose_patience, (threading.get_ident(),))
+
+    def _lose_patience(self, main_thread: int) -> None:
+        """Send the second signal, unless the block ends in time."""
+        if not self._running.acquire(timeout=self.patience):
+            signal.pthread_kill(main_thread, signal.SIGTERM)
 
     def _handle_wake_up(self) -> None:
         empty(self._reader.fileno())
         if self.received > 1:  # an application has caught StopNow
             self.loop.abort()
+
+
+def unblock_stop_signals() -> None:
+    """Let SIGTERM and SIGINT reach this thread again, if an application has left them blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

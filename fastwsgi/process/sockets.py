@@ -5,12 +5,11 @@ The supervisor, or a process that serves alone, opens or inherits them.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastwsgi.originals import os, socket
 from fastwsgi.process import accounts, systemd
 from fastwsgi.server.addresses import BindError
 from fastwsgi.server.bind import ListeningSocket, adopt, close_listener, open_listener, spell_address

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 import traceback
 from collections.abc import Iterable
 from typing import Callable, NamedTuple
 
+from fastwsgi.originals import os, time
 from fastwsgi.stamps import Stamp, stamp_of
 
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep

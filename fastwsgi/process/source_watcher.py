@@ -6,12 +6,11 @@ system says when a comparison is worth making; otherwise there are several a sec
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi.originals import os, threading
 from fastwsgi.process.source_files import SourceFiles, imported_files
 from fastwsgi.stamps import Stamp
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import os
-import signal
+import warnings
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
 from fastwsgi.leaving import end_process
 from fastwsgi.observe.logs import log_error
+from fastwsgi.originals import os, signal
 from fastwsgi.process import channel
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
@@ -53,7 +53,7 @@ class Spawner:
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a signal for the child must not get into our queue
         try:
             with forks.sparing(self._supervisor):
-                pid = os.fork()
+                pid = fork_in_silence()
             if pid == 0:
                 run_as_process(lambda: self._run_worker(given, ours))
         except OSError:
@@ -80,6 +80,7 @@ class Spawner:
             deployment=owner.deployment,
             settings=inputs.settings,
             app=owner.app,
+            app_surroundings=owner.app_surroundings,
             tls=inputs.certificates.tls,
             listeners=at_position(inputs.bindings, position),
             shared=shared_sockets(inputs.bindings),
@@ -96,6 +97,13 @@ class Spawner:
         self._supervisor.disown(given.listeners)
         ours.close()
         return Worker(given).run()
+
+
+def fork_in_silence() -> int:
+    """os.fork(), without the warning of Python 3.12 that threads run: as an error it would hide the child's ID."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def run_as_process(main: Callable[[], int]) -> None:

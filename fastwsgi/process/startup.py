@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.observe.logs import ErrorStream, Logs, log_error
 from fastwsgi.observe.request_id import with_request_ids
+from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.process.probes import with_probes
+from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.server.loop import Loop
 
 if TYPE_CHECKING:
@@ -32,9 +34,16 @@ def make_loop(
         settings: all are read.
         logs: this process's.
         is_stopping: whether a stop of the service has begun, for the readiness probe.
+
+    Raises:
+        Mistake: the application runs in threads that are none.
     """
+    refuse_green_threads()  # a hook may have done it
+    occupy()
     app = with_probes(with_request_ids(app, settings), settings, is_stopping)
-    return Loop(build, app, settings, log_error, ErrorStream(), logs.observer)
+    loop = Loop(build, app, settings, log_error, ErrorStream(), logs.observer)
+    loop.ticks.append(occupy)
+    return loop
 
 
 def announce_start(announce: Callable[[str], None], urls: list[str], build: SimpleNamespace) -> None:
@@ -44,5 +53,8 @@ def announce_start(announce: Callable[[str], None], urls: list[str], build: Simp
 
 
 def to_stderr(line: str) -> None:
-    """Print *line* to standard error."""
-    print(line, file=sys.stderr, flush=True)
+    """Print *line* to standard error, unless it is closed."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass

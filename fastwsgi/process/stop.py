@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import time
 from typing import TYPE_CHECKING
+
+from fastwsgi.originals import signal, time
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import StoppingSupervisor

@@ -14,11 +14,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
-import select
-import signal
-import socket
-import time
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
@@ -27,6 +22,7 @@ from fastwsgi import forks
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
+from fastwsgi.originals import os, select, signal, socket, time
 from fastwsgi.process import accounts, exits, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
@@ -41,6 +37,7 @@ from fastwsgi.process.sockets import Listeners, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
+from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.tls import files as tls_files
 
@@ -49,6 +46,7 @@ if TYPE_CHECKING:
 
     from fastwsgi.gunicorn.hooks import Hooks
     from fastwsgi.process.interfaces import Deployment
+    from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.spawn import Child
     from fastwsgi.settings.settings import Settings
 
@@ -81,6 +79,7 @@ class Supervisor:
         settings: those read last; while a reload runs, still the old ones.
         view: what hooks see of it.
         app: the application, if it is loaded before the fork.
+        app_surroundings: those that it has left, for the workers.
         next_report: when the scoreboard is logged next, at level debug (time.monotonic()).
         exit_code: None while it runs.
     """
@@ -101,6 +100,7 @@ class Supervisor:
         self.signals = SignalQueue()
         self.poller = select.poll()
         self.app: WSGIApplication | None = None
+        self.app_surroundings: Surroundings | None = None
         self.pid_file: PidFile | None = None
         self.next_report = 0.0
         self.exit_code: int | None = None
@@ -160,10 +160,18 @@ class Supervisor:
         process_setup.set_title("supervisor", settings)
         self.hooks.on_starting(self.view)
         if settings.preload:
-            process_setup.set_environment(settings)
-            self.app = self.deployment.load(settings)
-            gc.collect()
-            gc.freeze()
+            self._load()
+        refuse_green_threads()
+
+    def _load(self) -> None:
+        """Load the application for all workers. What it changes of this process is for them alone."""
+        ours = process_setup.surroundings()
+        process_setup.set_environment(self.settings)
+        self.app = self.deployment.load(self.settings)
+        self.app_surroundings = process_setup.surroundings()
+        ours.enter()
+        gc.collect()
+        gc.freeze()
 
     def _close(self) -> None:
         for child in self.fleet.members.values():  # there are some only after an error of ours
@@ -229,6 +237,7 @@ class Supervisor:
         """Wait for messages from workers, signals and ends of child processes, or until something is due."""
         if self.exit_code is not None:
             return
+        self.signals.claim()
         now = time.monotonic()
         due = (self.stop.due, self.status.next_ping, self.hung.next_check, self.certificates.next_check)
         times = (self.fleet.next_time(now), now + LONGEST_TURN, *due)

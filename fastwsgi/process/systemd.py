@@ -6,8 +6,7 @@ systemd nothing happens.
 
 from __future__ import annotations
 
-import os
-import socket
+from fastwsgi.originals import os, socket
 
 FIRST_FD = 3  # SD_LISTEN_FDS_START
 SEND_SECONDS = 1.0  # the longest that notify() waits for room in systemd's queue

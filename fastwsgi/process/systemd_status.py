@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
-
+from fastwsgi.originals import os, time
 from fastwsgi.process import systemd
 
 

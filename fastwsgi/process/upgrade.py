@@ -6,13 +6,12 @@ nothing has changed. nginx and gunicorn do the same.
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.observe.logs import error_log
+from fastwsgi.originals import os, signal
 from fastwsgi.process import exits
 from fastwsgi.process.sockets import HANDED_OVER
 

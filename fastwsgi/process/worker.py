@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import sys
-import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -14,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastwsgi import forks
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
+from fastwsgi.originals import os, signal, socket, time
 from fastwsgi.process import accounts, drain, process_setup
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
@@ -35,6 +31,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from fastwsgi.process.interfaces import Deployment
+    from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.settings.settings import Settings
     from fastwsgi.tls.contexts import Tls
 
@@ -47,6 +44,7 @@ class WorkerStart:
 
     Attributes:
         app: the application, if it is already loaded.
+        app_surroundings: those that it left then.
         tls: None where TLS is not spoken.
         shared: the listeners that other services have, too.
         server: what hooks see of the supervisor.
@@ -58,6 +56,7 @@ class WorkerStart:
     deployment: Deployment
     settings: Settings
     app: WSGIApplication | None
+    app_surroundings: Surroundings | None
     tls: Tls | None
     listeners: list[socket.socket]
     shared: list[socket.socket]
@@ -115,6 +114,8 @@ class Worker:
         given, settings = self.given, self.settings
         set_up_error_log(settings)
         self.logs = Logs(settings, given.build)
+        if given.app_surroundings is not None:
+            given.app_surroundings.enter()
         process_setup.set_environment(settings)
         self.hooks.post_fork(given.server, given.view)
         process_setup.set_title("worker", settings)
@@ -155,7 +156,7 @@ class Worker:
 
     def _fail(self, mistake: Mistake) -> int:
         if self.given.is_first:
-            print(f"{mistake.details}fastwsgi: {mistake}", file=sys.stderr, flush=True)
+            os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
         else:
             error_log.error("%s%s", mistake, f"\n{mistake.details}".rstrip("\n"))
         return mistake.exit_code or 1

@@ -6,9 +6,9 @@ number twice, a call is stuck, and a spare thread is called.
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING
+
+from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn

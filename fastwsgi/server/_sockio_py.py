@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
-import socket
 import struct
 import sys
 import termios
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.http._wire_py import Wire
 from fastwsgi.http.transport import LOST, READ_SIZE, WOULD_BLOCK
+from fastwsgi.originals import accept, os, socket
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -37,12 +36,11 @@ class SocketWire(Wire):
             for a unix socket.
         """
         try:
-            connected, address = listener.accept()
+            fd, address = accept(listener)
         except OSError as error:
             return -(error.errno or errno.EIO), "", ""
-        connected.setblocking(False)
         host, port = address[:2] if isinstance(address, tuple) else ("", "")
-        return connected.detach(), host, str(port)
+        return fd, host, str(port)
 
     def receive(self, fd: int, inbox: Inbox, rest: bytes | None) -> int:
         """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, WOULD_BLOCK or LOST."""
@@ -92,24 +90,27 @@ class SocketWire(Wire):
     def finish(self, fd: int) -> None:
         """Signal that nothing more will be sent."""
         try:
-            duplicate = socket.socket(fileno=os.dup(fd))
+            connected = socket.socket(fileno=fd)
         except OSError:
             return  # it was cut
         try:
-            duplicate.shutdown(socket.SHUT_WR)
+            connected.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the client was faster
         finally:
-            duplicate.close()
+            connected.detach()
 
     def cut(self, fd: int) -> None:
         """Reset the connection; the descriptor, now useless, stays open until it is closed."""
-        connected = socket.socket(fileno=os.dup(fd))
+        connected = socket.socket(fileno=fd)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        nothing = os.open(os.devnull, os.O_RDONLY)
+        connected.detach()
+        try:
+            nothing = os.open(os.devnull, os.O_RDONLY)
+        except OSError:
+            return  # out of descriptors: it is reset when it is closed
         os.dup2(nothing, fd, inheritable=False)
         os.close(nothing)
-        connected.close()
 
     def close(self, fd: int, reset: bool) -> None:
         """Close; *reset* keeps the client from taking what it has for the whole response."""

@@ -7,9 +7,10 @@ or once a stop has begun. The listeners are not polled then, since the poller wo
 from __future__ import annotations
 
 import errno
-import os
 from typing import TYPE_CHECKING
 
+from fastwsgi.observe.standard_streams import FIRST_OTHER, moved_above
+from fastwsgi.originals import os
 from fastwsgi.server.admission import Admission
 from fastwsgi.server.poller import BATCH
 from fastwsgi.server.readiness import is_readable
@@ -87,6 +88,8 @@ class Acceptor:
                     return self._pause()
             accepted, host, port = wire.accept(listener.socket)
             if accepted >= 0:
+                if accepted < FIRST_OTHER:
+                    accepted = moved_above(accepted)
                 if not self.admission.admit(accepted, host):
                     self._turn_away(accepted, host)
                 else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import sys
 from typing import NamedTuple, Union
+
+from fastwsgi.originals import os, socket
 
 DEFAULT_PORT = "8000"
 FORMS = "write HOST:PORT, [IPv6]:PORT, unix:/path or fd://NUMBER"

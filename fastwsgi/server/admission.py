@@ -6,15 +6,14 @@ The last file descriptors are kept from connections: temporary files, logs and t
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
-import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.peers import client_network
 from fastwsgi.observe.rate_limited import RateLimitedLog
+from fastwsgi.originals import os, threading
 from fastwsgi.server.readiness import is_readable
 
 if TYPE_CHECKING:

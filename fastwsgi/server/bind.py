@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
-import socket
 from pathlib import Path
 
+from fastwsgi.originals import os, socket
 from fastwsgi.server import unix_sockets
 from fastwsgi.server.addresses import BindError, Inherited, Unix, parse_address, spell_address
 from fastwsgi.server.unix_sockets import ListeningSocket

@@ -8,11 +8,10 @@ loop, from a call of the application or the handler of a signal, say, it ends: s
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from fastwsgi.leaving import leave
+from fastwsgi.originals import os, threading
 
 if TYPE_CHECKING:
     from fastwsgi.server.loop import Loop

@@ -5,9 +5,10 @@ It is due at the beginning of each second, or sooner on request, and is put off 
 
 from __future__ import annotations
 
-import time
-from email.utils import formatdate
 from typing import TYPE_CHECKING
+
+from fastwsgi.observe.formats import MONTHS
+from fastwsgi.originals import time
 
 if TYPE_CHECKING:
     from fastwsgi.server.interfaces import Slot
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 SECOND = 1.0
 OVERDUE = 5.0  # seconds after which it is done even if more events wait
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class Housekeeping:
@@ -59,7 +61,7 @@ class Housekeeping:
     def _renew_date(self) -> None:
         """Set the Date field (RFC 9110 6.6.1), which names whole seconds."""
         wall = time.time()
-        self.loop.service.date_line = f"Date: {formatdate(wall, usegmt=True)}\r\n".encode("latin-1")
+        self.loop.service.date_line = f"Date: {http_date(wall)}\r\n".encode("latin-1")
         self._next_second = time.monotonic() + SECOND - wall % SECOND
 
     def _write_figures(self, slot: Slot) -> None:
@@ -69,3 +71,9 @@ class Housekeeping:
         slot.connections = len(loop.connections)
         if loop.pool is not None:
             slot.busy, slot.queued = loop.pool.running, len(loop.pool.queued_requests)
+
+
+def http_date(wall: float) -> str:
+    """The time *wall* as in the Date field (RFC 9110 5.6.7), whatever locale, time zone or `datetime` there is."""
+    year, month, day, hour, minute, second, weekday, *_ = time.gmtime(wall)
+    return f"{DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
@@ -12,6 +10,7 @@ from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.http.forwarded import Forwarding
 from fastwsgi.http.grammar import HeadLimits
 from fastwsgi.http.peers import Trusted
+from fastwsgi.originals import os, socket
 from fastwsgi.server.preamble import PLAIN, Preamble
 
 if TYPE_CHECKING:

@@ -12,10 +12,6 @@ that an interpreter without a GIL could run a loop in each thread.
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -25,6 +21,7 @@ from fastwsgi import forks
 from fastwsgi.http.answers import DATE, expired_template
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
+from fastwsgi.originals import os, socket, threading, time
 from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.deadlines import Deadlines
 from fastwsgi.server.disowned import disown

@@ -5,9 +5,10 @@ Both are level-triggered. Only file descriptors are reported: a connection knows
 
 from __future__ import annotations
 
-import select
 import sys
 from typing import Protocol
+
+from fastwsgi.originals import select
 
 BATCH = 64  # events taken at once
 

@@ -8,11 +8,11 @@ Connection gets these bytes as if it had received them.
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.connection import READ
 from fastwsgi.http.proxy_protocol import MAX_SIZE, Header, NoHeader, ProxyError, parse
+from fastwsgi.originals import socket
 
 if TYPE_CHECKING:
     from fastwsgi.http.pace import Pace
@@ -41,6 +41,7 @@ class Preamble:
         self.waits = ""
         self._ended = False  # or its Connection has replaced it
         self._socket = socket.socket(own.family, own.type, own.proto, fileno=fd)
+        self._socket.setblocking(False)  # socket.setdefaulttimeout() would make it wait
         self._begun = b""  # what was taken of an incomplete header
 
     # What the loop calls; see interfaces.py

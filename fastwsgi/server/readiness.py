@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import select
 import sys
+
+from fastwsgi.originals import os, select
 
 # The events that mean a reset. Systems other than Linux may report POLLHUP for a half-closed connection.
 GONE = select.POLLERR | (select.POLLHUP if sys.platform == "linux" else 0)

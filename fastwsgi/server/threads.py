@@ -12,14 +12,12 @@ connection back, and becomes a spare. So N threads can wait for a database, and 
 
 from __future__ import annotations
 
-import select
-import threading
-import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.errors import ClientDisconnected, LoopLost
 from fastwsgi.observe.rate_limited import RateLimitedLog
+from fastwsgi.originals import select, threading, time
 from fastwsgi.server.readiness import is_gone
 
 if TYPE_CHECKING:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
-import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+from fastwsgi.originals import os, socket
 from fastwsgi.server.addresses import BindError, Unix
 
 PROBE_SECONDS = 1.0  # a server that has not answered connect() within this time still counts as one

@@ -8,15 +8,13 @@ thread; a callback lets the process be replaced.
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
-import time
 import traceback
 from types import FrameType
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.http.naming import request_name
+from fastwsgi.originals import os, threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection

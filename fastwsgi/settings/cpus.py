@@ -8,8 +8,9 @@ the older one (v1). A quota of one and a half CPUs counts as two: rounded down, 
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
+
+from fastwsgi.originals import os
 
 PROC = Path("/proc/self")
 CGROUPS = Path("/sys/fs/cgroup")

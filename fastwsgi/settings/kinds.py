@@ -8,13 +8,13 @@ also knows how to write its values in the help.
 from __future__ import annotations
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
 
 from fastwsgi.http.forwarded import MISLEADING
 from fastwsgi.http.peers import Trusted
+from fastwsgi.originals import os
 from fastwsgi.settings import cpus
 from fastwsgi.switch import SWITCH
 

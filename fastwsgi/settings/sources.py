@@ -8,13 +8,13 @@ each reload.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.translations import DEFAULTS
 from fastwsgi.mistakes import UsageError
+from fastwsgi.originals import os
 from fastwsgi.settings import files
 from fastwsgi.settings.environment import CONFIG, gunicorn_options, hosting_variables, unknown_variables, variables
 from fastwsgi.settings.given import Given, Layer

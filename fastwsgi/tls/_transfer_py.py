@@ -6,10 +6,10 @@ The results of arrived(), room() and stretch() are for one call, to be used befo
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.transport import LOST, WOULD_BLOCK
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox

@@ -7,7 +7,6 @@ passed to processes that may not read the files.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastwsgi.mistakes import Mistake
+from fastwsgi.originals import os
 from fastwsgi.stamps import Stamp, stamp_of
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def paths(settings: Settings) -> list[tuple[str, str]]:
     return named + ([("--ca-certs", settings.ca_certs)] if settings.ca_certs else [])
 
 
-def read(settings: Settings) -> Material:
-    """The contents of the files that certfile, keyfile and ca_certs name. Raises Mistake."""
-    found = [_read(flag, path) for flag, path in paths(settings)]
+def read(settings: Settings, directory: str = "") -> Material:
+    """The contents of the files that certfile, keyfile and ca_certs name, relative to *directory*. Raises Mistake."""
+    found = [_read(flag, os.path.join(directory, path)) for flag, path in paths(settings)]
     count = len(settings.certfile)
     keys = found[count : count + len(settings.keyfile)] or found[:count]
     return Material(tuple(map(Pair, found[:count], keys)), found[-1] if settings.ca_certs else b"")

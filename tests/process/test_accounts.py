@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import grp
-import os
 import pwd
 
 import pytest
 
 from fastwsgi.mistakes import Mistake
+from fastwsgi.originals import os
 from fastwsgi.process.accounts import resolve_group, resolve_user
 from tests.helpers.processes import printed_by
 

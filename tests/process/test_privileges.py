@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fastwsgi.originals import os
 from fastwsgi.process import privileges
 from fastwsgi.settings.settings import Settings
 from tests.helpers.deployments import starting

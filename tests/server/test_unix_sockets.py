@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import stat
 import sys
@@ -14,6 +13,7 @@ from typing import Any, Callable
 
 import pytest
 
+from fastwsgi.originals import os
 from fastwsgi.server.bind import BindError, ListeningSocket, adopt, close_listener, open_listener, spell_address
 from tests.helpers.serving import GET, Client, answering, serving
 

@@ -1,0 +1,58 @@
+"""Our loggers: what does not name them does not silence them.
+
+`logging.config` disables all loggers that a configuration does not name, as Django's LOGGING does unless told
+otherwise, and closes the handlers of all; `logging.disable()` hides the entries of all. That is meant for libraries,
+and would leave a server without tracebacks. A configuration that names one of our loggers is obeyed: its level,
+handlers, filters and propagation hold.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+from fastwsgi.originals import os
+
+
+class OwnLogger(logging.Logger):
+    """A logger that cannot be disabled, and whose methods raise nothing, whatever handlers and factories do."""
+
+    @property
+    def disabled(self) -> bool:
+        """Always False: the configurations that set it do not name this logger."""
+        return False
+
+    @disabled.setter
+    def disabled(self, value: bool) -> None:
+        pass
+
+    def isEnabledFor(self, level: int) -> bool:
+        """Whether the level of this logger lets an entry pass; logging.disable() does not count."""
+        return level >= self.getEffectiveLevel()
+
+    def _log(  # type: ignore[override]  # the rest is named
+        self, level: int, msg: object, args: Any, exc_info: Any = None, **more: Any
+    ) -> None:
+        try:
+            super()._log(level, msg, args, exc_info, **more)
+        except Exception:
+            _write_plainly(str(msg) % args if args else str(msg), exc_info)
+
+
+def own_logger(name: str) -> logging.Logger:
+    """The logger *name*, with what a program has already configured of it, as one of ours."""
+    logger = logging.getLogger(name)
+    logger.__class__ = OwnLogger
+    return logger
+
+
+def _write_plainly(line: str, error: object) -> None:
+    """Write to standard error what a handler, a filter or a factory of entries has failed on."""
+    trace: list[str] = []
+    if isinstance(error, BaseException):
+        trace = traceback.format_exception(type(error), error, error.__traceback__)
+    try:
+        os.write(2, "".join([f"{line}\n", *trace]).encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
