@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 
 from fastwsgi.http.errors import (
-    ApplicationError,
     bad_header,
     bad_headers,
     bad_length,
