@@ -4,6 +4,9 @@ cimport cython
 from fastwsgi.http cimport _exchange_c
 
 
+cdef str OPEN
+
+
 @cython.final
 cdef class EarlyHints:
     cdef public _exchange_c.Exchange exchange

@@ -37,15 +37,15 @@ cdef class Exchange:
     cdef bint bound
 
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
-    cdef object _enter(self)
+    cdef object enter(self)
     cdef object _begin_head(self, status, headers)
     cdef object _give_floor(self)
     cdef object _take_back(self)
-    cdef object _leave(self)
+    cdef object leave(self)
     cpdef bint is_in_application(self) except -1
     cpdef bint is_held_back(self) except -1
     cpdef bint is_answered(self) except -1
-    cdef object _stop_if_given_up(self)
+    cdef object stop_if_given_up(self)
     cpdef object replace(self, answer)
     cpdef bint go_on(self, bint first) except -1
     cdef bint _call(self) except -1
@@ -54,7 +54,6 @@ cdef class Exchange:
     cdef object _write(self, bytes data)
     @cython.locals(kept=_outbox_c.OutBuffer)
     cdef object _write_ahead(self, bytes data)
-    cpdef object send_early(self, headers)
     @cython.locals(total=cython.longlong)
     cdef bint _put_all(self, object pieces) except -1
     @cython.locals(pieces=cython.int)
@@ -66,7 +65,6 @@ cdef class Exchange:
     cpdef object disown(self)
     cpdef object report_end(self)
     cdef object _complain(self, str message, object error=*)
-    cdef str _name(self)
     @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t)
     cdef object _start(self, long long known)
     cdef object _check_piece(self, object piece)

@@ -11,7 +11,6 @@ from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZ
 from libc.string cimport memcmp, memcpy, memmove
 
 from fastwsgi.http.errors import (
-    ApplicationError,
     bad_header,
     bad_headers,
     bad_length,

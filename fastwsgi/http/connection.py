@@ -459,6 +459,7 @@ class Connection:
         """Let the application run; another thread can take the loop meanwhile. True when the response is whole."""
         self._become("call", RUNNING)
         if self.place is DETACHED:
+            exchange.turn = None  # it may have had one before
             try:
                 return exchange.go_on(first)
             finally:

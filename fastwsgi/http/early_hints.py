@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastwsgi.http.stages import OPEN
+
 if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
 
@@ -20,5 +22,20 @@ class EarlyHints:
         return hints
 
     def __call__(self, headers: list[tuple[str, str]]) -> None:
-        """Send *headers*, unless start_response() has been called."""
-        self.exchange.send_early(headers)
+        """Send *headers*, unless start_response() has been called.
+
+        Raises:
+            ApplicationError: a malformed header, or a call within another.
+            ClientDisconnected: the client is gone, or has already received another answer.
+        """
+        exchange = self.exchange
+        if exchange.version < 11 or exchange.stage is not OPEN:
+            return
+        exchange.enter()
+        try:
+            exchange.stop_if_given_up()
+            exchange.out.begin("103 Early Hints", headers)
+            exchange.out.finish(-1, False, "", b"", b"")
+            exchange.connection.flush()
+        finally:
+            exchange.leave()

@@ -57,6 +57,25 @@ def bad_exc_info(exc_info: object) -> ApplicationError:
     return ApplicationError(f"exc_info is not what sys.exc_info() gives, but {type(exc_info).__name__}")
 
 
+def error_of(exc_info: object) -> BaseException | None:
+    """The exception in *exc_info*, with its traceback; None if it is sys.exc_info() where no exception was handled.
+
+    Raises:
+        ApplicationError: it is neither.
+    """
+    if type(exc_info) is not tuple or len(exc_info) != 3:
+        raise bad_exc_info(exc_info)
+    _, error, trace = exc_info
+    if error is None:
+        return None
+    try:
+        BaseException.with_traceback(error, trace)  # not the method of its class, which may do anything
+    except TypeError:
+        raise bad_exc_info(exc_info) from None
+    found: BaseException = error
+    return found
+
+
 class ClientDisconnected(ConnectionError):
     """The client is gone, and nothing more can be sent to it."""
 

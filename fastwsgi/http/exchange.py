@@ -13,14 +13,14 @@ application finds, the out-buffer is in one hand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from time import sleep
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.http.answers import EXPIRED, FAILED
-from fastwsgi.http.errors import ApplicationError, ClientDisconnected, bad_exc_info
+from fastwsgi.http.errors import ApplicationError, ClientDisconnected, error_of
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
-from fastwsgi.http.naming import request_name
+from fastwsgi.http.naming import full_name
+from fastwsgi.http.stages import APPLICATION, BEGUN, CALL, DONE, OPEN, SERVER, STARTED
 from fastwsgi.http.write_ahead import WriteAhead
 from fastwsgi.leaving import leave
 
@@ -36,17 +36,6 @@ if TYPE_CHECKING:
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
-# The stages of a response (Exchange.stage); the words are compared by identity
-OPEN = "open"  # start_response has not been called
-BEGUN = "begun"  # it has; the head is held back until the length is known
-STARTED = "started"  # the head is being sent and cannot be taken back
-DONE = "done"  # closed
-
-# Who may touch the response (Exchange.floor); compared by identity, too
-SERVER = "server"  # the application does not run, or its result is being worked on
-APPLICATION = "application"  # it runs, and may call
-CALL = "call"  # it has called, and that call is carried out
-
 END: Any = object()  # marks the end of an iterable
 GONE: Any = None  # replaces the references to its request once an exchange is done
 
@@ -54,7 +43,6 @@ GATHERED = 65536  # bytes: a list up to here is answered in one go
 PIECES = 64  # yielded by one response before other connections get their turn
 WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a slow client; the rest goes to a file
 STRETCH = 262144  # bytes of one sendfile call
-MOMENT = 0.001  # seconds between two looks at a call that another thread of the application has not ended
 
 
 class NewExchange:
@@ -111,7 +99,7 @@ class Exchange:
             ApplicationError: a second call without *exc_info*, a malformed argument, a call within another.
             exc_info[1]: when the head is already on its way.
         """
-        self._enter()
+        self.enter()
         error = None
         try:
             if exc_info is not None:
@@ -124,24 +112,24 @@ class Exchange:
             self._begin_head(status, headers)
         finally:
             exc_info = error = None  # breaks the cycle of traceback and frame
-            self._leave()
+            self.leave()
         return self.write
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
         """Begin a call that the application makes."""
         if self.floor is not APPLICATION and self.stage is not DONE:
             raise ApplicationError("start_response, write() or wsgi.early_hints called within one another")
         self.floor = CALL
 
-    def _leave(self) -> None:
-        """End a call that the application made.
+    def leave(self) -> None:
+        """End a call that the application made; report the end of a request that was given up meanwhile.
 
         The floor is set before *given_up* is read, as the thread that gives the request up has it the other way round.
         """
         self.floor = APPLICATION
         if self.stage is not DONE and self.connection.given_up:
             self.connection.await_expiry()
-            self.report_end()  # the application may never return
+            self.report_end()
 
     def _begin_head(self, status: str, headers: list[tuple[str, str]]) -> None:
         """Take the head; where it is refused, one that was taken before is gone, too."""
@@ -165,7 +153,7 @@ class Exchange:
         """
         if self.stage is DONE:
             raise ApplicationError("write() after the response ended")
-        self._enter()
+        self.enter()
         spoilt = False
         try:
             self._check_piece(data)
@@ -177,7 +165,7 @@ class Exchange:
         finally:
             if spoilt:  # a part of the piece may be sent: nothing may follow, even if the application goes on
                 self.connection.given_up = True
-            self._leave()
+            self.leave()
 
     def _write(self, data: bytes) -> None:
         if self.stage is not STARTED:
@@ -197,19 +185,6 @@ class Exchange:
         kept = type(self.out)()
         self._put(kept, data)
         self.ahead.append(kept.peek())
-
-    def send_early(self, headers: list[tuple[str, str]]) -> None:
-        """wsgi.early_hints: see EarlyHints."""
-        if self.version < 11 or self.stage is not OPEN:
-            return
-        self._enter()
-        try:
-            self._stop_if_given_up()
-            self.out.begin("103 Early Hints", headers)
-            self.out.finish(-1, False, "", b"", b"")
-            self.connection.flush()
-        finally:
-            self._leave()
 
     # The steps
 
@@ -241,7 +216,7 @@ class Exchange:
         return self._produce()
 
     def _give_floor(self) -> None:
-        """Let the application run, unless its request was given up: see _leave()."""
+        """Let the application run, unless its request was given up: see leave()."""
         self.floor = APPLICATION
         if self.connection.given_up:
             raise ClientDisconnected("it was given up")
@@ -254,7 +229,7 @@ class Exchange:
         if self.service.forked:
             leave()
         while self.floor is CALL:
-            sleep(MOMENT)
+            self.service.loop.pause()
         self.floor = SERVER
 
     def abandon(self) -> None:
@@ -347,7 +322,7 @@ class Exchange:
         if self.stage is STARTED or self.stage is DONE:
             self.cut = True
         else:
-            self._stop_if_given_up()  # the out-buffer may be in another thread's hand
+            self.stop_if_given_up()  # the out-buffer may be in another thread's hand
             self.sent = 0
             self.out.begin(FAILED.status, FAILED.fields)
             self.stage = BEGUN
@@ -371,7 +346,7 @@ class Exchange:
         self.code, self.sent = EXPIRED.code, 0  # it sends no body
         return True
 
-    def _stop_if_given_up(self) -> None:
+    def stop_if_given_up(self) -> None:
         """Raise ClientDisconnected if the client has received another answer, or is receiving it."""
         if self.is_answered():
             self.connection.given_up = True
@@ -403,7 +378,7 @@ class Exchange:
             self.ahead.close()
             self.ahead = None
         self.over = True
-        if self.connection.given_up:  # read last: see _leave()
+        if self.connection.given_up:  # read last: see leave()
             self.connection.await_expiry()
         self.report_end()
         environ = self.environ  # goes last, as objects in it may run code of the application when they go
@@ -422,16 +397,7 @@ class Exchange:
             self.service.response_ended(self)
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:
-        self.service.log_error(f"{message} ({self._name()})", error)
-
-    def _name(self) -> str:
-        try:
-            name = request_name(self.environ)
-            if "fastwsgi.request_id" in self.environ:
-                name += f", request {self.environ['fastwsgi.request_id']}"
-        except BaseException:  # the values may be the application's, and run its code
-            return "?"
-        return name
+        self.service.log_error(f"{message} ({full_name(self.environ)})", error)
 
     # Head and pieces
 
@@ -450,7 +416,7 @@ class Exchange:
         if self.stage is OPEN:
             raise ApplicationError("a body before start_response was called")
         self.stage = STARTED
-        self._stop_if_given_up()
+        self.stop_if_given_up()
         out = self.out
         service = self.service
         length = out.length if out.length >= 0 else known
@@ -520,20 +486,3 @@ class Exchange:
         stretch.advance(sent)
         self.sent += sent
         return True
-
-
-def error_of(exc_info: ExcInfo) -> BaseException | None:
-    """The exception in *exc_info*, with its traceback; None if it is sys.exc_info() where no exception was handled.
-
-    Raises:
-        ApplicationError: it is neither.
-    """
-    if type(exc_info) is not tuple or len(exc_info) != 3:
-        raise bad_exc_info(exc_info)
-    _, error, trace = exc_info
-    if error is None:
-        return None
-    try:
-        return BaseException.with_traceback(error, trace)  # not the method of its class, which may do anything
-    except TypeError:
-        raise bad_exc_info(exc_info) from None

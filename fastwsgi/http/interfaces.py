@@ -44,6 +44,9 @@ class ConnectionLoop(Protocol):
     def renew_time(self, service: Service) -> None:
         """Set *service*.now to the current time, in seconds."""
 
+    def pause(self) -> None:
+        """Let other threads run for a moment."""
+
 
 class ThreadPool(Protocol):
     """The threads that run the application, as connections and exchanges know them."""

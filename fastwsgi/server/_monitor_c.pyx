@@ -77,12 +77,12 @@ cdef class Monitor:
         self.watch.answer = PyBytes_AS_STRING(answer)
         self.watch.date_at = date_at
         self.watch.size = len(answer)
+        self.make_locks()
         self.follow(turn)
         if limit > 0:
             self.watch.limit = limit + min(limit // 10, PAUSE) + MARGIN
         self.watch.calls = &turn.counter.number
         self.watch.dozing = &turn.counter.dozing
-        self.make_locks()
 
     cdef object make_locks(self):
         pthread_mutex_init(&self.watch.mutex, NULL)
@@ -107,7 +107,9 @@ cdef class Monitor:
     cpdef object follow(self, Turn turn):
         before = self.turn
         self.turn = turn
+        pthread_mutex_lock(&self.watch.mutex)
         self.watch.call = &turn.call
+        pthread_mutex_unlock(&self.watch.mutex)
         del before  # the thread no longer looks at it
 
     cpdef object stop(self):
@@ -168,7 +170,7 @@ cdef void *look(void *argument) noexcept nogil:
         looks += 1
         if calls & 1:
             if looks == watch.limit:
-                give_up(watch, watch.call)
+                give_up(watch, calls)
             if watch.stuck_call != calls:
                 watch.stuck_call = calls
                 call_spare(watch)
@@ -178,12 +180,21 @@ cdef void *look(void *argument) noexcept nogil:
     return NULL
 
 
-cdef void give_up(Watch *watch, Call *call) noexcept nogil:
-    """Answer the client of a call that must hold the GIL, as the watchdog would have answered otherwise."""
-    cdef int fd = call.fd
-    if fd >= 0 and advance_stage(&call.stage, HELD_BACK, ANSWERING):
-        send_dated(fd, watch.answer, watch.date_at, watch.size)
-        advance_stage(&call.stage, ANSWERING, GIVEN_UP)
+cdef void give_up(Watch *watch, long long calls) noexcept nogil:
+    """Answer the client of a call that must hold the GIL, as the watchdog would have answered otherwise.
+
+    While it is ANSWERING, the thread of the call neither ends it nor begins another: see Turn.await_monitor().
+    """
+    cdef Call *call
+    pthread_mutex_lock(&watch.mutex)
+    call = watch.call
+    if advance_stage(&call.stage, HELD_BACK, ANSWERING):
+        if watch.calls[0] == calls:
+            send_dated(call.fd, watch.answer, watch.date_at, watch.size)
+            advance_stage(&call.stage, ANSWERING, GIVEN_UP)
+        else:
+            advance_stage(&call.stage, ANSWERING, HELD_BACK)  # another call has begun this moment
+    pthread_mutex_unlock(&watch.mutex)
 
 
 cdef void doze(Watch *watch, long long calls) noexcept nogil:

@@ -143,6 +143,10 @@ class Loop:
         """Set *service*.now again: an application may have run for a long time since the turn began."""
         service.now = time.monotonic()
 
+    def pause(self) -> None:
+        """Let other threads run for a moment."""
+        time.sleep(0.001)
+
     def forget(self, connection: Watched) -> None:
         """Drop *connection*, which is about to close its file descriptor, from the table."""
         del self.connections[connection.fd]

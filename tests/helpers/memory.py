@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import time
 from collections import deque
 from functools import lru_cache
 from types import SimpleNamespace
@@ -189,6 +190,9 @@ class NotingLoop:
 
     def renew_time(self, service: Any) -> None:
         service.now = self.clock
+
+    def pause(self) -> None:
+        time.sleep(0.001)
 
     def forget(self, connection: Any) -> None:
         assert self.watched.pop(connection.fd, "") == connection.waits

@@ -24,7 +24,7 @@ CATCHES = {
     ("loop", "_run_alone"): "the thread that called run(): it waits for the end",
     ("exchange", "go_on"): "around the application, in which nothing raises LoopLost",
     ("exchange", "_finish"): "around close() of the application's iterable",
-    ("exchange", "_name"): "around values of environ, which are the application's",
+    ("naming", "full_name"): "around values of environ, which are the application's",
 }
 
 

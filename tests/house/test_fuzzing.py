@@ -25,6 +25,7 @@ FAULTS = {
     "chunks": ("body", "ChunkedBody", "_split_size", lambda self, line: (line.partition(b";")[0] or b"0", b"")),
     "serializer": ("_outbox_py", "", "_VALUE", re.compile(r"[\t\n\r \x21-\x7e\x80-\xff]*")),
     "application": ("exchange", "Exchange", "_finish", lambda self: None),
+    "calls": ("exchange", "Exchange", "enter", lambda self: None),
     "proxies": ("forwarded", "", "choose_entry", lambda value, hops: value.partition(",")[0].strip(" \t")),
     "conversation": ("body", "Body", "rewind", lambda self: self.file),
 }

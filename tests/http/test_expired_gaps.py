@@ -1,4 +1,4 @@
-"""A deadline that passes in any gap: wherever the threads of the call and of the watchdog stand, the client gets one head.
+"""A deadline that passes in any gap: wherever the two threads stand, the client gets one head.
 
 Each line of Python that the call executes from the application's first on is a gap, in which the pool gives the request
 up. Then it is the other way round: the thread that gives up stands still at each line of its own, and the call goes on
@@ -80,8 +80,10 @@ class Race:
     In a *detached* call, the request has waited for a thread, so that the loop has nothing to do with it.
     """
 
-    def __init__(self, build: SimpleNamespace, way: Callable[..., Any], before: int, method: str, detached: bool) -> None:
-        self.way, self.before, self.method, self.detached = way, before, method, detached
+    def __init__(
+        self, build: SimpleNamespace, way: Callable[..., Any], before: int, detached: bool, method: str = "GET"
+    ) -> None:
+        self.way, self.before, self.detached, self.method = way, before, detached, method
         self.observer = Observer()
         self.bench = Bench(build, self.app, self.observer, threads=4)
         self.pool = self.make_pool()
@@ -207,12 +209,12 @@ def test_the_deadline_passes_in_any_gap_of_the_call(
     build: SimpleNamespace, way: Callable[..., Any], kind: str
 ) -> None:
     before = 2 if kind == "behind others" else 0
-    gaps = race_through(lambda: Race(build, way, before, "GET", kind == "detached"))
+    gaps = race_through(lambda: Race(build, way, before, kind == "detached"))
     assert gaps > (60 if build.name == "py" else 5)
 
 
 def test_in_any_gap_of_an_answer_to_head(build: SimpleNamespace) -> None:
-    race_through(lambda: Race(build, a_list, 1, "HEAD", False))
+    race_through(lambda: Race(build, a_list, 1, False, "HEAD"))
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -221,7 +223,7 @@ def test_the_call_goes_on_in_any_gap_of_giving_up(
     build: SimpleNamespace, way: Callable[..., Any], detached: bool
 ) -> None:
     for at in range(ENOUGH):
-        race = Race(build, way, 1, "GET", detached)
+        race = Race(build, way, 1, detached)
         entered, expired, parked, as_far_as_it_can = (threading.Event() for _ in range(4))
         race.in_app = lambda entered=entered, parked=parked: (entered.set(), parked.wait(PATIENCE))  # type: ignore[misc]
         race.pool.lock = Lock(as_far_as_it_can)  # type: ignore[assignment]
@@ -255,6 +257,30 @@ def test_the_call_goes_on_in_any_gap_of_giving_up(
         if not gaps.reached:
             return
     raise AssertionError("no end")
+
+
+@pytest.mark.parametrize("by", ["write", "yield"])
+def test_an_application_that_never_returns_is_reported(build: SimpleNamespace, by: str) -> None:
+    """Its time passes while a piece is sent; what it does then, it would do for ever."""
+    seen: list[int] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        write = start_response("200 OK", [])
+        race.client.during_send = lambda: race.given_up or race.expire()
+        if by == "write":
+            try:
+                write(b"one ")
+            finally:
+                seen.append(len(race.observer.ends))
+        else:
+            yield b"one "
+            seen.append(-1)
+
+    race = Race(build, app, 0, False)
+    race.run()
+    race.check()
+    assert race.given_up
+    assert seen == ([1] if by == "write" else [])
 
 
 class Lock:

@@ -198,7 +198,9 @@ class Walk:
         self.bench = Bench(backend.build("py"), self.site)
         self.taken: set[tuple[str, str]] = set()  # where from, and the event
         self.queued: list[Any] = []
-        self.bench.service.pool = SimpleNamespace(has_room=lambda: True, queue=self.queued.append)
+        self.bench.service.pool = SimpleNamespace(
+            has_room=lambda: True, queue=self.queued.append, await_taker=lambda: None, await_watchdog=lambda: None
+        )
         for method in ("_become", "_move"):
             self._note(method, monkeypatch)
 

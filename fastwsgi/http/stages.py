@@ -1,0 +1,24 @@
+"""The stages of a response, and who has the floor: the right to touch it. The words are compared by identity.
+
+    stage        means
+    open         start_response has not been called
+    begun        it has; the head is held back until the length is known
+    started      the head is being sent and cannot be taken back
+    done         closed
+
+    floor        means
+    server       the application does not run, or what it has given is being worked on
+    application  it runs, and may call start_response(), write() and wsgi.early_hints
+    call         it has made such a call, which is carried out; another one, by whatever thread, is refused
+"""
+
+from __future__ import annotations
+
+OPEN = "open"
+BEGUN = "begun"
+STARTED = "started"
+DONE = "done"
+
+SERVER = "server"
+APPLICATION = "application"
+CALL = "call"
