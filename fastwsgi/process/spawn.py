@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import sys
 import warnings
 from typing import TYPE_CHECKING, Callable
@@ -120,7 +121,9 @@ def run_as_process(main: Callable[[], int]) -> None:
     try:
         code = main()
     except BaseException as error:
-        log_error("the worker cannot go on", error)
+        closed = isinstance(error, OSError) and error.errno == errno.EBADF
+        cause = ": the application has closed file descriptors of the server" if closed else ""
+        log_error(f"the worker cannot go on{cause}", error)
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # waits for threads and executors, as at an interpreter's end
         atexit._run_exitfuncs()
