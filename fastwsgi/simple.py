@@ -387,5 +387,5 @@ def _name_host(wanted: str, bound: str) -> str:
 def _report(message: str, error: BaseException | None) -> None:
     """Print a message about an error to stderr, with the traceback of *error* if there is one."""
     trace = [] if error is None else traceback.format_exception(type(error), error, error.__traceback__)
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # there may be no stderr, or it may be closed
+    with contextlib.suppress(Exception):  # there may be no stderr, or it may be closed, or the application's
         sys.stderr.write("".join([f"fastwsgi: {message}\n", *trace]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import errno
 import json
 import logging
 import logging.config
@@ -48,12 +49,19 @@ class ErrorFile(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one entry; on a full disk the entry is lost, without an error."""
         try:
-            data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
-            os.write(self.file.fd, data)
+            self._write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
         except OSError:
             pass
         except Exception:
             self.handleError(record)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            os.write(self.file.fd, data)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            os.write(2, data)  # the application has closed all descriptors but the standard ones
 
     def end(self) -> None:
         """Take it from the logger, and close the file."""

@@ -6,6 +6,7 @@ in its process, such as the directory, the umask or the standard streams, affect
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import sys
 import weakref
@@ -57,13 +58,16 @@ class LogFile:
             os.close(fd)
 
     def close(self) -> None:
+        """Close it, unless the application has done that."""
         _duplicates.discard(self)
         if self.fd != self._standard:
-            os.close(self.fd)
+            with contextlib.suppress(OSError):
+                os.close(self.fd)
 
     def give_back(self) -> None:
         """Go on with the standard stream itself."""
-        os.close(self.fd)
+        with contextlib.suppress(OSError):
+            os.close(self.fd)
         self.fd = self._standard
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import warnings
 from typing import TYPE_CHECKING, Callable
 
@@ -117,5 +118,7 @@ def run_as_process(main: Callable[[], int]) -> None:
     try:
         code = main()
     except BaseException as error:
-        log_error("the worker cannot go on", error)
+        closed = isinstance(error, OSError) and error.errno == errno.EBADF
+        cause = ": the application has closed file descriptors of the server" if closed else ""
+        log_error(f"the worker cannot go on{cause}", error)
     end_process(code)

@@ -10,7 +10,7 @@ from fastwsgi.observe.logs import ErrorStream, Logs, log_error
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.process.probes import with_probes
-from fastwsgi.server.green_threads import refuse_green_threads
+from fastwsgi.server.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.server.loop import Loop
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def make_loop(
     occupy()
     app = with_probes(with_request_ids(app, settings), settings, is_stopping)
     loop = Loop(build, app, settings, log_error, ErrorStream(), logs.observer)
-    loop.ticks.append(occupy)
+    loop.ticks += [occupy, GreenThreadReport(log_error).tick]
     return loop
 
 

@@ -31,7 +31,8 @@ SIGNALS = {
 
 EXIT_CODES = {
     "0": "it was stopped, or the check found nothing wrong",
-    "1": "the application cannot be loaded or does not answer, an address cannot be listened on, a file not written",
+    "1": "the application cannot be loaded or does not answer, or has replaced Python's threads by those of gevent or "
+    "eventlet; an address cannot be listened on, a file not written",
     "2": "an option, a variable or a configuration file is wrong",
     "130": "interrupted before it served",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from wsgiref import simple_server as wsgiref_server
 import pytest
 
 from fastwsgi import WSGIServer, backend, make_server, simple
-from tests.helpers.serving import GET, PATIENCE, answering
+from tests.helpers.serving import GET, PATIENCE, answering, request
 from tests.helpers.simple_servers import HELLO, LOCAL, QuietHandler, ask, connect, handling, quiet_server, served
 
 
@@ -347,3 +348,29 @@ def test_what_an_application_raises_is_its_own(error: type[BaseException], capsy
         assert ask(server).status == 500
         assert ask(server).status == 500
     assert re.search(rf"Traceback .*\n{error.__name__}: of the application", capsys.readouterr().err, re.S)
+
+
+# A process that the application changes
+
+
+def closed_stream() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize(
+    "stream", [None, closed_stream(), SimpleNamespace(write=None)], ids=["none", "closed", "broken"]
+)
+def test_a_standard_error_that_is_gone_fails_no_request(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/fail":
+            raise ArithmeticError
+        return HELLO(environ, start_response)
+
+    with served(make_server(LOCAL, 0, app)) as server:
+        monkeypatch.setattr(sys, "stderr", stream)
+        for path, status in (("/", 200), ("/fail", 500), ("/", 200)):
+            assert ask(server, request(target=path)).status == status
+        assert ask(server, b"BAD\r\n\r\n").status == 400
+

@@ -73,6 +73,13 @@ CHANGES = {
     "logging.root.disabled = True; logging.root.addFilter(fail)",
 }
 
+ENDS = {
+    "all descriptors closed": "import os; os.closerange(3, 1000)",
+    "sleeps for ever": "import time; print('asleep', flush=True); time.sleep(100)",
+    "sleeps with an alarm of its own": "import signal, time; signal.signal(signal.SIGALRM, signal.SIG_IGN); "
+    "signal.alarm(100); print('asleep', flush=True); time.sleep(100)",
+}
+
 SITE = """
 import locale, os, signal
 
@@ -101,11 +108,14 @@ def app(environ, start_response):
         raise ArithmeticError(query)
     elif path == "/log":
         environ["wsgi.errors"].write(query + "\\n")
+    elif path == "/print":
+        os.write(1, b"printed")
+        os.write(2, b"printed")
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [environ["HTTP_X_REQUEST_ID"].encode()]
+    return [environ.get("HTTP_X_REQUEST_ID", "").encode()]
 """
 
 
 def site() -> str:
     """The text of the application."""
-    return SITE.format(changes=CHANGES)
+    return SITE.format(changes={**CHANGES, **ENDS})

@@ -123,6 +123,22 @@ def test_the_compiled_half_of_http_knows_none_either(path: Path) -> None:
     assert "posix" not in modules
 
 
+STANDARD = {"os", "select", "signal", "socket", "threading", "time"}
+GROUND = {"fastwsgi.originals", "fastwsgi.mistakes", "fastwsgi.stamps"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in GROUND])
+def test_modules_that_applications_change_come_from_originals(name: str) -> None:
+    assert imports(NAMES[name]) & STANDARD == set()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("fastwsgi.http")])
+def test_http_takes_none_of_them_from_there_but_os(name: str) -> None:
+    nodes = [node for node in code_of(NAMES[name]) if isinstance(node, ast.ImportFrom)]
+    taken = {alias.name for node in nodes if node.module == "fastwsgi.originals" for alias in node.names}
+    assert taken <= {"os"}
+
+
 def test_httptools_is_known_to_the_head_alone() -> None:
     knowing = {name for name, path in NAMES.items() if "httptools" in {one.split(".")[0] for one in imports(path)}}
     assert knowing == {"fastwsgi.http.head"}

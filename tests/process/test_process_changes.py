@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,35 +12,59 @@ from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Callable
 
 import pytest
 
 from tests.helpers.process_changes import CHANGES, site
-from tests.helpers.processes import Process
-from tests.helpers.serving import request
+from tests.helpers.processes import ROOT, Process, running
+from tests.helpers.serving import PATIENCE, Client, request
 
 NEEDED = ("eventlet", "freezegun", "gevent")
 pytestmark = pytest.mark.skipif(not all(map(find_spec, NEEDED)), reason="one of the packages to try is missing")
 
 OPTIONS = "--bind 127.0.0.1:0 --access-logfile access.log --pid pid --request-id make --graceful-timeout 20"
+PROGRAM = """
+import fastwsgi, os, sys
+os.chdir(sys.argv[1])
+from site_app import app
+fastwsgi.serve(app, "127.0.0.1:0", graceful_timeout=float(sys.argv[2]), threads=int(sys.argv[3]))
+"""
 
 
 @contextmanager
-def serving_site(folder: Path, backend: str, options: str = "") -> Iterator[Process]:
-    """The command, with the application of process_changes."""
-    (folder / "site_app.py").write_text(site())
-    (folder / "at_import").touch()
-    command = f"-m fastwsgi site_app:app --chdir {folder} {OPTIONS} {options}"
-    process = Process(command.split(), backend)
-    try:
+def serving_site(
+    folder: Path, backend: str, options: str = "", at_import: str = "", python: str = ""
+) -> Iterator[Process]:
+    """The command, with the application of process_changes; *python* are options of the interpreter."""
+    _write_site(folder, at_import)
+    with running(f"{python} -m fastwsgi site_app:app --chdir {folder} {OPTIONS} {options}".split(), backend) as process:
         process.connect().socket.close()
         yield process
-    finally:
-        process.end()
 
 
-def check(process: Process, mark: str) -> None:
-    """It answers, with the right Date; tracebacks and wsgi.errors are logged."""
+@contextmanager
+def serving_program(folder: Path, backend: str, patience: float = 20, threads: int = 1) -> Iterator[Process]:
+    """A program that serves the application in its one process, with a graceful timeout of *patience* seconds."""
+    _write_site(folder, "")
+    arguments = ["-c", PROGRAM, str(folder), str(patience), str(threads)]
+    with running(arguments, backend, PYTHONPATH=f"{ROOT}:{folder}") as process:
+        yield process
+
+
+def _write_site(folder: Path, at_import: str) -> None:
+    (folder / "site_app.py").write_text(site())
+    (folder / "at_import").write_text(at_import)
+
+
+def change(process: Process, name: str) -> None:
+    """Have the application make a change in a request."""
+    with process.connect() as client:
+        assert client.send(request(target=f"/change?{name.replace(' ', '+')}")).answer().status == 200, name
+
+
+def check(process: Process, mark: str, with_ids: bool = True) -> None:
+    """It answers, with the right Date and other request IDs; tracebacks and wsgi.errors are logged."""
     seen = set()
     for path, status in (("/", 200), ("/log", 200), ("/fail", 500), ("/", 200)):
         with process.connect() as client:
@@ -47,7 +73,7 @@ def check(process: Process, mark: str) -> None:
         seen.add(answer.body)
         date = parsedate_to_datetime(answer.get("Date") or "")
         assert abs(date.timestamp() - time.time()) < 5
-    assert len(seen) == 4
+    assert len(seen) == 4 or not with_ids
     process.line(rf"(ERROR )?{mark}$")
     process.line(rf"ArithmeticError: {mark}$")
 
@@ -73,8 +99,7 @@ def lines_of(folder: Path, mark: str) -> int:
 def test_changes_in_requests(build: SimpleNamespace, tmp_path: Path) -> None:
     with serving_site(tmp_path, build.name, "--threads 1") as process:
         for number, name in enumerate(CHANGES):
-            with process.connect() as client:
-                assert client.send(request(target=f"/change?{name.replace(' ', '+')}")).answer().status == 200, name
+            change(process, name)
             check(process, f"mark{number}.")
             reload(process)
         stop(process)
@@ -89,3 +114,135 @@ def test_changes_at_import(build: SimpleNamespace, tmp_path: Path) -> None:
             check(process, f"mark{number}.")
         stop(process)
     assert [name for number, name in enumerate(CHANGES) if lines_of(tmp_path, f"mark{number}.") != 4] == []
+
+
+# At import, in the supervisor
+
+
+@pytest.mark.parametrize("name", ["asyncio", "ignored", "blocked", "directory"])
+def test_changes_of_a_preloaded_application(name: str, tmp_path: Path) -> None:
+    with serving_site(tmp_path, "c", "--preload", name) as process:
+        check(process, "mark.")
+        (tmp_path / "access.log").rename(tmp_path / "rotated.log")
+        process.signal(signal.SIGUSR1)
+        wait_for(tmp_path / "access.log")
+        reload(process)
+        check(process, "more.")
+        stop(process)
+    assert lines_of(tmp_path, "more.") == 4
+    assert not (tmp_path / "pid").exists()
+
+
+# In a process that serves alone
+
+
+@pytest.mark.parametrize(
+    ("name", "threads"),
+    [("blocked", 1), ("wake-up descriptor", 1), ("standard streams closed", 4), ("gevent", 4)],
+)
+def test_a_process_that_serves_alone_stops(build: SimpleNamespace, name: str, threads: int, tmp_path: Path) -> None:
+    with serving_program(tmp_path, build.name, threads=threads) as process:
+        change(process, name)
+        check(process, "mark.", with_ids=False)
+        stop(process)
+
+
+@pytest.mark.parametrize("name", ["sleeps for ever", "sleeps with an alarm of its own"])
+def test_a_request_that_never_ends_is_left_at_the_graceful_timeout(name: str, tmp_path: Path) -> None:
+    with serving_program(tmp_path, "c", patience=0.2) as process, process.connect() as client:
+        client.send(request(target=f"/change?{name.replace(' ', '+')}"))
+        process.line("asleep")
+        stop(process)
+
+
+# Paths, clocks and descriptors
+
+
+@pytest.mark.parametrize("name", ["directory", "umask"])
+def test_logs_are_reopened_where_and_as_they_were(name: str, tmp_path: Path) -> None:
+    log, rotated = tmp_path / "access.log", tmp_path / "rotated.log"
+    with serving_site(tmp_path, "c", f"--error-logfile error.log --bind unix:{tmp_path}/socket", name) as process:
+        log.rename(rotated)
+        (tmp_path / "error.log").rename(tmp_path / "rotated-error.log")
+        process.signal(signal.SIGUSR1)
+        wait_for(tmp_path / "error.log")
+        wait_until(lambda: log.exists() and log.stat().st_mode == rotated.stat().st_mode)
+        stop(process)
+    assert not (tmp_path / "socket").exists()
+    assert not (tmp_path / "pid").exists()
+
+
+@pytest.mark.parametrize("name", ["freezegun", "time"])
+def test_deadlines_go_on(build: SimpleNamespace, name: str, tmp_path: Path) -> None:
+    with serving_site(tmp_path, build.name, "--threads 1 --header-timeout 0.2 --keep-alive 0.2") as process:
+        with process.connect() as idle:
+            idle.send(request(target=f"/change?{name}"))
+            assert idle.answer().status == 200
+            with process.connect() as slow:
+                assert slow.send(b"GET / HTTP/1.1\r\n").answer().status == 408
+            assert idle.rest() == b""
+        stop(process)
+
+
+def test_nothing_is_sent_to_a_client_who_got_the_place_of_stderr(build: SimpleNamespace, tmp_path: Path) -> None:
+    with serving_site(tmp_path, build.name, "--threads 1 --no-defer-accept") as process:
+        change(process, "standard streams closed")
+        clients = [process.connect() for _ in range(4)]
+        for client in clients:
+            assert client.send(request(target="/print")).answer().status == 200
+            assert not client.is_readable(0.01)
+            client.socket.close()
+        stop(process)
+
+
+def test_a_worker_whose_descriptors_are_closed_is_replaced(build: SimpleNamespace, tmp_path: Path) -> None:
+    with serving_site(tmp_path, build.name) as process:
+        with process.connect() as client:
+            client.send(request(target="/change?all+descriptors+closed"))
+            process.line("the worker cannot go on: the application has closed file descriptors of the server")
+            process.line("another takes its place")
+            client.rest()
+        check(process, "mark.")
+        stop(process)
+
+
+def test_started_without_standard_streams(build: SimpleNamespace, tmp_path: Path) -> None:
+    _write_site(tmp_path, "")
+    command = f"{sys.executable} -m fastwsgi site_app:app --chdir {tmp_path} {OPTIONS} --error-logfile error.log"
+    code = f"import os; [os.close(fd) for fd in range(3)]; os.execv({sys.executable!r}, {command.split()!r})"
+    address = tmp_path / "socket"
+    with running(["-c", code.replace("127.0.0.1:0", f"unix:{address}")], build.name) as process:
+        wait_for(tmp_path / "pid")
+        with connected(address) as client:
+            assert client.send(request(target="/fail?mark.")).answer().status == 500
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0
+    assert "ArithmeticError: mark." in (tmp_path / "error.log").read_text()
+    assert lines_of(tmp_path, "mark.") == 1
+
+
+def test_nothing_of_the_server_warns(build: SimpleNamespace, tmp_path: Path) -> None:
+    options = "--workers 2 --threads 4 --timeout 30 --slow-log 20 --preload"
+    with serving_site(tmp_path, build.name, options, python="-X dev -W error") as process:
+        check(process, "mark.")
+        reload(process)
+        stop(process)
+
+
+def wait_for(path: Path) -> None:
+    """Wait until a file is there."""
+    wait_until(path.exists)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until *condition* holds."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until
+        select.select([], [], [], 0.01)
+
+
+def connected(address: Path) -> Client:
+    """A connection to a unix socket, as soon as something listens there."""
+    wait_for(address)
+    return Client(str(address))

@@ -38,6 +38,20 @@ def test_the_files_that_work(pki: Pki, tmp_path: Path) -> None:
     assert len(Certificates(two).tls.contexts) == 2
 
 
+def test_relative_paths_are_those_of_the_start(pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, path in zip(("cert.pem", "key.pem"), pki.pair):
+        Path(name).write_bytes(Path(path).read_bytes())
+    certificates = Certificates(Settings(certfile="cert.pem", keyfile="key.pem"))
+    monkeypatch.chdir("/")
+    for name, path in zip(("cert.pem", "key.pem"), pki.rsa):
+        (tmp_path / name).write_bytes(Path(path).read_bytes())
+    certificates.renew_if_changed(float("inf"))  # the files have to come to rest
+    material = certificates.renew_if_changed(float("inf"))
+    assert material is not None
+    assert material.pairs[0].certificate == Path(pki.rsa[0]).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("settings", "line"),
     [

@@ -112,6 +112,18 @@ def test_a_program_may_replace_the_rest(build: SimpleNamespace, package: str, or
         serves_and_stops(process)
 
 
+@packages
+def test_threads_replaced_in_a_request(package: str, tmp_path: Path) -> None:
+    patch = PATCHES[package].format("").replace("\n", "\n    ")
+    (tmp_path / "site_app.py").write_text(PLAIN_APP.replace("    start_response", f"    {patch}start_response", 1))
+    with running([*COMMAND.split(), str(tmp_path), "--threads", "1"], "c") as process:
+        with process.connect() as client:
+            assert client.send(GET).answer().status == 200
+        process.line(rf"a request went wrong: {package} has replaced Python's threads, .*thread=False, select=False")
+        process.signal()
+        assert process.wait() == 0, process.seen
+
+
 def serves_and_stops(process: Process) -> None:
     """It answers with what green threads have done, and ends."""
     for _ in range(2):
