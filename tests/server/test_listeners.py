@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.server.bind import BindError, close_listener, open_listener, spell_address
-from tests.helpers.serving import GET, serving
+from tests.helpers.serving import GET, PATIENCE, serving
 
 
 def has_ipv6() -> bool:
@@ -121,7 +121,7 @@ def test_ipv6(build: SimpleNamespace) -> None:
         return [b"hello"]
 
     with serving(build, app, bind=["[::1]:0"]) as server:
-        with socket.create_connection(server.address[:2], timeout=10) as client:
+        with socket.create_connection(server.address[:2], timeout=PATIENCE) as client:
             client.sendall(GET)
             assert client.recv(65536).endswith(b"hello")
             port = client.getsockname()[1]
