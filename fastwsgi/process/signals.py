@@ -27,11 +27,16 @@ def ignore(number: int, frame: object) -> None:
 
 @contextmanager
 def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Have *handler* called for these signals inside the block; for the main thread only."""
+    """Have *handler* called for these signals inside the block; for the main thread only.
+
+    They are unblocked for that: some launchers start programs with signals blocked, and this one could not be stopped.
+    """
     before = {number: signal.signal(number, handler) for number in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, old in before.items():
             signal.signal(number, signal.SIG_DFL if old is None else old)
 
