@@ -11,19 +11,8 @@ from typing import Any
 import pytest
 
 from fastwsgi.server.bind import BindError, close_listener, open_listener, spell_address
+from tests.helpers.machine import IPV6
 from tests.helpers.serving import GET, PATIENCE, serving
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
 @pytest.mark.parametrize(
