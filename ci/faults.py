@@ -92,6 +92,21 @@ def reload(quick: bool) -> str:
     return f"{times} reloads, {summary(load)}, new code in at most {max(took):.0f} ms"
 
 
+def edit(quick: bool) -> str:
+    """--reload: what was saved is served within a second."""
+    took = []
+    with tempfile.TemporaryDirectory() as folder:
+        with deployed(Path(folder), source=SITE, reload=True, chdir=folder, **SHAPE) as server:
+            server.workers(2)
+            for number in range(1, 4 if quick else 11):
+                answer = str(number).encode()
+                server.write(SITE.replace('version = b"0"', f"version = {answer!r}"))
+                took.append(until(lambda answer=answer: server.ask() == answer))
+            end(server)
+    wanted(max(took) <= 1000, "the new code within a second")
+    return f"{len(took)} edits, served after at most {max(took):.0f} ms"
+
+
 def broken(quick: bool) -> str:
     """A reload into code that does not import: the old workers stay, and the next good one works."""
     with loaded(SITE) as (server, load):
@@ -213,7 +228,9 @@ def stalled(quick: bool) -> str:
     return f"{summary(load)}, {grown:.1f} MiB more memory for 50 readers"
 
 
-SCENARIOS = {one.__name__: one for one in (kill, reload, broken, term, upgrade, recycle, stuck, stalled, forks)}
+SCENARIOS = {
+    one.__name__: one for one in (kill, reload, edit, broken, term, upgrade, recycle, stuck, stalled, forks)
+}
 
 if __name__ == "__main__":
     raise SystemExit(running.run(SCENARIOS, running.make_parser(__doc__, SCENARIOS).parse_args()))

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import pytest
 
 from fastwsgi import backend
+from tests.helpers import surroundings
 from tests.helpers.memory import Bench
 from tests.helpers.pki import Pki
 from tests.helpers.site_app import Site
 
 pytest.register_assert_rewrite("tests.helpers.case_player")  # it says what differs
-os.environ.setdefault("container", "of the tests")  # else root would get a line more, the warning of its rights
+surroundings.settle()
 
 
 def without_compiled() -> bool:

@@ -28,13 +28,18 @@ def ignore(number: int, frame: object) -> None:
 
 @contextmanager
 def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Have *handler* called for these signals inside the block; for the main thread only."""
+    """Have *handler* called for these signals inside the block; for the main thread only.
+
+    They are unblocked for that: some launchers start programs with signals blocked, and this one could not be stopped.
+    """
     mine = list(numbers)
     for number in mine:
         forks.handle(number, handler)
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, mine)
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number in mine:
             forks.give_back(number)
 

@@ -339,6 +339,19 @@ def test_a_sigint_handler_of_the_program_stays() -> None:
         signal.signal(signal.SIGINT, before)
 
 
+def test_sigint_that_is_ignored_stays_ignored() -> None:
+    """As in the background job of a script, which Ctrl-C shall not end: Python leaves it so, too."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with quiet_server(interrupting) as server, connect(server) as client:
+            client.send(GET)
+            server.handle_request()
+            assert client.answer().body == b"hello"
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
 def test_what_an_application_raises_is_its_own(error: type[BaseException], capsys: Any) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

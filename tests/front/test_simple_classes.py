@@ -17,6 +17,7 @@ from wsgiref.validate import validator
 import pytest
 
 from fastwsgi import WSGIRequestHandler, WSGIServer, backend, make_server
+from tests.helpers.machine import IPV6
 from tests.helpers.serving import GET, PATIENCE, Client, answering, chunked, request
 from tests.helpers.simple_servers import (
     HELLO,
@@ -40,6 +41,7 @@ def _in_build(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
 # Subclasses
 
 
+@IPV6
 def test_ipv6() -> None:
     class Server(WSGIServer):
         address_family = socket.AF_INET6

@@ -27,6 +27,7 @@ from django.core.servers import basehttp
 
 import fastwsgi
 from fastwsgi import backend
+from tests.helpers.machine import IPV6
 from tests.helpers.serving import PATIENCE
 
 made: queue.SimpleQueue[Any] = queue.SimpleQueue()  # servers that listen
@@ -174,7 +175,7 @@ def test_a_quiet_handler_and_a_server_of_ones_own(capsys: Any) -> None:
 # Packages
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=IPV6)])
 @pytest.mark.parametrize("quiet", [True, False])
 def test_bottle(host: str, quiet: bool, capsys: Any) -> None:
     app = bottle.Bottle()

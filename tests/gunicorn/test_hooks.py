@@ -16,6 +16,7 @@ from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
 from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.process.hook_views import ServerView, WorkerView
 from fastwsgi.settings.settings import Settings
+from tests.helpers.serving import PATIENCE
 
 CONFIGS = Path(__file__).parent / "configs"
 LOGGER = logging.getLogger("fastwsgi.error")
@@ -246,7 +247,7 @@ def test_requests_on_several_threads_do_not_mix() -> None:
 
     def app(environ: Any, start: Any) -> list[bytes]:
         start(f"{environ['QUERY_STRING']} X", [])
-        met.wait(10)
+        met.wait(PATIENCE)
         return []
 
     wrapped = hooks.wrap(app, views()[1])
@@ -255,5 +256,5 @@ def test_requests_on_several_threads_do_not_mix() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert seen == {"201": 201, "202": 202}

@@ -15,7 +15,7 @@ from tests.helpers.processes import ADDRESS, ISOLATED, Process
 from tests.helpers.serving import GET, PATIENCE, Client, request
 
 SITE = """
-import os, signal, time
+import os, signal, sys, time
 
 version = b"one"
 
@@ -29,6 +29,10 @@ def app(environ, start_response):
     if path == "/wait":
         print("entered", flush=True)
         signal.sigtimedwait([signal.SIGRTMIN], float(environ["QUERY_STRING"]))
+    if path == "/held":
+        print("entered", flush=True)
+        while not os.path.exists(os.path.join(sys.argv[1], "go")):
+            signal.sigtimedwait([], 0.01)
     return [version]
 """
 
@@ -51,6 +55,18 @@ class Deployment(Process):
     def write(self, source: str, name: str = "site.py") -> None:
         """Change what it serves."""
         (self.directory / name).write_text(source)
+
+    def let_go(self) -> None:
+        """Let the requests to /held end, those to come too."""
+        self.write("", "go")
+
+    def accepts(self) -> bool:
+        """Whether somebody listens there; asks nothing."""
+        try:
+            Client(self.address).socket.close()
+        except (ConnectionRefusedError, ConnectionResetError):  # the listener closed before, or just now
+            return False
+        return True
 
     def children(self) -> set[int]:
         """Its child processes."""

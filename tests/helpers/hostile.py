@@ -45,7 +45,7 @@ IMPATIENT_HAPROXY = """
 """
 
 NGINX_BLOCK = """
-upstream shop {{ server {address} max_fails=0; keepalive 4; }}
+upstream shop {{ server "{address}" max_fails=0; keepalive 4; }}
 server {{
     listen 80;
     location / {{
@@ -59,7 +59,7 @@ HAPROXY_BLOCK = """
 backend shop
     http-reuse always
     retries 0
-    server one {address} {option}
+    server one "{address}" {option}
 """
 LANES = {
     "nginx tcp": ("nginx", "tcp", "on"),

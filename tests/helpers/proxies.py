@@ -21,10 +21,11 @@ from typing import Any
 from tests.helpers.serving import PATIENCE, Client
 
 NGINX = """
-daemon off; worker_processes 1; {user} pid {folder}/nginx.pid; error_log {folder}/nginx.errors;
+daemon off; worker_processes 1; {user} pid "{folder}/nginx.pid"; error_log "{folder}/nginx.errors";
 events {{ worker_connections 512; }}
 http {{
-log_format forwarded '$upstream_bytes_sent|$status|$upstream_status|$request'; access_log {folder}/nginx.log forwarded;
+log_format forwarded '$upstream_bytes_sent|$status|$upstream_status|$request';
+access_log "{folder}/nginx.log" forwarded;
 {paths}
 {extra}
 {block}
@@ -106,7 +107,7 @@ def nginx(folder: Path, block: str, extra: str = "") -> Iterator[Front]:
     folder.mkdir(exist_ok=True)
     with listen() as listener:
         host, port = listener.getsockname()
-        paths = "".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
+        paths = "".join(f'{name}_temp_path "{folder}/{name}";' for name in TEMPORARY)
         user = "" if os.geteuid() else "user root;"  # whoever may read the folder of the test
         block = block.replace("listen 80;", f"listen {host}:{port};")
         file = folder / "nginx.conf"

@@ -130,7 +130,7 @@ def version(package: Path, forced: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "FASTWSGI_BACKEND": forced, "PYTHONPATH": str(package.parent)},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
     )
 
 

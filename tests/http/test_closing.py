@@ -251,6 +251,6 @@ def test_a_stream_without_end_is_not_run_for_a_response_that_is_over(build: Simp
         client.send(HEAD if kind == "HEAD" else GET)
         answer = client.answer(to_head=kind == "HEAD")
         assert (answer.whole, answer.body) == (True, b"xxxx" if kind == "too long" else b"")
-        assert result.is_closed.wait(1)
+        assert result.is_closed.wait(PATIENCE)
         assert client.send(OTHER).answer().body == b"other"
     assert (result.asked, result.closed) == (1, 1)

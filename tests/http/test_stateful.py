@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -24,9 +24,7 @@ CLIENTS = 3  # at a time
 SOON = 0.5  # seconds: less than any deadline, also ten times
 LONG = 100.0  # more than any
 ENOUGH = 3000  # short conversations, in which each of FAULTS is found; the rarest shows itself once in some 400
-QUICK = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+QUICK = settings(max_examples=40, stateful_step_count=40)
 
 sizes = st.one_of(st.just(10**6), st.integers(1, 30), st.integers(1, 300))
 clients = st.integers(0, CLIENTS - 1)

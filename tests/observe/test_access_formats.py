@@ -34,7 +34,7 @@ def test_json(build: SimpleNamespace, tmp_path: Path) -> None:
         server.ask(request("POST", "/caf%C3%A9?id=1&a=%22", fields, b"xyz"))
         server.ask(b"nonsense\r\n\r\n")
         served, refused = map(json.loads, log.text())
-    assert 0 <= served.pop("http.server.request.queue_time") <= served.pop("http.server.request.duration") < 5
+    assert 0 <= served.pop("http.server.request.queue_time") <= served.pop("http.server.request.duration") < 60
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", served.pop("timestamp"))
     assert served == {
         "client.address": "127.0.0.1",
@@ -92,11 +92,11 @@ def test_times_and_process(build: SimpleNamespace, tmp_path: Path) -> None:
         server.ask()
         (line,) = log.text()
     found = re.fullmatch(
-        r"\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] (\d+) (\d+) (\d+\.\d{6}) (\d\.\d{6}) <(\d+)>", line
+        r"\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] (\d+) (\d+) (\d+\.\d{6}) (\d+\.\d{6}) <(\d+)>", line
     )
     assert found is not None, line
     stamp = calendar.timegm(time.strptime(found[1], "%d/%b/%Y:%H:%M:%S +0000"))
-    assert abs(time.time() - stamp) < 5
+    assert abs(time.time() - stamp) < 60
     assert int(found[2]) == int(found[3]) // 1000
     assert int(found[3]) == round(float(found[4]) * 1e6) > 0
     assert float(found[5]) <= float(found[4])
@@ -131,10 +131,11 @@ def test_credentials_without_a_user(credentials: str) -> None:
 
 LATIN_1 = st.text(st.characters(max_codepoint=255), max_size=30)
 ATOMS = ("%(h)s", "%(r)s", '"%(a)s"', "%(f)s", "%(U)s", "%(q)s", "%({x}i)s", "%(u)s", "%(H)s", "%(B)s", "and a literal")
+TIMES = re.compile(r"\d+\.\d{6}|\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 ANY_FORMAT = st.lists(st.sampled_from(ATOMS), min_size=1).map(" ".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.one_of(st.just("combined"), st.just("json"), ANY_FORMAT), st.data())
 def test_a_line_has_no_more_fields_than_its_format(format: str, data: st.DataObject) -> None:
     """Hostile values, straight into the pure twin: JSON is whole and gives them back, other lines keep their quotes."""
@@ -162,7 +163,7 @@ def test_a_line_has_no_more_fields_than_its_format(format: str, data: st.DataObj
 
 
 @compiled_only
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.one_of(st.just("combined"), st.just("json"), ANY_FORMAT), st.lists(LATIN_1, min_size=3, max_size=3))
 def test_both_builds_write_the_same(format: str, values: list[str]) -> None:
     agent, referer, query = (re.sub(r"[^\t -~\xa0-\xff]|^[\t ]+|[\t ]+$", "", value) for value in values)
@@ -177,5 +178,5 @@ def test_both_builds_write_the_same(format: str, values: list[str]) -> None:
         assert response.status == 200
         text, count = lines.drain()
         assert count == 1
-        written.append(re.sub(r"\d+\.\d{6}|[:T]\d\d:\d\d:\d\d(\.\d+)?", "N", text.decode("ascii")))
+        written.append(TIMES.sub("N", text.decode("ascii")))
     assert written[0] == written[1]

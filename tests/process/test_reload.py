@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.deployments import SITE, Deployment, deployed
-from tests.helpers.serving import GET, Client, Ended, request
+from tests.helpers.serving import GET, Ended, request
 from tests.helpers.traffic import Load
 
 
@@ -81,7 +81,7 @@ def test_workers_and_addresses_change(tmp_path: Path) -> None:
         server.write(f"{{'bind': ['unix:{path}']}}", "settings.py")
         reload(server)
         assert server.ask(address=path) == b"one"
-        while not connect_fails(server.address):
+        while server.accepts():
             pass  # the old worker is just about to retire
         server.signal()
         assert server.wait() == 0
@@ -172,12 +172,3 @@ def test_preloaded_code_stays_and_the_log_says_so(tmp_path: Path) -> None:
         server.line("SIGHUP renews the settings, SIGUSR2 the code, too")
         server.line("reload complete")
         assert server.ask() == b"one"
-
-
-def connect_fails(address: tuple[str, int]) -> bool:
-    """Whether nobody listens on *address*."""
-    try:
-        Client(address).socket.close()
-    except ConnectionRefusedError:
-        return True
-    return False

@@ -35,7 +35,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How changes come to its knowledge; faster than for humans."""
     monkeypatch.setattr(source_watcher, "INTERVAL", 0.02)
     monkeypatch.setattr(source_watcher, "LONGEST_WAIT", 0.1)
-    monkeypatch.setattr(source_watcher, "QUIET", 0.02)
+    monkeypatch.setattr(source_watcher, "QUIET", 0.2)  # what a save takes at most: else it is told twice
     if request.param == "polling":
         monkeypatch.setitem(sys.modules, "watchfiles", None)
     else:

@@ -19,7 +19,7 @@ def app(environ, start_response):
     start_response("200 OK", [])
     if environ["PATH_INFO"] == "/hold":
         print("held", flush=True)
-        held.wait(20)
+        held.wait(1000)
     return [str(os.getpid()).encode()]
 """
 

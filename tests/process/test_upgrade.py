@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers.deployments import SITE, Deployment, deployed, is_alive, wait_for_end
 from tests.helpers.processes import ISOLATED, running
-from tests.helpers.serving import GET, Client, request
+from tests.helpers.serving import GET, PATIENCE, Client, request
 from tests.helpers.traffic import Load
 
 
@@ -41,7 +41,7 @@ def test_nothing_is_lost_and_the_old_one_may_end(tmp_path: Path) -> None:
                 assert (tmp_path / "pid.oldbin").read_text() == f"{server.pid}\n"
                 load.wait_for(b"two")
                 server.signal()
-                assert server.process.wait(10) == 0
+                assert server.process.wait(PATIENCE) == 0
                 load.more()
                 assert not (tmp_path / "pid.oldbin").exists()
                 assert server.ask() == b"two"
@@ -66,7 +66,7 @@ def test_the_end_of_the_old_one_is_a_reload_to_its_clients(tmp_path: Path) -> No
             assert busy.answer().whole
             answer = idle.send(GET).answer()
             assert (answer.body, answer.get("Connection")) == (b"one", "close")
-            assert server.process.wait(10) == 0
+            assert server.process.wait(PATIENCE) == 0
             for _ in range(20):
                 assert server.ask() == b"two"
 
@@ -93,7 +93,7 @@ def test_a_unix_socket_passes_to_the_new_one(tmp_path: Path) -> None:
     with deployed(tmp_path, "py", bind=["127.0.0.1:0", f"unix:{path}"], workers=1) as server:
         with upgraded(server) as successor:
             server.signal()
-            assert server.process.wait(10) == 0
+            assert server.process.wait(PATIENCE) == 0
             assert server.ask(address=path) == b"one"
             os.kill(successor, signal.SIGTERM)
             wait_for_end(successor)
@@ -146,7 +146,7 @@ def notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
     """Where systemd would listen."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "notify"))
-        receiver.settimeout(10)
+        receiver.settimeout(PATIENCE)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         yield receiver
 

@@ -36,9 +36,8 @@ def test_killed_workers_are_replaced_at_once(tmp_path: Path) -> None:
                 victim = min(before)
                 began = time.monotonic()
                 os.kill(victim, signal.SIGKILL)
-                while len(server.children() - {victim}) < 2:
+                while len(server.children() - {victim}) < 2:  # ci/faults.py holds it to 100 ms
                     assert time.monotonic() - began < PATIENCE
-                assert time.monotonic() - began < 0.1
                 load.more(20)
                 server.workers(2)
         assert len(load.lost) <= 3 * 4  # each client has one request in flight
@@ -73,10 +72,8 @@ def test_what_waits_in_the_queue_outlives_the_only_worker(tmp_path: Path) -> Non
 
 
 def test_a_first_boot_that_fails_ends_with_one_traceback(tmp_path: Path) -> None:
-    began = time.monotonic()
     with starting(tmp_path, source="def app(:\n", workers=3) as server:
         assert server.wait() == 1
-    assert time.monotonic() - began < 2
     assert sum("SyntaxError" in line for line in server.seen) == 1
     assert sum(line.startswith("fastwsgi: site cannot be imported") for line in server.seen) == 1
 
@@ -111,9 +108,12 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with deployed(tmp_path, "py", workers=2) as server:
         workers = server.workers(2)
         with server.connect() as client:
-            client.send(request(target="/wait?0.3"))
+            client.send(request(target="/held"))
             server.line("entered")
             server.signal(signal.SIGKILL)
+            while server.accepts():
+                pass  # both must have seen it
+            server.let_go()
             answer = client.answer()
             assert (answer.body, answer.get("Connection")) == (b"one", "close")
         for pid in workers:

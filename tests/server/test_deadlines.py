@@ -14,6 +14,7 @@ from fastwsgi.server import loop as loop_module
 from fastwsgi.server.bind import close_listener, open_listener
 from fastwsgi.settings.settings import Settings
 from tests.helpers.memory import Bench
+from tests.helpers.serving import PATIENCE
 from tests.helpers.site_app import CHUNKED, GET, POST, Site, bodies, statuses
 
 # The head, and between requests
@@ -200,7 +201,7 @@ def test_idling_counts_from_the_answer(build: SimpleNamespace, monkeypatch: pyte
     listener = open_listener("127.0.0.1:0", defer_accept=False)
     loop = loop_module.Loop(build, app, Settings(keep_alive=50), lambda *told: None, io.StringIO())
     loop.add_listener(listener)
-    with socket.create_connection(listener.getsockname(), timeout=10) as client:
+    with socket.create_connection(listener.getsockname(), timeout=PATIENCE) as client:
         client.sendall(GET % b"/")
         while clock.now < 1100:
             loop.step(1.0)

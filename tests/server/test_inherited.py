@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from fastwsgi.server.bind import BindError, open_listener
-from tests.helpers.serving import GET, Client, answering, serving
+from tests.helpers.serving import GET, PATIENCE, Client, answering, serving
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 
@@ -54,7 +54,7 @@ def test_an_inherited_listener_keeps_what_was_set() -> None:
     theirs = opened("127.0.0.1")
     listener = open_listener(f"fd://{os.dup(theirs.fileno())}", backlog=1, defer_accept=True)
     assert not listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT)
-    waiting = [socket.create_connection(theirs.getsockname(), timeout=1) for _ in range(8)]
+    waiting = [socket.create_connection(theirs.getsockname(), timeout=PATIENCE) for _ in range(8)]
     for one in (*waiting, theirs, listener):
         one.close()
 
@@ -68,6 +68,6 @@ def test_what_cannot_be_adopted(tmp_path: Path) -> None:
             assert f"fd://{one.fileno()} is {problem}" in complaint(f"fd://{one.fileno()}")
             os.fstat(one.fileno())  # it is still open
         assert "is not listening" in complaint(f"fd://{pair[0].fileno()}")
-    unused = os.dup(0)
+    unused = os.open(os.devnull, os.O_RDONLY)
     os.close(unused)
     assert f"fd://{unused} is not open" in complaint(f"fd://{unused}")

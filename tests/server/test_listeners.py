@@ -11,19 +11,8 @@ from typing import Any
 import pytest
 
 from fastwsgi.server.bind import BindError, close_listener, open_listener, spell_address
-from tests.helpers.serving import GET, serving
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+from tests.helpers.machine import IPV6
+from tests.helpers.serving import GET, PATIENCE, serving
 
 
 @pytest.mark.parametrize(
@@ -121,7 +110,7 @@ def test_ipv6(build: SimpleNamespace) -> None:
         return [b"hello"]
 
     with serving(build, app, bind=["[::1]:0"]) as server:
-        with socket.create_connection(server.address[:2], timeout=10) as client:
+        with socket.create_connection(server.address[:2], timeout=PATIENCE) as client:
             client.sendall(GET)
             assert client.recv(65536).endswith(b"hello")
             port = client.getsockname()[1]

@@ -96,7 +96,7 @@ def test_the_time_for_heads_can_be_set(build: SimpleNamespace, setting: float) -
         client.send(GET[:10])
         server.advance(setting * 0.8)
         assert not client.is_readable(0.02)
-        server.advance(setting * 0.3)
+        server.advance(setting * 0.2 + 1)
         assert is_refused_late(client)
 
 

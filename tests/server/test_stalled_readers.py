@@ -21,8 +21,8 @@ HUGE = b"x" * (16 * MIB)
 
 
 @pytest.fixture
-def server(build: SimpleNamespace, tmp_path: Path) -> Iterator[Process]:
-    arguments = [str(ISOLATED / "applications.py"), "big", "write_timeout=0.5"]
+def server(build: SimpleNamespace, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Process]:
+    arguments = [str(ISOLATED / "applications.py"), "big", f"write_timeout={getattr(request, 'param', 1000)}"]
     with running(arguments, build.name, TMPDIR=str(tmp_path)) as process:
         yield process
 
@@ -46,6 +46,7 @@ def hello(client: Client) -> bool:
 
 
 @pytest.mark.measures_memory
+@pytest.mark.parametrize("server", [0.5], ids=[""], indirect=True)
 def test_a_gib_to_readers_that_stop(server: Process) -> None:
     with server.connect() as other:
         assert hello(other)

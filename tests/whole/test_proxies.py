@@ -48,13 +48,13 @@ def nginx_block(server: Server, *lines: str) -> str:
     if path is None:
         block = re.sub(r"^    server unix.*\n    # ", "    ", block, flags=re.MULTILINE)
         block = block.replace("127.0.0.1:8000", "{}:{}".format(*server.address))
-    block = block.replace("/run/shop.sock", path or "")
+    block = block.replace("unix:/run/shop.sock", f'"unix:{path}"')
     return block.replace("X-Forwarded-Proto $scheme;", "\n".join(["X-Forwarded-Proto $scheme;", *lines]))
 
 
 def haproxy_block(server: Server, option: str = "", *lines: str) -> str:
     """The README's backend for HAProxy with one server, *option* for it, and *lines* more."""
-    name = f"unix@{server.address}" if isinstance(server.address, str) else "{}:{}".format(*server.address)
+    name = f'"unix@{server.address}"' if isinstance(server.address, str) else "{}:{}".format(*server.address)
     block = re.sub(r"    (option httpchk|default-server|server) .*\n", "", blocks("haproxy")[0])
     return "\n".join([block.rstrip(), *(f"    {line}" for line in lines), f"    server one {name} {option}", ""])
 
@@ -187,7 +187,8 @@ def test_haproxys_health_checks(
 
     monkeypatch.setattr(Listener, "open", note_and_open)
     with serving(build, Telling(), proxy_protocol="required" if option else "off") as server:
-        block = haproxy_block(server, f"{option} check inter 10ms fall 1 rise 1", f"option {check}")
+        checked = f"{option} check inter 10ms fall 1 rise 1"
+        block = haproxy_block(server, checked, f"option {check}", "timeout check 20s")
         with haproxy(tmp_path / "haproxy", block) as front, front.connect() as client:
             for _ in range(10):
                 assert opened.acquire(timeout=PATIENCE)
@@ -212,7 +213,7 @@ def test_haproxy_by_tls(build: SimpleNamespace, tmp_path: Path, pki: Pki) -> Non
     """A PROXY header before the handshake, and fields behind it."""
     settings: dict[str, Any] = {"proxy_protocol": "required", "forwarded_allow_ips": "127.0.0.7", **pki.settings}
     with serving(build, Telling(), **settings) as server:
-        option = f"ssl verify required ca-file {pki.authority.certificate} sni str(localhost) send-proxy-v2"
+        option = f"ssl verify required ca-file '{pki.authority.certificate}' sni str(localhost) send-proxy-v2"
         with haproxy(tmp_path / "haproxy", haproxy_block(server, option)) as front, front.connect() as client:
             for _ in range(2):
                 assert ask(client).startswith("127.0.0.7 127.0.0.1 http test ")
