@@ -51,6 +51,8 @@ GROUPS: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     )),
     (NO_BODY, MUST, "RFC 9110 6.4.1, RFC 9112 6.3", SMUGGLING, "204 and 304 have no body, whatever is given",
      ("body_of_204", "stream_of_304")),
+    (NO_BODY, MUST, "RFC 9110 15.3.6", WRONG, "205 has no content, whatever is given",
+     ("body_of_205", "stream_of_205")),
     (HEADERS, MUST, "RFC 9110 5.5, RFC 9112 4", SMUGGLING, "CR and LF do not come out in a status or a field",
      ("status_with_crlf", "header_with_crlf")),
     (HEADERS, MUST, "RFC 9110 8.6", SMUGGLING, "Two Content-Lengths that differ do not come out",
@@ -116,7 +118,7 @@ def judge(fault: Fault, reply: Reply, line: str) -> Finding:
         return Finding(OK, told)
     if line in (HEADERS, ON_THE_WIRE):
         return Finding(OK, told if reply.body == fault.body else f"{told}, mended")
-    if line == NO_BODY and reply.status not in (204, 304):
+    if line == NO_BODY and reply.status not in (204, 205, 304):
         return Finding(WRONG, f"{told}, body {reply.body[:12]!r}")
     if fault.outcome in (FAILED, CUT):
         return Finding(WRONG, f"{told}, {LOOKS_COMPLETE}")

@@ -51,7 +51,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "Date, Server": "fields that are added",
         "length": "how a body ends",
         "too long": "more than was announced",
-        "no body": "HEAD, 204, 304",
+        "no body": "HEAD, 204, 205, 304",
         "streams": "each piece at once",
         "close()": "once, always",
         "failed before the head": "errors before anything is out",

@@ -148,6 +148,19 @@ def body_of_204(start_response: Any) -> Any:
 
 
 @fault(WHOLE, logged=False)
+def body_of_205(start_response: Any) -> Any:
+    begin(start_response, ("Content-Length", "5"), status="205 Reset Content")
+    return [b"stray"]
+
+
+@fault(WHOLE, logged=False)
+def stream_of_205(start_response: Any) -> Any:
+    begin(start_response, status="205 Reset Content")
+    yield b"stray"
+    yield b"stray"
+
+
+@fault(WHOLE, logged=False)
 def stream_of_304(start_response: Any) -> Any:
     begin(start_response, status="304 Not Modified")
     yield b"stray"
