@@ -4,10 +4,11 @@ cimport cython
 from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
 
 
-cdef str OPEN, BEGUN, STARTED, DONE, SERVER, APPLICATION, CALL
+cdef str OPEN, BEGUN, STARTED, DONE
+cdef int SERVER, APPLICATION, CALL
 cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
 cdef long long GATHERED, WRITE_AHEAD, STRETCH
-cdef int PIECES
+cdef int PIECES, PAUSES
 cdef object END, GONE
 
 
@@ -26,7 +27,8 @@ cdef class Exchange:
     cdef public bint is_head
     cdef public int version
     cdef public bint keep_alive
-    cdef public str stage, floor, framed
+    cdef public int floor
+    cdef public str stage, framed
     cdef public long long announced, sent
     cdef public double queued, started
     cdef public object note
@@ -37,15 +39,16 @@ cdef class Exchange:
     cdef bint bound
 
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
-    cdef object enter(self)
-    cdef object _begin_head(self, status, headers)
-    cdef object _give_floor(self)
-    cdef object _take_back(self)
-    cdef object leave(self)
+    cdef int enter(self) except -1
+    cdef int _begin_head(self, status, headers) except -1
+    cdef int _give_floor(self) except -1
+    cdef int _take_back(self) except -1
+    cdef object _await_call(self)
+    cdef int leave(self) except -1
     cpdef bint is_in_application(self) except -1
     cpdef bint is_held_back(self) except -1
     cpdef bint is_answered(self) except -1
-    cdef object stop_if_given_up(self)
+    cdef int stop_if_given_up(self) except -1
     cpdef object replace(self, answer)
     cpdef bint go_on(self, bint first) except -1
     cdef bint _call(self) except -1

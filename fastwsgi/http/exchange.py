@@ -43,6 +43,7 @@ GATHERED = 65536  # bytes: a list up to here is answered in one go
 PIECES = 64  # yielded by one response before other connections get their turn
 WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a slow client; the rest goes to a file
 STRETCH = 262144  # bytes of one sendfile call
+PAUSES = 5000  # of a millisecond, for a call that another thread of the application has not ended
 
 
 class NewExchange:
@@ -117,7 +118,7 @@ class Exchange:
 
     def enter(self) -> None:
         """Begin a call that the application makes."""
-        if self.floor is not APPLICATION and self.stage is not DONE:
+        if self.floor != APPLICATION and self.stage is not DONE:
             raise ApplicationError("start_response, write() or wsgi.early_hints called within one another")
         self.floor = CALL
 
@@ -222,15 +223,20 @@ class Exchange:
             raise ClientDisconnected("it was given up")
 
     def _take_back(self) -> None:
-        """Take the floor from the application, which has returned; a thread that it left behind ends its call first.
-
-        If this is a child that it has forked, it ends here.
-        """
+        """Take the floor from the application, which has returned; a child that it has forked ends here."""
         if self.service.forked:
             leave()
-        while self.floor is CALL:
-            self.service.loop.pause()
+        if self.floor == CALL:
+            self._await_call()
         self.floor = SERVER
+
+    def _await_call(self) -> None:
+        """Wait for a thread that the application has left behind in a call; if that does not end, cut the response."""
+        for _ in range(PAUSES):
+            if self.floor != CALL:
+                return
+            self.service.loop.pause()
+        self.connection.given_up = True
 
     def abandon(self) -> None:
         """Close what is open, as the client is gone."""
@@ -337,7 +343,7 @@ class Exchange:
 
     def is_in_application(self) -> bool:
         """Whether the application runs, so that nothing of the response is in anybody's hand."""
-        return self.floor is APPLICATION
+        return self.floor == APPLICATION
 
     def is_answered(self) -> bool:
         """Whether the monitor has answered the client; if not, it will not do so any more."""

@@ -1,4 +1,4 @@
-"""The stages of a response, and who has the floor: the right to touch it. The words are compared by identity.
+"""The stages of a response, and who has the floor: the right to touch it.
 
     stage        means
     open         start_response has not been called
@@ -14,11 +14,13 @@
 
 from __future__ import annotations
 
+# Words, which are compared by identity
 OPEN = "open"
 BEGUN = "begun"
 STARTED = "started"
 DONE = "done"
 
-SERVER = "server"
-APPLICATION = "application"
-CALL = "call"
+# Numbers, since they change several times in a request
+SERVER = 0
+APPLICATION = 1
+CALL = 2

@@ -158,3 +158,49 @@ def test_the_monitor_fills_in_the_date() -> None:
     date = response.field("Date") or ""
     assert before <= parsedate_to_datetime(date).timestamp() <= time.time()
     assert formatdate(parsedate_to_datetime(date).timestamp(), usegmt=True) == date
+
+
+class Clients(dict[int, Any]):
+    """Clients of a bench, the next of which has the descriptor *fd*."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self.fd = fd
+
+    def __len__(self) -> int:
+        return self.fd - 10
+
+
+@pytest.mark.skipif(without_compiled(), reason="told to run without the compiled build")
+@pytest.mark.parametrize("way", ["list", "error", "hint", "watchdog"])
+def test_what_the_monitor_answered_is_reported_once(way: str) -> None:
+    build = backend.build("c")
+    template = expired_template()
+    ends: list[tuple[int, int]] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        monitor.start()
+        while theirs.recv(4096):  # a call that holds the GIL could not, and the monitor sees no difference
+            pass
+        if way == "error":
+            raise LookupError
+        if way == "hint":
+            environ["wsgi.early_hints"]([])
+        if way == "watchdog":
+            assert start_response.connection.expire(start_response)
+        start_response("200 OK", [])
+        return [b"late"]
+
+    observer = SimpleNamespace(response_ended=lambda exchange: ends.append((exchange.code, exchange.sent)))
+    bench = Bench(build, app, observer)
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(PATIENCE)
+    with ours, theirs:
+        bench.clients = bench.wire.clients = Clients(ours.fileno())
+        at = template.index(DATE) + len(DATE)
+        monitor = build.monitor.Monitor(bench.service.turn, 0.01, template, at)
+        client = bench.connect(GET % b"/")
+        monitor.stop()
+    assert client.received == b""
+    assert client.closed
+    assert ends == [(504, 0)]

@@ -14,6 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected, LoopLost
+from fastwsgi.http.stages import CALL
 from tests.helpers.calls import POISONS, in_a_thread
 from tests.helpers.memory import Bench, Client
 from tests.helpers.site_app import GET
@@ -164,6 +165,23 @@ def test_a_thread_left_behind_ends_its_call_before_the_response_goes_on(build: S
     client.send(GET % b"/")
     threads[0].join(20)
     assert answers_of(client) == [(200, b"one two", True)]
+
+
+def test_one_that_never_ends_its_call_is_not_waited_for(build: SimpleNamespace) -> None:
+    """As if an exception had come between two steps of it; the response is cut."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [])(b"one ")
+        start_response.floor = CALL
+        return [b"two"]
+
+    bench = Bench(build, app)
+    pauses: list[int] = []
+    bench.loop.pause = lambda: pauses.append(1)  # type: ignore[method-assign]
+    client = bench.connect(GET % b"/")
+    assert len(pauses) == 5000
+    assert client.closed
+    assert not answers_of(client)[0][2]
 
 
 def answers_of(client: Client) -> list[tuple[int, bytes, bool]]:

@@ -238,3 +238,29 @@ def test_chunks_are_read_alike_in_any_split(data: bytes, at: list[int]) -> None:
     for build in both_builds():
         assert decode(build, [data], LIMITS) == whole
         assert decode(build, split(data, at), LIMITS) == whole
+
+
+def test_a_head_that_was_not_begun_cannot_be_finished(build: SimpleNamespace) -> None:
+    out = build.outbox.OutBuffer()
+    out.add(b"before")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="without begin"):
+            out.finish(-1, False, "", b"", b"")
+        out.begin("200 OK", [])
+        out.drop_head()
+    assert (out.peek(), out.size) == (b"before", 6)
+
+
+def test_a_head_that_fails_in_any_way_is_gone(build: SimpleNamespace) -> None:
+    class Element:
+        def __repr__(self) -> str:
+            out.begin("200 OK", [("X-Inner", "1")])
+            raise KeyboardInterrupt
+
+    out = build.outbox.OutBuffer()
+    bad: Any = [("X-Outer", "1"), Element()]
+    with pytest.raises(KeyboardInterrupt):
+        out.begin("200 OK", bad)
+    with pytest.raises(RuntimeError, match="without begin"):
+        out.finish(-1, False, "", b"", b"")
+    assert (out.peek(), out.size) == (b"", 0)
