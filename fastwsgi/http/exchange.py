@@ -157,7 +157,7 @@ class Exchange:
             return self._call() if first else self._produce()
         except BaseException as error:
             if self.service.forked:
-                leave(error)
+                self._leave(error)
             if isinstance(error, ClientDisconnected):
                 self.abandon()
                 raise
@@ -166,7 +166,7 @@ class Exchange:
     def _call(self) -> bool:
         result = self.result = self.service.app(self.environ, self)
         if self.service.forked:
-            leave()
+            self._leave()
         if type(result) is list or type(result) is tuple:
             if self._put_all(result):
                 return self._end()
@@ -175,6 +175,10 @@ class Exchange:
             self.iterator = iter(result)
             self.bound = self.service.threaded
         return self._produce()
+
+    def _leave(self, error: BaseException | None = None) -> None:
+        """End this process, a fork that has left the application."""
+        leave(error)
 
     def abandon(self) -> None:
         """Close what is open, as the client is gone."""
@@ -202,7 +206,7 @@ class Exchange:
         A response that is bound to its thread runs to its end here, while another thread takes the loop.
         """
         if self.service.forked:  # by __iter__()
-            leave()
+            self._leave()
         pieces = 0
         while True:
             if not self.connection.flush():
@@ -230,7 +234,7 @@ class Exchange:
         """Ask the iterable for one piece; the head goes out with the first that is not empty."""
         piece = next(iterator, END)
         if self.service.forked:
-            leave()
+            self._leave()
         if piece is END:
             self.iterator = None
             return
@@ -293,10 +297,10 @@ class Exchange:
                     result.close()
             except BaseException as error:
                 if self.service.forked:
-                    leave(error)
+                    self._leave(error)
                 self._complain("close() of the response failed", error)
             if self.service.forked:
-                leave()
+                self._leave()
         if self.ahead is not None:
             self.ahead.close()
             self.ahead = None
