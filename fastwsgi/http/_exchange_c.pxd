@@ -64,6 +64,7 @@ cdef class Exchange:
     cdef object _put_next(self, iterator)
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
+    cdef object _end_child(self, object error)
     cdef object _finish(self)
     cpdef object disown(self)
     cpdef object report_end(self)

@@ -195,7 +195,7 @@ class Exchange:
             return self._call() if first else self._produce()
         except BaseException as error:
             if self.service.forked:
-                leave(error)
+                self._end_child(error)
             if isinstance(error, ClientDisconnected) and self.connection.given_up:  # else it is the application's own
                 self.abandon()
                 raise
@@ -225,7 +225,7 @@ class Exchange:
     def _take_back(self) -> None:
         """Take the floor from the application, which has returned; a child that it has forked ends here."""
         if self.service.forked:
-            leave()
+            self._end_child(None)
         if self.floor == CALL:
             self._await_call()
         self.floor = SERVER
@@ -237,6 +237,10 @@ class Exchange:
                 return
             self.service.loop.pause()
         self.connection.given_up = True
+
+    def _end_child(self, error: BaseException | None) -> None:
+        """End this process, a fork that has left the application."""
+        leave(error)
 
     def abandon(self) -> None:
         """Close what is open, as the client is gone."""
@@ -264,8 +268,6 @@ class Exchange:
 
         A response that is bound to its thread runs to its end here, while another thread takes the loop.
         """
-        if self.service.forked:  # by __iter__()
-            leave()
         pieces = 0
         while True:
             if not self.connection.flush():
@@ -377,7 +379,7 @@ class Exchange:
                     result.close()
             except BaseException as error:
                 if self.service.forked:
-                    leave(error)
+                    self._end_child(error)
                 self._complain("close() of the response failed", error)
             self._take_back()
         if self.ahead is not None:
