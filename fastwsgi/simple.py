@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
-import selectors
 import socketserver
 import sys
 import traceback
@@ -26,7 +25,7 @@ from wsgiref import simple_server, util
 
 from fastwsgi import backend, forks
 from fastwsgi.leaving import Contained
-from fastwsgi.originals import signal, socket, socketpair, threading, time
+from fastwsgi.originals import select, signal, socket, socketpair, threading, time
 from fastwsgi.server.bind import prepare
 from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.server.housekeeping import SECOND
@@ -191,9 +190,10 @@ class WSGIServer(simple_server.WSGIServer):
 
     def _wait_for_connection(self) -> bool:
         limits = [limit for limit in (self.timeout, self.socket.gettimeout() or None) if limit is not None]
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.socket, selectors.EVENT_READ)
-            return bool(selector.select(min(limits, default=None)))
+        longest = min(limits, default=None)
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(None if longest is None else max(0.0, longest * 1000)))
 
 
 class Run:

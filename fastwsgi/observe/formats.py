@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(L)s'
 SAFE_CHARS = bytes(byte for byte in range(32, 127) if byte not in b'"\\')  # all others are escaped in texts
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -265,3 +266,9 @@ def current_second() -> tuple[bytes, bytes, float]:
     clock = b"%02d:%02d:%02d" % now[3:6]
     stamp = b"[%02d/%s/%d:%s +0000]" % (now.tm_mday, MONTHS[now.tm_mon - 1].encode(), now.tm_year, clock)
     return stamp, b"%d-%02d-%02dT%s" % (*now[:3], clock), time.monotonic() + 1 - wall % 1
+
+
+def http_date(wall: float) -> str:
+    """The time *wall* as in the Date field (RFC 9110 5.6.7), whatever locale, time zone or `datetime` there is."""
+    year, month, day, hour, minute, second, weekday, *_ = time.gmtime(wall)
+    return f"{DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastwsgi.observe.formats import MONTHS
+from fastwsgi.observe.formats import http_date
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 SECOND = 1.0
 OVERDUE = 5.0  # seconds after which it is done even if more events wait
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class Housekeeping:
@@ -71,9 +70,3 @@ class Housekeeping:
         slot.connections = len(loop.connections)
         if loop.pool is not None:
             slot.busy, slot.queued = loop.pool.running, len(loop.pool.queued_requests)
-
-
-def http_date(wall: float) -> str:
-    """The time *wall* as in the Date field (RFC 9110 5.6.7), whatever locale, time zone or `datetime` there is."""
-    year, month, day, hour, minute, second, weekday, *_ = time.gmtime(wall)
-    return f"{DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"

@@ -73,7 +73,11 @@ CHANGES = {
     "logging.root.disabled = True; logging.root.addFilter(fail)",
 }
 
+# After these the process cannot serve, or not for long
 ENDS = {
+    "files of no size": "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))",
+    "fewer descriptors than are open": "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))",
+    "little memory": "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 28, 1 << 28))",
     "all descriptors closed": "import os; os.closerange(3, 1000)",
     "sleeps for ever": "import time; print('asleep', flush=True); time.sleep(100)",
     "sleeps with an alarm of its own": "import signal, time; signal.signal(signal.SIGALRM, signal.SIG_IGN); "

@@ -206,6 +206,16 @@ def test_a_worker_whose_descriptors_are_closed_is_replaced(build: SimpleNamespac
         stop(process)
 
 
+@pytest.mark.parametrize("name", ["files of no size", "fewer descriptors than are open", "little memory"])
+def test_a_worker_that_has_no_room_left_can_be_replaced(build: SimpleNamespace, name: str, tmp_path: Path) -> None:
+    with serving_site(tmp_path, build.name, "--threads 1") as process:
+        change(process, name)
+        reload(process)
+        check(process, "mark.")
+        stop(process)
+    assert lines_of(tmp_path, "mark.") == 4
+
+
 def test_started_without_standard_streams(build: SimpleNamespace, tmp_path: Path) -> None:
     _write_site(tmp_path, "")
     command = f"{sys.executable} -m fastwsgi site_app:app --chdir {tmp_path} {OPTIONS} --error-logfile error.log"
