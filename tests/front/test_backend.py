@@ -15,6 +15,8 @@ import pytest
 import fastwsgi
 from fastwsgi import backend
 from fastwsgi.demo import app
+from tests.helpers.processes import python_path
+from tests.helpers.serving import PATIENCE
 
 SHOW = "from fastwsgi import backend; print(backend.NAME, backend.current().name, backend.build_title())"
 
@@ -22,7 +24,7 @@ SHOW = "from fastwsgi import backend; print(backend.NAME, backend.current().name
 def run(root: Path, program: str = SHOW, **variables: str) -> str:
     """What a new process prints; or the last line of its complaint."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("FASTWSGI_")}
-    environment.update(PYTHONPATH=str(root), PYTHONDONTWRITEBYTECODE="1", **variables)
+    environment.update(PYTHONPATH=python_path(root), PYTHONDONTWRITEBYTECODE="1", **variables)
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=environment,
@@ -30,7 +32,7 @@ def run(root: Path, program: str = SHOW, **variables: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE,
     )
     return (done.stdout or done.stderr).strip().splitlines()[-1]
 

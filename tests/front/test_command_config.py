@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fastwsgi import cli
-from tests.helpers.processes import ROOT, running
+from tests.helpers.processes import ROOT, python_path, running
 
 TIMEOUT = 30.0
 APP = """
@@ -72,7 +72,7 @@ def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "fastwsgi", *arguments],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": python_path(ROOT)},
         capture_output=True,
         text=True,
         timeout=TIMEOUT,

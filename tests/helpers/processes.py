@@ -23,11 +23,16 @@ ADDRESS = re.compile(r"https?://([0-9.]+):([0-9]+)")
 KIB = 1024
 
 
+def python_path(folder: Path) -> str:
+    """PYTHONPATH with *folder* ahead of what this process was given, which may be where its packages are."""
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
 def printed_by(code: str) -> Any:
     """What *code* prints in a Python process of its own, as a literal."""
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": python_path(ROOT)},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -49,7 +54,7 @@ class Process:
         environment = {
             **os.environ,
             "FASTWSGI_BACKEND": backend,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": python_path(ROOT),
             "PYTHONUNBUFFERED": "1",
             **variables,
         }

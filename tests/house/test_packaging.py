@@ -22,6 +22,7 @@ import fastwsgi
 from fastwsgi import backend
 from fastwsgi.version import VERSION
 from tests.conftest import without_compiled
+from tests.helpers.processes import python_path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(fastwsgi.__file__).parent
@@ -127,7 +128,7 @@ def version(package: Path, forced: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "fastwsgi", "--version"],
         cwd=package.parent,
-        env={**os.environ, "FASTWSGI_BACKEND": forced, "PYTHONPATH": str(package.parent)},
+        env={**os.environ, "FASTWSGI_BACKEND": forced, "PYTHONPATH": python_path(package.parent)},
         capture_output=True,
         text=True,
         timeout=200,

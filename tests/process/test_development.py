@@ -1,4 +1,4 @@
-"""--reload: a changed file restarts the workers within a second; what cannot be loaded is told on the page."""
+"""--reload: a changed file restarts the workers, how soon says ci/faults.py; what cannot be loaded is on the page."""
 
 from __future__ import annotations
 

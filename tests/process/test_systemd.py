@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fastwsgi.process.systemd import listen_fds, notify, watchdog_interval
-from tests.helpers.processes import ROOT
+from tests.helpers.processes import ROOT, python_path
 from tests.helpers.serving import PATIENCE
 
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -59,7 +59,7 @@ def test_a_service_finds_its_socket(tmp_path: Path) -> None:
         child = os.posix_spawn(
             "/bin/sh",
             ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", sys.executable, "-c", SERVICE],
-            {**os.environ, "PYTHONPATH": str(ROOT), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"},
+            {**os.environ, "PYTHONPATH": python_path(ROOT), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"},
             file_actions=[(os.POSIX_SPAWN_DUP2, listener.fileno(), 3)],
         )
     assert hears(str(path)) == "([3], False, [])"
@@ -72,7 +72,7 @@ def test_a_service_that_systemd_activates(tmp_path: Path) -> None:
     assert ACTIVATE is not None
     path = tmp_path / "sock"
     with subprocess.Popen(
-        [ACTIVATE, "-l", str(path), "-E", f"PYTHONPATH={ROOT}", sys.executable, "-c", SERVICE],
+        [ACTIVATE, "-l", str(path), "-E", f"PYTHONPATH={python_path(ROOT)}", sys.executable, "-c", SERVICE],
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
