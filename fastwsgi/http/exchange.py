@@ -15,7 +15,7 @@ from fastwsgi.http.answers import FAILED
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
-from fastwsgi.http.naming import request_name
+from fastwsgi.http.naming import full_name
 from fastwsgi.http.write_ahead import WriteAhead
 from fastwsgi.leaving import leave
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.file_wrapper import FileStretch
     from fastwsgi.http.head import HeadParser
-
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 # The stages of a response (Exchange.stage); the words are compared by identity
@@ -156,8 +155,7 @@ class Exchange:
         try:
             return self._call() if first else self._produce()
         except BaseException as error:
-            if self.service.forked:
-                self._leave(error)
+            self._leave_if_forked(error)
             if isinstance(error, ClientDisconnected):
                 self.abandon()
                 raise
@@ -165,8 +163,7 @@ class Exchange:
 
     def _call(self) -> bool:
         result = self.result = self.service.app(self.environ, self)
-        if self.service.forked:
-            self._leave()
+        self._leave_if_forked()
         if type(result) is list or type(result) is tuple:
             if self._put_all(result):
                 return self._end()
@@ -176,9 +173,9 @@ class Exchange:
             self.bound = self.service.threaded
         return self._produce()
 
-    def _leave(self, error: BaseException | None = None) -> None:
-        """End this process, a fork that has left the application."""
-        leave(error)
+    def _leave_if_forked(self, error: BaseException | None = None) -> None:
+        if self.service.forked:
+            leave(error)
 
     def abandon(self) -> None:
         """Close what is open, as the client is gone."""
@@ -205,8 +202,7 @@ class Exchange:
 
         A response that is bound to its thread runs to its end here, while another thread takes the loop.
         """
-        if self.service.forked:  # by __iter__()
-            self._leave()
+        self._leave_if_forked()  # by __iter__()
         pieces = 0
         while True:
             if not self.connection.flush():
@@ -233,8 +229,7 @@ class Exchange:
     def _put_next(self, iterator: Iterator[bytes]) -> None:
         """Ask the iterable for one piece; the head goes out with the first that is not empty."""
         piece = next(iterator, END)
-        if self.service.forked:
-            self._leave()
+        self._leave_if_forked()
         if piece is END:
             self.iterator = None
             return
@@ -296,21 +291,14 @@ class Exchange:
                 if hasattr(result, "close"):
                     result.close()
             except BaseException as error:
-                if self.service.forked:
-                    self._leave(error)
+                self._leave_if_forked(error)
                 self._complain("close() of the response failed", error)
-            if self.service.forked:
-                self._leave()
+            self._leave_if_forked()
         if self.ahead is not None:
             self.ahead.close()
             self.ahead = None
         self.report_end()
         self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
-
-    def disown(self) -> None:
-        """In a forked child, close the temporary file of write()."""
-        if self.ahead is not None:
-            self.ahead.disown()
 
     def report_end(self) -> None:
         """Report the end to the observer, once; for a request past its deadline this is before the application ends."""
@@ -319,10 +307,7 @@ class Exchange:
             self.service.response_ended(self)
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:
-        request = request_name(self.environ)
-        if "fastwsgi.request_id" in self.environ:
-            request += f", request {self.environ['fastwsgi.request_id']}"
-        self.service.log_error(f"{message} ({request})", error)
+        self.service.log_error(f"{message} ({full_name(self.environ)})", error)
 
     # Head and pieces
 
