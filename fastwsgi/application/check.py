@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable
 from wsgiref import validate
 from wsgiref.util import FileWrapper, setup_testing_defaults
 
+from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, summary, user_traceback
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def call_once(app: WSGIApplication, name: str, settings: Settings) -> str:
         return lambda data: None
 
     try:
-        _exhaust(validate.validator(app)(request_environ(settings), start_response))
+        with Contained():
+            _exhaust(validate.validator(app)(request_environ(settings), start_response))
     except AssertionError as error:
         if traceback.extract_tb(error.__traceback__)[-1].filename != validate.__file__:
             raise _failure(name, error) from None

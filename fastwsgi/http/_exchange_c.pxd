@@ -66,7 +66,6 @@ cdef class Exchange:
     cdef bint _fail(self, object error) except -1
     cdef object _end_child(self, object error)
     cdef object _finish(self)
-    cpdef object disown(self)
     cpdef object report_end(self)
     cdef object _complain(self, str message, object error=*)
     @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t)

@@ -275,8 +275,8 @@ class Connection:
             has_thread: its application call runs in the thread that has forked, and may go on to read its body.
         """
         self.given_up = True
-        if self.exchange is not None:
-            self.exchange.disown()
+        if self.exchange is not None and self.exchange.ahead is not None:
+            self.exchange.ahead.disown()
         if self.reader.body is not None and not has_thread:
             self.reader.body.disown()
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.file_wrapper import FileStretch
     from fastwsgi.http.head import HeadParser
-
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 END: Any = object()  # marks the end of an iterable
@@ -392,11 +391,6 @@ class Exchange:
         environ = self.environ  # goes last, as objects in it may run code of the application when they go
         self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
         del environ
-
-    def disown(self) -> None:
-        """In a forked child, close the temporary file of write()."""
-        if self.ahead is not None:
-            self.ahead.disown()
 
     def report_end(self) -> None:
         """Report the end to the observer, once; for a request past its deadline this is before the application ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import signal
@@ -9,10 +10,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fastwsgi.http.write_ahead import WriteAhead
 from fastwsgi.server.readiness import empty
 from tests.helpers.deployments import Deployment, deployed, is_alive, wait_for_end
 from tests.helpers.processes import ISOLATED, Process, running
@@ -205,6 +208,16 @@ def app(environ, start_response):
     start_response("200 OK", [])
     return [b"hello"]
 """
+CHECKED = """
+import os
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+    return [b"hello"]
+"""
 CONFIG = """
 def when_ready(server):
     import os, sys
@@ -237,6 +250,7 @@ def test_an_application_forks_while_it_is_loaded(preload: str, backend: str, tmp
     assert not pid_file.exists()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # from Python 3.12 on
 def test_make_server_in_a_thread_goes_on() -> None:
     with quiet_server() as server, served(server):
         assert ask_simple(server).body == b"hello"
@@ -269,6 +283,35 @@ def ending() -> Iterator[None]:
         code = 0
     finally:
         os._exit(code)
+
+
+def test_temporary_files_are_the_parents(build: SimpleNamespace) -> None:
+    """The child has the same file, and in its memory what the parent has not written yet."""
+    inbox, ahead, body = build.inbox.Inbox(), WriteAhead(), build.body.Body(11, 4)
+    ahead.append(b"begun ")
+    inbox.fill(b"begun ")
+    assert not body.feed(inbox)
+    pid = os.fork()
+    if pid == 0:
+        with ending():
+            ahead.disown()
+            body.disown()
+            del ahead, body
+            gc.collect()
+    assert os.waitpid(pid, 0)[1] == 0
+    ahead.append(b"ended")
+    inbox.fill(b"ended")
+    assert body.feed(inbox)
+    with body.rewind() as file:
+        assert (ahead.next(), file.read()) == (b"begun ended", b"begun ended")
+    assert ahead.next() == b""
+
+
+def test_a_check_is_made_once(tmp_path: Path) -> None:
+    (tmp_path / "checked.py").write_text(CHECKED)
+    with running(["-m", "fastwsgi", "checked:app", "--check", "--chdir", str(tmp_path)], "py") as process:
+        assert process.wait() == 0
+    assert sum("would be served" in line for line in process.seen) == 1
 
 
 def test_a_waker_that_nothing_has_woken() -> None:
