@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from wsgiref import simple_server, util
 
 from fastwsgi import backend
+from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.originals import select, signal, socket, socketpair, threading, time
 from fastwsgi.server.bind import prepare
-from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.server.housekeeping import SECOND
 from fastwsgi.server.loop import Loop
 from fastwsgi.settings.settings import Settings

@@ -17,6 +17,7 @@ import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.originals import os, select, signal, time
@@ -34,7 +35,6 @@ from fastwsgi.process.sockets import Listeners
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
-from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.tls import files as tls_files
 
