@@ -70,9 +70,9 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         SystemExit: the first worker could not start.
     """
     from fastwsgi import backend
+    from fastwsgi.gunicorn.green_threads import refuse_green_threads
     from fastwsgi.process import single, startup, supervisor
     from fastwsgi.process.deployment import FixedDeployment
-    from fastwsgi.server.green_threads import refuse_green_threads
     from fastwsgi.settings.given import Given
     from fastwsgi.settings.rules import without_effect
     from fastwsgi.settings.settings import SettingError, Settings

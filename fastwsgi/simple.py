@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from wsgiref import simple_server, util
 
 from fastwsgi import backend, forks
+from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.leaving import Contained
 from fastwsgi.originals import select, signal, socket, socketpair, threading, time
 from fastwsgi.server.bind import prepare
-from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.server.housekeeping import SECOND
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.readiness import empty

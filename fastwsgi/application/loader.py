@@ -16,10 +16,10 @@ from types import ModuleType
 from typing import Any, Callable
 
 from fastwsgi.application import recognise
+from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, UsageError, nearest, summary, user_traceback
 from fastwsgi.originals import os
-from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.settings.settings import Settings
 
 Application = Callable[..., Any]

@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
+from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import NAMES, GunicornHooks, Hooks
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import REFUSED, UNSUPPORTED
 from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, UsageError, summary, user_traceback
 from fastwsgi.originals import os
-from fastwsgi.server.green_threads import refuse_green_threads
 
 MODULE = "__config__"
 

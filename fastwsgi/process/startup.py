@@ -6,11 +6,11 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import ErrorStream, Logs, log_error
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.process.probes import with_probes
-from fastwsgi.server.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.server.loop import Loop
 
 if TYPE_CHECKING:

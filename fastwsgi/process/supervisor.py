@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
+from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
@@ -37,7 +38,6 @@ from fastwsgi.process.sockets import Listeners, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
-from fastwsgi.server.green_threads import refuse_green_threads
 from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.tls import files as tls_files
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fastwsgi import originals
 from fastwsgi.server.bind import BindError, close_listener, open_listener, spell_address
 from tests.helpers.machine import IPV6
 from tests.helpers.serving import GET, PATIENCE, serving
@@ -95,7 +96,7 @@ def test_a_port_can_be_shared() -> None:
 
 
 def test_a_port_that_cannot_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(socket, "SO_REUSEPORT", raising=False)
+    monkeypatch.delattr(originals.socket, "SO_REUSEPORT", raising=False)
     with pytest.raises(BindError, match="leave --reuse-port out"):
         open_listener("127.0.0.1:0", reuse_port=True)
 

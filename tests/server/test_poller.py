@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fastwsgi import originals
 from fastwsgi.server import loop as loop_module
 from fastwsgi.server import poller
 from tests.helpers.serving import GET, answering, serving
@@ -68,7 +69,7 @@ def kqueue_module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "select", stand_in)
+        patch.setattr(originals, "select", stand_in)
         patch.setattr(sys, "platform", "darwin")
         spec.loader.exec_module(module)
     return module
