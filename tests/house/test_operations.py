@@ -79,6 +79,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     for kind, text in zip(("socket", "service"), blocks("ini")):
         program = re.sub(r"(?<=^ExecStart=)\S+", "/bin/true", text, flags=re.MULTILINE)
         (tmp_path / f"shop.{kind}").write_text(program)
+        (tmp_path / f"shop.{kind}").chmod(0o644)  # of a world-writable one it complains
     assert checked("systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())) == ""
 
 
