@@ -19,6 +19,7 @@ import weakref
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from fastwsgi.daemon import Daemon
 from fastwsgi.observe.formats import Format
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class AccessLog:
     def tick(self) -> None:
         """Start the thread if it is not running; not sooner, since a fork would lose it."""
         if self._thread is None and not self._closed:
-            self._thread = threading.Thread(target=self._run, name="fastwsgi access log", daemon=True)
+            self._thread = Daemon(self._run, "fastwsgi access log")
             self._thread.start()
 
     def flush(self) -> bool:

@@ -6,10 +6,10 @@ An application may occupy the main thread for a long time; this one still runs a
 from __future__ import annotations
 
 import select
-import threading
 import time
 from typing import Callable
 
+from fastwsgi.daemon import Daemon
 from fastwsgi.observe.logs import log_error
 from fastwsgi.process.channel import Channel
 
@@ -17,7 +17,7 @@ HEARTBEAT = 1.0  # seconds
 LONGEST_WAIT = 60.0  # seconds
 
 
-class Control(threading.Thread):
+class Control(Daemon):
     """Calls functions when their time has come. It is a daemon thread: it ends with the process.
 
     Args:
@@ -29,7 +29,7 @@ class Control(threading.Thread):
     def __init__(
         self, channel: Channel, handle_command: Callable[[str], None], handle_orphaned: Callable[[], None]
     ) -> None:
-        super().__init__(name="fastwsgi control", daemon=True)
+        super().__init__(self._run, "fastwsgi control")
         self._channel = channel
         self._handle_command = handle_command
         self._handle_orphaned = handle_orphaned
@@ -43,7 +43,7 @@ class Control(threading.Thread):
         """Call *called* once, *delay* seconds from now; from any thread, at most a heartbeat late."""
         self._timers.append(Timer(called, float("inf"), time.monotonic() + delay))
 
-    def run(self) -> None:
+    def _run(self) -> None:
         poller = select.poll()
         poller.register(self._channel.fileno(), select.POLLIN)
         is_open = True

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastwsgi.gunicorn.hooks import Hooks
     from fastwsgi.process.certificates import Certificates
     from fastwsgi.process.children import Children
+    from fastwsgi.process.exit_functions import ExitFunctions
     from fastwsgi.process.fleet import Fleet
     from fastwsgi.process.hook_views import ServerView
     from fastwsgi.process.pidfile import PidFile
@@ -67,6 +68,7 @@ class SpawningSupervisor(HasHooks, Protocol):
     build: SimpleNamespace
     deployment: Deployment
     app: WSGIApplication | None
+    exit_functions: ExitFunctions
     board: Scoreboard
     fleet: Fleet[Child]
     listeners: Listeners

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
-import sys
-import threading
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.observe.logs import log_error
 from fastwsgi.process import channel
+from fastwsgi.process.ending import leave
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
 from fastwsgi.process.signals import WATCHED
@@ -54,6 +52,7 @@ class Spawner:
         try:
             pid = os.fork()
             if pid == 0:
+                self._supervisor.exit_functions.begin()
                 run_as_process(lambda: self._run_worker(given, ours))
         except OSError:
             ours.close()
@@ -103,21 +102,10 @@ class Spawner:
 
 
 def run_as_process(main: Callable[[], int]) -> None:
-    """Run *main* in a process just forked, and exit with its exit code as an interpreter does.
-
-    Functions registered with atexit before the fork are left to the supervisor, whose temporary files, for instance, a
-    worker must not remove. Those that the application registers in the worker are called.
-    """
+    """Run *main* in a process just forked, and exit with its exit code as an interpreter does."""
     code = 1
-    atexit._clear()
     try:
         code = main()
     except BaseException as error:
         log_error("the worker cannot go on", error)
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads and executors, as at an interpreter's end
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)
+    leave(code)

@@ -26,6 +26,7 @@ from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.process import accounts, exits, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
+from fastwsgi.process.exit_functions import ExitFunctions
 from fastwsgi.process.fleet import Fleet
 from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
@@ -97,6 +98,7 @@ class Supervisor:
         self.signals = SignalQueue()
         self.poller = select.poll()
         self.app: WSGIApplication | None = None
+        self.exit_functions = ExitFunctions()
         self.pid_file: PidFile | None = None
         self.next_report = 0.0
         self.exit_code: int | None = None
@@ -154,7 +156,8 @@ class Supervisor:
         self.hooks.on_starting(self.view)
         if settings.preload:
             process_setup.set_environment(settings)
-            self.app = self.deployment.load(settings)
+            with self.exit_functions.recorded():
+                self.app = self.deployment.load(settings)
             gc.collect()
             gc.freeze()
 

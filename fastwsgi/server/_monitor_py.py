@@ -10,6 +10,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from fastwsgi.daemon import Daemon
+
 if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn
 
@@ -34,7 +36,7 @@ class Monitor:
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
         self._stopped = False
-        self._thread = threading.Thread(target=self._watch, name="fastwsgi-monitor", daemon=True)
+        self._thread = Daemon(self._watch, "fastwsgi-monitor")
 
     def start(self) -> None:
         """Start the thread that looks at the calls; after the fork, since threads do not survive it."""
