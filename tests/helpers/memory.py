@@ -27,6 +27,7 @@ DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 READ_SIZE = 65536  # bytes that one receive() brings at most
 ROUNDS = 200000  # more steps than this without rest: the connection spins
 WOULD_BLOCK, LOST = -1, -2
+PRESENT, FINISHED, LEFT = 0, 1, 2
 
 
 class Client:
@@ -143,6 +144,10 @@ class MemoryMoves:
 
     def unsent(self, fd: int) -> int:
         return self.clients[fd].on_the_way
+
+    def presence(self, fd: int) -> int:
+        client = self.clients[fd]
+        return LEFT if client.gone else FINISHED if client.ended else PRESENT
 
     def finish(self, fd: int) -> None:
         self.clients[fd].finished = True
