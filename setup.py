@@ -40,6 +40,7 @@ SHARED = (
     "http/head",
     "http/body",
     "http/pace",
+    "http/presence",
     "http/request_reader",
     "http/service",
     "http/early_hints",

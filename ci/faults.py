@@ -210,6 +210,51 @@ def stuck(quick: bool) -> str:
     return summary(load)
 
 
+LEAVING = """
+import os, threading, time
+
+DONE = os.open("{file}", os.O_WRONLY | os.O_APPEND)
+
+def work(number):
+    time.sleep(0.2)
+    os.write(DONE, b"%s\\n" % number.encode())
+
+def app(environ, start_response):
+    path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
+    start_response("200 OK", [])
+    if path == "/spin":
+        while True:
+            pass
+    if path == "/work":
+        threading.Thread(target=work, args=(query,)).start()
+    return [str(os.getpid()).encode()]
+"""
+
+
+def leftover(quick: bool) -> str:
+    """The application's threads at HUP, at TERM and in a worker with a call given up: each does its work to the end."""
+    rounds = 3 if quick else 10
+    with tempfile.NamedTemporaryFile() as file:
+        with loaded(LEAVING.format(file=file.name), timeout=1, graceful_timeout=20) as (server, load):
+            given = [server.ask(f"/work?{number}") and number for number in range(20)]
+            for _ in range(rounds):
+                server.signal(signal.SIGHUP)
+                given += [server.ask(f"/work?{number}") and number for number in range(len(given), len(given) + 40)]
+                server.line("reload complete")
+            before = server.children()
+            with Client(server.address) as client:
+                wanted(client.send(request(target="/spin")).answer().status == 504, "504")
+            given += [server.ask(f"/work?{number}") and number for number in range(len(given), len(given) + 40)]
+            ended = until(lambda: len(before & server.children()) < len(before))
+            load.end()
+            given += [server.ask(f"/work?{number}") and number for number in range(len(given), len(given) + 40)]
+            end(server)
+        done = sorted(map(int, file.read().split()))
+    wanted(load.lost == [], f"nothing lost: {load.lost[:3]}")
+    wanted(done == sorted(given), f"{len(given) - len(done)} of {len(given)} threads lost")
+    return f"{len(given)} threads, all ended their work, {summary(load)}, given-up worker gone after {ended:.0f} ms"
+
+
 def stalled(quick: bool) -> str:
     """50 clients that do not read their 50 MB stream: nobody else notices, little memory is taken."""
     with loaded(SITE) as (server, load):
@@ -229,7 +274,8 @@ def stalled(quick: bool) -> str:
 
 
 SCENARIOS = {
-    one.__name__: one for one in (kill, reload, edit, broken, term, upgrade, recycle, stuck, stalled, forks)
+    one.__name__: one
+    for one in (kill, reload, edit, broken, term, upgrade, recycle, stuck, leftover, stalled, forks)
 }
 
 if __name__ == "__main__":

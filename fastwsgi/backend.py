@@ -35,6 +35,7 @@ SHARED = (
     "http.head",
     "http.body",
     "http.pace",
+    "http.presence",
     "http.request_reader",
     "http.service",
     "http.early_hints",

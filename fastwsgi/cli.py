@@ -69,15 +69,18 @@ def serve(deployment: ConfiguredDeployment) -> int:
     """Serve until a signal ends that; the exit code. Raises Mistake if it cannot begin."""
     deployment.application(deployment.current.settings)
     build = loaded_build()
-    from fastwsgi.process import supervisor
+    from fastwsgi.process import ending, supervisor
     from fastwsgi.server.bind import BindError
 
     try:
-        return supervisor.run(deployment, build, announce)
+        code = supervisor.run(deployment, build, announce)
     except BindError as error:
         raise Mistake(str(error)) from None
     except OSError as error:
         raise file_mistake(error) from None
+    if deployment.current.settings.preload:  # this process, too, has what the application left behind
+        ending.limit(deployment.current.settings.graceful_timeout, code)
+    return code
 
 
 def print_check(deployment: ConfiguredDeployment, call: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import sys
+import traceback
 from types import TracebackType
 from typing import NoReturn
 
@@ -36,18 +37,25 @@ def leave(error: BaseException | None = None) -> NoReturn:
 
 
 def end_process(code: int) -> NoReturn:
-    """End with an exit code, or -SIGINT, after waiting for threads, calling functions of atexit, and flushing."""
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads and executors
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    finally:
-        if code < 0:
-            signal.signal(-code, signal.SIG_DFL)
-            os.kill(os.getpid(), -code)
-        os._exit(code)
+    """End with an exit code, or -SIGINT, after all that an interpreter does for a program at its end; in any thread.
+
+    Threads and executors are waited for, then exit functions run, then the standard streams are flushed.
+    """
+    for step in (threading._shutdown, atexit._run_exitfuncs, _flush):  # type: ignore[attr-defined]
+        try:
+            step()
+        except BaseException:
+            traceback.print_exc()
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
 
 
 def _report(error: BaseException) -> int:

@@ -7,6 +7,7 @@ from fastwsgi.http cimport (
     _inbox_c,
     _outbox_c,
     _pace_c,
+    _presence_c,
     _request_reader_c,
     _service_c,
     _turn_c,
@@ -35,6 +36,7 @@ cdef class Connection:
     cdef readonly _exchange_c.Exchange exchange
     cdef bint answered
     cdef public int number
+    cdef readonly _presence_c.Presence presence
 
     cdef int _become(self, str event, str state) except -1
     cdef int _move(self, str event, str place) except -1

@@ -1,7 +1,7 @@
 cimport cython
 
 # The modules: service.py imports these classes by name for the type checker
-from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _turn_c
+from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _presence_c, _turn_c
 
 
 @cython.final
@@ -11,6 +11,7 @@ cdef class Service:
     cdef public object observer, request_started, response_started, response_ended, note
     cdef public _exchange_c.NewExchange new_exchange
     cdef public _early_hints_c.EarlyHints early_hints
+    cdef public _presence_c.Presence presence
     cdef public object body, chunked, no_body
     cdef public double keep_alive, header_timeout, body_timeout, write_timeout, linger_timeout, min_rate
     cdef public Py_ssize_t spool_size

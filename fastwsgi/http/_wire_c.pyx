@@ -19,6 +19,9 @@ cdef class Wire:
     cpdef Py_ssize_t unsent(self, int fd) except? -1:
         raise NotImplementedError
 
+    cpdef int presence(self, int fd) except -9:
+        raise NotImplementedError
+
     cpdef object finish(self, int fd):
         raise NotImplementedError
 

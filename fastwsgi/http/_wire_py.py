@@ -35,6 +35,10 @@ class Wire:
         """
         raise NotImplementedError
 
+    def presence(self, fd: int) -> int:
+        """Whether the client is there, by one system call that reads nothing: a word of transport.py."""
+        raise NotImplementedError
+
     def finish(self, fd: int) -> None:
         """Signal that nothing more will be sent (RFC 9112 9.6)."""
         raise NotImplementedError

@@ -55,6 +55,7 @@ PIPELINED = 64  # requests before other connections get their turn
 GATHERED = 65536  # bytes of pipelined answers before they are sent
 LINGERED = 1048576  # bytes read and dropped from a client that was refused
 NO_BUFFER: Any = None  # between turns, when all is sent
+NOT_OPEN: Any = None  # what a presence has for a closed connection
 
 
 class Connection:
@@ -87,6 +88,7 @@ class Connection:
         self.exchange: Exchange | None = None  # the one whose response is not whole yet
         self.answered = False  # at least one request was answered
         self.number = 0
+        self.presence = self.service.presence.of(self)
 
     @property
     def host(self) -> str:
@@ -159,7 +161,7 @@ class Connection:
             elif self.state is not CLOSED:
                 self._send_on()
         except ClientDisconnected:
-            self.drop(self.pace.blocked)
+            self.drop(self.pace.blocked or self.presence.may_read)
         except Exception as error:
             self.service.loop.fail(self, error)
         if turn.lost:
@@ -259,6 +261,7 @@ class Connection:
         self.out = NO_BUFFER
         self.rest = None
         self.service.loop.forget(self)
+        self.presence.connection = NOT_OPEN  # before the descriptor can be another's; breaks the cycle, too
         self.wire.close(self.fd, reset)
 
     def abort(self) -> None:
@@ -438,7 +441,7 @@ class Connection:
             self._respond()
             self._finish_turn()
         except ClientDisconnected:
-            self.drop(self.pace.blocked)
+            self.drop(self.pace.blocked or self.presence.may_read)
         except Exception as error:
             self.service.loop.fail(self, error)
 

@@ -86,6 +86,7 @@ class Exchange:
         self.bound = False  # the iterator must run on the thread that began it
         self.ahead: WriteAhead | None = None  # what write() was given and the client has not taken yet
         self.stretch: FileStretch | None = None  # what is left of the file that is being sent
+        self.environ["fastwsgi.client_disconnected"] = connection.presence
         self.environ["wsgi.early_hints"] = self.service.early_hints.of(self)
 
     # What the application calls
@@ -170,6 +171,8 @@ class Exchange:
     def _write(self, data: bytes) -> None:
         if self.stage is not STARTED:
             self._start(-1)
+        if not data:
+            self.connection.presence.check()
         if self.ahead is not None or not self.connection.flush():
             self._write_ahead(data)
         else:
@@ -305,6 +308,8 @@ class Exchange:
             self._put(self.out, piece)
             if self.overrun or self.framed is NO_BODY:
                 self.iterator = None  # the body is complete (PEP 3333, "Handling the Content-Length Header")
+        else:
+            self.connection.presence.check()
 
     # The end
 

@@ -73,6 +73,7 @@ class Service:
     def _set_up_classes(self, build: SimpleNamespace) -> None:
         self.new_exchange = build.exchange.NewExchange()
         self.early_hints = build.early_hints.EarlyHints()
+        self.presence = build.presence.Presence()
         self.body = build.body.Body
         self.chunked = build.body.ChunkedBody
         self.no_body = build.body.EmptyInput()  # wsgi.input of requests without a body

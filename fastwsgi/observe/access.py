@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
+from fastwsgi.daemon import Daemon
 from fastwsgi.observe.formats import Format
 from fastwsgi.originals import threading, time
 
@@ -66,7 +67,7 @@ class AccessLog:
     def tick(self) -> None:
         """Start the thread if it is not running; not sooner, since a fork would lose it."""
         if self._thread is None and not self._closed:
-            self._thread = threading.Thread(target=self._run, name="fastwsgi access log", daemon=True)
+            self._thread = Daemon(self._run, "fastwsgi access log")
             self._thread.start()
 
     def flush(self) -> bool:

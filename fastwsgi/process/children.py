@@ -16,6 +16,7 @@ from fastwsgi.process.startup import announce_start
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ParentSupervisor
 
+LAST_WORDS = 0.5  # seconds beyond --graceful-timeout for a worker to end by itself, and to say what it did not wait for
 KILL_AGAIN = 10.0  # seconds after which a worker that survives being killed is killed again
 
 
@@ -48,7 +49,7 @@ class Children:
         """Have a worker end after it has answered what is in flight; *command* is one of those in channel.py."""
         child.state = "retiring"
         child.view.alive = False
-        child.deadline = now + self._supervisor.settings.graceful_timeout
+        child.deadline = now + self._supervisor.settings.graceful_timeout + LAST_WORDS
         child.channel.send(command)
 
     def kill(self, child: Child, number: signal.Signals = signal.SIGKILL) -> None:

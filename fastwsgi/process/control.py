@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Callable
 
+from fastwsgi.daemon import Daemon
 from fastwsgi.observe.logs import log_error
-from fastwsgi.originals import select, threading, time
+from fastwsgi.originals import select, time
 from fastwsgi.process.channel import Channel
 
 HEARTBEAT = 1.0  # seconds
 LONGEST_WAIT = 60.0  # seconds
 
 
-class Control(threading.Thread):
+class Control(Daemon):
     """Calls functions when their time has come. It is a daemon thread: it ends with the process.
 
     Args:
@@ -27,7 +28,7 @@ class Control(threading.Thread):
     def __init__(
         self, channel: Channel, handle_command: Callable[[str], None], handle_orphaned: Callable[[], None]
     ) -> None:
-        super().__init__(name="fastwsgi control", daemon=True)
+        super().__init__(self._run, "fastwsgi control")
         self._channel = channel
         self._handle_command = handle_command
         self._handle_orphaned = handle_orphaned
@@ -47,7 +48,7 @@ class Control(threading.Thread):
         self._disowned = True
         self._channel.close()
 
-    def run(self) -> None:
+    def _run(self) -> None:
         poller = select.poll()
         poller.register(self._channel.fileno(), select.POLLIN)
         is_open = True

@@ -67,7 +67,7 @@ class HungWorkers:
 
     def _check_one(self, child: Child, limit: float, timeout: float, now: float) -> None:
         silence = now - child.slot.heartbeat - HEARTBEAT
-        if child.state != "ready" or silence < limit:
+        if child.state == "booting" or silence < limit:
             self._dumped_at.pop(child.pid, None)
         elif child.pid not in self._dumped_at:
             self._dumped_at[child.pid] = now

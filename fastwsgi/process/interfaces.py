@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastwsgi.gunicorn.hooks import Hooks
     from fastwsgi.process.certificates import Certificates
     from fastwsgi.process.children import Children
+    from fastwsgi.process.exit_functions import ExitFunctions
     from fastwsgi.process.fleet import Fleet
     from fastwsgi.process.hook_views import ServerView
     from fastwsgi.process.pidfile import PidFile
@@ -69,6 +70,7 @@ class SpawningSupervisor(HasHooks, Protocol):
     deployment: Deployment
     app: WSGIApplication | None
     app_surroundings: Surroundings | None
+    exit_functions: ExitFunctions
     board: Scoreboard
     fleet: Fleet[Child]
     listeners: Listeners

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi.daemon import Daemon
 from fastwsgi.originals import os, threading
 from fastwsgi.process.source_files import SourceFiles, imported_files
 from fastwsgi.stamps import Stamp
@@ -23,7 +24,7 @@ QUIET = 0.1  # seconds without another change, after which an editor or a checko
 MOST_COMPARISONS = 6  # before a change is reported although more follow, or a file is still missing
 
 
-class SourceWatcher(threading.Thread):
+class SourceWatcher(Daemon):
     """Calls *changed*, in this thread, with the path of a changed file, each time some have changed.
 
     It notices changes after it was made, so make and start it before the application is imported.
@@ -42,13 +43,13 @@ class SourceWatcher(threading.Thread):
         folder: str = ".",
         imported: Callable[[], Iterable[str]] = imported_files,
     ) -> None:
-        super().__init__(name="fastwsgi-reloader", daemon=True)
+        super().__init__(self._run, "fastwsgi-reloader")
         self._changed = changed
         self._stopped = threading.Event()
         self._events = FileEvents(self._stopped)
         self._sources = SourceFiles(folder, extra_files, imported)
 
-    def run(self) -> None:
+    def _run(self) -> None:
         """Watch until stop()."""
         while not self._stopped.is_set():
             self._events.wait(self._sources)

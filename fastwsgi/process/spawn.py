@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import errno
 import warnings
 from typing import TYPE_CHECKING, Callable
@@ -56,6 +55,7 @@ class Spawner:
             with forks.sparing(self._supervisor):
                 pid = fork_in_silence()
             if pid == 0:
+                self._supervisor.exit_functions.begin()
                 run_as_process(lambda: self._run_worker(given, ours))
         except OSError:
             ours.close()
@@ -108,13 +108,8 @@ def fork_in_silence() -> int:
 
 
 def run_as_process(main: Callable[[], int]) -> None:
-    """Run *main* in a process just forked, and exit with its exit code as an interpreter does.
-
-    Functions registered with atexit before the fork are left to the supervisor, whose temporary files, for instance, a
-    worker must not remove. Those that the application registers in the worker are called.
-    """
+    """Run *main* in a process just forked, and exit with its exit code as an interpreter does."""
     code = 1
-    atexit._clear()
     try:
         code = main()
     except BaseException as error:

@@ -27,6 +27,7 @@ from fastwsgi.originals import os, select, signal, socket, time
 from fastwsgi.process import accounts, exits, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
+from fastwsgi.process.exit_functions import ExitFunctions
 from fastwsgi.process.fleet import Fleet
 from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
@@ -101,6 +102,7 @@ class Supervisor:
         self.poller = select.poll()
         self.app: WSGIApplication | None = None
         self.app_surroundings: Surroundings | None = None
+        self.exit_functions = ExitFunctions()
         self.pid_file: PidFile | None = None
         self.next_report = 0.0
         self.exit_code: int | None = None
@@ -167,7 +169,8 @@ class Supervisor:
         """Load the application for all workers. What it changes of this process is for them alone."""
         ours = process_setup.surroundings()
         process_setup.set_environment(self.settings)
-        self.app = self.deployment.load(self.settings)
+        with self.exit_functions.recorded():
+            self.app = self.deployment.load(self.settings)
         self.app_surroundings = process_setup.surroundings()
         ours.enter()
         gc.collect()

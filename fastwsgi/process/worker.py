@@ -7,14 +7,16 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
+from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
-from fastwsgi.originals import os, signal, socket, time
+from fastwsgi.originals import os, signal, socket, threading, time
 from fastwsgi.process import accounts, drain, process_setup
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
 from fastwsgi.process.deferred_calls import DeferredCalls
 from fastwsgi.process.drain import ListenerDrain
+from fastwsgi.process.ending import threads_left
 from fastwsgi.process.failure_page import failure_page
 from fastwsgi.process.hook_views import ServerView, WorkerView
 from fastwsgi.process.hung import disable_stack_dumps, enable_stack_dumps
@@ -83,6 +85,8 @@ class Worker:
         self.drain = ListenerDrain(given.listeners, given.shared)
         self.deferred = DeferredCalls()
         self.loop: Loop | None = None
+        self._until = float("inf")  # when the end must be over (time.monotonic())
+        self._ending = threading.Lock()  # held by the thread that ends the process
         self.logs: Logs | None = None
 
     def run(self) -> int:
@@ -129,6 +133,7 @@ class Worker:
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
         loop.slot = self.slot
         loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
+        loop.caller_stuck = lambda: self._leave(loop)
         for listener in given.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)
         loop.stopped_accepting = self._close_listeners
@@ -210,13 +215,14 @@ class Worker:
         self.given.view.alive = False
         if self.loop is None:
             os._exit(0)  # no request was served, and a boot may take a long time
+        self._limit_end()
         self.slot.state = "retiring"
         self.loop.stop(idle_grace)
 
     def _handle_orphaned(self) -> None:
         """Answer the requests in flight, and end, as the supervisor is dead."""
-        self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
         self._stop(0.0)
+        self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
 
     def _reopen_logs(self) -> None:
         assert self.logs is not None
@@ -235,11 +241,34 @@ class Worker:
     def _report_closed(self) -> None:
         self.given.channel.send("closed")
 
+    def _limit_end(self) -> None:
+        """Allow the end graceful_timeout seconds from now on."""
+        self._until = time.monotonic() + self.settings.graceful_timeout
+        self.control.after(self.settings.graceful_timeout, self._end_in_time)
+
+    def _end_in_time(self) -> None:
+        """If the time is over, log what is not waited for, and end; the supervisor ends a worker that still answers."""
+        if time.monotonic() < self._until:
+            return
+        is_ending = self._ending.locked()
+        unfinished = threads_left() or ("exit functions" if is_ending else "")
+        if unfinished:
+            error_log.warning("worker %d ends without %s, which took too long", os.getpid(), unfinished)
+        if is_ending:
+            os._exit(1)
+
     def _finish(self, loop: Loop) -> None:
+        """Close what the requests needed. A second thread waits here until the first has ended the process."""
+        self._ending.acquire()
         loop.close()
         self.hooks.worker_exit(self.given.server, self.given.view)
         if self.logs is not None:
             self.logs.close()
+
+    def _leave(self, loop: Loop) -> None:
+        """End the process from another thread, as the main thread is in a call that was given up."""
+        self._finish(loop)
+        end_process(0)
 
     def _quit(self) -> None:
         """End now, whatever the main thread is doing."""

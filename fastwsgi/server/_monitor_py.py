@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastwsgi.daemon import Daemon
 from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Monitor:
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
         self._stopped = False
-        self._thread = threading.Thread(target=self._watch, name="fastwsgi-monitor", daemon=True)
+        self._thread = Daemon(self._watch, "fastwsgi-monitor")
 
     def start(self) -> None:
         """Start the thread that looks at the calls; after the fork, since threads do not survive it."""

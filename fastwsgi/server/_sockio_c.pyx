@@ -29,6 +29,7 @@ cdef extern from *:
     #include <sys/ioctl.h>
     #include <termios.h>
     #include <errno.h>
+    #include <poll.h>
     #if defined(__linux__)
     #include <sys/sendfile.h>
     #endif
@@ -60,6 +61,23 @@ cdef extern from *:
         int result = sendfile(file, fd, (off_t)offset, &sent, NULL, 0);
         return result == 0 || sent > 0 ? (ssize_t)sent : -1;
     #endif
+    }
+
+    #if !defined(POLLRDHUP)
+    #define POLLRDHUP 0
+    #endif
+    #if defined(__linux__)
+    #define CLIENT_LEFT (POLLERR | POLLNVAL | POLLHUP)
+    #else
+    #define CLIENT_LEFT (POLLERR | POLLNVAL)  /* POLLHUP is reported for a half-closed connection */
+    #endif
+
+    /* 0: the client is there, 1: it has finished sending, 2: it has left. */
+    static int look_for_client(int fd) {
+        struct pollfd asked = {fd, POLLRDHUP, 0};
+        if (poll(&asked, 1, 0) <= 0)
+            return 0;
+        return asked.revents & CLIENT_LEFT ? 2 : asked.revents & (POLLRDHUP | POLLHUP) ? 1 : 0;
     }
     """
     ctypedef unsigned int socklen_t
@@ -98,6 +116,7 @@ cdef extern from *:
     ssize_t sendmsg(int, const msghdr *, int) nogil
     int shutdown(int, int)
     int setsockopt(int, int, int, const void *, socklen_t)
+    int look_for_client(int)
     int accept_nonblocking(int, sockaddr *, socklen_t *)
     ssize_t send_file_part(int, int, long long, size_t)
 
@@ -167,6 +186,9 @@ cdef class SocketWire(Wire):
     cpdef Py_ssize_t unsent(self, int fd) except? -1:
         cdef int count = 0
         return count if ioctl(fd, TIOCOUTQ, &count) == 0 else 0
+
+    cpdef int presence(self, int fd) except -9:
+        return look_for_client(fd)
 
     cpdef object finish(self, int fd):
         shutdown(fd, SHUT_WR)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from fastwsgi.http._wire_py import Wire
 from fastwsgi.http.transport import LOST, READ_SIZE, WOULD_BLOCK
 from fastwsgi.originals import accept, os, socket
+from fastwsgi.server.readiness import presence
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -86,6 +87,10 @@ class SocketWire(Wire):
         except OSError:
             return 0
         return int.from_bytes(answer, sys.byteorder)
+
+    def presence(self, fd: int) -> int:
+        """Whether the client is there: a word of transport.py."""
+        return presence(fd)
 
     def finish(self, fd: int) -> None:
         """Signal that nothing more will be sent."""

@@ -140,6 +140,7 @@ def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
         "wsgi.early_hints": None,
+        "fastwsgi.client_disconnected": None,
     }
 
 

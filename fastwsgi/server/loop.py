@@ -92,8 +92,10 @@ class Loop:
         self._idle_grace = 0.0
         self._may_accept_again = False
         self._thread = 0  # the identifier of the thread that serves
+        self.caller = 0  # that of the thread that has called run()
         self.expired: Callable[[], None] = lambda: None  # called when a request has passed the deadline
         self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
+        self.caller_stuck: Callable[[], None] = lambda: None  # called at the end if run() cannot return: see Pool
         self.aborted = False  # all connections are to end now
         self.stopping = False
         self.ticks: list[Callable[[], None]] = []  # called each second
@@ -181,6 +183,7 @@ class Loop:
         With several threads, this one only waits, so that the main thread handles signals at once.
         """
         settings = self.settings
+        self.caller = threading.get_ident()
         if settings.threads > 1 or settings.timeout:
             self._start_monitor()
         self.watchdog.start()
@@ -233,7 +236,11 @@ class Loop:
         if pool is None:
             pool = self.add_pool()
             pool.loop_thread = thread
-        return pool.give_up(thread, connection, exchange)
+        if not pool.give_up(thread, connection, exchange):
+            return False
+        if self.stopping:
+            self.wake()  # this may have been the last call to wait for
+        return True
 
     def serve(self) -> None:
         """Serve until all is done. Raises LoopLost if another thread has taken the loop."""
@@ -243,7 +250,9 @@ class Loop:
             self.step(SECOND)
 
     def _is_done(self) -> bool:
-        return all(one.is_lingering() for one in self.all_connections())
+        """Whether nothing is left to wait for, calls that were given up aside: nothing can end those."""
+        left = [one for one in self.all_connections() if not one.is_lingering()]
+        return not left or (self.pool is not None and self.pool.has_given_up(left))
 
     def step(self, timeout: float) -> None:
         """Wait for events, at most *timeout* seconds, and serve them. Raises LoopLost."""

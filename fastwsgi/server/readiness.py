@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from fastwsgi.http.transport import FINISHED, LEFT, PRESENT
 from fastwsgi.originals import os, select
 
 # The events that mean a reset. Systems other than Linux may report POLLHUP for a half-closed connection.
-GONE = select.POLLERR | (select.POLLHUP if sys.platform == "linux" else 0)
+GONE = select.POLLERR | select.POLLNVAL | (select.POLLHUP if sys.platform == "linux" else 0)
+FIN = getattr(select, "POLLRDHUP", 0)  # asked for
+ENDED = FIN | select.POLLHUP  # reported for a FIN, or more
 
 
 def is_readable(fd: int) -> bool:
@@ -26,6 +29,12 @@ def empty(fd: int) -> None:
         os.read(fd, 4096)
     except BlockingIOError:
         pass
+
+
+def presence(fd: int) -> int:
+    """Whether the client of the connection *fd* is there: a word of http/transport.py."""
+    found = _look(fd, FIN)
+    return LEFT if found & GONE else FINISHED if found & ENDED else PRESENT
 
 
 def _look(fd: int, events: int) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from fastwsgi.daemon import Daemon
 from fastwsgi.http.errors import ClientDisconnected, LoopLost
 from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import select, threading, time
@@ -23,7 +24,7 @@ from fastwsgi.server.readiness import is_gone
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.exchange import Exchange
-    from fastwsgi.server.interfaces import Monitor
+    from fastwsgi.server.interfaces import Monitor, Served
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
 
@@ -83,6 +84,8 @@ class Pool:
 
         The system may deliver a signal to any thread, but only the main thread, this one, runs Python's handlers.
         """
+        with self.lock:
+            self._was_given_up()  # this thread had a call if it ran the loop alone at first
         while not self.done:
             self._done_signal.acquire(timeout=SIGNAL_LOOK)
         if self.failure is not None:
@@ -118,6 +121,12 @@ class Pool:
         """Let a thread whose call has returned have the GIL, after a batch of events."""
         if self.running:
             self.monitor.yield_gil()
+
+    def has_given_up(self, connections: list[Served]) -> bool:
+        """Whether only calls past their deadline keep these *connections* from ending."""
+        with self.lock:
+            stuck = [self.detached.get(thread) for thread in self.given_up]
+            return all(one in stuck for one in connections)
 
     def calls(self) -> list[tuple[int, Connection]]:
         """The calls that run without the loop: for each, the identifier of its thread, and its connection.
@@ -206,7 +215,7 @@ class Pool:
 
     def _add_thread(self) -> None:
         self._threads += 1
-        threading.Thread(target=self._work, name=f"fastwsgi-{self._threads}", daemon=True).start()
+        Daemon(self._work, f"fastwsgi-{self._threads}").start()
 
     def _call_spare(self) -> None:
         """Have a spare thread look for work; with the lock held."""
@@ -245,6 +254,8 @@ class Pool:
             self._done_signal.release()
         except RuntimeError:
             pass  # another thread has released it
+        if self.loop.caller in self.given_up:
+            self.loop.caller_stuck()
 
     def _serve(self) -> bool:
         """Run the loop: True when all is done, False when another thread has taken it."""

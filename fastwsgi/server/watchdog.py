@@ -13,6 +13,7 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi.daemon import Daemon
 from fastwsgi.http.naming import request_name
 from fastwsgi.originals import os, threading, time
 
@@ -45,7 +46,7 @@ class Watchdog:
         self._logged: set[Exchange] = set()  # those logged as slow
         self._given_up: set[Exchange] = set()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="fastwsgi-watchdog", daemon=True)
+        self._thread = Daemon(self._watch, "fastwsgi-watchdog")
 
     def start(self) -> None:
         """Start the thread; after the fork."""

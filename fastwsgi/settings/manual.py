@@ -18,6 +18,19 @@ gunicorn.conf.py, PORT and WEB_CONCURRENCY come last, as they do in gunicorn. A 
 yes, on or 0, false, no, off; one that lists parts its items by commas.
 """
 
+LEFT_BEHIND = """
+A worker that ends by a stop, a reload, recycling or a call past its timeout waits for its requests, then for the
+threads and executors of the application, then runs its exit functions (atexit, weakref.finalize): within
+graceful-timeout, after which a line says what was not waited for. Calls past their timeout are not waited for. With
+preload, what the application registered while it was loaded runs in each worker, and what was registered before it does
+not. After QUIT, a second TERM or INT, SIGKILL, or where a C call holds the GIL past the timeout, nothing of it runs.
+"""
+
+COVERAGE = """
+"coverage run -m fastwsgi MODULE:ATTR" collects what the workers ran with "parallel = true" and "patch = _exit" in the
+section [run] of its configuration (coverage 7.10 or later); then "coverage combine".
+"""
+
 SIGNALS = {
     "TERM, INT": "stop: answer what is accepted or waiting, at most graceful-timeout seconds, and exit; a second INT "
     "stops at once",
@@ -63,6 +76,8 @@ def page() -> str:
         section("configuration", escaped(SOURCES)),
         section("options", commands() + "".join(map(group, dict.fromkeys(s.group for s in SETTINGS.values())))),
         section("signals", entries(SIGNALS)),
+        section("the end of a worker", escaped(LEFT_BEHIND)),
+        section("coverage", escaped(COVERAGE)),
         section("exit status", entries(EXIT_CODES)),
         section("environment", entries(VARIABLES)),
         section("files", entries(FILES)),

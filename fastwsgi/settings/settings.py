@@ -275,7 +275,10 @@ class Settings:
         ("--lingering-timeout", "--linger-timeout"),
     )
     graceful_timeout = Setting(
-        TIMES, kinds.seconds(zero=True), 30.0, "how long a stop waits for requests to finish"
+        TIMES,
+        kinds.seconds(zero=True),
+        30.0,
+        "how long a stop waits for requests to finish, then for the application's threads and exit functions",
     )
 
     drain_delay = Setting(

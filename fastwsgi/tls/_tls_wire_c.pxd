@@ -53,6 +53,7 @@ cdef class TlsWire(_wire_c.Wire):
     cdef Py_ssize_t _push(self, Engine engine, int fd) except -9
     cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -9
     cpdef Py_ssize_t unsent(self, int fd) except? -1
+    cpdef int presence(self, int fd) except -9
     cpdef object finish(self, int fd)
     @cython.locals(engine=Engine)
     cdef object _say_end(self, int fd)

@@ -287,6 +287,10 @@ class TlsWire:
         """
         return self.plain.unsent(fd) - self.held_at
 
+    def presence(self, fd: int) -> int:
+        """Whether the client is there; close_notify alone, which is not read here, is not its end."""
+        return self.plain.presence(fd)
+
     # The end
 
     def finish(self, fd: int) -> None:

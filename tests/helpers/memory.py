@@ -30,6 +30,7 @@ PEER = "192.0.2.1"  # the address of every client
 READ_SIZE = 65536  # bytes that one receive() brings at most
 ROUNDS = 200000  # more steps than this without rest: the connection spins
 WOULD_BLOCK, LOST = -1, -2
+PRESENT, FINISHED, LEFT = 0, 1, 2
 
 
 class Client:
@@ -146,6 +147,10 @@ class MemoryMoves:
 
     def unsent(self, fd: int) -> int:
         return self.clients[fd].on_the_way
+
+    def presence(self, fd: int) -> int:
+        client = self.clients[fd]
+        return LEFT if client.gone else FINISHED if client.ended else PRESENT
 
     def finish(self, fd: int) -> None:
         self.clients[fd].finished = True

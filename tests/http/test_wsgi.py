@@ -66,9 +66,10 @@ def test_environ_has_what_the_pep_wants(build: SimpleNamespace) -> None:
         "wsgi.run_once": False,
     }
     assert {key: environ.get(key) for key in wanted} == wanted
-    assert {type(value) for key, value in environ.items() if not key.startswith("wsgi.")} == {str}
+    assert {type(value) for key, value in environ.items() if not key.startswith(("wsgi.", "fastwsgi."))} == {str}
     assert callable(environ["wsgi.file_wrapper"])
     assert callable(environ["wsgi.early_hints"])
+    assert callable(environ["fastwsgi.client_disconnected"])
     assert "HTTP_CONTENT_LENGTH" not in environ
     assert "HTTP_CONTENT_TYPE" not in environ
 

@@ -39,7 +39,7 @@ def test_an_entry() -> None:
 def test_its_sections() -> None:
     assert re.findall(r"^\.SH (.*)$", PAGE, re.MULTILINE) == [
         *["NAME", "SYNOPSIS", "DESCRIPTION", "CONFIGURATION", "OPTIONS"],
-        *["SIGNALS", "EXIT STATUS", "ENVIRONMENT", "FILES"],
+        *["SIGNALS", "THE END OF A WORKER", "COVERAGE", "EXIT STATUS", "ENVIRONMENT", "FILES"],
     ]
     groups = {setting.group.capitalize() for setting in SETTINGS.values()}
     assert set(re.findall(r"^\.SS (.*)$", PAGE, re.MULTILINE)) == groups

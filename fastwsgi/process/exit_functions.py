@@ -1,0 +1,85 @@
+"""What runs at the end of a worker: the application's exit functions, and not those of the process that forked it.
+
+A worker inherits everything that was registered before the fork, such as the removal of the supervisor's temporary
+files. So its list begins anew, with what the application registered while it was loaded before the fork (--preload).
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Callable
+
+
+class ExitFunctions:
+    """Those that an application registers while it is loaded, with atexit or by weakref.finalize."""
+
+    def __init__(self) -> None:
+        self._registered: list[partial[Any]] = []
+        self._finalizers: set[object] = set()
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Note what is registered inside the block, which loads the application."""
+        register, unregister = atexit.register, atexit.unregister
+
+        def note(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+            register(function, *args, **kwargs)
+            self._registered.append(partial(function, *args, **kwargs))
+            return function
+
+        def forget(function: Callable[..., Any], /) -> None:
+            unregister(function)
+            self._registered = [one for one in self._registered if one.func != function]
+
+        before = _finalizers()
+        atexit.register, atexit.unregister = note, forget
+        try:
+            yield
+        finally:
+            atexit.register, atexit.unregister = register, unregister
+            self._finalizers = _finalizers() - before
+
+    def begin(self) -> None:
+        """Begin the list of a process just forked: the standard library's own functions, then the application's."""
+        atexit._clear()
+        for finalizer in _finalizers() - self._finalizers:
+            finalizer.atexit = False
+        _disown_children()
+        recorded = {one.func for one in self._registered}
+        for function in _standard():
+            if function not in recorded:
+                atexit.register(function)
+        for one in self._registered:
+            atexit.register(one.func, *one.args, **one.keywords)
+
+
+def _finalizers() -> set[Any]:
+    """All that weakref.finalize has still to do."""
+    return set(getattr(weakref.finalize, "_registry", ()))
+
+
+def _standard() -> list[Callable[[], object]]:
+    """The exit functions that modules of the standard library registered once, when they were imported or first used.
+
+    That of multiprocessing looks at the process in which a finalizer was made; those of weakref were sorted by begin().
+    """
+    functions: list[Callable[[], object]] = [logging.shutdown]
+    if getattr(weakref.finalize, "_registered_with_atexit", False):
+        functions.append(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
+    module = sys.modules.get("multiprocessing.util")
+    if module is not None:
+        functions.append(module._exit_function)
+    return functions
+
+
+def _disown_children() -> None:
+    """Have multiprocessing forget the children of the parent, which it would terminate at the end of this process."""
+    module = sys.modules.get("multiprocessing.process")
+    if module is not None:
+        getattr(module, "_children", set()).clear()
