@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ci.scenarios import running
 from ci.scenarios.crowd import Crowd
 from ci.scenarios.floods import endless, leaving, pipelined, storm
+from ci.scenarios.hoards import bodies, disk, heads, lists
 from ci.scenarios.running import memory, until, wanted
 from ci.scenarios.victim import GROWTH, abused, beside, connections, cpu, shown
 from tests.helpers.deployments import Deployment
@@ -198,7 +199,9 @@ def used_up(server: Deployment) -> str:
     )
 
 
-SCENARIOS = {one.__name__: one for one in (slow, idle, limit, greedy, files, endless, pipelined, storm, leaving)}
+HOARDS = (bodies, heads, lists, disk)
+CALLED = (slow, idle, limit, greedy, files, endless, pipelined, storm, leaving, *HOARDS)
+SCENARIOS = {one.__name__: one for one in CALLED}
 
 
 def main() -> int:

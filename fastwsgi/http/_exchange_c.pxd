@@ -6,7 +6,7 @@ from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_
 
 cdef str OPEN, BEGUN, STARTED, DONE
 cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
-cdef long long GATHERED, WRITE_AHEAD, STRETCH
+cdef long long GATHERED, WRITE_AHEAD, STRETCH, KEPT
 cdef int PIECES
 cdef object END, GONE
 
@@ -34,6 +34,8 @@ cdef class Exchange:
     cdef public bint cut, overrun, end_reported
     cdef public int code
     cdef object result, iterator, ahead, stretch
+    cdef list pieces
+    cdef public long long left
     cdef bint bound
 
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
@@ -44,12 +46,17 @@ cdef class Exchange:
     cpdef object abandon(self)
     cpdef object write(self, data)
     cdef object _write_ahead(self, bytes data)
+    @cython.locals(kept=_outbox_c.OutBuffer, out=_outbox_c.OutBuffer, before=cython.longlong)
+    cdef object _put_ahead(self, bytes piece)
     cpdef object send_early(self, headers)
     @cython.locals(total=cython.longlong)
     cdef bint _put_all(self, object pieces) except -1
     @cython.locals(pieces=cython.int)
     cdef bint _produce(self) except -1
     cdef object _put_next(self, iterator)
+    cdef object _leave_out_rest(self)
+    @cython.locals(size=cython.longlong, pieces=list)
+    cpdef bint spool(self, long long most) except -1
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _finish(self)

@@ -19,6 +19,9 @@ cdef class Wire:
     cpdef Py_ssize_t unsent(self, int fd) except? -1:
         raise NotImplementedError
 
+    cpdef Py_ssize_t weight(self) except -1:
+        return 0
+
     cpdef object finish(self, int fd):
         raise NotImplementedError
 

@@ -16,6 +16,7 @@ from fastwsgi.http.errors import ApplicationError, ClientDisconnected
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.naming import request_name
+from fastwsgi.http.spool import SpoolError
 from fastwsgi.http.write_ahead import WriteAhead
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ GATHERED = 65536  # bytes: a list up to here is answered in one go
 PIECES = 64  # yielded by one response before other connections get their turn
 WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a slow client; the rest goes to a file
 STRETCH = 262144  # bytes of one sendfile call
+KEPT = 65536  # bytes of a response that stay in memory when it goes to a file: as many as TLS may have encrypted
+
+
+def taken_apart(pieces: list[bytes]) -> Iterator[bytes]:
+    """The *pieces*, from the last to the first, each of which the list lets go."""
+    while pieces:
+        yield pieces.pop()
 
 
 class NewExchange:
@@ -82,6 +90,8 @@ class Exchange:
         self.result: Iterable[bytes] | None = None
         self.iterator: Iterator[bytes] | None = None
         self.bound = False  # the iterator must run on the thread that began it
+        self.pieces: list[bytes] | None = None  # of a long list, those that the iterator has still to give, in reverse
+        self.left = 0  # their bytes
         self.ahead: WriteAhead | None = None  # what write() was given and the client has not taken yet
         self.stretch: FileStretch | None = None  # what is left of the file that is being sent
         self.environ["wsgi.early_hints"] = self.service.early_hints.of(self)
@@ -117,6 +127,9 @@ class Exchange:
         """Send a piece of the body at once (PEP 3333, "The write() Callable"); never waits for the client.
 
         What a slow client has not taken yet is kept in memory, past 1 MiB in a temporary file.
+
+        Raises:
+            ClientDisconnected: the client is gone, or was given up since there is no room for what it does not read.
         """
         self._check_piece(data)
         if self.stage is DONE:
@@ -130,16 +143,32 @@ class Exchange:
             self.connection.flush()
 
     def _write_ahead(self, data: bytes) -> None:
-        if self.out.size < WRITE_AHEAD and self.ahead is None:
+        if self.ahead is None and self.out.size < WRITE_AHEAD:
             self._put(data)
             return
-        if self.ahead is None:
-            self.ahead = WriteAhead()
-        kept = type(self.out)()
+        try:
+            self._put_ahead(data)
+        except SpoolError as error:
+            if self.ahead is not None or not self.service.holdings.has_room(len(data)):
+                self.connection.given_up = True
+                raise ClientDisconnected(str(error)) from None
+            self._put(data)
+            self.connection.settle()
+
+    def _put_ahead(self, piece: bytes) -> None:
+        """Pass a piece of the body to the file, framed. Raises SpoolError, and then nothing is passed."""
+        kept, before = type(self.out)(), self.sent
         out, self.out = self.out, kept
-        self._put(data)
+        self._put(piece)
         self.out = out
-        self.ahead.append(kept.peek())
+        try:
+            if self.ahead is not None:
+                self.ahead.append(kept.behind(0))
+            else:
+                self.ahead = WriteAhead(self.service.disk, kept.behind(0))
+        except SpoolError:
+            self.sent = before
+            raise
 
     def send_early(self, headers: list[tuple[str, str]]) -> None:
         """wsgi.early_hints: see EarlyHints."""
@@ -165,7 +194,10 @@ class Exchange:
         if type(result) is list or type(result) is tuple:
             if self._put_all(result):
                 return self._end()
-            self.iterator = iter(result)
+            self.result = None
+            self.pieces = list(reversed(result))
+            self.iterator = taken_apart(self.pieces)
+            result = self.pieces  # no longer the application's, which may free its own
         elif type(result) is not FileWrapper or not self._send_file(result):
             self.iterator = iter(result)
             self.bound = self.service.threaded
@@ -185,6 +217,7 @@ class Exchange:
         if self.stage is BEGUN:
             self._start(total)
         if self.ahead is not None or (total > GATHERED and self.framed is not NO_BODY):
+            self.left = total
             return False
         if self.stage is STARTED:
             for piece in pieces:
@@ -230,8 +263,15 @@ class Exchange:
             if self.stage is not STARTED:
                 self._start(-1)
             self._put(piece)
+            if self.pieces is not None:
+                self.left -= len(piece)
             if self.overrun or self.framed is NO_BODY:
-                self.iterator = None  # the body is complete (PEP 3333, "Handling the Content-Length Header")
+                self._leave_out_rest()
+
+    def _leave_out_rest(self) -> None:
+        """Ask for no more pieces: the body is complete (PEP 3333, "Handling the Content-Length Header")."""
+        self.iterator = self.pieces = None
+        self.left = 0
 
     # The end
 
@@ -277,7 +317,9 @@ class Exchange:
         if self.stage is DONE:
             return
         self.stage = DONE
-        result, self.result, self.iterator = self.result, None, None
+        result, self.result = self.result, None
+        self.iterator = self.pieces = None
+        self.left = 0
         if type(result) is not list and result is not None:
             try:
                 if hasattr(result, "close"):
@@ -362,10 +404,36 @@ class Exchange:
 
     def _catch_up(self, ahead: WriteAhead) -> None:
         """Send some of what write() has kept."""
-        data = ahead.next()
+        try:
+            data = ahead.next()
+        except SpoolError as error:
+            raise ClientDisconnected(str(error)) from None
         self.out.add(data)
         if not data:
             self.ahead = None
+
+    def spool(self, most: int) -> bool:
+        """Have what waits for the client wait in a temporary file, or *most* bytes of it; False if nothing is moved.
+
+        Raises:
+            SpoolError: there is no room. What was not moved stays as it was.
+        """
+        if self.stage is not STARTED or (self.left == 0 and (self.ahead is not None or self.out.size <= 2 * KEPT)):
+            return False
+        if self.ahead is None:
+            self.ahead = WriteAhead(self.service.disk, self.out.behind(KEPT))
+            most -= self.out.size - KEPT
+            self.out.cut(KEPT)
+        pieces = self.pieces
+        while pieces and most > 0:
+            self._put_ahead(pieces[-1])
+            size = len(pieces.pop())
+            most -= size
+            self.left -= size
+            if self.overrun:
+                self._leave_out_rest()
+                break
+        return True
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
         """Begin to send a real file by sendfile; False if it must be read instead."""

@@ -44,6 +44,24 @@ class ConnectionLoop(Protocol):
     def renew_time(self, service: Service) -> None:
         """Set *service*.now to the current time, in seconds."""
 
+    def make_room(self) -> None:
+        """Have connections hold less, in a turn of its own. Called in any thread."""
+
+    def report_shortage(self, problem: str) -> None:
+        """Log a *problem* with temporary files, once a minute."""
+
+    def report_refusal(self, host: str, reason: str) -> None:
+        """Notify the observer of a client that was turned away, or cut."""
+
+
+class SpoolShare(Protocol):
+    """Where a worker says how many bytes are in its temporary files, and reads what the others say."""
+
+    spooled: int
+
+    def others_spooled(self) -> int:
+        """The sum of the others."""
+
 
 class ThreadPool(Protocol):
     """The threads that run the application, as connections and exchanges know them."""

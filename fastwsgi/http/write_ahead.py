@@ -1,29 +1,50 @@
-"""A temporary file for what an application has passed to write() and its client has not read yet."""
+"""What waits in a temporary file for a client that reads slowly: what write() was given, or the rest of a list."""
 
 from __future__ import annotations
 
-import io
-import tempfile
+from typing import TYPE_CHECKING
 
-PIECE = 1048576  # bytes that are read back at once
+from fastwsgi.http.spool import Spool, SpoolError
+
+if TYPE_CHECKING:
+    from fastwsgi.http.spool import Disk
+
+PIECE = 65536  # bytes that are read back at once
 
 
 class WriteAhead:
-    """Bytes as they will be sent, appended at the end and read from the beginning."""
+    """Bytes as they will be sent, appended at the end and read from the beginning.
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()
+    Args:
+        disk: the account of temporary files.
+        parts: the first bytes.
+
+    Raises:
+        SpoolError: there is no room for them.
+    """
+
+    def __init__(self, disk: Disk, parts: list[bytes | memoryview]) -> None:
+        self._spool = Spool(disk)
         self._sent = 0
+        try:
+            self.append(parts)
+        except SpoolError:
+            self.close()
+            raise
 
-    def append(self, data: bytes) -> None:
-        """Add *data* at the end."""
-        self._file.seek(0, io.SEEK_END)
-        self._file.write(data)
+    def append(self, parts: list[bytes | memoryview]) -> None:
+        """Add *parts* at the end. Raises SpoolError, and then none of them is added."""
+        before = self._spool.size
+        try:
+            for part in parts:
+                self._spool.append(part)
+        except SpoolError:
+            self._spool.shorten(before)
+            raise
 
     def next(self) -> bytes:
-        """The next piece; b"" at the end, where the file is closed."""
-        self._file.seek(self._sent)
-        data = self._file.read(PIECE)
+        """The next piece; b"" at the end, where the file is closed. Raises SpoolError."""
+        data = self._spool.read(self._sent, PIECE)
         self._sent += len(data)
         if not data:
             self.close()
@@ -31,4 +52,4 @@ class WriteAhead:
 
     def close(self) -> None:
         """Close the file, which frees its disk space."""
-        self._file.close()
+        self._spool.close()

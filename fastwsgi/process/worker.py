@@ -124,7 +124,7 @@ class Worker:
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(app, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
-        loop.slot = self.slot
+        loop.share(self.slot)
         loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
         for listener in given.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)

@@ -12,6 +12,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.connection import READ
+from fastwsgi.http.errors import NO_ROOM
 from fastwsgi.http.proxy_protocol import MAX_SIZE, Header, NoHeader, ProxyError, parse
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Preamble:
         self._ended = False  # or its Connection has replaced it
         self._socket = socket.socket(own.family, own.type, own.proto, fileno=fd)
         self._begun = b""  # what was taken of an incomplete header
+        self._charged = 0  # its bytes, in the account of what clients make us hold
 
     # What the loop calls; see interfaces.py
 
@@ -99,12 +101,33 @@ class Preamble:
         if self.listener.loop.service.keep_alive <= 0.0:
             self.drop(False)
 
+    def burden(self, now: float) -> float:
+        """What it holds, times the seconds since the connection began."""
+        loop = self.listener.loop
+        return self._charged * max(1.0, 1.0 + now - self.pace.began(loop.service.header_timeout))
+
+    def relieve(self) -> bool:
+        """False: nothing of it can wait in a file."""
+        return False
+
+    def end_for_room(self) -> None:
+        """End the connection, as it holds too much."""
+        self._refuse(NO_ROOM)
+
+    def _settle(self) -> None:
+        """Have the account charge what is held now."""
+        held = 0 if self._ended else len(self._begun)
+        if held != self._charged:
+            self.listener.loop.service.holdings.charge(held - self._charged)
+            self._charged = held
+
     def drop(self, reset: bool) -> None:
         """End the connection now."""
         if self._ended:
             return
         loop = self.listener.loop
         self._ended = True
+        self._settle()
         self._socket.detach()
         loop.forget(self)
         loop.wire.close(self.fd, reset)
@@ -144,6 +167,7 @@ class Preamble:
             count -= len(taken)
 
     def _wait(self) -> None:
+        self._settle()
         if self.waits != READ:
             self.waits = READ
             self.listener.loop.watch(self, READ, "")
@@ -151,6 +175,7 @@ class Preamble:
     def _hand_over(self, header: Header) -> None:
         """Have a Connection serve the socket from now on."""
         self._ended = True
+        self._settle()
         self._socket.detach()
         connection = self.listener.connect(self.fd, self.host, self.port, header, self.pace)
         connection.take_over(self.waits, self._begun or None)

@@ -169,7 +169,9 @@ class Pool:
         Raises:
             ClientDisconnected: it did not read in time, or was the furthest behind of too many.
         """
+        connection.spool_if_short()
         self.step_aside(connection)
+        connection.settle()
         with self.lock:
             self.waiting_streams.add(connection)
             if len(self.waiting_streams) > self.max_waiting_streams:
@@ -181,6 +183,7 @@ class Pool:
             while not poll.poll(1000 * min(LOOK, max(0.0, connection.pace.left(time.monotonic())))):
                 if connection.given_up or connection.reads_too_slowly(time.monotonic()):
                     raise ClientDisconnected("it reads too slowly")
+                connection.spool_if_short()
         finally:
             self._resume(connection)
 

@@ -173,6 +173,9 @@ class NotingLoop:
         self.watched: dict[int, str] = {}
         self.turns: list[Any] = []
         self.forgotten: list[Any] = []
+        self.room_wanted = False
+        self.shortages: list[str] = []
+        self.refused: list[str] = []
 
     def watch(self, connection: Any, event: str, before: str) -> None:
         assert event in ("read", "write")
@@ -191,6 +194,15 @@ class NotingLoop:
     def forget(self, connection: Any) -> None:
         assert self.watched.pop(connection.fd, "") == connection.waits
         self.forgotten.append(connection)
+
+    def make_room(self) -> None:
+        self.room_wanted = True
+
+    def report_shortage(self, problem: str) -> None:
+        self.shortages.append(problem)
+
+    def report_refusal(self, host: str, reason: str) -> None:
+        self.refused.append(reason)
 
     def fail(self, connection: Any, error: Exception) -> None:
         raise error
