@@ -6,7 +6,7 @@ from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_
 
 cdef str OPEN, BEGUN, STARTED, DONE
 cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
-cdef long long GATHERED, WRITE_AHEAD, STRETCH, KEPT
+cdef long long GATHERED, WRITE_AHEAD, STRETCH
 cdef int PIECES
 cdef object END, GONE
 
@@ -33,8 +33,9 @@ cdef class Exchange:
     cdef public _turn_c.Turn turn
     cdef public bint cut, overrun, end_reported
     cdef public int code
-    cdef object result, iterator, ahead, stretch
-    cdef list pieces
+    cdef object result, iterator, stretch
+    cdef public object ahead
+    cdef public list pieces
     cdef public long long left
     cdef bint bound
 
@@ -45,18 +46,13 @@ cdef class Exchange:
     cdef bint _call(self) except -1
     cpdef object abandon(self)
     cpdef object write(self, data)
-    cdef object _write_ahead(self, bytes data)
-    @cython.locals(kept=_outbox_c.OutBuffer, out=_outbox_c.OutBuffer, before=cython.longlong)
-    cdef object _put_ahead(self, bytes piece)
     cpdef object send_early(self, headers)
     @cython.locals(total=cython.longlong)
     cdef bint _put_all(self, object pieces) except -1
     @cython.locals(pieces=cython.int)
     cdef bint _produce(self) except -1
     cdef object _put_next(self, iterator)
-    cdef object _leave_out_rest(self)
-    @cython.locals(size=cython.longlong, pieces=list)
-    cpdef bint spool(self, long long most) except -1
+    cpdef object leave_out_rest(self)
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _finish(self)
@@ -65,7 +61,7 @@ cdef class Exchange:
     @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t)
     cdef object _start(self, long long known)
     cdef object _check_piece(self, object piece)
-    cdef object _put(self, bytes piece)
+    cpdef object put(self, bytes piece)
     cdef object _catch_up(self, ahead)
     cdef bint _send_file(self, wrapper) except -1
     @cython.locals(count=cython.longlong, sent=cython.longlong)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING
 
-from fastwsgi.http.errors import HttpError
+from fastwsgi.http.errors import HttpError, SpoolError
 from fastwsgi.http.grammar import (
     CHUNK_EXTENSION,
     CHUNK_SIZE,
@@ -18,12 +18,10 @@ from fastwsgi.http.grammar import (
     MAX_TRAILERS,
     TOKEN,
 )
-from fastwsgi.http.spool import Spool, SpoolError
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
-    from fastwsgi.http.holdings import Holdings
-    from fastwsgi.http.spool import Disk
+    from fastwsgi.http.interfaces import Account, SpoolFile, TemporaryFiles
 
 TURN = 256  # lines of a chunked body before other connections get their turn
 SHORT = 64  # bytes in which nearly every line ends
@@ -86,13 +84,13 @@ class Body:
         disk: the account of temporary files.
     """
 
-    def __init__(self, length: int, holdings: Holdings, disk: Disk) -> None:
+    def __init__(self, length: int, holdings: Account, disk: TemporaryFiles) -> None:
         self.holdings = holdings
         self.disk = disk
         self.left = length
         self.received = 0
         self.file: IO[bytes] = io.BytesIO()
-        self.spool: Spool | None = None
+        self.spool: SpoolFile | None = None
         self.paused = False  # feed() has left bytes that another call can use
 
     def feed(self, inbox: Inbox) -> bool:
@@ -115,7 +113,7 @@ class Body:
 
     def go_to_disk(self) -> None:
         """Continue in a temporary file. Raises SpoolError, and then the body is as before."""
-        spool = Spool(self.disk)
+        spool = self.disk.open()
         try:
             self.file.seek(0)
             spool.append(self.file.read())
@@ -153,7 +151,7 @@ class ChunkedBody(Body):
         disk: the account of temporary files.
     """
 
-    def __init__(self, max_body: int, holdings: Holdings, disk: Disk) -> None:
+    def __init__(self, max_body: int, holdings: Account, disk: TemporaryFiles) -> None:
         super().__init__(0, holdings, disk)
         self.max_body = max_body
         self.expects = "size"  # then "data", "data-end" and "size" again, or "trailers" and finally "end"

@@ -17,9 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastwsgi.http import answers
-from fastwsgi.http.errors import NO_ROOM, ClientDisconnected, HttpError, LoopLost
+from fastwsgi.http.errors import NO_ROOM, ClientDisconnected, HttpError, LoopLost, SpoolError
 from fastwsgi.http.grammar import BY_CLOSE
-from fastwsgi.http.spool import SpoolError
 from fastwsgi.http.states import (
     BODY,
     CLOSED,
@@ -38,6 +37,7 @@ from fastwsgi.http.states import (
     moves,
 )
 from fastwsgi.http.transport import MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
+from fastwsgi.http.write_ahead import spool
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -251,7 +251,7 @@ class Connection:
     def _is_sending(self) -> bool:
         return self.state is SENDING or self.state is ENDING or self.state is INTERIM
 
-    # What it holds; see holdings.py
+    # What it holds; see server/holdings.py
 
     def settle(self) -> None:
         """Have the account charge what is held now, before others get their turn."""
@@ -300,7 +300,7 @@ class Connection:
             if self.state is BODY:
                 moved = self.reader.spool_body()
             else:
-                moved = self.exchange is not None and self.exchange.spool(most)
+                moved = self.exchange is not None and spool(self.exchange, most)
         except SpoolError:
             return False
         self.settle()

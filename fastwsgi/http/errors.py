@@ -15,6 +15,10 @@ class HttpError(Exception):
         self.advice = advice
 
 
+class SpoolError(Exception):
+    """There is no room in temporary files, or no such file."""
+
+
 class ApplicationError(Exception):
     """The application broke PEP 3333: the client gets a 500, and the log says what was wrong."""
 

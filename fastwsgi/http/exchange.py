@@ -16,8 +16,7 @@ from fastwsgi.http.errors import ApplicationError, ClientDisconnected
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.naming import request_name
-from fastwsgi.http.spool import SpoolError
-from fastwsgi.http.write_ahead import WriteAhead
+from fastwsgi.http.write_ahead import keep, taken_apart
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.file_wrapper import FileStretch
     from fastwsgi.http.head import HeadParser
+    from fastwsgi.http.write_ahead import WriteAhead
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
@@ -44,13 +44,6 @@ GATHERED = 65536  # bytes: a list up to here is answered in one go
 PIECES = 64  # yielded by one response before other connections get their turn
 WRITE_AHEAD = 1048576  # bytes that write() keeps in memory for a slow client; the rest goes to a file
 STRETCH = 262144  # bytes of one sendfile call
-KEPT = 65536  # bytes of a response that stay in memory when it goes to a file: as many as TLS may have encrypted
-
-
-def taken_apart(pieces: list[bytes]) -> Iterator[bytes]:
-    """The *pieces*, from the last to the first, each of which the list lets go."""
-    while pieces:
-        yield pieces.pop()
 
 
 class NewExchange:
@@ -126,10 +119,8 @@ class Exchange:
     def write(self, data: bytes) -> None:
         """Send a piece of the body at once (PEP 3333, "The write() Callable"); never waits for the client.
 
-        What a slow client has not taken yet is kept in memory, past 1 MiB in a temporary file.
-
-        Raises:
-            ClientDisconnected: the client is gone, or was given up since there is no room for what it does not read.
+        What a slow client has not taken yet is kept in memory, past 1 MiB in a temporary file. Raises
+        ClientDisconnected if the client is gone, or is given up as there is no room for what it does not take.
         """
         self._check_piece(data)
         if self.stage is DONE:
@@ -137,38 +128,13 @@ class Exchange:
         if self.stage is not STARTED:
             self._start(-1)
         if self.ahead is not None or not self.connection.flush():
-            self._write_ahead(data)
-        else:
-            self._put(data)
-            self.connection.flush()
-
-    def _write_ahead(self, data: bytes) -> None:
-        if self.ahead is None and self.out.size < WRITE_AHEAD:
-            self._put(data)
-            return
-        try:
-            self._put_ahead(data)
-        except SpoolError as error:
-            if self.ahead is not None or not self.service.holdings.has_room(len(data)):
-                self.connection.given_up = True
-                raise ClientDisconnected(str(error)) from None
-            self._put(data)
-            self.connection.settle()
-
-    def _put_ahead(self, piece: bytes) -> None:
-        """Pass a piece of the body to the file, framed. Raises SpoolError, and then nothing is passed."""
-        kept, before = type(self.out)(), self.sent
-        out, self.out = self.out, kept
-        self._put(piece)
-        self.out = out
-        try:
-            if self.ahead is not None:
-                self.ahead.append(kept.behind(0))
+            if self.ahead is None and self.out.size < WRITE_AHEAD:
+                self.put(data)
             else:
-                self.ahead = WriteAhead(self.service.disk, kept.behind(0))
-        except SpoolError:
-            self.sent = before
-            raise
+                keep(self, data)
+        else:
+            self.put(data)
+            self.connection.flush()
 
     def send_early(self, headers: list[tuple[str, str]]) -> None:
         """wsgi.early_hints: see EarlyHints."""
@@ -221,7 +187,7 @@ class Exchange:
             return False
         if self.stage is STARTED:
             for piece in pieces:
-                self._put(piece)
+                self.put(piece)
         return True
 
     def _produce(self) -> bool:
@@ -262,14 +228,14 @@ class Exchange:
         if piece:
             if self.stage is not STARTED:
                 self._start(-1)
-            self._put(piece)
+            self.put(piece)
             if self.pieces is not None:
                 self.left -= len(piece)
             if self.overrun or self.framed is NO_BODY:
-                self._leave_out_rest()
+                self.leave_out_rest()  # the body is complete (PEP 3333, "Handling the Content-Length Header")
 
-    def _leave_out_rest(self) -> None:
-        """Ask for no more pieces: the body is complete (PEP 3333, "Handling the Content-Length Header")."""
+    def leave_out_rest(self) -> None:
+        """Ask for no more pieces."""
         self.iterator = self.pieces = None
         self.left = 0
 
@@ -299,7 +265,7 @@ class Exchange:
             self.out.begin(FAILED.status, FAILED.fields)
             self.stage = BEGUN
             self._start(len(FAILED.body))
-            self._put(FAILED.body)
+            self.put(FAILED.body)
         self._finish()
         return True
 
@@ -318,8 +284,7 @@ class Exchange:
             return
         self.stage = DONE
         result, self.result = self.result, None
-        self.iterator = self.pieces = None
-        self.left = 0
+        self.leave_out_rest()
         if type(result) is not list and result is not None:
             try:
                 if hasattr(result, "close"):
@@ -387,7 +352,7 @@ class Exchange:
         if type(piece) is not bytes:
             raise ApplicationError(f"the body must be bytes, not {type(piece).__name__}")
 
-    def _put(self, piece: bytes) -> None:
+    def put(self, piece: bytes) -> None:
         """Pass one piece of the body to the out-buffer, framed, and cut off at the announced length."""
         if self.framed is NO_BODY:
             return
@@ -404,36 +369,10 @@ class Exchange:
 
     def _catch_up(self, ahead: WriteAhead) -> None:
         """Send some of what write() has kept."""
-        try:
-            data = ahead.next()
-        except SpoolError as error:
-            raise ClientDisconnected(str(error)) from None
+        data = ahead.next()
         self.out.add(data)
         if not data:
             self.ahead = None
-
-    def spool(self, most: int) -> bool:
-        """Have what waits for the client wait in a temporary file, or *most* bytes of it; False if nothing is moved.
-
-        Raises:
-            SpoolError: there is no room. What was not moved stays as it was.
-        """
-        if self.stage is not STARTED or (self.left == 0 and (self.ahead is not None or self.out.size <= 2 * KEPT)):
-            return False
-        if self.ahead is None:
-            self.ahead = WriteAhead(self.service.disk, self.out.behind(KEPT))
-            most -= self.out.size - KEPT
-            self.out.cut(KEPT)
-        pieces = self.pieces
-        while pieces and most > 0:
-            self._put_ahead(pieces[-1])
-            size = len(pieces.pop())
-            most -= size
-            self.left -= size
-            if self.overrun:
-                self._leave_out_rest()
-                break
-        return True
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
         """Begin to send a real file by sendfile; False if it must be read instead."""

@@ -6,7 +6,7 @@ The pure twins, `_inbox_py` and so on, are the types of what both builds have.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -26,6 +26,9 @@ class Watched(Protocol):
 class ConnectionLoop(Protocol):
     """The loop, as the connections that it serves know it."""
 
+    holdings: Account
+    disk: TemporaryFiles
+
     def watch(self, connection: Watched, event: str, before: str) -> None:
         """Wait for *event* of *connection*, "read" or "write", instead of *before*, which may be ""."""
 
@@ -44,23 +47,47 @@ class ConnectionLoop(Protocol):
     def renew_time(self, service: Service) -> None:
         """Set *service*.now to the current time, in seconds."""
 
-    def make_room(self) -> None:
-        """Have connections hold less, in a turn of its own. Called in any thread."""
-
-    def report_shortage(self, problem: str) -> None:
-        """Log a *problem* with temporary files, once a minute."""
-
     def report_refusal(self, host: str, reason: str) -> None:
         """Notify the observer of a client that was turned away, or cut."""
 
 
-class SpoolShare(Protocol):
-    """Where a worker says how many bytes are in its temporary files, and reads what the others say."""
+class Account(Protocol):
+    """What clients make this worker hold in memory; see server/holdings.py."""
 
-    spooled: int
+    spool_size: int  # bytes of a body that may now stay in memory
+    is_short: bool  # responses that wait are to go to temporary files
 
-    def others_spooled(self) -> int:
-        """The sum of the others."""
+    def has_room(self, count: int) -> bool:
+        """Whether *count* bytes more are within the limit."""
+
+    def charge(self, count: int) -> None:
+        """Charge *count* bytes, or give them back if negative. Called in any thread."""
+
+
+class SpoolFile(Protocol):
+    """A temporary file that only grows; *file* reads it, *size* is the bytes in it."""
+
+    file: IO[bytes]
+    size: int
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Add *data*. Raises SpoolError, and then the file is as before."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Up to *count* bytes from *offset*. Raises SpoolError."""
+
+    def shorten(self, size: int) -> None:
+        """Forget all behind the first *size* bytes."""
+
+    def close(self) -> None:
+        """Close the file, which frees its space."""
+
+
+class TemporaryFiles(Protocol):
+    """The account of temporary files; see server/spool.py."""
+
+    def open(self) -> SpoolFile:
+        """A new file. Raises SpoolError."""
 
 
 class ThreadPool(Protocol):

@@ -5,9 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
-from fastwsgi.http.holdings import Holdings
-from fastwsgi.http.spool import Disk
-
 if TYPE_CHECKING:
     from fastwsgi.http.interfaces import ConnectionLoop, Observer, ThreadPool
     from fastwsgi.settings.settings import Settings
@@ -55,8 +52,7 @@ class Service:
         self._set_up_observer(observer)
         self._set_up_classes(build)
         self._set_up_bounds(settings)
-        self.holdings = Holdings(settings.max_buffered, self.spool_size, loop.make_room)
-        self.disk = Disk(settings.max_spooled, loop.report_shortage)
+        self.holdings, self.disk = loop.holdings, loop.disk
         self.server_line = f"Server: {settings.server_header}\r\n".encode("latin-1") if settings.server_header else b""
         self.date_line = b""
         self.threaded = settings.threads > 1

@@ -1,15 +1,22 @@
-"""What waits in a temporary file for a client that reads slowly: what write() was given, or the rest of a list."""
+"""What waits in a temporary file for a client that reads slowly: what write() was given, or the rest of a list.
+
+The bytes of a response are sent in this order: the out-buffer, the file (WriteAhead), what the iterable still gives.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fastwsgi.http.spool import Spool, SpoolError
+from fastwsgi.http.errors import ClientDisconnected, SpoolError
 
 if TYPE_CHECKING:
-    from fastwsgi.http.spool import Disk
+    from fastwsgi.http.exchange import Exchange
+    from fastwsgi.http.interfaces import TemporaryFiles
 
 PIECE = 65536  # bytes that are read back at once
+KEPT = 65536  # bytes of a response that stay in memory when it goes to a file: as many as TLS may have encrypted
+STARTED = "started"  # exchange.py: the head is being sent
 
 
 class WriteAhead:
@@ -23,8 +30,8 @@ class WriteAhead:
         SpoolError: there is no room for them.
     """
 
-    def __init__(self, disk: Disk, parts: list[bytes | memoryview]) -> None:
-        self._spool = Spool(disk)
+    def __init__(self, disk: TemporaryFiles, parts: list[bytes | memoryview]) -> None:
+        self._spool = disk.open()
         self._sent = 0
         try:
             self.append(parts)
@@ -43,8 +50,15 @@ class WriteAhead:
             raise
 
     def next(self) -> bytes:
-        """The next piece; b"" at the end, where the file is closed. Raises SpoolError."""
-        data = self._spool.read(self._sent, PIECE)
+        """The next piece; b"" at the end, where the file is closed.
+
+        Raises:
+            ClientDisconnected: it cannot be read, so the client gets no more.
+        """
+        try:
+            data = self._spool.read(self._sent, PIECE)
+        except SpoolError as error:
+            raise ClientDisconnected(str(error)) from None
         self._sent += len(data)
         if not data:
             self.close()
@@ -53,3 +67,66 @@ class WriteAhead:
     def close(self) -> None:
         """Close the file, which frees its disk space."""
         self._spool.close()
+
+
+def taken_apart(pieces: list[bytes]) -> Iterator[bytes]:
+    """The *pieces*, from the last to the first, each of which the list lets go."""
+    while pieces:
+        yield pieces.pop()
+
+
+def keep(exchange: Exchange, data: bytes) -> None:
+    """Keep *data*, given to write(), in the file, or in memory if there is no file and memory has room.
+
+    Raises:
+        ClientDisconnected: there is no room, so the client gets no more.
+    """
+    try:
+        _put_ahead(exchange, data)
+    except SpoolError as error:
+        if exchange.ahead is not None or not exchange.service.holdings.has_room(len(data)):
+            exchange.connection.given_up = True
+            raise ClientDisconnected(str(error)) from None
+        exchange.put(data)
+        exchange.connection.settle()
+
+
+def spool(exchange: Exchange, most: int) -> bool:
+    """Have what waits for the client wait in the file, or *most* bytes of it; False if nothing is moved.
+
+    Raises:
+        SpoolError: there is no room. What was not moved stays as it was.
+    """
+    out = exchange.out
+    if exchange.stage != STARTED or (exchange.left == 0 and (exchange.ahead is not None or out.size <= 2 * KEPT)):
+        return False
+    if exchange.ahead is None:
+        exchange.ahead = WriteAhead(exchange.service.disk, out.behind(KEPT))
+        most -= out.size - KEPT
+        out.cut(KEPT)
+    pieces = exchange.pieces
+    while pieces and most > 0:
+        _put_ahead(exchange, pieces[-1])
+        size = len(pieces.pop())
+        most -= size
+        exchange.left -= size
+        if exchange.overrun:
+            exchange.leave_out_rest()
+            break
+    return True
+
+
+def _put_ahead(exchange: Exchange, piece: bytes) -> None:
+    """Pass a piece of the body to the file, framed. Raises SpoolError, and then nothing is passed."""
+    out, before = exchange.out, exchange.sent
+    kept = exchange.out = type(out)()
+    exchange.put(piece)
+    exchange.out = out
+    try:
+        if exchange.ahead is not None:
+            exchange.ahead.append(kept.behind(0))
+        else:
+            exchange.ahead = WriteAhead(exchange.service.disk, kept.behind(0))
+    except SpoolError:
+        exchange.sent = before
+        raise

@@ -43,7 +43,7 @@ class Housekeeping:
         if not loop.stopping:
             loop.acceptor.poll(True)
         self.due = 0.0 if loop.deadlines.exceeds_batch else self._next_second
-        if loop.service.holdings.is_short:
+        if loop.holdings.is_short:
             loop.make_room()
         loop.deadlines.enforce(now)
 

@@ -95,6 +95,15 @@ class Monitor(Protocol):
         """Let another thread have the GIL, if one waits for it."""
 
 
+class SpoolShare(Protocol):
+    """Where a worker says how many bytes are in its temporary files, and reads what the others say."""
+
+    spooled: int
+
+    def others_spooled(self) -> int:
+        """The sum of the others."""
+
+
 class Slot(Protocol):
     """The figures of this process, shared with the other processes that accept from the same listeners."""
 

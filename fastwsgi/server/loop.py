@@ -26,10 +26,12 @@ from fastwsgi.http.errors import LoopLost
 from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.deadlines import Deadlines
+from fastwsgi.server.holdings import Holdings
 from fastwsgi.server.housekeeping import OVERDUE, SECOND, Housekeeping
 from fastwsgi.server.listener import Listener
 from fastwsgi.server.poller import BATCH, open_poller
 from fastwsgi.server.relief import Relief
+from fastwsgi.server.spool import Disk
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
 
@@ -73,6 +75,10 @@ class Loop:
         self.log_error = log_error
         self.poller = open_poller()
         self.wire: SocketWire = build.sockio.SocketWire()
+        self.relief = Relief(self)
+        self._spool_log = RateLimitedLog(log_error)
+        self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.make_room)
+        self.disk = Disk(settings.max_spooled, self.report_shortage)
         self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
         self.renew_time(self.service)
         self.pool: Pool | None = None
@@ -82,8 +88,6 @@ class Loop:
         self.admission = self.acceptor.admission
         self.connections: dict[int, Served] = {}
         self.turns: deque[TakesTurns] = deque()  # those that are owed a turn
-        self.relief = Relief(self)
-        self._spool_log = RateLimitedLog(log_error)
         self.deadlines = Deadlines(self)
         self.wakers: dict[int, Callable[[], None]] = {}
         self._events: Iterator[tuple[int, int]] = iter(())
@@ -154,7 +158,7 @@ class Loop:
 
     def share(self, slot: Slot) -> None:
         """Write the figures of this process to *slot*, and share the limit of temporary files with the other slots."""
-        self.slot = self.service.disk.share = slot
+        self.slot = self.disk.share = slot
 
     def renew_time(self, service: Service) -> None:
         """Set *service*.now again: an application may have run for a long time since the turn began."""

@@ -1,4 +1,4 @@
-"""Room in the account of what clients make this worker hold (http/holdings.py), made while it is short.
+"""Room in the account of what clients make this worker hold (holdings.py), made while it is short.
 
 The connections that hold most and move least are told to hold less: a body or a response goes on in a temporary file,
 a part at a time. Where that is not enough, those that cannot do so are ended, from full to no longer short, and beyond
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fastwsgi.observe.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
-    from fastwsgi.http.holdings import Holdings
+    from fastwsgi.server.holdings import Holdings
     from fastwsgi.server.interfaces import Served
     from fastwsgi.server.loop import Loop
 
@@ -41,7 +41,7 @@ class Relief:
     def on_turn(self) -> None:
         """Make some room, and ask for another turn if that was not all."""
         self.is_owed = False
-        holdings = self.loop.service.holdings
+        holdings = self.loop.holdings
         until = time.monotonic() + SLICE
         while holdings.is_short and self._make_some():
             if time.monotonic() >= until:
@@ -56,7 +56,7 @@ class Relief:
 
     def _make_some(self) -> bool:
         """Make some room by files, or else by an end; False if nothing more can be done now."""
-        holdings = self.loop.service.holdings
+        holdings = self.loop.holdings
         self._may_end = self._may_end or holdings.is_full
         if self._stubborn and self._may_end and (not self._candidates or not holdings.has_room(0)):
             stubborn = self._stubborn.popleft()

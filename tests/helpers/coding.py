@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastwsgi.http.errors import HttpError
-from fastwsgi.http.holdings import Holdings
-from fastwsgi.http.spool import Disk
+from fastwsgi.server.holdings import Holdings
+from fastwsgi.server.spool import Disk
 
 
 def kept(spool_size: int) -> tuple[Holdings, Disk]:

@@ -20,7 +20,9 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
 
+from fastwsgi.server.holdings import Holdings
 from fastwsgi.server.listener import environ_template, head_parser
+from fastwsgi.server.spool import Disk
 from fastwsgi.settings.settings import Settings
 
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
@@ -168,7 +170,9 @@ def wire_class(build_name: str) -> type:
 class NotingLoop:
     """What connections ask of their loop, noted down; *clock* is the time, of which the connections see a copy."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.make_room)
+        self.disk = Disk(settings.max_spooled, self.report_shortage)
         self.clock = 1000.0
         self.watched: dict[int, str] = {}
         self.turns: list[Any] = []
@@ -231,7 +235,7 @@ class Bench:
         self.build = build
         self.settings = Settings(**{"threads": 1, **settings})
         self.errors: list[tuple[str, BaseException | None]] = []
-        self.loop = NotingLoop()
+        self.loop = NotingLoop(self.settings)
         self.clients: dict[int, Client] = {}
         self.wire = wire_class(build.name)(self.clients)
         self.parser = make_parser(build, self.settings)

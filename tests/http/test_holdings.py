@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.http import spool
-from fastwsgi.http.holdings import SMALL_BODY, Holdings
-from fastwsgi.http.spool import Disk, Spool, SpoolError
+from fastwsgi.http.errors import SpoolError
+from fastwsgi.server import spool
+from fastwsgi.server.holdings import SMALL_BODY, Holdings
+from fastwsgi.server.spool import Disk, Spool
 from tests.helpers.memory import Bench, Client
 from tests.helpers.serving import GET, request
 

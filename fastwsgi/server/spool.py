@@ -14,14 +14,12 @@ import threading
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Callable
 
+from fastwsgi.http.errors import SpoolError
+
 if TYPE_CHECKING:
-    from fastwsgi.http.interfaces import SpoolShare
+    from fastwsgi.server.interfaces import SpoolShare
 
 RESERVE = 8  # file descriptors kept from temporary files, half of what is kept from connections; 1/16 of a small limit
-
-
-class SpoolError(Exception):
-    """There is no room in temporary files, or no such file."""
 
 
 class Disk:
@@ -42,6 +40,10 @@ class Disk:
         self.used = 0
         self.share: SpoolShare | None = None
         self._lock = threading.Lock()
+
+    def open(self) -> Spool:
+        """A new file. Raises SpoolError."""
+        return Spool(self)
 
     def take(self, count: int) -> None:
         """Charge *count* bytes. Raises SpoolError where the limit leaves no room for them."""
