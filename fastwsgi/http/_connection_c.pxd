@@ -35,7 +35,7 @@ cdef class Connection:
     cdef readonly _exchange_c.Exchange exchange
     cdef bint answered, flushing
     cdef public int number
-    cdef readonly long long charged
+    cdef public Py_ssize_t charged
 
     cdef int _become(self, str event, str state) except -1
     cdef int _move(self, str event, str place) except -1
@@ -62,12 +62,12 @@ cdef class Connection:
     cpdef object hurry(self, double until)
     cdef bint _is_between_requests(self) except -1
     cdef bint _is_sending(self) except -1
-    @cython.locals(more=cython.longlong)
+    @cython.locals(held=cython.Py_ssize_t)
     cpdef object settle(self)
     cdef Py_ssize_t _held(self) except -1
     @cython.locals(service=_service_c.Service, allowed=cython.double)
     cpdef double burden(self, double now) except? -1
-    @cython.locals(held=cython.longlong)
+    @cython.locals(held=cython.Py_ssize_t)
     cpdef object spool_if_short(self)
     @cython.locals(moved=cython.bint)
     cdef bint _spool(self, long long most) except -1

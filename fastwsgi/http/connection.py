@@ -255,10 +255,9 @@ class Connection:
 
     def settle(self) -> None:
         """Have the account charge what is held now, before others get their turn."""
-        more = self._held() - self.charged
-        if more != 0:
-            self.charged += more
-            self.service.holdings.charge(more)
+        held = self._held()
+        if held != self.charged:
+            self.service.holdings.settle(self, held)
 
     def _held(self) -> int:
         """Bytes that it holds."""

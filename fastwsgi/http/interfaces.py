@@ -51,6 +51,12 @@ class ConnectionLoop(Protocol):
         """Notify the observer of a client that was turned away, or cut."""
 
 
+class Holder(Protocol):
+    """A connection, as the account knows it."""
+
+    charged: int  # bytes; changed by the account alone
+
+
 class Account(Protocol):
     """What clients make this worker hold in memory; see server/holdings.py."""
 
@@ -60,8 +66,8 @@ class Account(Protocol):
     def has_room(self, count: int) -> bool:
         """Whether *count* bytes more are within the limit."""
 
-    def charge(self, count: int) -> None:
-        """Charge *count* bytes, or give them back if negative. Called in any thread."""
+    def settle(self, holder: Holder, held: int) -> None:
+        """Charge *holder* with the *held* bytes, instead of what it was charged with. Called in any thread."""
 
 
 class SpoolFile(Protocol):

@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    from fastwsgi.http.interfaces import Holder
 
 SMALL_BODY = 65536  # bytes that a body may have in memory when the account is half full
 
@@ -51,9 +54,11 @@ class Holdings:
         """Whether *count* bytes more are within the limit."""
         return self.held + count <= self.limit
 
-    def charge(self, count: int) -> None:
-        """Charge *count* bytes, or give them back if negative. Called in any thread."""
+    def settle(self, holder: Holder, held: int) -> None:
+        """Charge *holder* with the *held* bytes, instead of what it was charged with. Called in any thread."""
         with self._lock:
+            count = held - holder.charged
+            holder.charged = held
             held = self.held = self.held + count
             quarter = self.limit // 4
             self.is_short = held > 3 * quarter

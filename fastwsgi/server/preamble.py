@@ -43,7 +43,7 @@ class Preamble:
         self._ended = False  # or its Connection has replaced it
         self._socket = socket.socket(own.family, own.type, own.proto, fileno=fd)
         self._begun = b""  # what was taken of an incomplete header
-        self._charged = 0  # its bytes, in the account of what clients make us hold
+        self.charged = 0  # its bytes, in the account of what clients make us hold
 
     # What the loop calls; see interfaces.py
 
@@ -104,7 +104,7 @@ class Preamble:
     def burden(self, now: float) -> float:
         """What it holds, times the seconds since the connection began."""
         loop = self.listener.loop
-        return self._charged * max(1.0, 1.0 + now - self.pace.began(loop.service.header_timeout))
+        return self.charged * max(1.0, 1.0 + now - self.pace.began(loop.service.header_timeout))
 
     def relieve(self) -> bool:
         """False: nothing of it can wait in a file."""
@@ -117,9 +117,8 @@ class Preamble:
     def _settle(self) -> None:
         """Have the account charge what is held now."""
         held = 0 if self._ended else len(self._begun)
-        if held != self._charged:
-            self.listener.loop.service.holdings.charge(held - self._charged)
-            self._charged = held
+        if held != self.charged:
+            self.listener.loop.holdings.settle(self, held)
 
     def drop(self, reset: bool) -> None:
         """End the connection now."""

@@ -64,7 +64,8 @@ def leave(server: Bench) -> None:
 
 
 def test_the_marks() -> None:
-    wanted = []
+    wanted: list[int] = []
+    holder = SimpleNamespace(charged=0)
     account = Holdings(1000, 10**6, lambda: wanted.append(account.held))
     for charge, spool_size, short, full in [
         (500, 10**6, False, False),
@@ -76,14 +77,14 @@ def test_the_marks() -> None:
         (-126, SMALL_BODY, False, False),
         (-250, 10**6, False, False),
     ]:
-        account.charge(charge)
+        account.settle(holder, holder.charged + charge)
         assert (account.spool_size, account.is_short, account.is_full) == (spool_size, short, full)
     assert wanted == [751, 875, 876]
 
 
 def test_without_a_limit_there_are_no_marks() -> None:
     account = Holdings(0, 10**6, lambda: pytest.fail("no room is wanted"))
-    account.charge(1 << 50)
+    account.settle(SimpleNamespace(charged=0), 1 << 50)
     assert (account.spool_size, account.is_short, account.is_full) == (10**6, False, False)
     assert account.has_room(1 << 50)
 
