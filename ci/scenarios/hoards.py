@@ -62,7 +62,7 @@ def hoarding(
         pause: seconds between two of them, so that the others are not held up by the mere work.
         besides: MiB that the worker may take beyond the limit.
     """
-    raise_limit(count + 200)
+    raise_limit(2 * count + 400)  # each may have a file, too
     limit = {"max_buffered": f"{LIMIT}M"} if BOUNDED else {}
     patience = {"header_timeout": 300, "body_timeout": 300, "write_timeout": 300}
     with served(SITE, workers=1, **{"threads": 1, **limit, **patience, **settings}) as server, ExitStack() as stack:
@@ -88,7 +88,7 @@ def hoarding(
 def bodies(quick: bool) -> str:
     """Bodies of which 500 KiB of 512 have come: they go to files."""
     data = request("POST", fields=[("Content-Length", str(512 * 1024))]) + b"x" * (500 * 1024)
-    with hoarding(data, 400 if quick else 4000, 0.005) as (_, hoarders, figures):
+    with hoarding(data, 400 if quick else 3000, 0.005) as (_, hoarders, figures):
         refused = sum(one.status() == 408 for one in hoarders)
         wanted(refused == 0, f"none need be refused, and not {refused}")
     return f"{len(hoarders)} bodies: {figures}"
