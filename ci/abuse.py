@@ -1,6 +1,6 @@
 """What our server does with clients that misbehave, while others are served: how long they stay, and what they cost.
 
-    python ci/abuse.py                            all scenarios, some four minutes
+    python ci/abuse.py                            all scenarios, some six minutes
     python ci/abuse.py --quick                    shortened, as CI runs them
     python ci/abuse.py slow endless               some of them
     python ci/abuse.py idle --connections 20000   fewer if `ulimit -Hn` does not allow so many, and we are not root
@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ci.scenarios import running
 from ci.scenarios.crowd import Crowd
 from ci.scenarios.floods import endless, leaving, pipelined, storm
-from ci.scenarios.running import memory, until, wanted
+from ci.scenarios.hoards import bodies, disk, heads, lists
+from ci.scenarios.running import memory, raise_limit, until, wanted
 from ci.scenarios.victim import GROWTH, abused, beside, connections, cpu, shown
 from tests.helpers.deployments import Deployment
 from tests.helpers.serving import GET, Client, request
@@ -83,18 +84,6 @@ def idle(quick: bool, wished: int = 0) -> str:
     wanted(each <= 2048, f"{each:.0f} bytes each")
     wanted(share < 0.01, f"CPU {share:.2%}")
     return f"{count} connections, {each:.0f} bytes each, CPU {share:.2%}, p99 of others {load.percentile(0.99):.1f} ms"
-
-
-def raise_limit(needed: int) -> int:
-    """Have so many file descriptors, here and in the servers started from here, or what the system allows: how many."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if most < needed:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, needed))  # root may
-        except (ValueError, OSError):
-            needed = most
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, most)))
-    return needed
 
 
 def idle_client(address: Any, number: int) -> Client:
@@ -198,7 +187,9 @@ def used_up(server: Deployment) -> str:
     )
 
 
-SCENARIOS = {one.__name__: one for one in (slow, idle, limit, greedy, files, endless, pipelined, storm, leaving)}
+HOARDS = (bodies, heads, lists, disk)
+CALLED = (slow, idle, limit, greedy, files, endless, pipelined, storm, leaving, *HOARDS)
+SCENARIOS = {one.__name__: one for one in CALLED}
 
 
 def main() -> int:

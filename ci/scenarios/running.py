@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -75,6 +76,18 @@ def memory(server: Deployment) -> int:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total * 1024
+
+
+def raise_limit(needed: int) -> int:
+    """Have so many file descriptors, here and in the servers started from here, or what the system allows: how many."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most < needed:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, needed))  # root may
+        except (ValueError, OSError):
+            needed = most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, most)))
+    return needed
 
 
 def make_parser(description: str, names: Iterable[str]) -> argparse.ArgumentParser:

@@ -6,13 +6,15 @@ cdef class EmptyInput:
 
 
 cdef class Body:
-    cdef public Py_ssize_t spool_size
+    cdef public object holdings, disk
     cdef public long long left, received
-    cdef public object file
-    cdef public bint spooled, paused
+    cdef public object file, spool
+    cdef public bint paused
 
     cpdef bint feed(self, _inbox_c.Inbox inbox) except -1
     cpdef Py_ssize_t _store(self, bytes data) except -1
+    cpdef object go_to_disk(self)
+    cpdef Py_ssize_t kept(self) except -1
     cpdef object rewind(self)
     cpdef object disown(self)
     cpdef object discard(self)

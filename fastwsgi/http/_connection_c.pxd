@@ -19,7 +19,7 @@ cdef str IDLE, HEAD, BODY, QUEUED, RUNNING, SENDING, INTERIM, ENDING, LINGERING,
 cdef str READ, WRITE, BY_CLOSE
 cdef int PIPELINED
 cdef Py_ssize_t WOULD_BLOCK, LOST, MUST_WRITE, REFUSED, NOT_TLS
-cdef Py_ssize_t GATHERED, LINGERED
+cdef Py_ssize_t GATHERED, LINGERED, SPOOLED
 
 
 @cython.final
@@ -37,6 +37,7 @@ cdef class Connection:
     cdef bint answered
     cdef public int number
     cdef readonly _presence_c.Presence presence
+    cdef public Py_ssize_t charged
 
     cdef int _become(self, str event, str state) except -1
     cdef int _move(self, str event, str place) except -1
@@ -63,6 +64,17 @@ cdef class Connection:
     cpdef object hurry(self, double until)
     cdef bint _is_between_requests(self) except -1
     cdef bint _is_sending(self) except -1
+    @cython.locals(held=cython.Py_ssize_t)
+    cpdef object settle(self)
+    cdef Py_ssize_t _held(self) except -1
+    @cython.locals(service=_service_c.Service, allowed=cython.double)
+    cpdef double burden(self, double now) except? -1
+    @cython.locals(held=cython.Py_ssize_t)
+    cpdef object spool_if_short(self)
+    @cython.locals(moved=cython.bint)
+    cdef bint _spool(self, long long most) except -1
+    cpdef bint relieve(self) except -1
+    cpdef object end_for_room(self)
     cpdef object drop(self, bint reset)
     cpdef object abort(self)
     cpdef object disown(self, bint has_thread)

@@ -35,7 +35,10 @@ cdef class Exchange:
     cdef public _turn_c.Turn turn
     cdef public bint cut, overrun, over, end_reported
     cdef public int code
-    cdef object result, iterator, ahead, stretch
+    cdef object result, iterator, stretch
+    cdef public object ahead
+    cdef public list pieces
+    cdef public long long left
     cdef bint bound
 
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
@@ -55,13 +58,12 @@ cdef class Exchange:
     cpdef object abandon(self)
     cpdef object write(self, data)
     cdef object _write(self, bytes data)
-    @cython.locals(kept=_outbox_c.OutBuffer)
-    cdef object _write_ahead(self, bytes data)
     @cython.locals(total=cython.longlong)
     cdef bint _put_all(self, object pieces) except -1
     @cython.locals(pieces=cython.int)
     cdef bint _produce(self) except -1
     cdef object _put_next(self, iterator)
+    cpdef object leave_out_rest(self)
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _end_child(self, object error)
@@ -71,7 +73,7 @@ cdef class Exchange:
     @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t)
     cdef object _start(self, long long known)
     cdef object _check_piece(self, object piece)
-    cdef object _put(self, _outbox_c.OutBuffer out, bytes piece)
+    cpdef object put(self, _outbox_c.OutBuffer out, bytes piece)
     cdef object _catch_up(self, ahead)
     cdef bint _send_file(self, wrapper) except -1
     @cython.locals(count=cython.longlong, sent=cython.longlong)

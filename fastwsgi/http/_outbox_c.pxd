@@ -24,4 +24,7 @@ cdef class OutBuffer:
     cpdef object add(self, bytes data)
     cpdef object add_chunk(self, bytes data)
     cpdef bytes peek(self)
+    cpdef list behind(self, Py_ssize_t count)
+    cpdef object cut(self, Py_ssize_t count)
+    cdef int shrink(self) except -1
     cpdef object sent(self, Py_ssize_t count)

@@ -276,6 +276,60 @@ cdef class OutBuffer:
             + PyBytes_FromStringAndSize(self.data + self.big_at, end - self.big_at)
         )
 
+    cpdef list behind(self, Py_ssize_t count):
+        cdef list found = []
+        cdef Py_ssize_t at = self.start + count
+        if self.big is None:
+            return [PyBytes_FromStringAndSize(self.data + at, self.end - at)] if at < self.end else found
+        if at < self.big_at:
+            found.append(PyBytes_FromStringAndSize(self.data + at, self.big_at - at))
+        count = max(0, at - self.big_at) + self.big_start
+        if count < PyBytes_GET_SIZE(self.big):
+            found.append(memoryview(self.big)[count:])
+        at = self.big_at + max(0, count - PyBytes_GET_SIZE(self.big))
+        if at < self.end:
+            found.append(PyBytes_FromStringAndSize(self.data + at, self.end - at))
+        return found
+
+    cpdef object cut(self, Py_ssize_t count):
+        cdef Py_ssize_t before, big_size
+        if count >= self.size:
+            return
+        self.size = count
+        if self.big is None:
+            self.end = self.start + count
+        else:
+            before = self.big_at - self.start
+            big_size = PyBytes_GET_SIZE(self.big) - self.big_start
+            if count <= before:
+                self.big = None
+                self.end = self.start + count
+            else:
+                if count < before + big_size:  # a copy, so that the whole is given back
+                    self.big = self.big[self.big_start : self.big_start + count - before]
+                    self.big_start = 0
+                self.end = self.big_at + max(0, count - before - big_size)
+        if self.start == self.end and self.big is None:
+            self.start = self.end = 0
+        self.shrink()
+
+    cdef int shrink(self) except -1:
+        """Move what is left to the front of a smaller block, if the block is large."""
+        cdef char *data
+        cdef Py_ssize_t wanted = max(<Py_ssize_t>INITIAL, self.end - self.start)
+        if self.capacity <= RETAINED or wanted > self.capacity // 2:
+            return 0
+        memmove(self.data, self.data + self.start, self.end - self.start)
+        self.end -= self.start
+        self.big_at -= self.start
+        self.start = 0
+        data = <char *>PyMem_Realloc(self.data, wanted)
+        if data == NULL:
+            raise MemoryError
+        self.data = data
+        self.capacity = wanted
+        return 0
+
     cpdef object sent(self, Py_ssize_t count):
         cdef Py_ssize_t before
         cdef char *data

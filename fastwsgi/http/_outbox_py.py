@@ -131,6 +131,26 @@ class OutBuffer:
         """All bytes that are not sent yet."""
         return b"".join(self.parts)
 
+    def behind(self, count: int) -> list[bytes | memoryview]:
+        """What is behind the first *count* bytes, in parts; there is no unfinished head."""
+        found: list[bytes | memoryview] = []
+        for part in self.parts:
+            if count < len(part):
+                found.append(memoryview(part)[count:])
+            count = max(0, count - len(part))
+        return found
+
+    def cut(self, count: int) -> None:
+        """Forget what is behind the first *count* bytes; there is no unfinished head."""
+        kept: list[bytes | memoryview] = []
+        self.size = min(self.size, count)
+        for part in self.parts:
+            if count <= 0:
+                break
+            kept.append(part if count >= len(part) else bytes(memoryview(part)[:count]))
+            count -= len(part)
+        self.parts = kept
+
     def sent(self, count: int) -> None:
         """Forget the first *count* bytes."""
         self.size -= count

@@ -10,6 +10,7 @@ cdef class Wire:
     cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -9
     cpdef Py_ssize_t unsent(self, int fd) except? -1
     cpdef int presence(self, int fd) except -9
+    cpdef Py_ssize_t weight(self) except -1
     cpdef object finish(self, int fd)
     cpdef object cut(self, int fd)
     cpdef object close(self, int fd, bint reset)

@@ -22,6 +22,9 @@ cdef class Wire:
     cpdef int presence(self, int fd) except -9:
         raise NotImplementedError
 
+    cpdef Py_ssize_t weight(self) except -1:
+        return 0
+
     cpdef object finish(self, int fd):
         raise NotImplementedError
 

@@ -39,6 +39,10 @@ class Wire:
         """Whether the client is there, by one system call that reads nothing: a word of transport.py."""
         raise NotImplementedError
 
+    def weight(self) -> int:
+        """Bytes of memory that the transport holds for this one connection."""
+        return 0
+
     def finish(self, fd: int) -> None:
         """Signal that nothing more will be sent (RFC 9112 9.6)."""
         raise NotImplementedError

@@ -7,10 +7,9 @@ where the body ends. Two readers take bytes from the receive buffer: one counts 
 from __future__ import annotations
 
 import io
-import tempfile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-from fastwsgi.http.errors import HttpError
+from fastwsgi.http.errors import HttpError, SpoolError
 from fastwsgi.http.grammar import (
     CHUNK_EXTENSION,
     CHUNK_SIZE,
@@ -22,6 +21,7 @@ from fastwsgi.http.grammar import (
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http.interfaces import Account, SpoolFile, TemporaryFiles
 
 TURN = 256  # lines of a chunked body before other connections get their turn
 SHORT = 64  # bytes in which nearly every line ends
@@ -80,15 +80,17 @@ class Body:
 
     Args:
         length: bytes that belong to it.
-        spool_size: bytes that may stay in memory.
+        holdings: says how many bytes may stay in memory.
+        disk: the account of temporary files.
     """
 
-    def __init__(self, length: int, spool_size: int) -> None:
-        self.spool_size = spool_size
+    def __init__(self, length: int, holdings: Account, disk: TemporaryFiles) -> None:
+        self.holdings = holdings
+        self.disk = disk
         self.left = length
         self.received = 0
         self.file: IO[bytes] = io.BytesIO()
-        self.spooled = False
+        self.spool: SpoolFile | None = None
         self.paused = False  # feed() has left bytes that another call can use
 
     def feed(self, inbox: Inbox) -> bool:
@@ -98,21 +100,32 @@ class Body:
 
     def _store(self, data: bytes) -> int:
         self.received += len(data)
-        if not self.spooled and self.received > self.spool_size:
-            self._spool()
-        self.file.write(data)
+        try:
+            if self.spool is None and self.received > self.holdings.spool_size:
+                self.go_to_disk()
+            if self.spool is not None:
+                self.spool.append(data)
+            else:
+                self.file.write(data)
+        except SpoolError as error:
+            raise HttpError(503, str(error)) from None
         return len(data)
 
-    def _spool(self) -> None:
-        """Continue in a temporary file; 503 where there can be none, as when no file descriptor is left."""
+    def go_to_disk(self) -> None:
+        """Continue in a temporary file. Raises SpoolError, and then the body is as before."""
+        spool = self.disk.open()
         try:
-            file = tempfile.TemporaryFile()
-        except OSError as error:
-            raise HttpError(503, f"no temporary file: {error.strerror}") from None
-        self.file.seek(0)
-        file.write(self.file.read())
-        self.file = file
-        self.spooled = True
+            self.file.seek(0)
+            spool.append(self.file.read())
+        except SpoolError:
+            spool.close()
+            self.file.seek(0, io.SEEK_END)
+            raise
+        self.spool, self.file = spool, spool.file
+
+    def kept(self) -> int:
+        """Bytes of it in memory."""
+        return 0 if self.spool is not None else self.received
 
     def rewind(self) -> IO[bytes]:
         """The complete body as wsgi.input."""
@@ -120,14 +133,16 @@ class Body:
         return self.file
 
     def disown(self) -> None:
-        """In a forked child, close the temporary file without writing what the parent has in its buffer."""
-        if self.spooled:
-            file: Any = self.file
-            file.raw.close()
+        """In a forked child, close the temporary file."""
+        if self.spool is not None:
+            self.spool.disown()
 
     def discard(self) -> None:
         """Give back the memory or the temporary file."""
-        self.file.close()
+        if self.spool is not None:
+            self.spool.close()
+        else:
+            self.file.close()
 
 
 class ChunkedBody(Body):
@@ -137,11 +152,12 @@ class ChunkedBody(Body):
 
     Args:
         max_body: bytes that the decoded body may have.
-        spool_size: bytes that may stay in memory.
+        holdings: says how many bytes may stay in memory.
+        disk: the account of temporary files.
     """
 
-    def __init__(self, max_body: int, spool_size: int) -> None:
-        super().__init__(0, spool_size)
+    def __init__(self, max_body: int, holdings: Account, disk: TemporaryFiles) -> None:
+        super().__init__(0, holdings, disk)
         self.max_body = max_body
         self.expects = "size"  # then "data", "data-end" and "size" again, or "trailers" and finally "end"
         self.extensions = 0  # bytes so far

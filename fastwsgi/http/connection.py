@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastwsgi.http import answers
-from fastwsgi.http.errors import ClientDisconnected, HttpError, LoopLost
+from fastwsgi.http.errors import NO_ROOM, ClientDisconnected, HttpError, LoopLost, SpoolError
 from fastwsgi.http.grammar import BY_CLOSE
 from fastwsgi.http.states import (
     BODY,
@@ -37,6 +37,7 @@ from fastwsgi.http.states import (
     moves,
 )
 from fastwsgi.http.transport import LOST, MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
+from fastwsgi.http.write_ahead import spool
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -54,6 +55,7 @@ WRITE = "write"
 PIPELINED = 64  # requests before other connections get their turn
 GATHERED = 65536  # bytes of pipelined answers before they are sent
 LINGERED = 1048576  # bytes read and dropped from a client that was refused
+SPOOLED = 1048576  # bytes that go to a temporary file in one turn
 NO_BUFFER: Any = None  # between turns, when all is sent
 NOT_OPEN: Any = None  # what a presence has for a closed connection
 
@@ -89,6 +91,7 @@ class Connection:
         self.answered = False  # at least one request was answered
         self.number = 0
         self.presence = self.service.presence.of(self)
+        self.charged = 0  # bytes, in the account of what clients make us hold
 
     @property
     def host(self) -> str:
@@ -110,20 +113,24 @@ class Connection:
         before, self.waits = self.waits, ""
         self.service.loop.unwatch(self, before)
         self._move("detach", DETACHED)
+        self.settle()
 
     def wait_for_turn(self) -> None:
         """Continue after the other connections have had their turns."""
+        self.settle()
         self._move("go on later", OWED)
         self.service.loop.go_on_later(self)
 
     def _wait(self, event: str) -> None:
         """Let the loop watch for *event*, which another thread may then handle."""
+        self.settle()
         if self.waits is not event:
             before, self.waits = self.waits, event
             self.service.loop.watch(self, event, before)
         self._move("watch", LOOP)
 
     def _wait_to_send(self) -> None:
+        self.spool_if_short()
         if self.pace.blocked:
             self._wait(WRITE)
         else:
@@ -245,6 +252,81 @@ class Connection:
     def _is_sending(self) -> bool:
         return self.state is SENDING or self.state is ENDING or self.state is INTERIM
 
+    # What it holds; see server/holdings.py
+
+    def settle(self) -> None:
+        """Have the account charge what is held now, before others get their turn."""
+        held = self._held()
+        if held != self.charged:
+            self.service.holdings.settle(self, held)
+
+    def _held(self) -> int:
+        """Bytes that it holds."""
+        held = self.reader.held() + self.wire.weight()
+        if self.rest is not None:
+            held += len(self.rest)
+        if self.out is not None and (self.pace.blocked or self.state is not RUNNING):
+            held += self.out.size
+            if self.exchange is not None:
+                held += self.exchange.left
+        return held
+
+    def burden(self, now: float) -> float:
+        """What it holds, times the seconds for which that has not moved; 0 if the loop cannot change it."""
+        if self.place is not LOOP or self.charged == 0:
+            return 0.0
+        service = self.service
+        allowed = service.header_timeout
+        if self.state is BODY:
+            allowed = service.body_timeout
+        elif self.state is IDLE:
+            allowed = service.keep_alive
+        elif self._is_sending():
+            allowed = service.write_timeout
+        return self.charged * max(1.0, 1.0 + now - self.pace.began(allowed))
+
+    def spool_if_short(self) -> None:
+        """Have a response that waits for the client wait in a temporary file, where memory is short."""
+        holdings = self.service.holdings
+        if not self.pace.blocked or self.exchange is None:
+            return
+        held = self._held()
+        if holdings.is_short or not holdings.has_room(held - self.charged):
+            self._spool(SPOOLED if holdings.has_room(held - self.charged) else held)
+
+    def _spool(self, most: int) -> bool:
+        """Have up to *most* bytes wait in a temporary file instead; False if none can, or there is no room."""
+        try:
+            if self.state is BODY:
+                moved = self.reader.spool_body()
+            else:
+                moved = self.exchange is not None and spool(self.exchange, most)
+        except SpoolError:
+            return False
+        self.settle()
+        return moved
+
+    def relieve(self) -> bool:
+        """Have some of what is held wait in a temporary file instead; False if nothing can, or there is no room."""
+        return self.place is LOOP and self._spool(SPOOLED)
+
+    def end_for_room(self) -> None:
+        """End the connection, as it holds too much."""
+        if self.place is not LOOP:
+            return
+        try:
+            if self.wire.cannot_answer or self.is_idle():
+                self.drop(False)
+            elif self.state is HEAD or self.state is IDLE or self.state is BODY:
+                self._refuse(HttpError(408, NO_ROOM))
+            else:
+                self.service.loop.report_refusal(self.host, NO_ROOM)
+                self.drop(self._is_sending())
+        except ClientDisconnected:
+            self.drop(False)
+        except Exception as error:
+            self.service.loop.fail(self, error)
+
     # Ending it
 
     def drop(self, reset: bool) -> None:
@@ -255,7 +337,7 @@ class Connection:
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()
-        self.reader.drop_body()
+        self.reader.drop_request()
         if self.out is not None and self.out.size:
             self.service.turn.part_with(self.out)
         self.out = NO_BUFFER
@@ -263,6 +345,7 @@ class Connection:
         self.service.loop.forget(self)
         self.presence.connection = NOT_OPEN  # before the descriptor can be another's; breaks the cycle, too
         self.wire.close(self.fd, reset)
+        self.settle()
 
     def abort(self) -> None:
         """End the connection now, or as soon as the thread that serves it, or the turn it is owed, can do so."""
@@ -406,7 +489,7 @@ class Connection:
 
     def _begin_body(self, inbox: Inbox) -> bool:
         """Start to read the body; True if it has already arrived."""
-        if self.reader.take_body(inbox, self.service.spool_size):
+        if self.reader.take_body(inbox, self.service):
             return True
         self.pace.begin_body(inbox.available())
         if self.reader.begin_body(self.service, inbox):
@@ -483,7 +566,7 @@ class Connection:
         """Finish a whole response; True when another request may be served now."""
         self.exchange = None
         self.answered = True
-        self.reader.drop_body()
+        self.reader.drop_request()
         if exchange.cut:
             self._cut(exchange)
             return False
@@ -628,7 +711,7 @@ class Connection:
         if self.exchange is not None:
             self.exchange.abandon()
             self.exchange = None
-        self.reader.drop_body()
+        self.reader.drop_request()
         if self.out is None:
             self.out = service.turn.out
         answers.put(self.out, answers.refusal(refusal), service.server_line, service.date_line)

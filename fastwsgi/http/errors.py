@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+NO_ROOM = "--max-buffered"  # the reason why a client was refused or cut that had done nothing wrong
+
 
 class HttpError(Exception):
     """A refused request: the client gets *status* and *advice*, if there is any; *reason* goes to the log alone."""
@@ -11,6 +13,10 @@ class HttpError(Exception):
         self.status = status
         self.reason = reason
         self.advice = advice
+
+
+class SpoolError(Exception):
+    """There is no room in temporary files, or no such file."""
 
 
 class ApplicationError(Exception):

@@ -21,7 +21,7 @@ from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.naming import full_name
 from fastwsgi.http.stages import APPLICATION, BEGUN, CALL, DONE, OPEN, SERVER, STARTED
-from fastwsgi.http.write_ahead import WriteAhead
+from fastwsgi.http.write_ahead import keep, taken_apart
 from fastwsgi.leaving import leave
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.file_wrapper import FileStretch
     from fastwsgi.http.head import HeadParser
+    from fastwsgi.http.write_ahead import WriteAhead
+
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 END: Any = object()  # marks the end of an iterable
@@ -84,6 +86,8 @@ class Exchange:
         self.result: Iterable[bytes] | None = None
         self.iterator: Iterator[bytes] | None = None
         self.bound = False  # the iterator must run on the thread that began it
+        self.pieces: list[bytes] | None = None  # of a long list, those that the iterator has still to give, in reverse
+        self.left = 0  # their bytes
         self.ahead: WriteAhead | None = None  # what write() was given and the client has not taken yet
         self.stretch: FileStretch | None = None  # what is left of the file that is being sent
         self.environ["fastwsgi.client_disconnected"] = connection.presence
@@ -150,7 +154,8 @@ class Exchange:
 
         Raises:
             ApplicationError: *data* is not bytes; a call before start_response, after the end, or within another.
-            ClientDisconnected: the client is gone, or has already received another answer.
+            ClientDisconnected: the client is gone, has already received another answer, or is given up, as there is no
+                room for what it does not take.
         """
         if self.stage is DONE:
             raise ApplicationError("write() after the response ended")
@@ -174,20 +179,13 @@ class Exchange:
         if not data:
             self.connection.presence.check()
         if self.ahead is not None or not self.connection.flush():
-            self._write_ahead(data)
+            if self.ahead is None and self.out.size < WRITE_AHEAD:
+                self.put(self.out, data)
+            else:
+                keep(self, data)
         else:
-            self._put(self.out, data)
+            self.put(self.out, data)
             self.connection.flush()
-
-    def _write_ahead(self, data: bytes) -> None:
-        if self.out.size < WRITE_AHEAD and self.ahead is None:
-            self._put(self.out, data)
-            return
-        if self.ahead is None:
-            self.ahead = WriteAhead()
-        kept = type(self.out)()
-        self._put(kept, data)
-        self.ahead.append(kept.peek())
 
     # The steps
 
@@ -210,7 +208,10 @@ class Exchange:
         if type(result) is list or type(result) is tuple:
             if self._put_all(result):
                 return self._end()
-            self.iterator = iter(result)
+            self.result = None
+            self.pieces = list(reversed(result))
+            self.iterator = taken_apart(self.pieces)
+            result = self.pieces  # no longer the application's, which may free its own
         elif type(result) is not FileWrapper or not self._send_file(result):
             self._give_floor()
             self.iterator = iter(result)
@@ -259,10 +260,11 @@ class Exchange:
         if self.stage is BEGUN:
             self._start(total)
         if self.ahead is not None or (total > GATHERED and self.framed is not NO_BODY):
+            self.left = total
             return False
         if self.stage is STARTED:
             for piece in pieces:
-                self._put(self.out, piece)
+                self.put(self.out, piece)
         return True
 
     def _produce(self) -> bool:
@@ -305,11 +307,18 @@ class Exchange:
         if piece:
             if self.stage is not STARTED:
                 self._start(-1)
-            self._put(self.out, piece)
+            self.put(self.out, piece)
+            if self.pieces is not None:
+                self.left -= len(piece)
             if self.overrun or self.framed is NO_BODY:
-                self.iterator = None  # the body is complete (PEP 3333, "Handling the Content-Length Header")
+                self.leave_out_rest()  # the body is complete (PEP 3333, "Handling the Content-Length Header")
         else:
             self.connection.presence.check()
+
+    def leave_out_rest(self) -> None:
+        """Ask for no more pieces."""
+        self.iterator = self.pieces = None
+        self.left = 0
 
     # The end
 
@@ -339,7 +348,7 @@ class Exchange:
             self.out.begin(FAILED.status, FAILED.fields)
             self.stage = BEGUN
             self._start(len(FAILED.body))
-            self._put(self.out, FAILED.body)
+            self.put(self.out, FAILED.body)
         self._finish()
         return True
 
@@ -375,7 +384,8 @@ class Exchange:
         if self.stage is DONE:
             return
         self.stage = DONE
-        result, self.result, self.iterator = self.result, None, None
+        result, self.result = self.result, None
+        self.leave_out_rest()
         if type(result) is not list and result is not None:
             self.floor = APPLICATION
             try:
@@ -447,7 +457,7 @@ class Exchange:
         if type(piece) is not bytes:
             raise ApplicationError(f"the body must be bytes, not {type(piece).__name__}")
 
-    def _put(self, out: OutBuffer, piece: bytes) -> None:
+    def put(self, out: OutBuffer, piece: bytes) -> None:
         """Pass one piece of the body to *out*, framed, and cut off at the announced length."""
         if self.framed is NO_BODY:
             return

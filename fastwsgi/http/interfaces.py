@@ -6,7 +6,7 @@ The pure twins, `_inbox_py` and so on, are the types of what both builds have.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -25,6 +25,9 @@ class Watched(Protocol):
 
 class ConnectionLoop(Protocol):
     """The loop, as the connections that it serves know it."""
+
+    holdings: Account
+    disk: TemporaryFiles
 
     def watch(self, connection: Watched, event: str, before: str) -> None:
         """Wait for *event* of *connection*, "read" or "write", instead of *before*, which may be ""."""
@@ -46,6 +49,57 @@ class ConnectionLoop(Protocol):
 
     def pause(self) -> None:
         """Let other threads run for a moment."""
+
+    def report_refusal(self, host: str, reason: str) -> None:
+        """Notify the observer of a client that was turned away, or cut."""
+
+
+class Holder(Protocol):
+    """A connection, as the account knows it."""
+
+    charged: int  # bytes; changed by the account alone
+
+
+class Account(Protocol):
+    """What clients make this worker hold in memory; see server/holdings.py."""
+
+    spool_size: int  # bytes of a body that may now stay in memory
+    is_short: bool  # responses that wait are to go to temporary files
+
+    def has_room(self, count: int) -> bool:
+        """Whether *count* bytes more are within the limit."""
+
+    def settle(self, holder: Holder, held: int) -> None:
+        """Charge *holder* with the *held* bytes, instead of what it was charged with. Called in any thread."""
+
+
+class SpoolFile(Protocol):
+    """A temporary file that only grows; *file* reads it, *size* is the bytes in it."""
+
+    file: IO[bytes]
+    size: int
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Add *data*. Raises SpoolError, and then the file is as before."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Up to *count* bytes from *offset*. Raises SpoolError."""
+
+    def shorten(self, size: int) -> None:
+        """Forget all behind the first *size* bytes."""
+
+    def disown(self) -> None:
+        """In a forked child, close the file; its account is the parent's."""
+
+    def close(self) -> None:
+        """Close the file, which frees its space."""
+
+
+class TemporaryFiles(Protocol):
+    """The account of temporary files; see server/spool.py."""
+
+    def open(self) -> SpoolFile:
+        """A new file. Raises SpoolError."""
 
 
 class ThreadPool(Protocol):

@@ -42,14 +42,17 @@ class RequestReader:
         self.complete = complete
         self.client = host
         self.body: Body | None = None
+        self.kept = 0  # bytes of the request that is served, without a body that is read piece by piece
         self.checked = 0  # bytes of an incomplete head whose line ends were checked ...
         self.examined = 0  # ... and that were parsed
 
     def read_head(self, inbox: Inbox) -> bool:
         """Read a head, and put the client's address into its environ; False if it is not whole. Raises HttpError."""
+        begin = inbox.start
         if not self.parser.parse(inbox):
             self._examine(inbox)
             return False
+        self.kept = inbox.start - begin
         self.examined = self.checked = 0
         environ = self.parser.environ
         environ["REMOTE_ADDR"] = self.host
@@ -73,21 +76,24 @@ class RequestReader:
             self.parser.examine(inbox)
         self.checked = max(0, pending - 1)  # the last byte may be the CR of a CRLF
 
-    def take_body(self, inbox: Inbox, spool_size: int) -> bool:
+    def take_body(self, inbox: Inbox, service: Service) -> bool:
         """Take a body of known length, if all of it has arrived and it may stay in memory; False if not."""
         length = self.parser.body_length
-        if not 0 < length <= spool_size or length > inbox.available():
+        if not 0 < length <= service.spool_size or length > inbox.available():
+            return False
+        if service.full and length > service.holdings.spool_size:  # it has to wait for a thread
             return False
         self.parser.environ["wsgi.input"] = io.BytesIO(inbox.take(length))
+        self.kept += length
         return True
 
     def begin_body(self, service: Service, inbox: Inbox) -> bool:
         """Start to read the body; True if all of it has arrived. Raises HttpError."""
         length = self.parser.body_length
         if length < 0:
-            self.body = service.chunked(service.max_body, service.spool_size)
+            self.body = service.chunked(service.max_body, service.holdings, service.disk)
         else:
-            self.body = service.body(length, service.spool_size)
+            self.body = service.body(length, service.holdings, service.disk)
         return self.read_body(inbox, self.parser.environ)
 
     def read_body(self, inbox: Inbox, environ: dict[str, Any]) -> bool:
@@ -109,8 +115,20 @@ class RequestReader:
         """Whether bytes of the body have arrived that another turn will read."""
         return self.body is not None and self.body.paused
 
-    def drop_body(self) -> None:
-        """Discard the body, if there is one."""
+    def held(self) -> int:
+        """Bytes of the request that are in memory, from the end of its head until drop_request()."""
+        return self.kept if self.body is None else self.kept + self.body.kept()
+
+    def spool_body(self) -> bool:
+        """Have the body that is being read go on in a temporary file; False if it does. Raises SpoolError."""
+        if self.body is None or self.body.kept() == 0:
+            return False
+        self.body.go_to_disk()
+        return True
+
+    def drop_request(self) -> None:
+        """Discard the request, with its body if there is one."""
+        self.kept = 0
         if self.body is not None:
             self.body.discard()
             self.body = None

@@ -24,6 +24,8 @@ class Service:
         threaded: a response made piece by piece stays on the thread that began it.
         pool: the threads, if several run the application.
         forked: the application has forked this process, which ends as soon as it leaves the application.
+        holdings: the account of what clients make this worker hold in memory.
+        disk: the account of temporary files.
 
     Args:
         build: the modules to run, from fastwsgi.backend.
@@ -51,6 +53,7 @@ class Service:
         self._set_up_observer(observer)
         self._set_up_classes(build)
         self._set_up_bounds(settings)
+        self.holdings, self.disk = loop.holdings, loop.disk
         self.server_line = f"Server: {settings.server_header}\r\n".encode("latin-1") if settings.server_header else b""
         self.date_line = b""
         self.threaded = settings.threads > 1

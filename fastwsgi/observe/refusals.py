@@ -3,7 +3,7 @@
     refused 1234 in 60 s (400: 1000, 408: 234), most of them from 192.0.2.7 (1100)
 
 The first line is written at the next tick after the first refusal, the last one when the server ends. Refusals are the
-fault of clients and logged as information, but a line with a 503, which means a lack of room here, is a warning.
+fault of clients and logged as information, but a line with a 503 or --max-buffered, a lack of room here, is a warning.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from fastwsgi.http.errors import NO_ROOM
 from fastwsgi.http.peers import client_network
 from fastwsgi.observe.error import error_log
 from fastwsgi.originals import time
@@ -40,14 +41,15 @@ class Refusals:
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
         """Count a request that was answered with an error before it reached the application."""
-        if refusal.status == 503:
+        if refusal.status == 503 or refusal.reason == NO_ROOM:
             self._is_warning = True
-            self._note(connection.host, f"503 ({refusal.reason})")
+            self._note(connection.host, f"{refusal.status} ({refusal.reason})")
         else:
             self._note(connection.host, str(refusal.status))
 
     def connection_refused(self, host: str, reason: str) -> None:
         """Count a connection that was closed before it could send a request."""
+        self._is_warning = self._is_warning or reason == NO_ROOM
         self._note(host, reason)
 
     def tick(self) -> None:

@@ -59,6 +59,7 @@ class Slot:
     queued = Word(7)  # requests that wait for a thread
     connections = Word(8)
     saturated = Word(9)  # whether all its threads are busy
+    spooled = Word(10)  # bytes in its temporary files
 
     def __init__(self, words: memoryview, number: int) -> None:
         self.words = words
@@ -96,6 +97,13 @@ class Slot:
             words[base + 1] == READY and not words[base + 9] and words[base + 3] > since and base != self.base
             for base in range(WORDS, (words[0] + 1) * WORDS, WORDS)
         )
+
+
+    def others_spooled(self) -> int:
+        """Bytes that the other workers have in temporary files; those of a dead worker are gone with it."""
+        words = self.words
+        bases = range(WORDS, (words[0] + 1) * WORDS, WORDS)
+        return sum(words[base + 10] for base in bases if words[base + 1] and base != self.base)
 
 
 class Scoreboard:

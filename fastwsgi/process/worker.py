@@ -131,7 +131,7 @@ class Worker:
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(app, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
-        loop.slot = self.slot
+        loop.share(self.slot)
         loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
         loop.caller_stuck = lambda: self._leave(loop)
         for listener in given.listeners:

@@ -44,6 +44,8 @@ class Housekeeping:
         if not loop.stopping:
             loop.acceptor.poll(True)
         self.due = 0.0 if loop.deadlines.exceeds_batch else self._next_second
+        if loop.holdings.is_short:
+            loop.make_room()
         loop.deadlines.enforce(now)
 
     def _begin_second(self, now: float) -> None:

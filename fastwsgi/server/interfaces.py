@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
 
 
+class TakesTurns(Protocol):
+    """What the loop can owe a turn."""
+
+    def on_turn(self) -> None:
+        """Do what it asked for a turn for."""
+
+
 class Served(Protocol):
     """An entry of the loop's table: a Connection, or a Preamble until that can begin.
 
@@ -45,6 +52,15 @@ class Served(Protocol):
 
     def hurry(self, until: float) -> None:
         """Let it stay no longer than *until* if it is idle, since a stop has begun."""
+
+    def burden(self, now: float) -> float:
+        """What it holds, times the seconds for which that has not moved; 0 if the loop cannot change it."""
+
+    def relieve(self) -> bool:
+        """Have some of what is held wait in a temporary file instead; False if nothing can, or there is no room."""
+
+    def end_for_room(self) -> None:
+        """End it, as it holds too much."""
 
     def drop(self, reset: bool) -> None:
         """End it now; *reset* makes the client notice."""
@@ -85,6 +101,15 @@ class Monitor(Protocol):
         """In a forked child, forget the threads, which are not there."""
 
 
+class SpoolShare(Protocol):
+    """Where a worker says how many bytes are in its temporary files, and reads what the others say."""
+
+    spooled: int
+
+    def others_spooled(self) -> int:
+        """The sum of the others."""
+
+
 class Slot(Protocol):
     """The figures of this process, shared with the other processes that accept from the same listeners."""
 
@@ -93,9 +118,13 @@ class Slot(Protocol):
     busy: int
     queued: int
     saturated: int
+    spooled: int
 
     def others_free(self) -> bool:
         """Whether another process has a free thread."""
+
+    def others_spooled(self) -> int:
+        """Bytes that the other processes have in temporary files."""
 
 
 class WatchedLoop(Protocol):

@@ -21,14 +21,18 @@ from fastwsgi import forks
 from fastwsgi.http.answers import DATE, expired_template
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import os, socket, threading, time
 from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.deadlines import Deadlines
 from fastwsgi.server.disowned import disown
+from fastwsgi.server.holdings import Holdings
 from fastwsgi.server.housekeeping import OVERDUE, SECOND, Housekeeping
 from fastwsgi.server.listener import Listener
 from fastwsgi.server.poller import BATCH, Poller, open_poller
 from fastwsgi.server.readiness import empty
+from fastwsgi.server.relief import Relief
+from fastwsgi.server.spool import Disk
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
 
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
     from fastwsgi.http.interfaces import ErrorStream, Observer, Watched
     from fastwsgi.http.service import Service
     from fastwsgi.server._sockio_py import SocketWire
-    from fastwsgi.server.interfaces import Monitor, Served, Slot
+    from fastwsgi.server.interfaces import Monitor, Served, Slot, TakesTurns
     from fastwsgi.settings.settings import Settings
     from fastwsgi.tls.contexts import Tls
 
@@ -72,6 +76,10 @@ class Loop:
         self.log_error = log_error
         self.poller: Poller = open_poller()
         self.wire: SocketWire = build.sockio.SocketWire()
+        self.relief = Relief(self)
+        self._spool_log = RateLimitedLog(log_error)
+        self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.make_room)
+        self.disk = Disk(settings.max_spooled, self.report_shortage)
         self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
         self.renew_time(self.service)
         self.pool: Pool | None = None
@@ -80,7 +88,7 @@ class Loop:
         self.acceptor = Acceptor(self, settings)
         self.admission = self.acceptor.admission
         self.connections: dict[int, Served] = {}
-        self.turns: deque[Served] = deque()  # connections that are owed a turn
+        self.turns: deque[TakesTurns] = deque()  # those that are owed a turn
         self.deadlines = Deadlines(self)
         self.wakers: dict[int, Callable[[], None]] = {}
         self._events: Iterator[tuple[int, int]] = iter(())
@@ -135,11 +143,25 @@ class Loop:
         """Wait for nothing of *connection* until it asks again, instead of *before*."""
         self.poller.forget(connection.fd, before)
 
-    def go_on_later(self, connection: Served) -> None:
+    def go_on_later(self, connection: TakesTurns) -> None:
         """Give *connection* another turn after the other connections."""
         self.turns.append(connection)
         if self.pool is not None and not self.pool.has_loop():
             self.wake()
+
+    def make_room(self) -> None:
+        """Have connections hold less, in a turn of its own. Called in any thread."""
+        if not self.relief.is_owed:
+            self.relief.is_owed = True
+            self.go_on_later(self.relief)
+
+    def report_shortage(self, problem: str) -> None:
+        """Log a *problem* with temporary files, once a minute."""
+        self._spool_log.log(time.monotonic(), f"{problem}: requests that need one get a 503, or their response is cut")
+
+    def share(self, slot: Slot) -> None:
+        """Write the figures of this process to *slot*, and share the limit of temporary files with the other slots."""
+        self.slot = self.disk.share = slot
 
     def renew_time(self, service: Service) -> None:
         """Set *service*.now again: an application may have run for a long time since the turn began."""
@@ -165,7 +187,7 @@ class Loop:
         return list(self.connections.values())
 
     def report_refusal(self, host: str, reason: str) -> None:
-        """Notify the observer of a client that was turned away before it could send a request."""
+        """Notify the observer of a client that was turned away before it could send a request, or cut."""
         notify = getattr(self.service.observer, "connection_refused", None)
         if notify is not None:
             notify(host, reason)

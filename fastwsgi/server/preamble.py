@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.connection import READ
+from fastwsgi.http.errors import NO_ROOM
 from fastwsgi.http.proxy_protocol import MAX_SIZE, Header, NoHeader, ProxyError, parse
 from fastwsgi.originals import socket
 
@@ -43,6 +44,7 @@ class Preamble:
         self._socket = socket.socket(own.family, own.type, own.proto, fileno=fd)
         self._socket.setblocking(False)  # socket.setdefaulttimeout() would make it wait
         self._begun = b""  # what was taken of an incomplete header
+        self.charged = 0  # its bytes, in the account of what clients make us hold
 
     # What the loop calls; see interfaces.py
 
@@ -100,12 +102,32 @@ class Preamble:
         if self.listener.loop.service.keep_alive <= 0.0:
             self.drop(False)
 
+    def burden(self, now: float) -> float:
+        """What it holds, times the seconds since the connection began."""
+        loop = self.listener.loop
+        return self.charged * max(1.0, 1.0 + now - self.pace.began(loop.service.header_timeout))
+
+    def relieve(self) -> bool:
+        """False: nothing of it can wait in a file."""
+        return False
+
+    def end_for_room(self) -> None:
+        """End the connection, as it holds too much."""
+        self._refuse(NO_ROOM)
+
+    def _settle(self) -> None:
+        """Have the account charge what is held now."""
+        held = 0 if self._ended else len(self._begun)
+        if held != self.charged:
+            self.listener.loop.holdings.settle(self, held)
+
     def drop(self, reset: bool) -> None:
         """End the connection now."""
         if self._ended:
             return
         loop = self.listener.loop
         self._ended = True
+        self._settle()
         self._socket.detach()
         loop.forget(self)
         loop.wire.close(self.fd, reset)
@@ -150,6 +172,7 @@ class Preamble:
             count -= len(taken)
 
     def _wait(self) -> None:
+        self._settle()
         if self.waits != READ:
             self.waits = READ
             self.listener.loop.watch(self, READ, "")
@@ -157,6 +180,7 @@ class Preamble:
     def _hand_over(self, header: Header) -> None:
         """Have a Connection serve the socket from now on."""
         self._ended = True
+        self._settle()
         self._socket.detach()
         connection = self.listener.connect(self.fd, self.host, self.port, header, self.pace)
         connection.take_over(self.waits, self._begun or None)

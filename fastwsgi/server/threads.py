@@ -195,7 +195,9 @@ class Pool:
         Raises:
             ClientDisconnected: it did not read in time, or was the furthest behind of too many.
         """
+        connection.spool_if_short()
         self.step_aside(connection)
+        connection.settle()
         with self.lock:
             self.waiting_streams.add(connection)
             if len(self.waiting_streams) > self.max_waiting_streams:
@@ -208,6 +210,7 @@ class Pool:
                 if connection.given_up or connection.reads_too_slowly(time.monotonic()):
                     connection.given_up = True
                     raise ClientDisconnected("it reads too slowly")
+                connection.spool_if_short()
         finally:
             self._resume(connection)
 

@@ -316,6 +316,19 @@ class Settings:
         LIMITS, kinds.size(0, OFFSET_MAX), 1024**3, "longest request body; 0: no limit"
     )
     spool_size = Setting(LIMITS, kinds.size(), 512 * 1024, "longer request bodies wait in a temporary file")
+    max_buffered = Setting(
+        LIMITS,
+        kinds.size(0, OFFSET_MAX),
+        256 * 1024**2,
+        "what clients make each worker hold in memory; near it, files are used and those that move least are ended; "
+        "0: no limit",
+    )
+    max_spooled = Setting(
+        LIMITS,
+        kinds.size(0, OFFSET_MAX),
+        10 * 1024**3,
+        "size of all temporary files of the service; bodies that need more get a 503; 0: no limit",
+    )
     underscore_headers = Setting(
         LIMITS,
         kinds.choice("drop", "refuse"),

@@ -6,7 +6,7 @@ from fastwsgi.tls cimport _transfer_c
 
 
 cdef Py_ssize_t WOULD_BLOCK, LOST, MUST_WRITE, REFUSED, NOT_TLS
-cdef Py_ssize_t READ_SIZE, CHUNK, BARREN, HANDSHAKE
+cdef Py_ssize_t READ_SIZE, CHUNK, BARREN, HANDSHAKE, WEIGHT_OPENING, WEIGHT_OPEN
 cdef int UNANSWERED, WANT_READ
 cdef int NEW, HELLO, OPENING, OPEN, PLAIN, OVER
 
@@ -15,6 +15,7 @@ cdef int NEW, HELLO, OPENING, OPEN, PLAIN, OVER
 cdef class Engine:
     cdef object tls_object, incoming, outgoing
     cdef object read, write, feed, fetch
+    cdef Py_ssize_t most_in, most_out
 
 
 cdef class TlsWire(_wire_c.Wire):
@@ -54,6 +55,8 @@ cdef class TlsWire(_wire_c.Wire):
     cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -9
     cpdef Py_ssize_t unsent(self, int fd) except? -1
     cpdef int presence(self, int fd) except -9
+    @cython.locals(engine=Engine, base=cython.Py_ssize_t)
+    cpdef Py_ssize_t weight(self) except -1
     cpdef object finish(self, int fd)
     @cython.locals(engine=Engine)
     cdef object _say_end(self, int fd)

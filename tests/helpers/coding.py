@@ -6,11 +6,18 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastwsgi.http.errors import HttpError
+from fastwsgi.server.holdings import Holdings
+from fastwsgi.server.spool import Disk
+
+
+def kept(spool_size: int) -> tuple[Holdings, Disk]:
+    """The last arguments of a body of which *spool_size* bytes may stay in memory."""
+    return Holdings(0, spool_size, lambda: None), Disk(0, print)
 
 
 def decode(build: SimpleNamespace, chunks: list[bytes], limits: tuple[int, int]) -> tuple[Any, ...]:
     """What becomes of a body in *chunks*: (complete, its bytes, what is left over) or ("refused", status)."""
-    body = build.body.ChunkedBody(*limits)
+    body = build.body.ChunkedBody(limits[0], *kept(limits[1]))
     inbox = build.inbox.Inbox()
     rest, complete = b"", False
     try:

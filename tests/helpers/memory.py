@@ -22,7 +22,9 @@ from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
 
 from fastwsgi.http.forwarded import Forwarding
+from fastwsgi.server.holdings import Holdings
 from fastwsgi.server.listener import environ_template, head_parser
+from fastwsgi.server.spool import Disk
 from fastwsgi.settings.settings import Settings
 
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
@@ -176,11 +178,16 @@ def wire_class(build_name: str) -> type:
 class NotingLoop:
     """What connections ask of their loop, noted down; *clock* is the time, of which the connections see a copy."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.make_room)
+        self.disk = Disk(settings.max_spooled, self.report_shortage)
         self.clock = 1000.0
         self.watched: dict[int, str] = {}
         self.turns: list[Any] = []
         self.forgotten: list[Any] = []
+        self.room_wanted = False
+        self.shortages: list[str] = []
+        self.refused: list[str] = []
 
     def watch(self, connection: Any, event: str, before: str) -> None:
         assert event in ("read", "write")
@@ -202,6 +209,15 @@ class NotingLoop:
     def forget(self, connection: Any) -> None:
         assert self.watched.pop(connection.fd, "") == connection.waits
         self.forgotten.append(connection)
+
+    def make_room(self) -> None:
+        self.room_wanted = True
+
+    def report_shortage(self, problem: str) -> None:
+        self.shortages.append(problem)
+
+    def report_refusal(self, host: str, reason: str) -> None:
+        self.refused.append(reason)
 
     def fail(self, connection: Any, error: Exception) -> None:
         raise error
@@ -230,7 +246,7 @@ class Bench:
         self.build = build
         self.settings = Settings(**{"threads": 1, **settings})
         self.errors: list[tuple[str, BaseException | None]] = []
-        self.loop = NotingLoop()
+        self.loop = NotingLoop(self.settings)
         self.clients: dict[int, Client] = {}
         self.wire = wire_class(build.name)(self.clients)
         self.parser = make_parser(build, self.settings)

@@ -72,7 +72,7 @@ def used(name: str) -> set[str]:
 
 
 def floor(name: str) -> int:
-    """The number of the floor that a module is on, the front doors' being 0. The ground stands on nothing but itself."""
+    """The number of the floor that a module is on, the front doors' being 0. The ground stands on itself alone."""
     parts = name.split(".")
     if len(parts) > 1 and parts[1] in FLOORS:
         return 1 + FLOORS.index(parts[1])

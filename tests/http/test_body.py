@@ -12,6 +12,7 @@ import pytest
 
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import MAX_CHUNK_EXTENSIONS, MAX_TRAILERS
+from tests.helpers.coding import kept
 
 CODED = b'4;a="b\\"c"\r\nWiki\r\n00005 ; x\r\npedia\r\n0\r\nExpires: never\r\nX:\r\n\r\n'
 
@@ -41,23 +42,23 @@ def split(data: bytes, chance: random.Random) -> list[bytes]:
 
 
 def test_counting_takes_exactly_its_length(build: SimpleNamespace) -> None:
-    body = build.body.Body(5, 1000)
+    body = build.body.Body(5, *kept(1000))
     assert feed(build, body, [b"he", b"llo", b"next"]) == (True, b"next")
     assert (body.received, body.rewind().read()) == (5, b"hello")
 
 
 def test_counting_leaves_what_is_behind_it(build: SimpleNamespace) -> None:
-    assert feed(build, build.body.Body(5, 1000), [b"hello and more"]) == (True, b" and more")
+    assert feed(build, build.body.Body(5, *kept(1000)), [b"hello and more"]) == (True, b" and more")
 
 
 def test_counting_waits_for_the_last_byte(build: SimpleNamespace) -> None:
-    body = build.body.Body(5, 1000)
+    body = build.body.Body(5, *kept(1000))
     assert feed(build, body, [b"hell"]) == (False, b"")
     assert body.received == 4
 
 
 def test_a_large_body_waits_in_a_file(build: SimpleNamespace) -> None:
-    body = build.body.Body(30000, 10000)
+    body = build.body.Body(30000, *kept(10000))
     states = []
     for _ in range(3):
         feed(build, body, [b"x" * 10000])
@@ -70,7 +71,7 @@ def test_a_large_body_waits_in_a_file(build: SimpleNamespace) -> None:
 def test_the_file_has_no_name_and_goes_with_the_body(build: SimpleNamespace, tmp_path: Any) -> None:
     before, tempfile.tempdir = tempfile.tempdir, str(tmp_path)
     try:
-        body = build.body.Body(100, 10)
+        body = build.body.Body(100, *kept(10))
         feed(build, body, [b"x" * 100])
         assert list(tmp_path.iterdir()) == []
         body.discard()
@@ -81,7 +82,7 @@ def test_the_file_has_no_name_and_goes_with_the_body(build: SimpleNamespace, tmp
 
 @pytest.mark.parametrize("spool_size", [0, 4, 5, 1000])
 def test_the_input_is_a_file_at_its_beginning(build: SimpleNamespace, spool_size: int) -> None:
-    body = build.body.Body(13, spool_size)
+    body = build.body.Body(13, *kept(spool_size))
     feed(build, body, [b"one\n", b"two\nthree"])
     with body.rewind() as file:
         assert file.readline() == b"one\n"
@@ -104,14 +105,14 @@ def test_no_body_is_an_empty_file(build: SimpleNamespace) -> None:
 
 
 def test_chunks_whole(build: SimpleNamespace) -> None:
-    body = build.body.ChunkedBody(1000, 1000)
+    body = build.body.ChunkedBody(1000, *kept(1000))
     assert feed(build, body, [CODED + b"GET"]) == (True, b"GET")
     assert (body.received, body.rewind().read()) == (9, b"Wikipedia")
 
 
 def test_chunks_split_anywhere(build: SimpleNamespace) -> None:
     for at in range(1, len(CODED)):
-        body = build.body.ChunkedBody(1000, 1000)
+        body = build.body.ChunkedBody(1000, *kept(1000))
         assert feed(build, body, [CODED[:at], CODED[at:] + b"GET"]) == (True, b"GET")
         assert body.rewind().read() == b"Wikipedia"
 
@@ -119,7 +120,7 @@ def test_chunks_split_anywhere(build: SimpleNamespace) -> None:
 def test_chunks_split_in_many_pieces(build: SimpleNamespace) -> None:
     chance = random.Random(7)
     for _ in range(200):
-        body = build.body.ChunkedBody(1000, chance.choice([3, 1000]))
+        body = build.body.ChunkedBody(1000, *kept(chance.choice([3, 1000])))
         assert feed(build, body, split(CODED, chance)) == (True, b"")
         assert body.rewind().read() == b"Wikipedia"
         body.discard()
@@ -127,14 +128,14 @@ def test_chunks_split_in_many_pieces(build: SimpleNamespace) -> None:
 
 def test_chunks_are_not_complete_before_their_last_byte(build: SimpleNamespace) -> None:
     for end in range(len(CODED)):
-        complete, _ = feed(build, build.body.ChunkedBody(1000, 1000), [CODED[:end]])
+        complete, _ = feed(build, build.body.ChunkedBody(1000, *kept(1000)), [CODED[:end]])
         assert not complete
 
 
 def refusal(build: SimpleNamespace, pieces: list[bytes], max_body: int = 1000) -> int:
     """The status with which a chunked body is refused, 0 if it is not."""
     try:
-        feed(build, build.body.ChunkedBody(max_body, 1000), pieces)
+        feed(build, build.body.ChunkedBody(max_body, *kept(1000)), pieces)
     except HttpError as error:
         return error.status
     return 0

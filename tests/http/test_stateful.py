@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from fastwsgi import backend
 from fastwsgi.http.connection import READ
-from fastwsgi.http.states import IDLE
+from fastwsgi.http.states import CLOSED, IDLE
 from tests.conftest import without_compiled
 from tests.helpers.conversations import ANSWERS, BROKEN, FORMS, Account, Answers
 from tests.helpers.memory import Bench
@@ -146,6 +146,9 @@ class Conversations(RuleBasedStateMachine):
             account.check_calls(self.app.called)
             account.check_responses()
         assert all(pieces.closed <= 1 for pieces in self.app.made)
+        charged = [account.client.connection.charged for account in self.accounts]
+        assert sum(charged) == self.bench.service.holdings.held
+        assert not any(one for one, account in zip(charged, self.accounts) if account.client.closed)
 
     def teardown(self) -> None:
         for account in self.accounts:
@@ -159,6 +162,7 @@ class Conversations(RuleBasedStateMachine):
         assert all(account.client.closed for account in self.accounts)
         assert [pieces.closed for pieces in self.app.made] == [1] * len(self.app.made)
         assert self.bench.loop.watched == {}
+        assert (self.bench.service.holdings.held, self.bench.service.disk.used) == (0, 0)
         assert len(self.bench.loop.forgotten) == len(self.accounts)
 
 
@@ -180,6 +184,12 @@ def step_wrongly(connection: Any, event: str, state: str) -> None:
     take_step(connection, event, IDLE if event == "pause" else state)
 
 
+def settle_while_open(connection: Any) -> None:
+    if connection.state != CLOSED:
+        settle(connection)
+
+
+settle = backend.build("py").connection.Connection.settle
 take_step = backend.build("py").connection.Connection._become
 FAULTS = {
     "a client that left closes nothing": ("exchange", "Exchange", "abandon", lambda self: None),
@@ -187,6 +197,7 @@ FAULTS = {
     "a cut response loses what is before it": ("connection", "Connection", "_cut", lambda self, _: self.drop(False)),
     "a body is read from its end": ("body", "Body", "rewind", lambda self: self.file),
     "a step that no table has": ("connection", "Connection", "_become", step_wrongly),
+    "what a client that left held stays charged": ("connection", "Connection", "settle", settle_while_open),
     "what follows a last request is served": ("connection", "Connection", "_linger", lambda self, _: self._wait(READ)),
 }
 

@@ -132,6 +132,7 @@ out_calls = st.lists(
         st.tuples(st.tuples(st.sampled_from(["add", "add_chunk"]), pieces)),
         st.tuples(st.tuples(st.just("sent"), st.floats(0, 1))),
         st.tuples(st.tuples(st.just("sent"), st.just(1.0))),
+        st.tuples(st.tuples(st.sampled_from(["behind", "cut"]), st.floats(0, 1))),
     ),
     max_size=15,
 )
@@ -140,9 +141,11 @@ out_calls = st.lists(
 def call(out: Any, name: str, arguments: list[Any]) -> Any:
     """What a call gives: its facts, or that it was refused."""
     try:
-        getattr(out, name)(*arguments)
+        result = getattr(out, name)(*arguments)
     except ApplicationError as error:
         return type(error), str(error)
+    if name == "behind":
+        assert b"".join(result) == out.peek()[arguments[0] :]
     return (out.code, out.length, bool(out.close)) if name == "begin" else None
 
 
@@ -184,7 +187,7 @@ def test_out_buffers_are_alike(groups: list[tuple[tuple[Any, ...], ...]]) -> Non
     outs = [build.outbox.OutBuffer() for build in both_builds()]
     for group in groups:
         for name, *arguments in group:
-            if name == "sent":
+            if name in ("sent", "behind", "cut"):
                 arguments = [int(arguments[0] * outs[0].size)]
             results = [call(out, name, arguments) for out in outs]
             assert results[0] == results[1], name
@@ -206,7 +209,7 @@ def test_a_wire_sends_what_is_ready_and_nothing_of_a_head_in_work(groups: list[t
             theirs.setblocking(False)
             for group in groups:
                 for name, *arguments in group:
-                    if name == "sent":
+                    if name in ("sent", "behind", "cut"):
                         continue
                     if is_refusal(call(out, name, arguments)):
                         break

@@ -56,6 +56,14 @@ def test_others_are_free_if_one_that_is_alive_and_ready_has_a_thread(board: Scor
     assert not mine.others_free()
 
 
+def test_temporary_files_of_the_others(board: Scoreboard) -> None:
+    first, second, third = (ready(board) for _ in range(3))
+    first.spooled, second.spooled, third.spooled = 1, 20, 300
+    second.state = "retiring"
+    third.state = "none"  # it is dead, and its files with it
+    assert (first.others_spooled(), second.others_spooled()) == (20, 1)
+
+
 def test_the_service_says_that_it_leaves(board: Scoreboard) -> None:
     assert not board.stopping
     board.stopping = True

@@ -72,6 +72,8 @@ DEFAULTS = {
     "limit_request_head": 65536,
     "limit_request_body": 1 << 30,
     "spool_size": 524288,
+    "max_buffered": 256 << 20,
+    "max_spooled": 10 << 30,
     "underscore_headers": "drop",
     "access_logfile": None,
     "access_log_format": "combined",
