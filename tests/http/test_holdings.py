@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +12,8 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.http.errors import SpoolError
 from fastwsgi.server import spool
 from fastwsgi.server.holdings import SMALL_BODY, Holdings
-from fastwsgi.server.spool import Disk, Spool
 from tests.helpers.memory import Bench, Client
 from tests.helpers.serving import GET, request
 
@@ -391,53 +388,3 @@ def test_bodies_over_the_limit_of_files_are_refused(build: SimpleNamespace, limi
     first.send(b"x" * 200)
     assert first.responses()[0].status == 200
     assert server.service.disk.used == 0
-
-
-def test_the_limit_is_shared() -> None:
-    disk = Disk(1000, print)
-    disk.share = SimpleNamespace(spooled=0, others_spooled=lambda: 600)
-    file = Spool(disk)
-    file.append(b"x" * 400)
-    assert disk.share.spooled == 400
-    with pytest.raises(SpoolError, match="--max-spooled"):
-        file.append(b"x")
-    file.close()
-    file.close()
-    assert (disk.used, disk.share.spooled) == (0, 0)
-
-
-def test_a_write_that_is_cut_short_is_an_error() -> None:
-    """The system takes a part first: RLIMIT_FSIZE is as a disk that becomes full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    disk = Disk(0, print)
-    file = Spool(disk)
-    file.append(b"one")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
-    try:
-        with pytest.raises(SpoolError, match="too large"):
-            file.append(b"x" * 10000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert disk.used == file.size == 3
-    file.append(b"two")
-    assert file.read(0, 10**6) == b"onetwo"
-    file.close()
-
-
-def test_the_last_descriptors_are_not_for_temporary_files() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    filled = [os.open(os.devnull, os.O_RDONLY)]
-    limit = (filled[0] + 64) // 64 * 64
-    problems: list[str] = []
-    while filled[-1] < limit - 5:
-        filled.append(os.dup(filled[0]))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    try:
-        with pytest.raises(SpoolError, match="descriptors are short"):
-            Spool(Disk(0, problems.append))
-        filled.append(os.dup(filled[0]))
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for fd in filled:
-            os.close(fd)
-    assert len(problems) == 1
