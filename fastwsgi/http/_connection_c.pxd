@@ -66,6 +66,7 @@ cdef class Connection:
     cdef bint _is_sending(self) except -1
     @cython.locals(held=cython.Py_ssize_t)
     cpdef object settle(self)
+    cdef bint _may_hold(self) except -1
     cdef Py_ssize_t _held(self) except -1
     @cython.locals(service=_service_c.Service, allowed=cython.double)
     cpdef double burden(self, double now) except? -1

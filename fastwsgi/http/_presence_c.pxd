@@ -22,3 +22,4 @@ cdef class Presence:
     cdef int _look(self) except -9
     @cython.locals(service=_service_c.Service)
     cdef object _await_more(self)
+    cdef object _give_up(self, str reason)

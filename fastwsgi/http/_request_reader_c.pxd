@@ -4,6 +4,9 @@ cimport cython
 from fastwsgi.http cimport _body_c, _head_c, _inbox_c, _service_c
 
 
+cdef str WSGI_INPUT
+
+
 @cython.final
 cdef class RequestReader:
     cdef readonly _head_c.HeadParser parser

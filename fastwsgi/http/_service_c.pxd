@@ -12,7 +12,7 @@ cdef class Service:
     cdef public _exchange_c.NewExchange new_exchange
     cdef public _early_hints_c.EarlyHints early_hints
     cdef public _presence_c.Presence presence
-    cdef public object body, chunked, no_body
+    cdef public object body, chunked
     cdef public double keep_alive, header_timeout, body_timeout, write_timeout, linger_timeout, min_rate
     cdef public Py_ssize_t spool_size
     cdef public long long max_body

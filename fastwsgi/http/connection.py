@@ -123,7 +123,8 @@ class Connection:
 
     def _wait(self, event: str) -> None:
         """Let the loop watch for *event*, which another thread may then handle."""
-        self.settle()
+        if self.charged != 0 or self._may_hold():
+            self.settle()
         if self.waits is not event:
             before, self.waits = self.waits, event
             self.service.loop.watch(self, event, before)
@@ -260,6 +261,12 @@ class Connection:
         if held != self.charged:
             self.service.holdings.settle(self, held)
 
+    def _may_hold(self) -> bool:
+        """Whether it may hold something. Most connections hold nothing between two requests, and cost no account."""
+        if self.state is not IDLE or self.rest is not None or self.out is not None:
+            return True
+        return not self.wire.can_send_files  # TLS has buffers
+
     def _held(self) -> int:
         """Bytes that it holds."""
         held = self.reader.held() + self.wire.weight()
@@ -378,10 +385,11 @@ class Connection:
             return False
         self.given_up = True
         runs = exchange.is_in_application()
-        if not exchange.is_answered() and not (runs and exchange.is_held_back() and self._answer_expired(exchange)):
-            self.wire.cut(self.fd)  # the thread of the call finds out by itself
+        answered = exchange.is_answered() or (runs and exchange.is_held_back() and self._answer_expired(exchange))
         if runs:
             exchange.report_end()
+        if not answered:
+            self.wire.cut(self.fd)  # the thread of the call finds out by itself
         return True
 
     def _answer_expired(self, exchange: Exchange) -> bool:
@@ -478,9 +486,7 @@ class Connection:
                 service.quota_reached()
             if service.request_started is not None:
                 service.request_started(self, self.exchange, inbox.since(begin))
-            if head.body_length == 0:
-                head.environ["wsgi.input"] = service.no_body
-            elif not self._begin_body(inbox):
+            if head.body_length != 0 and not self._begin_body(inbox):
                 return False
         if service.full:
             self._queue()

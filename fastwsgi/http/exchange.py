@@ -19,6 +19,7 @@ from fastwsgi.http.answers import EXPIRED, FAILED
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected, error_of
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
+from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS
 from fastwsgi.http.naming import full_name
 from fastwsgi.http.stages import APPLICATION, BEGUN, CALL, DONE, OPEN, SERVER, STARTED
 from fastwsgi.http.write_ahead import keep, taken_apart
@@ -90,8 +91,8 @@ class Exchange:
         self.left = 0  # their bytes
         self.ahead: WriteAhead | None = None  # what write() was given and the client has not taken yet
         self.stretch: FileStretch | None = None  # what is left of the file that is being sent
-        self.environ["fastwsgi.client_disconnected"] = connection.presence
-        self.environ["wsgi.early_hints"] = self.service.early_hints.of(self)
+        self.environ[CLIENT_DISCONNECTED] = connection.presence
+        self.environ[EARLY_HINTS] = self.service.early_hints.of(self)
 
     # What the application calls
 
@@ -384,8 +385,9 @@ class Exchange:
         if self.stage is DONE:
             return
         self.stage = DONE
-        result, self.result = self.result, None
-        self.leave_out_rest()
+        result, self.result, self.iterator = self.result, None, None
+        if self.pieces is not None:
+            self.leave_out_rest()
         if type(result) is not list and result is not None:
             self.floor = APPLICATION
             try:
@@ -433,7 +435,8 @@ class Exchange:
         if self.stage is OPEN:
             raise ApplicationError("a body before start_response was called")
         self.stage = STARTED
-        self.stop_if_given_up()
+        if self.connection.given_up or (self.turn is not None and not self.turn.begin_head()):
+            self.stop_if_given_up()
         out = self.out
         service = self.service
         length = out.length if out.length >= 0 else known
@@ -474,7 +477,11 @@ class Exchange:
 
     def _catch_up(self, ahead: WriteAhead) -> None:
         """Send some of what write() has kept."""
-        data = ahead.next()
+        try:
+            data = ahead.next()
+        except ClientDisconnected:
+            self.connection.given_up = True
+            raise
         self.out.add(data)
         if not data:
             self.ahead = None

@@ -46,9 +46,14 @@ class Presence:
         """
         found = self._look()
         if found == LEFT:
-            raise ClientDisconnected("the client is gone, or was given up")
+            self._give_up("the client is gone, or was given up")
         if found == FINISHED:
             self._await_more()
+
+    def _give_up(self, reason: str) -> None:
+        if self.connection is not GONE:
+            self.connection.given_up = True
+        raise ClientDisconnected(reason)
 
     def _look(self) -> int:
         connection = self.connection
@@ -65,4 +70,4 @@ class Presence:
             self.finished = service.now
         elif service.now - self.finished >= PATIENCE:
             self.may_read = True
-            raise ClientDisconnected("it has finished sending, and nothing is sent to it")
+            self._give_up("it has finished sending, and nothing is sent to it")

@@ -10,6 +10,7 @@ import io
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.http.errors import HttpError
+from fastwsgi.http.keys import WSGI_INPUT
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -83,7 +84,7 @@ class RequestReader:
             return False
         if service.full and length > service.holdings.spool_size:  # it has to wait for a thread
             return False
-        self.parser.environ["wsgi.input"] = io.BytesIO(inbox.take(length))
+        self.parser.environ[WSGI_INPUT] = io.BytesIO(inbox.take(length))
         self.kept += length
         return True
 
@@ -102,7 +103,7 @@ class RequestReader:
         assert body is not None
         if not body.feed(inbox):
             return False
-        environ["wsgi.input"] = body.rewind()
+        environ[WSGI_INPUT] = body.rewind()
         # Decoded: frameworks that know only CONTENT_LENGTH read it right
         environ["CONTENT_LENGTH"] = str(body.received)
         return True

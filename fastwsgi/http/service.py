@@ -79,7 +79,6 @@ class Service:
         self.presence = build.presence.Presence()
         self.body = build.body.Body
         self.chunked = build.body.ChunkedBody
-        self.no_body = build.body.EmptyInput()  # wsgi.input of requests without a body
 
     def _set_up_bounds(self, settings: Settings) -> None:
         self.keep_alive = float(settings.keep_alive)

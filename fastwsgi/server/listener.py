@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Callable
 from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.http.forwarded import Forwarding
 from fastwsgi.http.grammar import HeadLimits
+from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS, WSGI_INPUT
 from fastwsgi.http.peers import Trusted
 from fastwsgi.originals import os, socket
 from fastwsgi.server.preamble import PLAIN, Preamble
@@ -16,6 +17,7 @@ from fastwsgi.server.preamble import PLAIN, Preamble
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+    from fastwsgi.http.body import EmptyInput
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.framing import Framing
     from fastwsgi.http.head import HeadParser
@@ -46,7 +48,7 @@ class Listener:
         self.socket = own
         self.tls = tls
         self.transfer: Transfer = loop.build.transfer.Transfer()
-        template = environ_template(own, loop.settings, loop.errors)
+        template = environ_template(own, loop.settings, loop.errors, loop.build.body.EmptyInput())
         template.update(environ)
         if tls is not None:
             template.update(tls.ENVIRON)
@@ -110,8 +112,10 @@ def in_turn(completers: list[Completer]) -> Completer | None:
     return complete
 
 
-def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream) -> WSGIEnvironment:
-    """What every environ of one listener starts as (PEP 3333, "environ Variables").
+def environ_template(
+    own: socket.socket, settings: Settings, errors: ErrorStream, no_body: EmptyInput
+) -> WSGIEnvironment:
+    """What every environ of one listener starts as (PEP 3333, "environ Variables"); *no_body* is the input of most.
 
     It has each key that every request has, even those set later, so that its copy has room for the fields.
     """
@@ -132,15 +136,15 @@ def environ_template(own: socket.socket, settings: Settings, errors: ErrorStream
         "REMOTE_PORT": "",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": None,
+        WSGI_INPUT: no_body,
         "wsgi.input_terminated": True,
         "wsgi.errors": errors,
         "wsgi.multithread": settings.threads > 1,
         "wsgi.multiprocess": settings.workers > 1,
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
-        "wsgi.early_hints": None,
-        "fastwsgi.client_disconnected": None,
+        EARLY_HINTS: None,
+        CLIENT_DISCONNECTED: None,
     }
 
 

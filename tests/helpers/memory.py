@@ -263,15 +263,19 @@ class Bench:
         self.clients[client.fd] = client
         if data:
             client.incoming.append(data)
-        forwarding = Forwarding(self.settings) if self.settings.forwarded_allow_ips else None
-        complete = forwarding.describer(PEER) if forwarding is not None else None
-        reader = self.build.request_reader.RequestReader(self.parser, PEER, "4711", complete)
+        reader = self.make_reader()
         client.connection = self.build.connection.Connection(
             self.service, reader, self.wire, self.build.pace.Pace(self.service), client.fd
         )
         client.connection.on_ready()
         self.settle()
         return client
+
+    def make_reader(self) -> Any:
+        """The reader of the requests of a client, with what a proxy reports of it."""
+        forwarding = Forwarding(self.settings) if self.settings.forwarded_allow_ips else None
+        complete = forwarding.describer(PEER) if forwarding is not None else None
+        return self.build.request_reader.RequestReader(self.parser, PEER, "4711", complete)
 
     def settle(self) -> None:
         """Let everybody go on who can, until all wait."""
@@ -318,7 +322,7 @@ class Bench:
 def make_parser(build: SimpleNamespace, settings: Settings, plain: bool = False) -> Any:
     """A HeadParser as the loop makes it; a *plain* one gives environs of nothing but str, which compare."""
     listener: Any = FakeListener()
-    template = environ_template(listener, settings, io.StringIO())
+    template = environ_template(listener, settings, io.StringIO(), build.body.EmptyInput())
     if plain:
         template = {key: value for key, value in template.items() if isinstance(value, str)}
     return head_parser(build, template, build.framing.Framing(settings.limit_request_body), settings)

@@ -102,7 +102,7 @@ class TlsBench(Bench):
         self.clients[client.fd] = client
         wire = noting_wire(self.build.name)(self.plain, self.transfer, self.tls, print)
         wire.client = client
-        reader = self.build.request_reader.RequestReader(self.parser, "192.0.2.1", "4711", None)
+        reader = self.make_reader()
         client.connection = self.build.connection.Connection(
             self.service, reader, wire, self.build.pace.Pace(self.service), client.fd
         )

@@ -13,6 +13,7 @@ from typing import Any, Callable
 
 import pytest
 
+from fastwsgi.http import write_ahead
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected, LoopLost
 from fastwsgi.http.stages import CALL
 from tests.helpers.calls import POISONS, in_a_thread
@@ -382,11 +383,8 @@ def test_a_spoilt_piece_is_the_last(build: SimpleNamespace, monkeypatch: pytest.
     """A temporary file that takes half a piece: what the client has is a beginning, and the connection is cut."""
 
     class Full:
-        def append(self, data: bytes) -> None:
+        def __init__(self, *arguments: Any) -> None:
             raise OSError(28, "No space left on device")
-
-        def close(self) -> None:
-            pass
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:
         write = start_response("200 OK", [])
@@ -398,7 +396,7 @@ def test_a_spoilt_piece_is_the_last(build: SimpleNamespace, monkeypatch: pytest.
                 write(b"c" * 100)
         return [b"d"]
 
-    monkeypatch.setattr(build.exchange, "WriteAhead", Full)
+    monkeypatch.setattr(write_ahead, "WriteAhead", Full)
     client = Bench(build, app).connect(GET % b"/", capacity=1000)
     client.capacity = None
     client.bench.settle()

@@ -17,6 +17,7 @@ import pytest
 
 from fastwsgi.http.write_ahead import WriteAhead
 from fastwsgi.server.readiness import empty
+from tests.helpers.coding import kept
 from tests.helpers.deployments import Deployment, deployed, is_alive, wait_for_end
 from tests.helpers.processes import ISOLATED, Process, running
 from tests.helpers.serving import PATIENCE, Client, request
@@ -287,8 +288,8 @@ def ending() -> Iterator[None]:
 
 def test_temporary_files_are_the_parents(build: SimpleNamespace) -> None:
     """The child has the same file, and in its memory what the parent has not written yet."""
-    inbox, ahead, body = build.inbox.Inbox(), WriteAhead(), build.body.Body(11, 4)
-    ahead.append(b"begun ")
+    holdings, disk = kept(4)
+    inbox, ahead, body = build.inbox.Inbox(), WriteAhead(disk, [b"begun "]), build.body.Body(11, holdings, disk)
     inbox.fill(b"begun ")
     assert not body.feed(inbox)
     pid = os.fork()
@@ -299,7 +300,7 @@ def test_temporary_files_are_the_parents(build: SimpleNamespace) -> None:
             del ahead, body
             gc.collect()
     assert os.waitpid(pid, 0)[1] == 0
-    ahead.append(b"ended")
+    ahead.append([b"ended"])
     inbox.fill(b"ended")
     assert body.feed(inbox)
     with body.rewind() as file:
