@@ -45,7 +45,7 @@ class Housekeeping:
             loop.acceptor.poll(True)
         self.due = 0.0 if loop.deadlines.exceeds_batch else self._next_second
         if loop.holdings.is_short:
-            loop.make_room()
+            loop.relief.ask()
         loop.deadlines.enforce(now)
 
     def _begin_second(self, now: float) -> None:

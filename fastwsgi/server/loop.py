@@ -21,7 +21,6 @@ from fastwsgi import forks
 from fastwsgi.http.answers import DATE, expired_template
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
-from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import os, socket, threading, time
 from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.deadlines import Deadlines
@@ -77,9 +76,8 @@ class Loop:
         self.poller: Poller = open_poller()
         self.wire: SocketWire = build.sockio.SocketWire()
         self.relief = Relief(self)
-        self._spool_log = RateLimitedLog(log_error)
-        self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.make_room)
-        self.disk = Disk(settings.max_spooled, self.report_shortage)
+        self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.relief.ask)
+        self.disk = Disk(settings.max_spooled, log_error)
         self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
         self.renew_time(self.service)
         self.pool: Pool | None = None
@@ -148,16 +146,6 @@ class Loop:
         self.turns.append(connection)
         if self.pool is not None and not self.pool.has_loop():
             self.wake()
-
-    def make_room(self) -> None:
-        """Have connections hold less, in a turn of its own. Called in any thread."""
-        if not self.relief.is_owed:
-            self.relief.is_owed = True
-            self.go_on_later(self.relief)
-
-    def report_shortage(self, problem: str) -> None:
-        """Log a *problem* with temporary files, once a minute."""
-        self._spool_log.log(time.monotonic(), f"{problem}: requests that need one get a 503, or their response is cut")
 
     def share(self, slot: Slot) -> None:
         """Write the figures of this process to *slot*, and share the limit of temporary files with the other slots."""

@@ -38,6 +38,12 @@ class Relief:
         self._search_again = 0.0
         self._log = RateLimitedLog(loop.log_error)
 
+    def ask(self) -> None:
+        """Make room in a turn, the next one. Called in any thread."""
+        if not self.is_owed:
+            self.is_owed = True
+            self.loop.go_on_later(self)
+
     def on_turn(self) -> None:
         """Make some room, and ask for another turn if that was not all."""
         self.is_owed = False
@@ -45,7 +51,7 @@ class Relief:
         until = time.monotonic() + SLICE
         while holdings.is_short and self._make_some():
             if time.monotonic() >= until:
-                self.loop.make_room()
+                self.ask()
                 return
         if holdings.is_short:
             self.loop.housekeeping.schedule(max(self._search_again, until + LOOK))

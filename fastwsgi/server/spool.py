@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Callable
 
 from fastwsgi.http.errors import SpoolError
-from fastwsgi.originals import os, threading
+from fastwsgi.observe.rate_limited import RateLimitedLog
+from fastwsgi.originals import os, threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.server.interfaces import SpoolShare
@@ -30,12 +31,12 @@ class Disk:
 
     Args:
         limit: bytes for the whole service; 0 for no limit.
-        report: called with a problem, for the log.
+        log_error: called with a message and None, once a minute at most.
     """
 
-    def __init__(self, limit: int, report: Callable[[str], None]) -> None:
+    def __init__(self, limit: int, log_error: Callable[[str, BaseException | None], None]) -> None:
         self.limit = limit
-        self.report = report
+        self._log = RateLimitedLog(log_error)
         self.used = 0
         self.share: SpoolShare | None = None
         self._lock = threading.Lock()
@@ -64,8 +65,10 @@ class Disk:
             self.share.spooled = used
 
     def failure(self, problem: str) -> SpoolError:
-        """The error for a *problem*, which is reported."""
-        self.report(f"temporary files in {tempfile.tempdir or 'no directory'}: {problem}")
+        """The error for a *problem*, which is logged."""
+        directory = tempfile.tempdir or "no directory"
+        consequence = "requests that need one get a 503, or their response is cut"
+        self._log.log(time.monotonic(), f"temporary files in {directory}: {problem}: {consequence}")
         return SpoolError(f"no temporary file: {problem}")
 
 

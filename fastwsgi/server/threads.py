@@ -161,10 +161,7 @@ class Pool:
     # What connections ask for
 
     def await_taker(self) -> None:
-        """Wait until another thread that takes the loop from this one's call, or gives that up, has done so.
-
-        The application has returned, so from now on no thread does either.
-        """
+        """Wait until a thread that takes the loop from this one's ended call, or gives that up, has done so."""
         with self.lock:
             self.detached.pop(threading.get_ident(), None)
 

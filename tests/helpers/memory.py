@@ -180,7 +180,7 @@ class NotingLoop:
 
     def __init__(self, settings: Settings) -> None:
         self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.make_room)
-        self.disk = Disk(settings.max_spooled, self.report_shortage)
+        self.disk = Disk(settings.max_spooled, self.note_shortage)
         self.clock = 1000.0
         self.watched: dict[int, str] = {}
         self.turns: list[Any] = []
@@ -213,7 +213,7 @@ class NotingLoop:
     def make_room(self) -> None:
         self.room_wanted = True
 
-    def report_shortage(self, problem: str) -> None:
+    def note_shortage(self, problem: str, error: BaseException | None) -> None:
         self.shortages.append(problem)
 
     def report_refusal(self, host: str, reason: str) -> None:

@@ -53,7 +53,7 @@ def test_the_last_descriptors_are_not_for_temporary_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     try:
         with pytest.raises(SpoolError, match="descriptors are short"):
-            Spool(Disk(0, problems.append))
+            Spool(Disk(0, lambda problem, error: problems.append(problem)))
         filled.append(os.dup(filled[0]))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
