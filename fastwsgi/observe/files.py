@@ -9,15 +9,13 @@ from __future__ import annotations
 import contextlib
 import stat
 import sys
-import weakref
 
+from fastwsgi import forks
 from fastwsgi.observe.standard_streams import duplicate, moved_above
 from fastwsgi.originals import os, select
 
 PIECE = 1048576  # bytes of one write to a file
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
-
-_duplicates: weakref.WeakSet[LogFile] = weakref.WeakSet()
 
 
 class LogFile:
@@ -32,7 +30,7 @@ class LogFile:
         if path == "-":
             self.path = path
             self.fd = duplicate(standard)
-            _duplicates.add(self)
+            forks.hold(self)
         else:
             self.fd = _open(path)
             self.path = os.path.abspath(path)
@@ -59,13 +57,16 @@ class LogFile:
 
     def close(self) -> None:
         """Close it, unless the application has done that."""
-        _duplicates.discard(self)
+        forks.release(self)
         if self.fd != self._standard:
             with contextlib.suppress(OSError):
                 os.close(self.fd)
 
-    def give_back(self) -> None:
-        """Go on with the standard stream itself."""
+    def disown(self) -> None:
+        """In a forked child, go on with the standard stream itself.
+
+        A child that detaches itself must not keep a pipe open whose reader waits for its end.
+        """
         with contextlib.suppress(OSError):
             os.close(self.fd)
         self.fd = self._standard
@@ -98,12 +99,3 @@ def _descriptor(stream: object, default: int) -> int:
         return int(stream.fileno())  # type: ignore[attr-defined]
     except (AttributeError, OSError, ValueError):
         return default
-
-
-def _give_back_in_child() -> None:
-    """A child process that detaches itself must not keep a pipe open whose reader waits for its end."""
-    for file in list(_duplicates):
-        file.give_back()
-
-
-os.register_at_fork(after_in_child=_give_back_in_child)
