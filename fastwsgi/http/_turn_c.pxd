@@ -36,6 +36,7 @@ cdef class Turn:
     cpdef bint end_call(self) except -1
     cpdef bint begin_head(self) except -1
     cpdef object take(self)
+    cpdef object lose(self)
     cpdef object running(self)
     cpdef bint let_go(self, object connection) except -1
     cdef void await_monitor(self) noexcept

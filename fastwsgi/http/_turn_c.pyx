@@ -67,6 +67,9 @@ cdef class Turn:
         while self.call.stage == ANSWERING:
             sched_yield()
 
+    cpdef object lose(self):
+        self.lost = True
+
     cpdef object running(self):
         return self.held
 

@@ -37,7 +37,7 @@ class Turn:
     Attributes:
         inbox: what is received.
         out: what is sent.
-        lost: another thread has taken the loop, which the thread found when it returned from a call.
+        lost: another thread has taken the loop, which the thread found when it returned from a call; or the loop ends.
         given_up: the monitor has answered the client of the call (in C alone, where it needs no GIL for that).
 
     Args:
@@ -82,6 +82,10 @@ class Turn:
     def begin_head(self) -> bool:
         """Begin to send the head of the response; False if the monitor has answered the client already."""
         return not self.given_up
+
+    def lose(self) -> None:
+        """Have this turn be the last of the thread, which is in a handler of signals."""
+        self.lost = True
 
     # For other threads
 

@@ -86,6 +86,10 @@ class ClientDisconnected(ConnectionError):
     """The client is gone, and nothing more can be sent to it."""
 
 
+class StopNow(SystemExit):
+    """Raised wherever the main thread is, by a second signal or at the end of graceful_timeout."""
+
+
 class LoopLost(BaseException):
     """Another thread has the loop: this one ends its turn here and no longer touches anything of the loop.
 

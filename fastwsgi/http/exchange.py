@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.http.answers import EXPIRED, FAILED
-from fastwsgi.http.errors import ApplicationError, ClientDisconnected, error_of
+from fastwsgi.http.errors import ApplicationError, ClientDisconnected, StopNow, error_of
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS
@@ -340,7 +340,7 @@ class Exchange:
     def _fail(self, error: BaseException) -> bool:
         """Answer 500 after the application raised, or cut the response if part of it is sent."""
         self._take_back()
-        self._complain("the application failed", error)
+        self._complain("given up at the stop" if isinstance(error, StopNow) else "the application failed", error)
         if self.stage is STARTED or self.stage is DONE:
             self.cut = True
         else:

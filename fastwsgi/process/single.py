@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
+from fastwsgi.http.errors import StopNow
 from fastwsgi.observe.logs import Logs, set_up_error_log
 from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import privileges
@@ -65,10 +66,6 @@ def run(
         logs.close()
 
 
-class StopNow(SystemExit):
-    """Raised wherever the main thread is, by the second signal or at the end of graceful_timeout."""
-
-
 class StopSignals:
     """Turns SIGTERM and SIGINT into a stop of the loop; a second one, or the end of *patience*, ends it at once.
 
@@ -125,6 +122,7 @@ class StopSignals:
     def _handle_signal(self, number: int, frame: object) -> None:
         self.received += 1
         if self.received > 1:
+            self.loop.halt()  # an application may catch the exception, and Exchange does
             raise StopNow
         self.loop.stop()
         # Not threading.Thread: its start() needs locks, which the main thread may hold just now

@@ -223,8 +223,8 @@ class Loop:
         try:
             self.serve()
         except LoopLost:
-            assert self.pool is not None
-            self.pool.await_end()
+            if self.pool is not None:  # else it was halted
+                self.pool.await_end()
 
     def add_pool(self) -> Pool:
         """Let threads take the loop from each other from now on; this one has it."""
@@ -374,6 +374,12 @@ class Loop:
         if self.pool is not None and self.pool.abort():
             return
         self.drop_all()
+
+    def halt(self) -> None:
+        """Begin no other request, and let run() return behind this one. Called in a signal handler, on any thread."""
+        self.aborted = True
+        if self.pool is None:
+            self.service.turn.lose()
 
     def drop_all(self) -> None:
         """Do abort()'s work in the loop's thread; a connection that another thread serves is closed by that thread."""

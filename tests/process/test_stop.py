@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -227,6 +228,29 @@ def test_serve_says_where_it_listens_and_returns(build: SimpleNamespace, number:
             process.signal(number)
             process.line("returned")
             assert process.wait() == 0
+
+
+STUCK = """
+import sys, threading, fastwsgi
+def app(environ, start_response):
+    print("called", flush=True)
+    threading.Event().wait()
+fastwsgi.serve(app, bind="127.0.0.1:0", threads=1, graceful_timeout=float(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("patience", "signals"), [(0.2, 1), (60, 2)], ids=["its time is over", "a second signal"])
+def test_requests_that_wait_are_not_called_any_more(build: SimpleNamespace, patience: float, signals: int) -> None:
+    """A process that serves alone ends behind the request that runs, though others were accepted or wait."""
+    with running(["-c", STUCK, str(patience)], build.name) as process, contextlib.ExitStack() as clients:
+        for _ in range(3):
+            clients.enter_context(process.connect()).send(GET)
+        process.line("called")
+        for number in (signal.SIGTERM, signal.SIGINT)[:signals]:  # two of a kind could be taken for one
+            process.signal(number)
+        assert process.wait() == 0
+        seen = "\n".join(process.seen)
+        assert (seen.count("called"), seen.count("given up at the stop")) == (1, 1)
 
 
 def test_serve_listens_on_several_addresses(build: SimpleNamespace, tmp_path: Path) -> None:
