@@ -224,6 +224,7 @@ class Run:
 
     def __enter__(self) -> Run:
         self.server._run = self
+        self.loop.thread = threading.get_ident()
         if self.thread is threading.main_thread():
             self._catches = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._catches:

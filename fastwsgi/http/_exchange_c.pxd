@@ -48,6 +48,7 @@ cdef class Exchange:
     cdef int _take_back(self) except -1
     cdef object _await_call(self)
     cdef int leave(self) except -1
+    cpdef bint is_whole(self) except -1
     cpdef bint is_in_application(self) except -1
     cpdef bint is_held_back(self) except -1
     cpdef bint is_answered(self) except -1

@@ -388,7 +388,9 @@ class Connection:
         answered = exchange.is_answered() or (runs and exchange.is_held_back() and self._answer_expired(exchange))
         if runs:
             exchange.report_end()
-        if not answered:
+        if exchange.is_whole():
+            self.wire.finish(self.fd)
+        elif not answered:
             self.wire.cut(self.fd)  # the thread of the call finds out by itself
         return True
 

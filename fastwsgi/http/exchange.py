@@ -22,7 +22,7 @@ from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS
 from fastwsgi.http.naming import full_name
 from fastwsgi.http.stages import APPLICATION, BEGUN, CALL, DONE, OPEN, SERVER, STARTED
-from fastwsgi.http.write_ahead import keep, taken_apart
+from fastwsgi.http.write_ahead import keep, keep_less, taken_apart
 from fastwsgi.leaving import leave
 
 if TYPE_CHECKING:
@@ -186,7 +186,8 @@ class Exchange:
                 keep(self, data)
         else:
             self.put(self.out, data)
-            self.connection.flush()
+            if not self.connection.flush():
+                keep_less(self, WRITE_AHEAD)
 
     # The steps
 
@@ -334,6 +335,8 @@ class Exchange:
         elif self.sent < self.announced:
             self._complain(f"body of {self.sent} bytes is shorter than its Content-Length of {self.announced}")
             self.cut = True
+        if type(self.result) is not list and self.result is not None:
+            self.connection.flush()  # close() may take its time
         self._finish()
         return True
 
@@ -350,12 +353,17 @@ class Exchange:
             self.stage = BEGUN
             self._start(len(FAILED.body))
             self.put(self.out, FAILED.body)
+            self.connection.flush()
         self._finish()
         return True
 
     def is_held_back(self) -> bool:
         """Whether no part of the response is sent yet, so that another answer can take its place."""
         return self.stage is OPEN or self.stage is BEGUN
+
+    def is_whole(self) -> bool:
+        """Whether the client has been sent all of it, and only close() of the iterable runs."""
+        return self.stage is DONE and not self.cut and self.out.size == 0
 
     def is_in_application(self) -> bool:
         """Whether the application runs, so that nothing of the response is in anybody's hand."""

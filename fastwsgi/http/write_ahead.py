@@ -6,6 +6,7 @@ The bytes of a response are sent in this order: the out-buffer, the file (WriteA
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.errors import ClientDisconnected, SpoolError
@@ -95,6 +96,13 @@ def keep(exchange: Exchange, data: bytes) -> None:
         exchange.connection.settle()
 
 
+def keep_less(exchange: Exchange, most: int) -> None:
+    """Have what waits of a piece given to write() wait in the file, if it is over *most* bytes or memory is short."""
+    if exchange.out.size > (2 * KEPT if exchange.service.holdings.is_short else most):
+        with suppress(SpoolError):  # there is no room: it waits in memory
+            spool(exchange, exchange.out.size)
+
+
 def spool(exchange: Exchange, most: int) -> bool:
     """Have what waits for the client wait in the file, or *most* bytes of it; False if nothing is moved.
 
@@ -105,9 +113,8 @@ def spool(exchange: Exchange, most: int) -> bool:
     if exchange.stage is not STARTED or (exchange.left == 0 and (exchange.ahead is not None or out.size <= 2 * KEPT)):
         return False
     if exchange.ahead is None:
-        exchange.ahead = WriteAhead(exchange.service.disk, out.behind(KEPT))
         most -= out.size - KEPT
-        out.cut(KEPT)
+        _begin_ahead(exchange)
     pieces = exchange.pieces
     while pieces and most > 0:
         _put_ahead(exchange, pieces[-1])
@@ -120,15 +127,21 @@ def spool(exchange: Exchange, most: int) -> bool:
     return True
 
 
+def _begin_ahead(exchange: Exchange) -> WriteAhead:
+    """The file, begun with what waits in memory beyond KEPT. Raises SpoolError, and then all stays as it was."""
+    out = exchange.out
+    exchange.ahead = begun = WriteAhead(exchange.service.disk, out.behind(KEPT))
+    out.cut(KEPT)
+    return begun
+
+
 def _put_ahead(exchange: Exchange, piece: bytes) -> None:
     """Pass a piece of the body to the file, framed. Raises SpoolError, and then nothing is passed."""
     kept, before = type(exchange.out)(), exchange.sent
     exchange.put(kept, piece)
     try:
-        if exchange.ahead is not None:
-            exchange.ahead.append(kept.behind(0))
-        else:
-            exchange.ahead = WriteAhead(exchange.service.disk, kept.behind(0))
+        ahead = exchange.ahead if exchange.ahead is not None else _begin_ahead(exchange)
+        ahead.append(kept.behind(0))
     except SpoolError:
         exchange.sent = before
         raise

@@ -8,11 +8,12 @@ handlers, filters and propagation hold.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import traceback
 from typing import Any
 
-from fastwsgi.originals import os
+from fastwsgi.originals import os, time
 
 
 class OwnLogger(logging.Logger):
@@ -36,8 +37,15 @@ class OwnLogger(logging.Logger):
     ) -> None:
         try:
             super()._log(level, msg, args, exc_info, **more)
-        except Exception:
-            _write_plainly(str(msg) % args if args else str(msg), exc_info)
+        except (Exception, SystemExit):
+            _write_plainly(msg, args, exc_info)
+
+    def makeRecord(self, *args: Any, **more: Any) -> logging.LogRecord:
+        """A record with the time that it is, whatever has taken the place of time.time()."""
+        record = super().makeRecord(*args, **more)
+        record.created = now = time.time()
+        record.msecs = int(now % 1 * 1000)
+        return record
 
 
 def own_logger(name: str) -> logging.Logger:
@@ -47,12 +55,12 @@ def own_logger(name: str) -> logging.Logger:
     return logger
 
 
-def _write_plainly(line: str, error: object) -> None:
+def _write_plainly(message: object, args: Any, error: object) -> None:
     """Write to standard error what a handler, a filter or a factory of entries has failed on."""
     trace: list[str] = []
-    if isinstance(error, BaseException):
-        trace = traceback.format_exception(type(error), error, error.__traceback__)
-    try:
+    with contextlib.suppress(Exception):  # the application may have replaced parts of traceback, too
+        if isinstance(error, BaseException):
+            trace = traceback.format_exception(type(error), error, error.__traceback__)
+    with contextlib.suppress(Exception):
+        line = str(message) % args if args else str(message)
         os.write(2, "".join([f"{line}\n", *trace]).encode("utf-8", "backslashreplace"))
-    except OSError:
-        pass

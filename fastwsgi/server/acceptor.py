@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 SHARE = 4  # connections that each of several processes accepts at once
+NO_LISTENER = (errno.EBADF, errno.ENOTSOCK)  # the application has closed it
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -94,6 +95,8 @@ class Acceptor:
                     self._turn_away(accepted, host)
                 else:
                     listener.open(accepted, host, port).on_ready()
+            elif -accepted in NO_LISTENER and not loop.stopping:
+                raise OSError(-accepted, os.strerror(-accepted))
             elif -accepted not in OUT_OF_DESCRIPTORS:
                 return False
             elif not self.admission.recover(os.strerror(-accepted)):

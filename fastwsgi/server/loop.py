@@ -97,7 +97,7 @@ class Loop:
         self.asked_to_stop = False
         self._idle_grace = 0.0
         self._may_accept_again = False
-        self._thread = 0  # the identifier of the thread that serves
+        self.thread = 0  # the identifier of the thread that serves
         self.caller = 0  # that of the thread that has called run()
         self.expired: Callable[[], None] = lambda: None  # called when a request has passed the deadline
         self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
@@ -237,7 +237,7 @@ class Loop:
         running = self.pool.calls() if self.pool is not None else []
         connection = self.service.turn.running()
         if connection is not None:
-            running.append((self.pool.loop_thread if self.pool is not None else self._thread, connection))
+            running.append((self.pool.loop_thread if self.pool is not None else self.thread, connection))
         return running
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
@@ -254,7 +254,7 @@ class Loop:
 
     def serve(self) -> None:
         """Serve until all is done. Raises LoopLost if another thread has taken the loop."""
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self._finish_step()
         while not self.aborted and not (self.stopping and self._is_done()):
             self.step(SECOND)

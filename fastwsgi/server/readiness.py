@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from fastwsgi.http.transport import FINISHED, LEFT, PRESENT
@@ -24,9 +25,14 @@ def is_gone(fd: int) -> bool:
 
 
 def empty(fd: int) -> None:
-    """Read what waits in *fd*, which does not block; another process may have been faster."""
+    """Read what waits in *fd*, which does not block; another process may have been faster.
+
+    Raises:
+        OSError: it is not what it was, as the application has closed a descriptor of the server's.
+    """
     try:
-        os.read(fd, 4096)
+        if not os.read(fd, 4096):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     except BlockingIOError:
         pass
 

@@ -218,8 +218,9 @@ def test_a_worker_that_has_no_room_left_can_be_replaced(build: SimpleNamespace, 
 
 def test_started_without_standard_streams(build: SimpleNamespace, tmp_path: Path) -> None:
     _write_site(tmp_path, "")
-    command = f"{sys.executable} -m fastwsgi site_app:app --chdir {tmp_path} {OPTIONS} --error-logfile error.log"
-    code = f"import os; [os.close(fd) for fd in range(3)]; os.execv({sys.executable!r}, {command.split()!r})"
+    options = f"-m fastwsgi site_app:app --chdir {tmp_path} {OPTIONS} --error-logfile error.log"
+    command = [sys.executable, *options.split()]
+    code = f"import os; [os.close(fd) for fd in range(3)]; os.execv({sys.executable!r}, {command!r})"
     address = tmp_path / "socket"
     with running(["-c", code.replace("127.0.0.1:0", f"unix:{address}")], build.name) as process:
         wait_for(tmp_path / "pid")
