@@ -254,3 +254,29 @@ def test_a_stream_without_end_is_not_run_for_a_response_that_is_over(build: Simp
         assert result.is_closed.wait(PATIENCE)
         assert client.send(OTHER).answer().body == b"other"
     assert (result.asked, result.closed) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["chunked", "empty", "failing"])
+def test_all_of_a_response_is_sent_before_close_is_called(build: SimpleNamespace, kind: str) -> None:
+    """close() may take its time: frameworks run there what is to be done behind a request."""
+    release = threading.Event()
+
+    class Slow:
+        def __iter__(self) -> Iterator[bytes]:
+            if kind == "failing":
+                raise ValueError("planted")
+            return iter([b"hello"] if kind == "chunked" else [])
+
+        def close(self) -> None:
+            release.wait(PATIENCE)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return Slow()
+
+    with serving(build, app) as server, server.connect() as client:
+        answer = client.send(GET).answer()
+        assert not release.is_set()
+        release.set()
+        assert (answer.status, answer.whole) == (500 if kind == "failing" else 200, True)
+        assert answer.body == {"chunked": b"hello", "empty": b""}.get(kind, answer.body)

@@ -388,3 +388,20 @@ def test_bodies_over_the_limit_of_files_are_refused(build: SimpleNamespace, limi
     first.send(b"x" * 200)
     assert first.responses()[0].status == 200
     assert server.service.disk.used == 0
+
+
+@pytest.mark.parametrize("size", [8_000_000, 1_000_000])
+def test_what_write_is_given_waits_in_a_file_behind_a_little_in_memory(build: SimpleNamespace, size: int) -> None:
+    def writing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        write = start_response("200 OK", [])
+        for _ in range(8_000_000 // size):
+            write(b"x" * size)
+        return []
+
+    server = bench(build, writing)
+    client = server.connect(capacity=1000)
+    client.send(GET)
+    assert held(server) < 200 * KIB
+    assert server.service.disk.used > 7_800_000
+    client.read(1 << 30)
+    assert (len(client.responses()[0].body), held(server), server.service.disk.used) == (8_000_000, 0, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import time
 from pathlib import Path
 
 import pytest
@@ -87,7 +89,13 @@ def test_what_is_done_to_one_of_them(change: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["logging.setLogRecordFactory(None)", "error_log.addFilter(1)", "error_log.handlers[0].emit = None"]
+    "change",
+    [
+        "logging.setLogRecordFactory(None)",
+        "error_log.addFilter(1)",
+        "error_log.handlers[0].emit = None",
+        "error_log.handlers[0].emit = lambda record: sys.exit(7)",
+    ],
 )
 def test_what_fails_in_logging_is_no_failure_here(change: str, tmp_path: Path) -> None:
     code = "import os; os.dup2(os.open({path!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)\n" + change
@@ -102,3 +110,10 @@ def test_a_logger_that_a_program_has_configured_before(tmp_path: Path) -> None:
     code = "import logging; logging.getLogger('fastwsgi.error').addHandler(logging.FileHandler({path!r}))"
     text = printed_by(code.format(path=str(path)) + BEGIN.format(path=str(path), change="logging.disable()"))
     assert text.count("ZeroDivisionError: ") == 2
+
+
+def test_entries_have_the_time_that_it_is(tmp_path: Path) -> None:
+    before = time.time()
+    text = logged(tmp_path / "log", "import time; time.time = time.time_ns = lambda: 0")
+    stamp = datetime.datetime.strptime(text[text.index("20") :][:19], "%Y-%m-%d %H:%M:%S")
+    assert stamp.timestamp() >= int(before)

@@ -323,5 +323,22 @@ def test_a_waker_that_nothing_has_woken() -> None:
     os.write(writer, b"\0\0")
     empty(reader)
     empty(reader)
-    os.close(reader)
     os.close(writer)
+    with pytest.raises(OSError, match="Bad file descriptor"):  # the application has closed it: no end of a loop's waits
+        empty(reader)
+    os.close(reader)
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_a_child_of_make_server_can_read_the_body_of_its_request(size: int) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        pid = os.fork()
+        if pid == 0:
+            with ending():
+                assert len(environ["wsgi.input"].read()) == size
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        start_response("200 OK", [])
+        return [b"%d" % code]
+
+    with served(quiet_server(app)) as server:
+        assert ask_simple(server, request("POST", body=b"x" * size)).body == b"0"
