@@ -22,14 +22,14 @@ class EarlyHints:
         return hints
 
     def __call__(self, headers: list[tuple[str, str]]) -> None:
-        """Send *headers*, unless start_response() has been called.
+        """Send *headers*, unless start_response() has been called, or this is a child that the application has forked.
 
         Raises:
             ApplicationError: a malformed header, or a call within another.
             ClientDisconnected: the client is gone, or has already received another answer.
         """
         exchange = self.exchange
-        if exchange.version < 11 or exchange.stage is not OPEN:
+        if exchange.version < 11 or exchange.stage is not OPEN or exchange.service.forked:
             return
         exchange.enter()
         try:

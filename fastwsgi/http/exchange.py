@@ -158,6 +158,8 @@ class Exchange:
             ClientDisconnected: the client is gone, has already received another answer, or is given up, as there is no
                 room for what it does not take.
         """
+        if self.service.forked:
+            return  # nobody gets what a child writes
         if self.stage is DONE:
             raise ApplicationError("write() after the response ended")
         self.enter()

@@ -29,6 +29,8 @@ def disown(loop: Loop) -> None:
     _close_connections(loop)
     for listener in loop.acceptor.listeners.values():
         listener.socket.close()
+    loop.acceptor.listeners.clear()
+    loop.wakers.clear()  # one may have been reported just before a handler of a signal has forked
     loop.close_own()
     loop.poller = NoPoller()
 

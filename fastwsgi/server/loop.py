@@ -315,7 +315,11 @@ class Loop:
         if fd in self.acceptor.listeners:
             self.acceptor.on_ready(fd)
         elif fd in self.wakers:
-            self.wakers[fd]()
+            try:
+                self.wakers[fd]()
+            except OSError:
+                if not self.service.forked:  # in the handler of a signal: the descriptors are closed
+                    raise
 
     def accept_again(self) -> None:
         """Accept again, since there is room for new connections. Called in any thread."""

@@ -222,6 +222,7 @@ def app(environ: dict[str, Any], start_response: Any) -> Any:
         pid = os.fork()
         if pid == 0:
             write(b"of the child")
+            return []
         return ended(pid)
     if kind == "piece":
         return pieces(way)
