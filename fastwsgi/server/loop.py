@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
-from fastwsgi.http.answers import DATE, expired_template
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
 from fastwsgi.originals import os, socket, threading, time
@@ -28,6 +27,7 @@ from fastwsgi.server.disowned import disown
 from fastwsgi.server.holdings import Holdings
 from fastwsgi.server.housekeeping import OVERDUE, SECOND, Housekeeping
 from fastwsgi.server.listener import Listener
+from fastwsgi.server.monitoring import start_monitor
 from fastwsgi.server.poller import BATCH, Poller, open_poller
 from fastwsgi.server.readiness import empty
 from fastwsgi.server.relief import Relief
@@ -195,7 +195,7 @@ class Loop:
         settings = self.settings
         self.caller = threading.get_ident()
         if settings.threads > 1 or settings.timeout:
-            self._start_monitor()
+            self.monitor = start_monitor(self)
         self.watchdog.start()
         forks.hold(self)
         try:
@@ -210,13 +210,6 @@ class Loop:
                 self.pool.close()
             if self.monitor is not None:
                 self.monitor.stop()
-
-    def _start_monitor(self) -> None:
-        service, template = self.service, expired_template()
-        date_at = template.index(DATE) + len(DATE)
-        monitor = self.build.monitor.Monitor(service.turn, self.settings.timeout, template, date_at)
-        self.monitor = service.turn.counter.monitor = monitor
-        monitor.start()
 
     def _run_alone(self) -> None:
         """Serve in this thread; if its call is given up, another thread continues, and this one waits for the end."""

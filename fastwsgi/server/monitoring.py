@@ -1,0 +1,21 @@
+"""The start of a loop's monitor (_monitor_py.py and its twin in C), which needs its answer ready beforehand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastwsgi.http.answers import DATE, expired_template
+
+if TYPE_CHECKING:
+    from fastwsgi.server.interfaces import Monitor
+    from fastwsgi.server.loop import Loop
+
+
+def start_monitor(loop: Loop) -> Monitor:
+    """The monitor of the calls of *loop*, started."""
+    turn, template = loop.service.turn, expired_template()
+    date_at = template.index(DATE) + len(DATE)
+    monitor: Monitor = loop.build.monitor.Monitor(turn, loop.settings.timeout, template, date_at)
+    turn.counter.monitor = monitor
+    monitor.start()
+    return monitor
