@@ -58,6 +58,8 @@ class Housekeeping:
         if loop.slot is not None:
             self._write_figures(loop.slot)
         loop.deadlines.find_late(now)
+        if loop.stopping:
+            loop.hurry_idle()
 
     def _renew_date(self) -> None:
         """Set the Date field (RFC 9110 6.6.1), which names whole seconds."""

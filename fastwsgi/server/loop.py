@@ -358,13 +358,19 @@ class Loop:
         service = self.service
         service.keep_alive = min(service.keep_alive, self._idle_grace)
         self.acceptor.accept_all()
-        until = time.monotonic() + service.keep_alive
-        for connection in self.all_connections():
-            connection.on_ready()  # a request may have arrived just now
-            self.connections.get(connection.fd, connection).hurry(until)  # a Connection may have replaced its Preamble
+        self.hurry_idle()
         self.stopping = True
         self.acceptor.poll(False)
         self.stopped_accepting()
+
+    def hurry_idle(self) -> None:
+        """At a stop, read what has arrived, and hurry what is idle; again each second, for what threads give back."""
+        until = time.monotonic() + self.service.keep_alive
+        for connection in self.all_connections():
+            if not self.stopping or connection.idle_since() < float("inf"):
+                connection.on_ready()  # a request may have arrived just now
+                # A Connection may have replaced its Preamble
+                self.connections.get(connection.fd, connection).hurry(until)
 
     def abort(self) -> None:
         """End all connections now, with a reset where a response is incomplete."""

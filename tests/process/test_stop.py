@@ -204,6 +204,19 @@ def test_a_stop_waits_for_its_time_only(server: Process, target: str) -> None:
         client.rest()
 
 
+def test_a_connection_that_a_thread_gives_back_late_is_closed(build: SimpleNamespace) -> None:
+    """Its response has begun before the stop, so the client may keep it; the stop finds it with another thread."""
+    with serving(build, echo) as server, server.connect() as client:
+        assert client.send(GET).answer().status == 200
+        found = server.loop.all_connections
+        hidden = iter([True])
+        server.loop.all_connections = lambda: [] if next(hidden, False) else found()
+        server.loop._is_done = lambda: not found()
+        server.loop.stop()
+        assert client.rest() == b""
+        assert ends(server)
+
+
 # fastwsgi.serve()
 
 
