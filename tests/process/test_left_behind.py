@@ -172,15 +172,6 @@ def test_exit_functions_have_the_same_limit(tmp_path: Path) -> None:
         assert server.wait() == 0
 
 
-def accepts(server: Deployment) -> bool:
-    """Whether new connections are accepted."""
-    try:
-        with server.connect():
-            return True
-    except ConnectionRefusedError:
-        return False
-
-
 @pytest.mark.parametrize("target", ["/stay", "/hang"])
 def test_a_second_signal_ends_the_waiting(tmp_path: Path, target: str) -> None:
     with deployed(tmp_path, source=SITE, workers=1, graceful_timeout=60) as server:
@@ -188,7 +179,7 @@ def test_a_second_signal_ends_the_waiting(tmp_path: Path, target: str) -> None:
         server.signal()
         if target == "/hang":
             server.line("hangs")
-        while accepts(server):  # until the first signal was handled
+        while server.accepts():  # until the first signal was handled
             pass
         server.signal()
         assert server.wait() == 0
