@@ -1,18 +1,24 @@
-"""Serving with a single process: it binds, runs the loop, and stops on SIGTERM or SIGINT with everything answered."""
+"""Serving with a single process, as fastwsgi.serve() does: it binds, runs the loop, and obeys signals by itself.
+
+The command always has a supervisor, so that there is one behaviour to explain: a killed worker is replaced, HUP
+reloads, --timeout replaces a worker that hangs. That costs 6 to 10 MB (PSS of all processes: 23 MB alone, 31 with a
+supervisor; with Flask 33 and 43) and some 20 ms of the start. A program that calls serve() has state of its own in
+this process, which a fork would copy: there a supervisor comes only with a setting that needs one.
+"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
 from fastwsgi.http.errors import StopNow
-from fastwsgi.observe.logs import Logs, set_up_error_log
+from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import privileges
 from fastwsgi.process.certificates import Certificates
-from fastwsgi.process.signals import disown_wakeup, handled
+from fastwsgi.process.signals import Hangup, disown_wakeup, handled
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import announce_start, make_loop, to_stderr
 from fastwsgi.server.loop import Loop
@@ -24,6 +30,12 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+OTHERS = (signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)  # unless the program has them
+REMEDY = "give serve() workers=2, or serve with the command, fastwsgi MODULE:ATTR"
+FOR_SUPERVISORS = {
+    signal.SIGHUP: f"SIGHUP reloads nothing in a single process: {REMEDY}",
+    signal.SIGUSR2: f"SIGUSR2 upgrades nothing in a single process: {REMEDY}",
+}
 
 
 def run(
@@ -57,8 +69,8 @@ def run(
         if certificates.tls is not None:
             loop.ticks.append(certificates.tick)
         privileges.warn(settings, None)
-        announce_start(announce, listeners.urls(certificates.scheme), build)
-        with StopSignals(loop, listeners, settings.graceful_timeout):
+        with Signals(loop, listeners, logs, settings.graceful_timeout):
+            announce_start(announce, listeners.urls(certificates.scheme), build)
             loop.run()
         loop.close()
     finally:
@@ -66,8 +78,11 @@ def run(
         logs.close()
 
 
-class StopSignals:
-    """Turns SIGTERM and SIGINT into a stop of the loop; a second one, or the end of *patience*, ends it at once.
+class Signals:
+    """Turns SIGTERM and SIGINT into a stop of the loop; a second one, SIGQUIT or the end of *patience* ends it at once.
+
+    SIGUSR1 reopens the log files, and for what a single process cannot do there is a line. A hangup of the terminal is
+    as SIGTERM.
 
     Python's handlers run in the main thread between two bytecodes, so in the middle of an application's call. The first
     signal does not disturb the call: it asks the loop, which the wake-up descriptor wakes, to stop. The second does: it
@@ -78,23 +93,29 @@ class StopSignals:
     Args:
         loop: to be stopped.
         listeners: closed as soon as the connections in their queues are accepted.
+        logs: to be reopened.
         patience: seconds allowed for requests in flight.
     """
 
-    def __init__(self, loop: Loop, listeners: Listeners, patience: float) -> None:
+    def __init__(self, loop: Loop, listeners: Listeners, logs: Logs, patience: float) -> None:
         self.loop = loop
         self.listeners = listeners
+        self.logs = logs
         self.patience = patience
-        self.received = 0  # signals
+        self.received = 0  # signals that ask for the end
+        self._requests: list[int] = []  # signals that the loop's thread handles
+        self._hangup = Hangup()
         self._reader, self._writer = socketpair()
         self._handlers = ExitStack()
         self._can_handle = threading.current_thread() is threading.main_thread()
         self._running = threading.Lock()  # held until the block has ended
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> Signals:
         if self._can_handle:
             forks.hold(self)
             self._handlers.enter_context(handled(STOP_SIGNALS, self._handle_signal))
+            free = [one for one in OTHERS if signal.getsignal(one) in (signal.SIG_DFL, signal.SIG_IGN)]
+            self._handlers.enter_context(handled(free, self._handle_signal))
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
             self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)
@@ -120,7 +141,18 @@ class StopSignals:
         disown_wakeup(self._reader, self._writer)
 
     def _handle_signal(self, number: int, frame: object) -> None:
-        self.received += 1
+        if number == signal.SIGHUP and self._hangup.has_come():
+            if not self.received:
+                self._stop()
+        elif number in STOP_SIGNALS or number == signal.SIGQUIT:
+            self._stop(number == signal.SIGQUIT)
+        else:
+            self._requests.append(number)  # the application's call may be writing to a log
+            with suppress(BlockingIOError):  # woken by the signal itself, another thread may have been too early
+                self._writer.send(b"\0")
+
+    def _stop(self, at_once: bool = False) -> None:
+        self.received += 2 if at_once else 1
         if self.received > 1:
             self.loop.halt()  # an application may catch the exception, and Exchange does
             raise StopNow
@@ -135,6 +167,12 @@ class StopSignals:
 
     def _handle_wake_up(self) -> None:
         empty(self._reader.fileno())
+        while self._requests:
+            number = self._requests.pop(0)
+            if number == signal.SIGUSR1:
+                self.logs.reopen()
+            else:
+                error_log.warning("%s", FOR_SUPERVISORS[signal.Signals(number)])
         if self.received > 1:  # an application has caught StopNow
             self.loop.abort()
 

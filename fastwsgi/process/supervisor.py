@@ -34,7 +34,7 @@ from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
-from fastwsgi.process.signals import SignalQueue
+from fastwsgi.process.signals import Hangup, SignalQueue
 from fastwsgi.process.sockets import Listeners, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
@@ -98,6 +98,7 @@ class Supervisor:
         self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
         self.certificates = Certificates(self.settings)
         self.status = SystemdStatus()
+        self.hangup = Hangup()
         self.signals = SignalQueue()
         self.poller = select.poll()
         self.app: WSGIApplication | None = None
@@ -115,7 +116,7 @@ class Supervisor:
             signal.SIGTERM: self.stop.request,
             signal.SIGINT: self.stop.request,
             signal.SIGQUIT: self.stop.quit,
-            signal.SIGHUP: self.reload.request,
+            signal.SIGHUP: self._handle_hangup,
             signal.SIGUSR1: self._reopen_logs,
             signal.SIGUSR2: self.upgrade.begin,
             signal.SIGTTIN: lambda: self._resize(self.fleet.size + 1),
@@ -260,6 +261,13 @@ class Supervisor:
         handler = self.signal_handlers.get(number)  # SIGCHLD, which only ends the wait, has none
         if handler is not None and (number in STOP_SIGNALS or not self.is_stopping):
             handler()
+
+    def _handle_hangup(self) -> None:
+        if self.hangup.has_come():
+            error_log.info("the terminal is gone, which is as SIGTERM; nohup keeps a server running")
+            self.stop.request()
+        else:
+            self.reload.request()
 
     def _resize(self, size: int) -> None:
         size = nearest_number(size)
