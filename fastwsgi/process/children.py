@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastwsgi.observe.logs import error_log
+from fastwsgi.observe.logs import error_log, log_error
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import os, select, signal, time
 from fastwsgi.process import exits
+from fastwsgi.process.fleet import LONGEST_REST
 from fastwsgi.process.spawn import Child, Spawner
 from fastwsgi.process.startup import announce_start
 
@@ -26,6 +28,7 @@ class Children:
     def __init__(self, supervisor: ParentSupervisor) -> None:
         self._supervisor = supervisor
         self._spawner = Spawner(supervisor)
+        self._short_lives = RateLimitedLog(log_error)
 
     def start(self, position: int) -> None:
         """Fork a worker at *position*; if the system has no room for it, the fleet waits."""
@@ -90,7 +93,7 @@ class Children:
         owner = self._supervisor
         child.view.booted = True
         is_first = not owner.fleet.served
-        owner.fleet.mark_ready(child)
+        owner.fleet.mark_ready(child, time.monotonic())
         if is_first:
             announce_start(owner.announce, owner.view.address, owner.build)
             owner.status.ready()
@@ -100,7 +103,8 @@ class Children:
         """Release what a worker held that ended with the wait status *status*, and react to a failure."""
         owner = self._supervisor
         was_retiring = child.state == "retiring"
-        outcome = owner.fleet.mark_ended(child, time.monotonic())
+        now = time.monotonic()
+        outcome = owner.fleet.mark_ended(child, now)
         self._release(child)
         description = exits.describe_exit(status)
         if outcome == "first boot failed":
@@ -114,6 +118,9 @@ class Children:
             error_log.error(
                 "worker %d %s before it was ready; the next try in %.1f s", child.pid, description, delay
             )
+        elif outcome == "rest":
+            told = f"worker {child.pid} {description} right after it was ready, as those before it"
+            self._short_lives.log(now, f"{told}; the next try in {owner.fleet.rest:.1f} s, at most {LONGEST_REST:g} s later")
         elif not was_retiring:
             error_log.error("worker %d %s; another takes its place", child.pid, description)
 

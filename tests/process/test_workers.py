@@ -103,6 +103,18 @@ def test_workers_that_die_before_they_are_ready_are_tried_more_and_more_slowly(t
         server.workers(2)
 
 
+def test_workers_that_die_right_after_they_are_ready_are_not_forked_on_and_on(tmp_path: Path) -> None:
+    source = SITE + "\nimport threading\n"
+    with deployed(tmp_path, "py", source, workers=1) as server:
+        (worker,) = server.workers(1)
+        server.write(source + "threading.Timer(0.01, os._exit, [6]).start()\n")
+        os.kill(worker, signal.SIGKILL)
+        server.line("exit code 6 right after it was ready, as those before it; the next try in 0.2 s")
+        assert sum("exit code 6; another takes its place" in line for line in server.seen) <= 3
+        server.write(SITE)
+        server.workers(1)
+
+
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     """Also one in the middle of a request, which is answered."""
     with deployed(tmp_path, "py", workers=2) as server:
