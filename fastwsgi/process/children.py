@@ -5,11 +5,12 @@ Which of them to start or end, and when, is decided in fleet.py.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from fastwsgi.observe.logs import error_log, log_error
 from fastwsgi.observe.rate_limited import RateLimitedLog
-from fastwsgi.originals import os, select, signal, time
+from fastwsgi.originals import os, signal, time
 from fastwsgi.process import exits
 from fastwsgi.process.fleet import LONGEST_REST
 from fastwsgi.process.spawn import Child, Spawner
@@ -41,7 +42,6 @@ class Children:
             return
         fleet.members[child.pid] = child
         owner.view.WORKERS[child.pid] = child.view
-        owner.poller.register(child.channel.fileno(), select.POLLIN)
 
     def send(self, line: str) -> None:
         """Send *line* to all workers."""
@@ -65,12 +65,19 @@ class Children:
 
     # News from them
 
+    def watch(self) -> None:
+        """Have the poller wait for their messages, and for room where some of ours still wait."""
+        for child in self._supervisor.fleet.members.values():
+            if child.is_open:
+                self._supervisor.poller.register(child.channel.fileno(), child.channel.events)
+
     def read_messages(self, ready: set[int]) -> None:
-        """Handle messages from the workers whose channels are among the *ready* descriptors."""
+        """Handle messages from the workers whose channels are among the *ready* descriptors, and send what waits."""
         for child in list(self._supervisor.fleet.members.values()):
             if child.channel.fileno() in ready:
-                lines, is_open = child.channel.receive()
-                if not is_open:
+                child.channel.send_rest()
+                lines, child.is_open = child.channel.receive()
+                if not child.is_open:
                     self._supervisor.poller.unregister(child.channel.fileno())
                 for line in lines:
                     self._handle_message(child, line)
@@ -120,7 +127,8 @@ class Children:
             )
         elif outcome == "rest":
             told = f"worker {child.pid} {description} right after it was ready, as those before it"
-            self._short_lives.log(now, f"{told}; the next try in {owner.fleet.rest:.1f} s, at most {LONGEST_REST:g} s later")
+            trial = f"the next try in {owner.fleet.rest:.1f} s, at most {LONGEST_REST:g} s later"
+            self._short_lives.log(now, f"{told}; {trial}")
         elif not was_retiring:
             error_log.error("worker %d %s; another takes its place", child.pid, description)
 
@@ -128,10 +136,8 @@ class Children:
         owner = self._supervisor
         del owner.view.WORKERS[child.pid]
         child.view.alive = False
-        try:
+        with contextlib.suppress(KeyError):  # it was not watched yet, or its end was noticed earlier
             owner.poller.unregister(child.channel.fileno())
-        except KeyError:
-            pass  # the end of its channel was noticed earlier
         child.channel.close()
         child.slot.clear()
         owner.hooks.child_exit(owner.view, child.view)

@@ -28,6 +28,7 @@ class Child(Member):
 
     Attributes:
         view: what hooks see of it.
+        is_open: whether the other end of its channel is.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Child(Member):
         self.slot = slot
         self.channel = channel
         self.view = view
+        self.is_open = True
 
 
 class Spawner:

@@ -242,6 +242,7 @@ class Supervisor:
         if self.exit_code is not None:
             return
         self.signals.claim()
+        self.children.watch()
         now = time.monotonic()
         due = (self.stop.due, self.status.next_ping, self.hung.next_check, self.certificates.next_check)
         times = (self.fleet.next_time(now), now + LONGEST_TURN, *due)
