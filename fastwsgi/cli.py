@@ -86,9 +86,12 @@ def serve(deployment: ConfiguredDeployment) -> int:
 def print_check(deployment: ConfiguredDeployment, call: bool) -> None:
     """Load the application, call it once if *call*, and print what would be served. Raises Mistake."""
     settings = deployment.settings()
+    from fastwsgi.process.loading import watched
+
     name = deployment.application(settings)
     server = version_line()
-    app = deployment.load(settings)
+    with watched(name):
+        app = deployment.load(settings)
     check_addresses(settings)
     check_certificates(settings)
     check_logs(settings)

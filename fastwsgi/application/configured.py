@@ -46,6 +46,11 @@ class ConfiguredDeployment:
         """The hooks of the configuration read last."""
         return self.current.hooks
 
+    @property
+    def name(self) -> str:
+        """The application named last, for messages."""
+        return self.current.app or "the application"
+
     def settings(self) -> Settings:
         """The settings: at the first call those read at the start; after that, for a reload, they are read anew.
 

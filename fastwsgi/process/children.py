@@ -110,13 +110,14 @@ class Children:
         """Release what a worker held that ended with the wait status *status*, and react to a failure."""
         owner = self._supervisor
         was_retiring = child.state == "retiring"
+        has_told = child.slot.state == "failed"
         now = time.monotonic()
         outcome = owner.fleet.mark_ended(child, now)
         self._release(child)
         description = exits.describe_exit(status)
         if outcome == "first boot failed":
-            if os.WIFSIGNALED(status):
-                error_log.error("the first worker %s before it was ready", description)
+            if not has_told:
+                error_log.error("the first worker %s while it loaded %s", description, owner.deployment.name)
             owner.exit_code = exits.exit_code(status)
         elif outcome == "reload failed":
             owner.reload.fail(description)

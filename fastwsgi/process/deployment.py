@@ -19,6 +19,7 @@ class FixedDeployment:
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
         self.directory = os.getcwd()
         self.hooks = Hooks()
+        self.name = "the application"
         self._app = app
         self._settings = settings
 

@@ -39,6 +39,10 @@ class Deployment(Protocol):
     def hooks(self) -> Hooks:
         """The user's functions that are called as workers come and go."""
 
+    @property
+    def name(self) -> str:
+        """What is served, for messages."""
+
     def settings(self) -> Settings:
         """The settings as they are now. Raises Mistake."""
 

@@ -13,6 +13,7 @@ from fastwsgi.originals import os, signal
 from fastwsgi.process import channel
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
+from fastwsgi.process.loading import SLOW
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, shared_sockets
 from fastwsgi.process.worker import Worker, WorkerStart
@@ -29,6 +30,7 @@ class Child(Member):
     Attributes:
         view: what hooks see of it.
         is_open: whether the other end of its channel is.
+        told_at: when to tell that it is still loading the application (time.monotonic()).
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Child(Member):
         self.channel = channel
         self.view = view
         self.is_open = True
+        self.told_at = slot.started + SLOW
 
 
 class Spawner:

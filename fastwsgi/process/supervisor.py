@@ -31,6 +31,7 @@ from fastwsgi.process.exit_functions import ExitFunctions
 from fastwsgi.process.fleet import Fleet
 from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
+from fastwsgi.process.loading import SlowBoots, watched
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
@@ -111,6 +112,7 @@ class Supervisor:
         self.upgrade = Upgrade(self)
         self.children = Children(self)
         self.stop = Stop(self)
+        self.slow_boots = SlowBoots(lambda: self.deployment.name)
         self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
         self.signal_handlers: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop.request,
@@ -170,7 +172,7 @@ class Supervisor:
         """Load the application for all workers. What it changes of this process is for them alone."""
         ours = process_setup.surroundings()
         process_setup.set_environment(self.settings)
-        with self.exit_functions.recorded():
+        with self.exit_functions.recorded(), watched(self.deployment.name):
             self.app = self.deployment.load(self.settings)
         self.app_surroundings = process_setup.surroundings()
         ours.enter()
@@ -244,8 +246,9 @@ class Supervisor:
         self.signals.claim()
         self.children.watch()
         now = time.monotonic()
+        self.slow_boots.check(self.fleet, now)
         due = (self.stop.due, self.status.next_ping, self.hung.next_check, self.certificates.next_check)
-        times = (self.fleet.next_time(now), now + LONGEST_TURN, *due)
+        times = (self.fleet.next_time(now), now + LONGEST_TURN, self.slow_boots.next_check, *due)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         self.children.read_messages({fd for fd, _ in self.poller.poll(timeout * 1000 + 1)})
         for number in self.signals.read():

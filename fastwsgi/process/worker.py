@@ -160,6 +160,7 @@ class Worker:
             return failure_page(text)
 
     def _fail(self, mistake: Mistake) -> int:
+        self.slot.state = "failed"
         if self.given.is_first:
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
         else:

@@ -35,6 +35,7 @@ class Directory:
     def __init__(self, path: Path, given: dict[str, Any]) -> None:
         self.hooks: Any = ToldHooks() if os.environ.get("TELL_HOOKS") else Hooks()
         self.directory = os.getcwd()
+        self.name = "site"
         self.path = path
         self.given = given
 
