@@ -1,8 +1,11 @@
-"""What this folder asks of objects from elsewhere; for type checkers."""
+"""What this folder asks of objects from elsewhere."""
 
 from __future__ import annotations
 
 from typing import Protocol
+
+EXTENDED_BY = "extended_by"
+"""A key of a log_config: the JSON file whose keys replace its own, as gunicorn reads a logconfig_json."""
 
 
 class Output(Protocol):

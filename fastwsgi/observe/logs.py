@@ -1,13 +1,13 @@
-"""The logs of a server: its observers, as the settings ask for them, wsgi.errors, and entries of the error log."""
+"""The logs of a server: its observers, as the settings ask for them, and entries of the error log."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
+from fastwsgi.observe.error_stream import ErrorStream
 from fastwsgi.observe.files import LogFile, standard_output
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.refusals import Refusals
@@ -16,9 +16,10 @@ from fastwsgi.observe.trace import Trace
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.observe.interfaces import Output
     from fastwsgi.settings.settings import Settings
 
-__all__ = ["ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
+__all__ = ["Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
 
 
 def check(settings: Settings) -> None:
@@ -43,32 +44,15 @@ def _try_to_reopen(reopen: Callable[[], None]) -> None:
         log_error(f"cannot reopen {error.filename}: {error.strerror}; going on with the file as it is", None)
 
 
-class ErrorStream:
-    """wsgi.errors: a text stream into the error log (PEP 3333, "Input and Error Streams"); each line is an entry."""
-
-    def __init__(self) -> None:
-        self._begun = ""
-
-    def write(self, text: str) -> int:
-        *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            error_log.error("%s", line)
-        return len(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        if self._begun:
-            self.write("\n")
-
-
 class Logs:
     """The observers of a server, as its settings ask for them; made after set_up_error_log().
 
-    Lines of the access log go to access_logfile; without one, to the logger "fastwsgi.access" if log_config has given
-    it handlers. Each process makes its own object, after the fork.
+    Lines of the access log go to the logger "fastwsgi.access" if log_config has given it handlers, and to
+    access_logfile; "-" yields to such handlers, which mostly write to the same terminal. Each process makes its own
+    object, after the fork.
+
+    Attributes:
+        errors: wsgi.errors.
 
     Args:
         settings: access_logfile, access_log_format, log_config and trace are read.
@@ -82,10 +66,10 @@ class Logs:
     def __init__(self, settings: Settings, build: SimpleNamespace) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
-        if settings.access_logfile:
-            self.access = AccessLog(LogFile(settings.access_logfile, standard_output()), format, build)
-        elif settings.log_config and access_log.handlers:
-            self.access = AccessLog(LoggerOutput(), format, build)
+        output = _access_output(settings)
+        if output is not None:
+            self.access = AccessLog(output, format, build)
+        self.errors = ErrorStream()
         self.trace = Trace() if settings.trace else None
         self.refusals = Refusals()
         observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]
@@ -99,9 +83,41 @@ class Logs:
 
     def close(self) -> None:
         """Write what has not been written yet."""
+        self.errors.end_all()
         self.refusals.close()
         if self.access is not None:
             self.access.close()
+
+
+def _access_output(settings: Settings) -> Output | None:
+    """The destination of the access log, if there is one."""
+    path = settings.access_logfile
+    has_handlers = access_log.hasHandlers() if access_log.shown_as else bool(access_log.handlers)
+    if not settings.log_config or not has_handlers:
+        return LogFile(path, standard_output()) if path else None
+    return FileAndLogger(LogFile(path), LoggerOutput()) if path and path != "-" else LoggerOutput()
+
+
+class FileAndLogger:
+    """A file, and beside it the handlers of a configuration, which get what the file has taken."""
+
+    def __init__(self, file: LogFile, logger: LoggerOutput) -> None:
+        self._file = file
+        self._logger = logger
+
+    def write(self, data: bytes) -> int:
+        """Write as much of *data*, whole lines, as may go at once: bytes written. Raises OSError."""
+        count = self._file.write(data)
+        self._logger.write(data[:count])
+        return count
+
+    def reopen(self) -> None:
+        """Reopen the file by its path. Raises OSError."""
+        self._file.reopen()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class ObserverGroup:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
-from fastwsgi.observe.logs import ErrorStream, Logs, log_error
+from fastwsgi.observe.logs import Logs, log_error
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.process.probes import with_probes
@@ -41,8 +41,9 @@ def make_loop(
     refuse_green_threads()  # a hook may have done it
     occupy()
     app = with_probes(with_request_ids(app, settings), settings, is_stopping)
-    loop = Loop(build, app, settings, log_error, ErrorStream(), logs.observer)
-    loop.ticks += [occupy, GreenThreadReport(log_error).tick]
+    loop = Loop(build, app, settings, log_error, logs.errors, logs.observer)
+    logs.errors.attach(loop.service)
+    loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop
 
 
