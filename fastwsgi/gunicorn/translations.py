@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from fastwsgi.observe.interfaces import EXTENDED_BY
+from fastwsgi.observe.interfaces import CALLED, EXTENDED_BY
 from fastwsgi.switch import SWITCH
 
 
@@ -48,12 +48,16 @@ def _peers(value: object) -> object:
 
 def _logging(value: object) -> object:
     """A table for dictConfig, whose keys replace gunicorn's (gunicorn.glogging.CONFIG_DEFAULTS)."""
-    return {**GUNICORN_LOGGING, **value} if isinstance(value, dict) else [value]  # which is no kind of log_config
+    if not isinstance(value, dict):
+        raise ValueError("must be a table for logging.config.dictConfig")
+    return {**GUNICORN_LOGGING, CALLED: "logconfig_dict", **value}
 
 
 def _logging_file(value: object) -> object:
     """A JSON file with such a table."""
-    return {**GUNICORN_LOGGING, EXTENDED_BY: value} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        raise ValueError("must be the path of a JSON file")
+    return {**GUNICORN_LOGGING, CALLED: f"logconfig_json {value}", EXTENDED_BY: value}
 
 
 def _logger(handler: str) -> dict[str, object]:
@@ -86,7 +90,7 @@ class Translation:
 
     Attributes:
         ours: its name here.
-        convert: makes our value from one of gunicorn's.
+        convert: makes our value from one of gunicorn's, or raises ValueError.
         unset: the values that mean "not set".
     """
 

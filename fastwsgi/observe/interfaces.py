@@ -6,6 +6,8 @@ from typing import Protocol
 
 EXTENDED_BY = "extended_by"
 """A key of a log_config: the JSON file whose keys replace its own, as gunicorn reads a logconfig_json."""
+CALLED = "called"
+"""A key of a log_config: its name in messages."""
 
 
 class Output(Protocol):

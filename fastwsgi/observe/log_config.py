@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from fastwsgi.mistakes import Mistake, summary
-from fastwsgi.observe.interfaces import EXTENDED_BY
+from fastwsgi.observe.interfaces import CALLED, EXTENDED_BY
 from fastwsgi.observe.loggers import OwnLogger
 from fastwsgi.originals import os
 
@@ -29,7 +29,7 @@ def set_up_logging(config: str | dict[str, Any]) -> None:
     Raises:
         Mistake: the file cannot be read, or logging refuses its contents.
     """
-    name = "log_config" if isinstance(config, dict) else f"--log-config {config}"
+    name = f"--log-config {config}" if isinstance(config, str) else config.get(CALLED, "log_config")
     try:
         if isinstance(config, str) and not config.endswith((".json", ".toml")):
             _read_ini(config)
@@ -57,14 +57,14 @@ def _values(config: str | dict[str, Any]) -> dict[str, Any]:
     if isinstance(config, str):
         return _read_dict(config)
     path = config.get(EXTENDED_BY)
-    return config if path is None else {**config, **_read_dict(path, "logconfig_json")}
+    return config if path is None else {**config, **_read_dict(path)}
 
 
-def _read_dict(path: str, name: str = "--log-config") -> dict[str, Any]:
+def _read_dict(path: str) -> dict[str, Any]:
     with open(path, "rb") as file:
         values = _toml().load(file) if path.endswith(".toml") else json.load(file)
     if not isinstance(values, dict):
-        raise Mistake(f"{name} {path}: an object must be in it, with the keys of logging's dictConfig")
+        raise Mistake(f"--log-config {path}: an object must be in it, with the keys of logging's dictConfig")
     return values
 
 
