@@ -80,7 +80,7 @@ class ConfiguredDeployment:
         for notice in read.notices:
             if notice not in self._announced:
                 self._announced.add(notice)
-                self._announce(f"fastwsgi: {notice}")
+                self._announce(notice)
         return read.settings
 
     def application(self, settings: Settings) -> str:

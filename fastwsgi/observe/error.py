@@ -16,6 +16,7 @@ from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.error_handlers import MESSAGES, ErrorFile, OwnHandler, StreamHandler
 from fastwsgi.observe.log_config import set_up_logging, take_over
 from fastwsgi.observe.loggers import own_logger
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
@@ -73,6 +74,39 @@ def _open_error_file(path: str) -> ErrorFile:
         return ErrorFile(path)
     except OSError as error:
         raise Mistake(f"--error-logfile {path}: {error.strerror}") from None
+
+
+def shows_on_terminal() -> bool:
+    """Whether the error log is on a terminal, where the user sees it."""
+    return any(isinstance(one, ErrorFile) and one.is_standard and os.isatty(one.file.fd) for one in error_log.handlers)
+
+
+def logs_elsewhere() -> bool:
+    """Whether the error log goes to something else than standard error."""
+    return any(not _is_standard(one) for one in _handlers_of(error_log))
+
+
+def _is_standard(handler: logging.Handler) -> bool:
+    if isinstance(handler, OwnHandler):
+        return not isinstance(handler, ErrorFile) or handler.is_standard
+    return isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stderr, sys.__stderr__)
+
+
+def _handlers_of(log: logging.Logger) -> list[logging.Handler]:
+    """The handlers that get the entries of *log*."""
+    found: list[logging.Handler] = []
+    logger: logging.Logger | None = log
+    while logger is not None:
+        found += logger.handlers
+        logger = logger.parent if logger.propagate else None
+    return found
+
+
+def messages_handlers() -> list[OwnHandler] | None:
+    """The handlers for what is written to wsgi.errors, if all of them are ours, and take it as it is; else None."""
+    found = _handlers_of(wsgi_log)
+    own = [handler for handler in found if isinstance(handler, OwnHandler)]
+    return own if own and len(own) == len(found) else None
 
 
 def reopen_files() -> None:

@@ -70,7 +70,8 @@ class ErrorFile(OwnHandler):
     def __init__(self, path: str) -> None:
         super().__init__()
         self.file = LogFile(path, standard_error())
-        if path == "-" and _wants_colours(self.file.fd):
+        self.is_standard = path == "-"
+        if self.is_standard and _wants_colours(self.file.fd):
             self.setFormatter(ColouredEntries(ENTRY))
 
     def append(self, text: str) -> None:

@@ -18,7 +18,7 @@ import logging
 from typing import TYPE_CHECKING, Callable, Protocol
 
 from fastwsgi import forks
-from fastwsgi.observe.error import wsgi_log
+from fastwsgi.observe.error import messages_handlers, wsgi_log
 from fastwsgi.observe.error_handlers import OwnHandler
 from fastwsgi.originals import threading
 
@@ -64,7 +64,7 @@ class ErrorStream(io.TextIOBase):
         with self._lock:
             thread = threading.get_ident()
             whole = self._texts.pop(thread, "") + text
-            handlers = plain_handlers()
+            handlers = messages_handlers()
             rest = whole if handlers is None else whole[whole.rfind("\n") + 1 :]
             if len(rest) > LONGEST:
                 rest = ""
@@ -83,7 +83,7 @@ class ErrorStream(io.TextIOBase):
         with self._lock:
             thread = threading.get_ident()
             text = self._texts.pop(thread, "")
-            handlers = plain_handlers()
+            handlers = messages_handlers()
             self._pass_on(handlers, thread, text)
             if text and handlers is not None:
                 self._keep(thread, "")
@@ -125,7 +125,7 @@ class ErrorStream(io.TextIOBase):
         text = self._texts.pop(thread, None)
         if self._requests is not None:
             self._requests.has_messages = bool(self._texts)
-        handlers = plain_handlers()
+        handlers = messages_handlers()
         if text:
             self._pass_on(handlers, thread, f"{text}\n")
         elif text is not None and handlers is not None:
@@ -140,14 +140,3 @@ class ErrorStream(io.TextIOBase):
         elif text:
             for handler in handlers:
                 handler.write_through(text, thread)
-
-
-def plain_handlers() -> list[OwnHandler] | None:
-    """The error log's handlers, if none of them but ours wants what is written to wsgi.errors; else None."""
-    found: list[logging.Handler] = []
-    logger: logging.Logger | None = wsgi_log
-    while logger is not None:
-        found += logger.handlers
-        logger = logger.parent if logger.propagate else None
-    own = [handler for handler in found if isinstance(handler, OwnHandler)]
-    return own if own and len(own) == len(found) else None

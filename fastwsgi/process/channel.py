@@ -12,6 +12,8 @@ To the supervisor:
     closed             no further connection is accepted
     changed PATH       a source file has changed (--reload)
     replace REASON     a successor is wanted
+    terminated         it got a SIGTERM: all processes of the service did, or a successor is wanted
+    in-flight NUMBER   the answer to stop, retire and hurry: requests that are not answered yet
 """
 
 from __future__ import annotations

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from fastwsgi.observe.logs import error_log, log_error
 from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import os, signal, time
-from fastwsgi.process import exits
+from fastwsgi.process import exits, life
 from fastwsgi.process.fleet import LONGEST_REST
 from fastwsgi.process.spawn import Child, Spawner
-from fastwsgi.process.startup import announce_start
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ParentSupervisor
@@ -92,9 +91,19 @@ class Children:
             owner.reload.request(hurried=True)
         elif word == "closed":
             child.listens = False
-        elif word == "replace" and not child.replace_reason and not owner.is_stopping:
-            child.replace_reason = rest
-            error_log.info("worker %d is to be replaced: %s", child.pid, rest)
+        elif word == "in-flight":
+            owner.stop.count(child, int(rest))
+        elif word == "terminated" and owner.is_stopping:
+            life.log_worker_told(child.pid)
+        elif word == "terminated":
+            self._replace(child, "it got SIGTERM")
+        elif word == "replace" and not owner.is_stopping:
+            self._replace(child, rest)
+
+    def _replace(self, child: Child, reason: str) -> None:
+        if not child.replace_reason:
+            child.replace_reason = reason
+            error_log.info("worker %d is to be replaced: %s", child.pid, reason)
 
     def _handle_ready(self, child: Child) -> None:
         owner = self._supervisor
@@ -102,9 +111,10 @@ class Children:
         is_first = not owner.fleet.served
         owner.fleet.mark_ready(child, time.monotonic())
         if is_first:
-            announce_start(owner.announce, owner.view.address, owner.build)
+            life.log_workers_start(owner.settings, owner.view.address, owner.build, owner.fleet.size)
             owner.status.ready()
             owner.hooks.when_ready(owner.view)
+        life.log_worker_start(child.pid)
 
     def handle_exit(self, child: Child, status: int) -> None:
         """Release what a worker held that ended with the wait status *status*, and react to a failure."""
@@ -132,6 +142,8 @@ class Children:
             self._short_lives.log(now, f"{told}; {trial}")
         elif not was_retiring:
             error_log.error("worker %d %s; another takes its place", child.pid, description)
+        else:
+            life.log_worker_end(child.pid, "ended" if status == 0 else description)
 
     def _release(self, child: Child) -> None:
         owner = self._supervisor

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.scoreboard import Scoreboard
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
+    from fastwsgi.process.stop import Stop
     from fastwsgi.process.systemd_status import SystemdStatus
     from fastwsgi.process.upgrade import Upgrade
     from fastwsgi.settings.settings import Settings
@@ -88,8 +89,8 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     """The parts that messages of workers, and their ends, may change."""
 
     settings: Settings
-    announce: Callable[[str], None]
     status: SystemdStatus
+    stop: Stop
     poller: select.poll
     exit_code: int | None
 

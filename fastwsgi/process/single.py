@@ -10,23 +10,24 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.http.errors import StopNow
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import signal, socketpair, start_new_thread, threading
-from fastwsgi.process import privileges
+from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.signals import Hangup, disown_wakeup, handled
 from fastwsgi.process.sockets import Listeners, at_position
-from fastwsgi.process.startup import announce_start, make_loop, to_stderr
+from fastwsgi.process.startup import make_loop
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.readiness import empty
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.notices import Notices
     from fastwsgi.settings.settings import Settings
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -42,7 +43,7 @@ def run(
     app: WSGIApplication,
     settings: Settings,
     build: SimpleNamespace,
-    announce: Callable[[str], None] = to_stderr,
+    notices: Notices,
 ) -> None:
     """Serve *app* until SIGTERM or SIGINT; then answer what is in flight, for at most graceful_timeout seconds.
 
@@ -50,14 +51,20 @@ def run(
         app: a WSGI application.
         settings: all are read but those that need a supervisor.
         build: the modules to run, from fastwsgi.backend.
-        announce: called with the two lines of the start-up output.
+        notices: those of the start, for the error log.
 
     Raises:
         Mistake: certificates cannot be used.
         BindError: an address cannot be listened on.
         OSError: the access log cannot be opened.
     """
+    with life.failures_logged():
+        _run(app, settings, build, notices)
+
+
+def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notices: Notices) -> None:
     set_up_error_log(settings)
+    notices.pass_on(error_log.warning)
     certificates = Certificates(settings)
     listeners = Listeners()
     logs = Logs(settings, build)
@@ -70,9 +77,10 @@ def run(
             loop.ticks.append(certificates.tick)
         privileges.warn(settings, None)
         with Signals(loop, listeners, logs, settings.graceful_timeout):
-            announce_start(announce, listeners.urls(certificates.scheme), build)
+            life.log_start(settings, listeners.urls(certificates.scheme), build, "1 process")
             loop.run()
         loop.close()
+        life.log_end()
     finally:
         listeners.close()
         logs.close()
@@ -105,6 +113,8 @@ class Signals:
         self.received = 0  # signals that ask for the end
         self._requests: list[int] = []  # signals that the loop's thread handles
         self._hangup = Hangup()
+        self._unlogged: list[tuple[int, float, int]] = []  # the arguments of log_stop()
+        self._logging = threading.Lock()
         self._reader, self._writer = socketpair()
         self._handlers = ExitStack()
         self._can_handle = threading.current_thread() is threading.main_thread()
@@ -129,6 +139,7 @@ class Signals:
             signal.set_wakeup_fd(-1)
             self._handlers.close()
             forks.release(self)
+            self._log_stop()
         self._reader.close()
         self._writer.close()
         if isinstance(error, StopNow):
@@ -143,27 +154,36 @@ class Signals:
     def _handle_signal(self, number: int, frame: object) -> None:
         if number == signal.SIGHUP and self._hangup.has_come():
             if not self.received:
-                self._stop()
+                self._stop(signal.SIGTERM)
         elif number in STOP_SIGNALS or number == signal.SIGQUIT:
-            self._stop(number == signal.SIGQUIT)
+            self._stop(number)
         else:
             self._requests.append(number)  # the application's call may be writing to a log
             with suppress(BlockingIOError):  # woken by the signal itself, another thread may have been too early
                 self._writer.send(b"\0")
 
-    def _stop(self, at_once: bool = False) -> None:
-        self.received += 2 if at_once else 1
+    def _stop(self, number: int) -> None:
+        self.received += 2 if number == signal.SIGQUIT else 1
         if self.received > 1:
+            life.log_quit()
             self.loop.halt()  # an application may catch the exception, and Exchange does
             raise StopNow
+        self._unlogged.append((self.loop.in_flight(), self.patience, number))
         self.loop.stop()
         # Not threading.Thread: its start() needs locks, which the main thread may hold just now
         start_new_thread(self._lose_patience, (threading.get_ident(),))
 
     def _lose_patience(self, main_thread: int) -> None:
         """Send the second signal, unless the block ends in time."""
+        self._log_stop()
         if not self._running.acquire(timeout=self.patience):
             signal.pthread_kill(main_thread, signal.SIGTERM)
+
+    def _log_stop(self) -> None:
+        """Log the stop once, in the thread that waits, or at the end if that comes first; a handler might hang."""
+        with self._logging:
+            while self._unlogged:
+                life.log_stop(*self._unlogged.pop())
 
     def _handle_wake_up(self) -> None:
         empty(self._reader.fileno())

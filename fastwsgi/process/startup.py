@@ -1,8 +1,7 @@
-"""The start that a process that serves alone and a worker have in common, and the lines that announce it."""
+"""The start that a process that serves alone and a worker have in common."""
 
 from __future__ import annotations
 
-import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
@@ -45,17 +44,3 @@ def make_loop(
     logs.errors.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop
-
-
-def announce_start(announce: Callable[[str], None], urls: list[str], build: SimpleNamespace) -> None:
-    """Call *announce* with the two lines of the start-up output."""
-    announce("fastwsgi: listening on " + ", ".join(urls))
-    announce(f"fastwsgi: the {build.title} build; stop with Ctrl-C")
-
-
-def to_stderr(line: str) -> None:
-    """Print *line* to standard error, unless it is closed."""
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass

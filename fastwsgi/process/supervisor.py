@@ -24,7 +24,7 @@ from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.originals import os, select, signal, socket, time
-from fastwsgi.process import accounts, exits, privileges, process_setup
+from fastwsgi.process import accounts, exits, life, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
 from fastwsgi.process.exit_functions import ExitFunctions
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from fastwsgi.gunicorn.hooks import Hooks
+    from fastwsgi.notices import Notices
     from fastwsgi.process.interfaces import Deployment
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.spawn import Child
@@ -56,13 +57,13 @@ LONGEST_TURN = 10.0  # seconds
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-def run(deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> int:
+def run(deployment: Deployment, build: SimpleNamespace, notices: Notices) -> int:
     """Serve with worker processes until SIGTERM, SIGINT or SIGQUIT.
 
     Args:
         deployment: asked for the settings, and in the workers for the application.
         build: the modules that the workers run, from fastwsgi.backend.
-        announce: called with the two lines of the start-up output, when the first worker is ready.
+        notices: those of the start, for the error log.
 
     Returns:
         The exit code: 0 after a stop, else that of a first worker that could not start.
@@ -71,7 +72,8 @@ def run(deployment: Deployment, build: SimpleNamespace, announce: Callable[[str]
         Mistake: raised by the deployment, before anything is served.
         BindError: an address cannot be listened on.
     """
-    return Supervisor(deployment, build, announce).run()
+    with life.failures_logged():
+        return Supervisor(deployment, build, notices).run()
 
 
 class Supervisor:
@@ -86,12 +88,12 @@ class Supervisor:
         exit_code: None while it runs.
     """
 
-    def __init__(self, deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> None:
+    def __init__(self, deployment: Deployment, build: SimpleNamespace, notices: Notices) -> None:
         self.deployment = deployment
         self.build = build
-        self.announce = announce
         self.settings = deployment.settings()
         set_up_error_log(self.settings)
+        notices.pass_on(error_log.warning)
         self.pid = os.getpid()
         self.view = ServerView(self.settings, error_log)
         self.board = Scoreboard()
@@ -116,7 +118,7 @@ class Supervisor:
         self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
         self.signal_handlers: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop.request,
-            signal.SIGINT: self.stop.request,
+            signal.SIGINT: lambda: self.stop.request(signal.SIGINT),
             signal.SIGQUIT: self.stop.quit,
             signal.SIGHUP: self._handle_hangup,
             signal.SIGUSR1: self._reopen_logs,
@@ -149,6 +151,8 @@ class Supervisor:
             finally:
                 self._close()
                 forks.release(self)
+        if self.is_stopping:
+            self.stop.log_end()
         return self.exit_code
 
     def _open(self) -> None:
@@ -247,12 +251,14 @@ class Supervisor:
         self.children.watch()
         now = time.monotonic()
         self.slow_boots.check(self.fleet, now)
-        due = (self.stop.due, self.status.next_ping, self.hung.next_check, self.certificates.next_check)
-        times = (self.fleet.next_time(now), now + LONGEST_TURN, self.slow_boots.next_check, *due)
+        stop = (self.stop.due, self.stop.next_line)
+        checks = (self.status.next_ping, self.hung.next_check, self.certificates.next_check, self.slow_boots.next_check)
+        times = (self.fleet.next_time(now), now + LONGEST_TURN, *stop, *checks)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
-        self.children.read_messages({fd for fd, _ in self.poller.poll(timeout * 1000 + 1)})
-        for number in self.signals.read():
+        ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
+        for number in self.signals.read():  # first: a signal to the whole group explains what workers say
             self._handle_signal(number)
+        self.children.read_messages(ready)
         for pid, status in exits.reap_children():
             if pid in self.fleet.members:
                 self.children.handle_exit(self.fleet.members[pid], status)

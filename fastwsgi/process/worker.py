@@ -11,7 +11,7 @@ from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import os, signal, socket, threading, time
-from fastwsgi.process import accounts, drain, process_setup
+from fastwsgi.process import accounts, drain, life, process_setup
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
 from fastwsgi.process.deferred_calls import DeferredCalls
@@ -162,6 +162,7 @@ class Worker:
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
         if self.given.is_first:
+            life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
         else:
             error_log.error("%s%s", mistake, f"\n{mistake.details}".rstrip("\n"))
@@ -172,7 +173,7 @@ class Worker:
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
             forks.handle(number, ignore)  # a terminal sends some of them to all processes; the supervisor decides
         # systemd, too, sends SIGTERM to all processes: the supervisor also gets it then, and starts no successor
-        forks.handle(signal.SIGTERM, lambda number, frame: self._ask_for_successor("it got SIGTERM"))
+        forks.handle(signal.SIGTERM, lambda number, frame: self.given.channel.send("terminated"))
         forks.handle(signal.SIGQUIT, lambda number, frame: self._quit())
         forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -216,6 +217,7 @@ class Worker:
         self.given.view.alive = False
         if self.loop is None:
             os._exit(0)  # no request was served, and a boot may take a long time
+        self.given.channel.send(f"in-flight {self.loop.in_flight()}")
         self._limit_end()
         self.slot.state = "retiring"
         self.loop.stop(idle_grace)

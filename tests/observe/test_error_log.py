@@ -314,11 +314,11 @@ fastwsgi.serve(app, bind="127.0.0.1:0", error_logfile=sys.argv[1])
 def test_failures_of_the_application_are_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with running(["-c", SERVER, str(path)], backend.NAME) as process:
-        with process.connect() as client:
+        with process.connect(log=path) as client:
             assert client.send(GET).answer().status == 500
         process.signal()
         assert process.wait() == 0
         assert not any("why" in line for line in process.seen)
     assert "the application failed (GET /)" in messages(path)
-    assert path.read_text().startswith("printed\n")
+    assert "\nprinted\n" in path.read_text()
     assert "ValueError: why" in path.read_text()

@@ -32,7 +32,7 @@ def test_usr1_reopens_the_logs(build: SimpleNamespace, tmp_path: Path) -> None:
     access, error = tmp_path / "access", tmp_path / "error"
     settings = f"access_logfile={str(access)!r}, error_logfile={str(error)!r}"
     with running(["-c", SERVE.format(before="", settings=settings)], build.name) as server:
-        with server.connect() as client:
+        with server.connect(log=error) as client:
             client.send(GET).answer()
         access.rename(tmp_path / "access.1")
         error.rename(tmp_path / "error.1")
@@ -85,9 +85,8 @@ def test_a_terminal_that_is_closed_ends_it_but_for_nohup(settings: str, ignored:
     if pid == 0:
         variables = {**os.environ, "FASTWSGI_BACKEND": "py", "PYTHONPATH": python_path(ROOT)}
         os.execve(sys.executable, [sys.executable, "-c", source], variables)
-    shown = b""
-    while (found := ADDRESS.search(shown.decode())) is None or not shown.endswith(b"\n"):
-        shown += os.read(terminal, 4096)
+    while not log.exists() or (found := ADDRESS.search(log.read_text())) is None:
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0)
     os.close(terminal)
     if ignored:
         while "reload" not in log.read_text():
