@@ -98,6 +98,25 @@ def test_a_signal_to_the_whole_group(tmp_path: Path) -> None:
     assert not any("replaced" in line for line in told)
 
 
+CLOSING = """
+import sys
+def app(environ, start_response):
+    sys.stdout.close()
+    sys.stderr.close()
+    start_response("200 OK", [])
+    return [b"closed"]
+"""
+
+
+def test_a_worker_whose_streams_the_application_has_closed_ends_as_any_other(tmp_path: Path) -> None:
+    with deployed(tmp_path, "py", CLOSING) as server:
+        assert server.ask() == b"closed"
+        server.signal()
+        assert server.wait() == 0
+    assert "INFO worker 0 ended" in entries(server.seen)
+    assert not any("lost sys.stderr" in line for line in server.seen)
+
+
 @pytest.mark.parametrize("options", ["", "--max-requests-jitter 3"])
 def test_the_level_holds_for_all_of_it(tmp_path: Path, options: str) -> None:
     """Notices about settings are warnings."""
