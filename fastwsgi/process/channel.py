@@ -11,6 +11,7 @@ To the supervisor:
     ready              the application is loaded, and connections are accepted
     closed             no further connection is accepted
     changed PATH       a source file has changed (--reload)
+    failed             what serves is a page that says why the application cannot be loaded (--reload)
     replace REASON     a successor is wanted
 """
 

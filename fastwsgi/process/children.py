@@ -90,6 +90,8 @@ class Children:
         elif word == "changed" and child.generation == owner.fleet.generation and not owner.is_stopping:
             error_log.info("%s has changed", rest)
             owner.reload.request(hurried=True)
+        elif word == "failed":
+            child.has_failed = True
         elif word == "closed":
             child.listens = False
         elif word == "replace" and not child.replace_reason and not owner.is_stopping:

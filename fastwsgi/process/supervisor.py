@@ -36,7 +36,7 @@ from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.process.signals import Hangup, SignalQueue
-from fastwsgi.process.sockets import Listeners, close_others
+from fastwsgi.process.sockets import Listeners, at_position, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
@@ -159,6 +159,7 @@ class Supervisor:
         self.listeners.open(settings)
         self.view.address = self.listeners.urls(self.certificates.scheme)
         privileges.warn(settings, ids)
+        privileges.warn_of_reload(settings, at_position(self.listeners.bindings, 0))
         if settings.pid is not None:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()

@@ -157,6 +157,7 @@ class Worker:
             failed |= files_of_failure(mistake)
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
+            self.given.channel.send("failed")
             return failure_page(text)
 
     def _fail(self, mistake: Mistake) -> int:
