@@ -16,8 +16,7 @@ from types import SimpleNamespace
 
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
-from fastwsgi.mistakes import Mistake, file_mistake
-from fastwsgi.originals import os
+from fastwsgi.mistakes import Mistake, current_directory, file_mistake
 from fastwsgi.settings import manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import Settings
@@ -54,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for notice in arguments.notices:
         announce(f"fastwsgi: {notice}")
-    sources = Sources(arguments.flags, arguments.app, arguments.config, os.getcwd())
+    sources = Sources(arguments.flags, arguments.app, arguments.config, current_directory())
     deployment = ConfiguredDeployment(sources, announce)
     if arguments.print_config:
         print(report.table(deployment.current), end="")

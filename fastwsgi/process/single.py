@@ -20,7 +20,7 @@ from fastwsgi.process import privileges
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.signals import Hangup, disown_wakeup, handled
 from fastwsgi.process.sockets import Listeners, at_position
-from fastwsgi.process.startup import announce_start, make_loop, to_stderr
+from fastwsgi.process.startup import announce_start, make_loop, to_stderr, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.readiness import empty
 
@@ -69,6 +69,7 @@ def run(
         if certificates.tls is not None:
             loop.ticks.append(certificates.tick)
         privileges.warn(settings, None)
+        warn_of_temporary_files()
         with Signals(loop, listeners, logs, settings.graceful_timeout):
             announce_start(announce, listeners.urls(certificates.scheme), build)
             loop.run()

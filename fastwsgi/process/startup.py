@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
-from fastwsgi.observe.logs import ErrorStream, Logs, log_error
+from fastwsgi.observe.logs import ErrorStream, Logs, error_log, log_error
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.observe.standard_streams import occupy
+from fastwsgi.originals import os
 from fastwsgi.process.probes import with_probes
 from fastwsgi.server.loop import Loop
 
@@ -44,6 +46,18 @@ def make_loop(
     loop = Loop(build, app, settings, log_error, ErrorStream(), logs.observer)
     loop.ticks += [occupy, GreenThreadReport(log_error).tick]
     return loop
+
+
+def warn_of_temporary_files() -> None:
+    """Log one line if this process can make no temporary files, as on a read-only file system."""
+    try:
+        tempfile.TemporaryFile().close()
+    except OSError as error:
+        error_log.warning("there can be no temporary files (%s): what needs one gets a 503; set TMPDIR", error.strerror)
+        return
+    wanted = os.environ.get("TMPDIR")
+    if wanted and os.path.abspath(wanted) != tempfile.gettempdir():
+        error_log.warning("TMPDIR %s cannot be written to: temporary files are in %s", wanted, tempfile.gettempdir())
 
 
 def announce_start(announce: Callable[[str], None], urls: list[str], build: SimpleNamespace) -> None:

@@ -25,7 +25,7 @@ from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.source_files import files_of_failure, imported_files
 from fastwsgi.process.source_watcher import SourceWatcher
-from fastwsgi.process.startup import make_loop
+from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.tls import files as tls_files
 
@@ -131,6 +131,8 @@ class Worker:
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(app, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
+        if given.is_first:
+            warn_of_temporary_files()
         loop.share(self.slot)
         loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
         loop.caller_stuck = lambda: self._leave(loop)
@@ -143,7 +145,11 @@ class Worker:
     def _load(self) -> WSGIApplication:
         """The application; with --reload, if it cannot be loaded, one that says why."""
         if not self.settings.reload:
-            return self.given.deployment.load(self.settings)
+            try:
+                return self.given.deployment.load(self.settings)
+            except Mistake as mistake:
+                mistake.args = (f"{mistake}{accounts.hint_at_directory(os.getcwd())}",)
+                raise
         failed: set[str] = set()
         SourceWatcher(
             lambda path: self.given.channel.send(f"changed {path}"),
