@@ -11,6 +11,7 @@ import stat
 import sys
 
 from fastwsgi import forks
+from fastwsgi.observe.links import open_file
 from fastwsgi.observe.standard_streams import duplicate, moved_above
 from fastwsgi.originals import os, select
 
@@ -75,11 +76,11 @@ class LogFile:
 def _open(path: str, mode: int | None = None) -> int:
     """A descriptor of the file, which gets *mode* if it is new, whatever the umask."""
     try:
-        fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        fd = open_file(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
         if mode is not None:
             os.fchmod(fd, mode)
     except FileExistsError:
-        fd = os.open(path, _FLAGS | os.O_CREAT, 0o644)
+        fd = open_file(path, _FLAGS | os.O_CREAT, 0o644)
     os.set_blocking(fd, True)  # without O_NONBLOCK, opening a named pipe would wait for a reader
     return moved_above(fd)
 
