@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -181,7 +182,7 @@ class Worker:
         # systemd, too, sends SIGTERM to all processes: the supervisor also gets it then, and starts no successor
         forks.handle(signal.SIGTERM, lambda number, frame: self._ask_for_successor("it got SIGTERM"))
         forks.handle(signal.SIGQUIT, lambda number, frame: self._quit())
-        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
+        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_usr1())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
@@ -210,7 +211,9 @@ class Worker:
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self._report_closed)
         elif command == "reopen":  # even during the boot: the files may be open already
-            self.deferred.add(self._reopen_logs)
+            descriptors = self.given.channel.descriptors
+            opened = {path: descriptors.popleft() for path in json.loads(argument or "[]")}
+            self.deferred.add(lambda: self._reopen_logs(opened))
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))
 
@@ -232,9 +235,15 @@ class Worker:
         self._stop(0.0)
         self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
 
-    def _reopen_logs(self) -> None:
+    def _handle_usr1(self) -> None:
+        if self.settings.user is None and self.settings.group is None:
+            self._handle_command("reopen")
+        else:
+            self.given.channel.send("reopen")  # it may not open the files
+
+    def _reopen_logs(self, opened: dict[str, int]) -> None:
         assert self.logs is not None
-        self.logs.reopen()
+        self.logs.reopen(opened)
 
     def _write_heartbeat(self) -> None:
         self.slot.heartbeat = time.monotonic()
