@@ -67,6 +67,9 @@ def found(path: str, follow_last: bool = True) -> Iterator[Place]:
             names = [*target.split("/"), *names]
             if target.startswith("/"):
                 folder = _step(folder, "/")
+    except OSError as error:
+        error.filename = path  # not the name of the part of it that failed
+        raise
     finally:
         os.close(folder)
 

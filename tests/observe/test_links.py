@@ -106,8 +106,9 @@ def test_links_in_a_circle_and_missing_folders(tmp_path: Path) -> None:
     link(tmp_path / "b", Path("a"))
     with pytest.raises(OSError, match="Too many levels"):
         write_log(tmp_path / "a")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         write_log(tmp_path / "none" / "log")
+    assert caught.value.filename == str(tmp_path / "none" / "log")
     with pytest.raises(NotADirectoryError):
         write_log(Path(__file__) / "log")
     with pytest.raises(IsADirectoryError):
