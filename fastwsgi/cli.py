@@ -16,9 +16,8 @@ from types import SimpleNamespace
 
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
-from fastwsgi.mistakes import Mistake, file_mistake
+from fastwsgi.mistakes import Mistake, current_directory, file_mistake
 from fastwsgi.notices import Notices
-from fastwsgi.originals import os
 from fastwsgi.settings import manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import Settings
@@ -64,7 +63,7 @@ def carry_out(arguments: argparse.Namespace, notices: Notices) -> int:
     """Check the application, or serve it; *notices* is called with lines for the user. Raises Mistake."""
     for notice in arguments.notices:
         notices(notice)
-    sources = Sources(arguments.flags, arguments.app, arguments.config, os.getcwd())
+    sources = Sources(arguments.flags, arguments.app, arguments.config, current_directory())
     deployment = ConfiguredDeployment(sources, notices)
     if arguments.print_config:
         print(report.table(deployment.current), end="")

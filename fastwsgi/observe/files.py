@@ -11,11 +11,15 @@ import stat
 import sys
 
 from fastwsgi import forks
+from fastwsgi.observe.links import open_file
 from fastwsgi.observe.standard_streams import duplicate, moved_above
 from fastwsgi.originals import os, select
 
 PIECE = 1048576  # bytes of one write to a file
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
+
+handed: dict[str, int] = {}
+"""Descriptors by path, while logs are reopened that this process may not open itself."""
 
 
 class LogFile:
@@ -32,7 +36,7 @@ class LogFile:
             self.fd = duplicate(standard)
             forks.hold(self)
         else:
-            self.fd = _open(path)
+            self.fd = open_log(path)
             self.path = os.path.abspath(path)
         # A write to a pipe that other processes write to stays in one piece up to this size (POSIX, PIPE_BUF)
         self.piece = PIECE if stat.S_ISREG(os.fstat(self.fd).st_mode) else select.PIPE_BUF
@@ -51,7 +55,7 @@ class LogFile:
             OSError: it cannot be opened; the old file stays open.
         """
         if self.path != "-":
-            fd = _open(self.path, stat.S_IMODE(os.fstat(self.fd).st_mode))
+            fd = reopened(self.path, stat.S_IMODE(os.fstat(self.fd).st_mode))
             os.dup2(fd, self.fd, inheritable=False)
             os.close(fd)
 
@@ -72,14 +76,19 @@ class LogFile:
         self.fd = self._standard
 
 
-def _open(path: str, mode: int | None = None) -> int:
-    """A descriptor of the file, which gets *mode* if it is new, whatever the umask."""
+def reopened(path: str, mode: int | None) -> int:
+    """A new descriptor of *path*: one that was handed over, or else by opening it. Raises OSError."""
+    return os.dup(handed[path]) if path in handed else open_log(path, mode)
+
+
+def open_log(path: str, mode: int | None = None) -> int:
+    """A descriptor of the file, which gets *mode* if it is new, whatever the umask. Raises OSError."""
     try:
-        fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        fd = open_file(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
         if mode is not None:
             os.fchmod(fd, mode)
     except FileExistsError:
-        fd = os.open(path, _FLAGS | os.O_CREAT, 0o644)
+        fd = open_file(path, _FLAGS | os.O_CREAT, 0o644)
     os.set_blocking(fd, True)  # without O_NONBLOCK, opening a named pipe would wait for a reader
     return moved_above(fd)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Callable
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
 from fastwsgi.observe.error_stream import ErrorStream
-from fastwsgi.observe.files import LogFile, standard_output
+from fastwsgi.observe.files import LogFile, handed, standard_output
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.refusals import Refusals
 from fastwsgi.observe.trace import Trace
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from fastwsgi.observe.interfaces import Output
     from fastwsgi.settings.settings import Settings
 
-__all__ = ["Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
+__all__ = ["Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log", "try_to_reopen"]
 
 
 def check(settings: Settings) -> None:
@@ -34,10 +35,11 @@ def log_error(message: str, error: BaseException | None) -> None:
 
 def reopen_error_log() -> None:
     """Reopen the files of the error log by their paths."""
-    _try_to_reopen(reopen_files)
+    try_to_reopen(reopen_files)
 
 
-def _try_to_reopen(reopen: Callable[[], None]) -> None:
+def try_to_reopen(reopen: Callable[[], None]) -> None:
+    """Call *reopen*, and log that a file cannot be opened."""
     try:
         reopen()
     except OSError as error:
@@ -75,11 +77,18 @@ class Logs:
         observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]
         self.observer = observers[0] if len(observers) == 1 else ObserverGroup(observers)
 
-    def reopen(self) -> None:
-        """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1)."""
+    def reopen(self, opened: dict[str, int] | None = None) -> None:
+        """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1).
+
+        Args:
+            opened: descriptors of some of them, by path, where this process may not open them; they are closed.
+        """
+        handed.update(opened or {})
         reopen_error_log()
         if self.access is not None:
-            _try_to_reopen(self.access.reopen)
+            try_to_reopen(self.access.reopen)
+        while handed:
+            os.close(handed.popitem()[1])
 
     def close(self) -> None:
         """Write what has not been written yet."""

@@ -6,6 +6,7 @@ Which of them to start or end, and when, is decided in fleet.py.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fastwsgi.observe.logs import error_log, log_error
@@ -42,10 +43,10 @@ class Children:
         fleet.members[child.pid] = child
         owner.view.WORKERS[child.pid] = child.view
 
-    def send(self, line: str) -> None:
-        """Send *line* to all workers."""
+    def send(self, line: str, descriptors: Sequence[int] = ()) -> None:
+        """Send *line* to all workers, with copies of *descriptors*."""
         for child in self._supervisor.fleet.members.values():
-            child.channel.send(line)
+            child.channel.send(line, descriptors)
 
     def retire(self, child: Child, command: str, now: float) -> None:
         """Have a worker end after it has answered what is in flight; *command* is one of those in channel.py."""
@@ -89,6 +90,10 @@ class Children:
         elif word == "changed" and child.generation == owner.fleet.generation and not owner.is_stopping:
             error_log.info("%s has changed", rest)
             owner.reload.request(hurried=True)
+        elif word == "reopen":
+            owner.reopen_logs()
+        elif word == "failed":
+            child.has_failed = True
         elif word == "closed":
             child.listens = False
         elif word == "in-flight":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.children import Children
     from fastwsgi.process.exit_functions import ExitFunctions
     from fastwsgi.process.fleet import Fleet
+    from fastwsgi.process.handed_logs import HandedLogs
     from fastwsgi.process.hook_views import ServerView
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.process_setup import Surroundings
@@ -98,9 +99,14 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     def is_stopping(self) -> bool:
         """Whether a stop has begun."""
 
+    def reopen_logs(self) -> None:
+        """Reopen the log files, here and in the workers."""
+
 
 class ReloadingSupervisor(HasHooks, Protocol):
     """The parts that a reload replaces."""
+
+    handed_logs: HandedLogs
 
     deployment: Deployment
     settings: Settings

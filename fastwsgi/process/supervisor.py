@@ -22,13 +22,14 @@ from fastwsgi import forks
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
-from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
+from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.originals import os, select, signal, socket, time
 from fastwsgi.process import accounts, exits, life, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
 from fastwsgi.process.exit_functions import ExitFunctions
 from fastwsgi.process.fleet import Fleet
+from fastwsgi.process.handed_logs import HandedLogs
 from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.loading import SlowBoots, watched
@@ -36,7 +37,7 @@ from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.process.signals import Hangup, SignalQueue
-from fastwsgi.process.sockets import Listeners, close_others
+from fastwsgi.process.sockets import Listeners, at_position, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
@@ -97,6 +98,7 @@ class Supervisor:
         self.pid = os.getpid()
         self.view = ServerView(self.settings, error_log)
         self.board = Scoreboard()
+        self.handed_logs = HandedLogs()
         self.listeners = Listeners()
         self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
         self.certificates = Certificates(self.settings)
@@ -121,7 +123,7 @@ class Supervisor:
             signal.SIGINT: lambda: self.stop.request(signal.SIGINT),
             signal.SIGQUIT: self.stop.quit,
             signal.SIGHUP: self._handle_hangup,
-            signal.SIGUSR1: self._reopen_logs,
+            signal.SIGUSR1: self.reopen_logs,
             signal.SIGUSR2: self.upgrade.begin,
             signal.SIGTTIN: lambda: self._resize(self.fleet.size + 1),
             signal.SIGTTOU: lambda: self._resize(self.fleet.size - 1),
@@ -162,7 +164,9 @@ class Supervisor:
         ids = accounts.worker_ids(settings)  # mistakes in these are reported now
         self.listeners.open(settings)
         self.view.address = self.listeners.urls(self.certificates.scheme)
+        self.handed_logs.begin(settings)
         privileges.warn(settings, ids)
+        privileges.warn_of_reload(settings, at_position(self.listeners.bindings, 0))
         if settings.pid is not None:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()
@@ -187,6 +191,7 @@ class Supervisor:
         for child in self.fleet.members.values():  # there are some only after an error of ours
             os.kill(child.pid, signal.SIGKILL)
         self.close_listeners()
+        self.handed_logs.close()
         if self.pid_file is not None:
             self.pid_file.remove()
         self.hooks.on_exit(self.view)
@@ -203,6 +208,7 @@ class Supervisor:
         """In a forked child, close what is the supervisor's; a worker has some of the listeners *kept*."""
         self.exit_code = 0
         self.signals.disown()
+        self.handed_logs.close()
         for child in self.fleet.members.values():
             child.channel.close()  # left open here, it would hide the supervisor's death from that worker
         close_others(self.listeners.bindings + self.reload.worker_inputs().bindings, kept)
@@ -289,9 +295,9 @@ class Supervisor:
         self.fleet.size = size
         error_log.info("%d workers from now on", size)
 
-    def _reopen_logs(self) -> None:
-        reopen_error_log()
-        self.children.send("reopen")
+    def reopen_logs(self) -> None:
+        """Reopen the log files, here and in the workers."""
+        self.handed_logs.reopen(self.children.send)
 
 
 def is_needed(settings: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.source_files import files_of_failure, imported_files
 from fastwsgi.process.source_watcher import SourceWatcher
-from fastwsgi.process.startup import make_loop
+from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.tls import files as tls_files
 
@@ -131,6 +132,8 @@ class Worker:
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(app, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
+        if given.is_first:
+            warn_of_temporary_files()
         loop.share(self.slot)
         loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
         loop.caller_stuck = lambda: self._leave(loop)
@@ -143,7 +146,11 @@ class Worker:
     def _load(self) -> WSGIApplication:
         """The application; with --reload, if it cannot be loaded, one that says why."""
         if not self.settings.reload:
-            return self.given.deployment.load(self.settings)
+            try:
+                return self.given.deployment.load(self.settings)
+            except Mistake as mistake:
+                mistake.args = (f"{mistake}{accounts.hint_at_directory(os.getcwd())}",)
+                raise
         failed: set[str] = set()
         SourceWatcher(
             lambda path: self.given.channel.send(f"changed {path}"),
@@ -157,6 +164,7 @@ class Worker:
             failed |= files_of_failure(mistake)
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
+            self.given.channel.send("failed")
             return failure_page(text)
 
     def _fail(self, mistake: Mistake) -> int:
@@ -175,7 +183,7 @@ class Worker:
         # systemd, too, sends SIGTERM to all processes: the supervisor also gets it then, and starts no successor
         forks.handle(signal.SIGTERM, lambda number, frame: self.given.channel.send("terminated"))
         forks.handle(signal.SIGQUIT, lambda number, frame: self._quit())
-        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
+        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_usr1())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
@@ -204,7 +212,9 @@ class Worker:
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self._report_closed)
         elif command == "reopen":  # even during the boot: the files may be open already
-            self.deferred.add(self._reopen_logs)
+            descriptors = self.given.channel.descriptors
+            opened = {path: descriptors.popleft() for path in json.loads(argument or "[]")}
+            self.deferred.add(lambda: self._reopen_logs(opened))
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))
 
@@ -227,9 +237,15 @@ class Worker:
         self._stop(0.0)
         self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
 
-    def _reopen_logs(self) -> None:
+    def _handle_usr1(self) -> None:
+        if self.settings.user is None and self.settings.group is None:
+            self._handle_command("reopen")
+        else:
+            self.given.channel.send("reopen")  # it may not open the files
+
+    def _reopen_logs(self, opened: dict[str, int]) -> None:
         assert self.logs is not None
-        self.logs.reopen()
+        self.logs.reopen(opened)
 
     def _write_heartbeat(self) -> None:
         self.slot.heartbeat = time.monotonic()
