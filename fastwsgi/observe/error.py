@@ -18,7 +18,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from fastwsgi.mistakes import Mistake, summary
+from fastwsgi.mistakes import Mistake, WrongValue, summary
 from fastwsgi.observe.files import LogFile, standard_error
 from fastwsgi.observe.loggers import own_logger
 from fastwsgi.originals import os
@@ -117,7 +117,7 @@ def _open_error_file(path: str) -> ErrorFile:
     try:
         return ErrorFile(path)
     except OSError as error:
-        raise Mistake(f"--error-logfile {path}: {error.strerror}") from None
+        raise WrongValue("--error-logfile", f"{path}: {error.strerror}") from None
 
 
 def set_up_logging(config: str | dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ def set_up_logging(config: str | dict[str, Any]) -> None:
     Raises:
         Mistake: the file cannot be read, or logging refuses its contents.
     """
-    name = "log_config" if isinstance(config, dict) else f"--log-config {config}"
+    name = "" if isinstance(config, dict) else config
     try:
         if isinstance(config, str) and not config.endswith((".json", ".toml")):
             with open(config, encoding="utf-8") as file:
@@ -138,14 +138,14 @@ def set_up_logging(config: str | dict[str, Any]) -> None:
             values = config if isinstance(config, dict) else _read_dict(config)
             logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **values})
     except OSError as error:
-        raise Mistake(f"{name}: {error.strerror or error}") from None
+        raise WrongValue("--log-config", f"{name}: {error.strerror or error}") from None
     except configparser.Error as error:
-        raise Mistake(f"{name}: {' '.join(str(error).split())}") from None
+        raise WrongValue("--log-config", f"{name}: {' '.join(str(error).split())}") from None
     except Mistake:
         raise
     except Exception as error:
         cause = f": {summary(error.__cause__)}" if error.__cause__ is not None else ""
-        raise Mistake(f"{name}: {summary(error)}{cause}") from None
+        raise WrongValue("--log-config", f"{name}: {summary(error)}{cause}") from None
     _take_over("gunicorn.error", error_log)
     _take_over("gunicorn.access", access_log)
     if access_log.level == logging.NOTSET:
@@ -156,7 +156,7 @@ def _read_dict(path: str) -> dict[str, Any]:
     with open(path, "rb") as file:
         values = json.load(file) if path.endswith(".json") else _toml().load(file)
     if not isinstance(values, dict):
-        raise Mistake(f"--log-config {path}: an object must be in it, with the keys of logging's dictConfig")
+        raise WrongValue("--log-config", f"{path}: an object must be in it, with the keys of logging's dictConfig")
     return values
 
 
@@ -164,7 +164,7 @@ def _toml() -> ModuleType:
     for name in ("tomllib", "tomli"):
         with contextlib.suppress(ImportError):
             return import_module(name)
-    raise Mistake("--log-config: TOML needs Python 3.11 or the package tomli; JSON and INI do not")
+    raise WrongValue("--log-config", ": TOML needs Python 3.11 or the package tomli; JSON and INI do not")
 
 
 def _take_over(theirs: str, ours: logging.Logger) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
 from fastwsgi.observe.files import LogFile, standard_output
@@ -18,12 +19,7 @@ if TYPE_CHECKING:
     from fastwsgi.http.errors import HttpError
     from fastwsgi.settings.settings import Settings
 
-__all__ = ["ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
-
-
-def check(settings: Settings) -> None:
-    """Check access_log_format by reading it. Raises Mistake."""
-    read_format(settings.access_log_format)
+__all__ = ["ErrorStream", "Logs", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
 
 
 def log_error(message: str, error: BaseException | None) -> None:
@@ -76,14 +72,14 @@ class Logs:
 
     Raises:
         Mistake: a wrong access_log_format.
-        OSError: the access log cannot be opened.
+        WrongValue: the access log cannot be opened.
     """
 
     def __init__(self, settings: Settings, build: SimpleNamespace) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
         if settings.access_logfile:
-            self.access = AccessLog(LogFile(settings.access_logfile, standard_output()), format, build)
+            self.access = AccessLog(_open_access_log(settings.access_logfile), format, build)
         elif settings.log_config and access_log.handlers:
             self.access = AccessLog(LoggerOutput(), format, build)
         self.trace = Trace() if settings.trace else None
@@ -102,6 +98,13 @@ class Logs:
         self.refusals.close()
         if self.access is not None:
             self.access.close()
+
+
+def _open_access_log(path: str) -> LogFile:
+    try:
+        return LogFile(path, standard_output())
+    except OSError as error:
+        raise WrongValue("--access-logfile", f"{path}: {error.strerror}") from None
 
 
 class ObserverGroup:

@@ -7,7 +7,7 @@ import pwd
 import re
 from typing import TYPE_CHECKING
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.originals import os
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ def resolve_user(text: str) -> tuple[int, int]:
     except KeyError:
         uid = _number(text)
         if uid is None:
-            raise Mistake(f"--user {text}: there is no such user; give the name of an account, or a number") from None
+            raise WrongValue(
+                "--user", f"{text}: there is no such user; give the name of an account, or a number"
+            ) from None
         gid = _group_of(uid)
     else:
         uid, gid = account.pw_uid, account.pw_gid
     if uid != os.geteuid():
-        _require_root(f"--user {text}")
+        _require_root("--user", text)
     return uid, gid
 
 
@@ -55,9 +57,9 @@ def resolve_group(text: str) -> int:
     except KeyError:
         gid = _number(text)
     if gid is None:
-        raise Mistake(f"--group {text}: there is no such group; give the name of one, or a number")
+        raise WrongValue("--group", f"{text}: there is no such group; give the name of one, or a number")
     if gid != os.getegid():
-        _require_root(f"--group {text}")
+        _require_root("--group", text)
     return gid
 
 
@@ -88,6 +90,6 @@ def _group_of(uid: int) -> int:
         return os.getegid()
 
 
-def _require_root(option: str) -> None:
+def _require_root(option: str, text: str) -> None:
     if os.geteuid() != 0:
-        raise Mistake(f"{option}: only root may choose it; start as root, or leave it out")
+        raise WrongValue(option, f"{text}: only root may choose it; start as root, or leave it out")

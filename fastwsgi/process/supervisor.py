@@ -24,7 +24,7 @@ from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
 from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
 from fastwsgi.originals import os, select, signal, socket, time
-from fastwsgi.process import accounts, exits, privileges, process_setup
+from fastwsgi.process import accounts, exits, preflight, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
 from fastwsgi.process.exit_functions import ExitFunctions
@@ -153,6 +153,7 @@ class Supervisor:
         if settings.umask is not None:
             os.umask(int(settings.umask, 8))
         ids = accounts.worker_ids(settings)  # mistakes in these are reported now
+        preflight.check_access_log(settings)
         self.listeners.open(settings)
         self.view.address = self.listeners.urls(self.certificates.scheme)
         privileges.warn(settings, ids)

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED, Unsupported
 from fastwsgi.mistakes import UsageError, nearest
+from fastwsgi.settings import habits
 from fastwsgi.settings.settings import SETTINGS, Setting
 
 SEE_HELP = "see fastwsgi --help"
@@ -64,6 +65,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         A namespace with *app*, *config*, *notices* (lines for the user), each of COMMANDS under its name, and *flags*:
         the settings that were given, as text.
     """
+    habits.refuse_options(argv)
     arguments, extra = make_parser().parse_known_args(argv, argparse.Namespace(notices=[]))
     for text in extra:
         if text.startswith("-"):
@@ -72,6 +74,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             hint = f"did you mean {meant}?" if meant else SEE_HELP
             raise UsageError(f"unknown option {option}; {hint}")
     if extra:
+        habits.refuse_address(argv, extra[0])
         raise UsageError(f"one application only: {arguments.app}, and not {extra[0]} ({SEE_HELP})")
     arguments.flags = {name: value for name, value in vars(arguments).items() if name in SETTINGS}
     return arguments

@@ -1,20 +1,25 @@
 """The kinds of value a setting can have.
 
 A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`, TOML), into the one
-type the server uses. When it cannot, it raises a ValueError whose message completes the sentence "it must be ...". It
-also knows how to write its values in the help.
+type the server uses. When it cannot, it raises a ValueError whose message completes the sentence "it must be ...", or
+Unfit, whose message is a sentence of its own. It also knows how to write its values in the help.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
 
 from fastwsgi.http.forwarded import MISLEADING
 from fastwsgi.http.peers import Trusted
+from fastwsgi.mistakes import WrongValue, nearest
+from fastwsgi.observe.formats import read_format
 from fastwsgi.originals import os
+from fastwsgi.server.addresses import BindError, parse_address, suggest_address
 from fastwsgi.settings import cpus
 from fastwsgi.switch import SWITCH
 
@@ -22,6 +27,10 @@ T = TypeVar("T")
 
 C_INT_MAX = 2**31 - 1
 OFFSET_MAX = 2**63 - 1
+
+
+class Unfit(ValueError):
+    """A value that cannot be; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +103,16 @@ def seconds(zero: bool = False) -> Kind[float]:
     def read(value: object) -> float:
         number = _real(value)
         if number is None or number < 0 or (number == 0 and not zero):
-            raise ValueError(f"a number of seconds, {'0 or more' if zero else 'above 0'}")
+            raise ValueError(f"a number of seconds, {'0 or more' if zero else 'above 0'}{_without_unit(value)}")
         return number
 
     return Kind(read, "SECONDS", "{:g}".format)
+
+
+def _without_unit(value: object) -> str:
+    """What to write for a number that a unit follows."""
+    match = re.fullmatch(r"\s*([0-9.]+)\s*(s|sec|secs|seconds?)", value) if isinstance(value, str) else None
+    return f", without a unit: {match[1]}" if match else ""
 
 
 def size(minimum: int = 0, maximum: int = C_INT_MAX) -> Kind[int]:
@@ -117,11 +132,18 @@ def choice(*words: str) -> Kind[str]:
 
     def read(value: object) -> str:
         if not isinstance(value, str) or value.lower() not in spellings:
-            raise ValueError(" or ".join([", ".join(words[:-1]), words[-1]]))
+            raise ValueError(_one_of(words, [value]))
         return spellings[value.lower()]
 
     spellings = {word.lower(): word for word in words}
     return Kind(read, "{" + ",".join(words) + "}")
+
+
+def _one_of(words: Iterable[str], given: Iterable[object]) -> str:
+    """The choice of *words*, and which of them was probably meant."""
+    *most, last = words
+    found = [meant for one in given if isinstance(one, str) and (meant := nearest(one, [*most, last]))]
+    return f"{', '.join(most)} or {last}" + (f"; did you mean {found[0]}?" if found else "")
 
 
 def verification() -> Kind[str]:
@@ -200,7 +222,10 @@ def log_setup() -> Kind[str | dict[str, object] | None]:
 
 
 def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
-    """At least *least* strings: a list, or a single string, in which *separator* may divide several."""
+    """At least *least* strings: a list, or a single string, in which *separator* may divide several.
+
+    In a variable, commas divide them all the same.
+    """
 
     def read(value: object) -> list[str]:
         given = [value] if isinstance(value, str) else value
@@ -208,10 +233,46 @@ def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
             raise ValueError("a string or a list of strings")
         parts = [part.strip() for item in given for part in (item.split(separator) if separator else [item])]
         if "" in parts or len(parts) < least:
-            raise ValueError("not empty")
+            raise ValueError("filled in: it is empty")
         return parts
 
-    return Kind(read, metavar, (separator or " ").join, repeatable=True)
+    return Kind(read, metavar, (separator or " ").join, repeatable=True, parse=lambda text: text.split(","))
+
+
+def addresses() -> Kind[list[str]]:
+    """Addresses to listen on, with commas as text, each once."""
+    several = texts("ADDRESS", ",", least=1)
+
+    def read(value: object) -> list[str]:
+        meant = suggest_address(value)
+        if meant and not isinstance(value, str):
+            raise Unfit(f"{value!r} is no address as text: write {meant}")
+        given = several.read(value)
+        for text in given:
+            try:
+                parse_address(text)
+            except BindError as error:
+                raise Unfit(str(error)) from None
+            if given.count(text) > 1 and not text.endswith(":0"):  # a port of the system's choice is another each time
+                raise Unfit(f"{text} is given twice: leave one out")
+        return given
+
+    return Kind(read, "ADDRESS", ",".join, repeatable=True, parse=lambda text: text.split(","))
+
+
+def log_format() -> Kind[str]:
+    """The format of the access log, by its name or in gunicorn's atoms."""
+    given = text("FORMAT")
+
+    def read(value: object) -> str:
+        read_value = given.read(value) or "combined"
+        try:
+            read_format(read_value)
+        except WrongValue as error:
+            raise Unfit(f"{value!r}{error.rest}") from None
+        return read_value
+
+    return Kind(read, "FORMAT")
 
 
 def peers(least: int = 0) -> Kind[list[str]]:
@@ -242,8 +303,9 @@ def forwarded_headers() -> Kind[list[str]]:
 
     def read(value: object) -> list[str]:
         names = [name.lower() for name in several.read(value)]
-        if not set(names) <= set(FORWARDED_HEADERS):
-            raise ValueError(f"some of {', '.join(FORWARDED_HEADERS[:-1])}, or forwarded")
+        wrong = [name for name in names if name not in FORWARDED_HEADERS]
+        if wrong:
+            raise ValueError(f"some of {_one_of(FORWARDED_HEADERS, wrong)}")
         if "forwarded" in names and len(names) > 1:
             raise ValueError("forwarded alone, or others without it: a client could choose which one counts")
         return names
@@ -277,7 +339,7 @@ def assignments() -> Kind[list[str]]:
     def show(assignments: list[str]) -> str:
         return " ".join(f"{one.partition('=')[0]}=..." for one in assignments)
 
-    return Kind(read, "NAME=VALUE", show, repeatable=True)
+    return Kind(read, "NAME=VALUE", show, repeatable=True, parse=shlex.split)
 
 
 def _is_assignment(value: object) -> bool:

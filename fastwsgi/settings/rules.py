@@ -8,6 +8,7 @@ for them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from fastwsgi.settings.setting import SettingError
@@ -46,6 +47,8 @@ def without_effect(settings: Settings, given: Mapping[str, Given]) -> list[str]:
         is_asked = name in given and given[name].by_user and getattr(settings, name)
         if is_asked and getattr(settings, needed) == declaration.default:
             lines.append(f"{given[name].origin} has no effect without {declaration.flag}")
+    if settings.proc_name and "proc_name" in given and find_spec("setproctitle") is None:
+        lines.append(f"{given['proc_name'].origin} has no effect without the package setproctitle: pip install it")
     if settings.timeout and settings.slow_log >= settings.timeout:
         time_out = f"the time-out of {settings.timeout:g} s"
         lines.append(f"{given['slow_log'].origin} has no effect: it is not below {time_out}")

@@ -48,7 +48,6 @@ class Settings:
         [],
         "variable to set before the application is loaded; may be given several times",
         ("-e",),
-        from_variable=False,
     )
     root_path = Setting(
         APPLICATION,
@@ -60,7 +59,7 @@ class Settings:
 
     bind = Setting(
         SERVER,
-        kinds.texts("ADDRESS", ",", least=1),
+        kinds.addresses(),
         ["127.0.0.1:8000"],
         "HOST:PORT, [::1]:PORT, :PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
         ("-b",),
@@ -340,7 +339,7 @@ class Settings:
     access_logfile = Setting(LOGS, kinds.path(), None, 'file for the access log; "-" is standard output')
     access_log_format = Setting(
         LOGS,
-        kinds.text("FORMAT"),
+        kinds.log_format(),
         "combined",
         "combined, json, or a format with gunicorn's atoms, such as '%(h)s %(s)s'",
         ("--access-log-format", "--access-logformat"),
@@ -390,7 +389,19 @@ SETTINGS: dict[str, Setting[Any]] = {
 """All settings by name, in the order of the help."""
 
 
+KEYS: dict[str, tuple[str, bool]] = {
+    key: (name, is_opposite) for name, setting in SETTINGS.items() for key, is_opposite in setting.keys.items()
+}
+"""The names by which a setting can be given, each with the setting's own, and whether it says the opposite."""
+
+
+def by_key(key: str, value: object) -> tuple[str, object]:
+    """The setting that *key*, one of KEYS, stands for, and its value."""
+    name, is_opposite = KEYS[key]
+    return name, not value if is_opposite and isinstance(value, bool) else value
+
+
 def unknown(name: str) -> str:
     """The line about a setting that does not exist."""
-    meant = nearest(name, SETTINGS)
+    meant = nearest(name, KEYS)
     return f"unknown setting {name!r}" + (f"; did you mean {meant!r}?" if meant else "")

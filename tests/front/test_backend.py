@@ -141,9 +141,11 @@ def test_its_exceptions_are_what_serve_raises() -> None:
     with pytest.raises(fastwsgi.SettingError):
         fastwsgi.serve(app, workers="many")
     with pytest.raises(fastwsgi.BindError):
-        fastwsgi.serve(app, bind="nowhere.invalid:port")
+        fastwsgi.serve(app, bind="nowhere.invalid:80")
     with pytest.raises(fastwsgi.Mistake):
         fastwsgi.serve(app, bind="127.0.0.1:0", certfile="missing.pem")
+    with pytest.raises(fastwsgi.Mistake, match=r"^access_logfile missing/log: No such file or directory$"):
+        fastwsgi.serve(app, bind="127.0.0.1:0", access_logfile="missing/log")
 
 
 @pytest.mark.parametrize("given", [None, 5, "shop:app"])

@@ -140,7 +140,7 @@ COMPLAINTS = [
         "'proxy' does not appear to be an IPv4 or IPv6 network",
     ),
     ("-m 9", {}, "--umask '9' must be permission bits in octal, from 000 to 777, such as 022"),
-    ("-e A", {}, "--env ['A'] must be NAME=VALUE"),
+    ("-e A", {}, "--env 'A' must be NAME=VALUE"),
     ("--chdir nowhere", {}, "--chdir nowhere: No such file or directory"),
     ("", {"FASTWSGI_CHDIR": "nowhere"}, "FASTWSGI_CHDIR nowhere: No such file or directory"),
     (
@@ -158,9 +158,9 @@ def test_complaints_name_the_place(project: Path, command: str, environment: dic
 
 def test_unknown_variables_get_one_line(project: Path) -> None:
     known = {"FASTWSGI_BACKEND": "c", "FASTWSGI_NO_EXT": "1", "FASTWSGI_CONFIG": ""}
-    found = read(project, FASTWSGI_WORKER="3", FASTWSGI_ENV="test", **known)
+    found = read(project, FASTWSGI_WORKER="3", FASTWSGI_SHOP="test", **known)
     assert found.notices == [
-        "no such setting, from the environment: FASTWSGI_ENV, FASTWSGI_WORKER (did you mean FASTWSGI_WORKERS?)"
+        "no such setting, from the environment: FASTWSGI_SHOP, FASTWSGI_WORKER (did you mean FASTWSGI_WORKERS?)"
     ]
 
 
