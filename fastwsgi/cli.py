@@ -17,7 +17,7 @@ from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import Finding, Mistake, WrongValue, file_mistake
 from fastwsgi.originals import os
-from fastwsgi.settings import manual, report
+from fastwsgi.settings import completion, manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.sources import Sources
 from fastwsgi.version import VERSION
@@ -50,6 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.manual:
         print(manual.page(), end="")
+        return 0
+    if arguments.completion is not None:
+        print(completion.script(arguments.completion), end="")
         return 0
     for notice in arguments.notices:
         announce(f"fastwsgi: {notice}")

@@ -21,6 +21,9 @@ COMMANDS = {
     "--version": "print versions and which build runs",
 }
 """Options that do something other than serve."""
+OTHERS = {"--version": ("-v",)}
+"""The short forms of those that have one."""
+COMPLETION_HELP = 'print the completion for bash, zsh or fish: eval "$(fastwsgi --completion bash)"'
 CONFIG_HELP = (
     "configuration file: TOML, or Python as gunicorn's (gunicorn.conf.py, python:MODULE); "
     "else fastwsgi.toml or [tool.fastwsgi] in pyproject.toml"
@@ -98,7 +101,8 @@ def make_parser() -> Parser:
     )
     parser.add_argument("-c", "--config", metavar="PATH", help=CONFIG_HELP)
     for command, text in COMMANDS.items():
-        parser.add_argument(*(["-v"] if command == "--version" else []), command, action="store_true", help=text)
+        parser.add_argument(*OTHERS.get(command, ()), command, action="store_true", help=text)
+    parser.add_argument("--completion", metavar="SHELL", help=COMPLETION_HELP)
     groups = {title: parser.add_argument_group(title) for title in dict.fromkeys(s.group for s in SETTINGS.values())}
     for setting in SETTINGS.values():
         add_option(groups[setting.group], setting)
@@ -145,5 +149,5 @@ def help_text(setting: Setting[Any]) -> str:
 
 def all_flags() -> list[str]:
     """Every option there is."""
-    own = ["-h", "--help", "-c", "--config", "-v", *COMMANDS]
+    own = ["-h", "--help", "-c", "--config", "-v", "--completion", *COMMANDS]
     return own + [flag for setting in SETTINGS.values() for flag in setting.flags]

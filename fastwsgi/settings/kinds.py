@@ -44,6 +44,8 @@ class Kind(Generic[T]):
         repeatable: whether the option may be given several times, each time with more.
         parse: gives what the text of an environment variable stands for; raises ValueError.
         bare: the value of the option without one; None if it needs a value.
+        words: the values that there are, if they are few, for the completion of a shell.
+        completes: what else a shell completes: "file", "directory", "user" or "group".
     """
 
     read: Callable[[object], T]
@@ -52,6 +54,8 @@ class Kind(Generic[T]):
     repeatable: bool = False
     parse: Callable[[str], object] = str
     bare: T | None = None
+    words: tuple[str, ...] = ()
+    completes: str = ""
 
 
 def flag() -> Kind[bool]:
@@ -94,7 +98,7 @@ def workers() -> Kind[int]:
         except ValueError as error:
             raise ValueError(f"auto or {error}") from None
 
-    return Kind(read, "N")
+    return Kind(read, "N", words=("auto",))
 
 
 def seconds(zero: bool = False) -> Kind[float]:
@@ -136,7 +140,7 @@ def choice(*words: str) -> Kind[str]:
         return spellings[value.lower()]
 
     spellings = {word.lower(): word for word in words}
-    return Kind(read, "{" + ",".join(words) + "}")
+    return Kind(read, "{" + ",".join(words) + "}", words=words)
 
 
 def _one_of(words: Iterable[str], given: Iterable[object]) -> str:
@@ -155,11 +159,11 @@ def verification() -> Kind[str]:
         number = _integer(value)
         return words[number] if number is not None and 0 <= number < len(words) else word.read(value)
 
-    return Kind(read, word.metavar)
+    return Kind(read, word.metavar, words=words)
 
 
-def path() -> Kind[str | None]:
-    """A file or directory name; None is "not given"."""
+def path(completes: str = "file") -> Kind[str | None]:
+    """The name of a file, or of a "directory"; None is "not given"."""
 
     def read(value: object) -> str | None:
         if value is None:
@@ -168,7 +172,7 @@ def path() -> Kind[str | None]:
             raise ValueError("a path")
         return os.fsdecode(value)
 
-    return Kind(read, "PATH")
+    return Kind(read, "PATH", completes=completes)
 
 
 def text(metavar: str) -> Kind[str | None]:
@@ -182,8 +186,8 @@ def text(metavar: str) -> Kind[str | None]:
     return Kind(read, metavar)
 
 
-def account() -> Kind[str | None]:
-    """A user or group by name or number; None is "not given"."""
+def account(completes: str) -> Kind[str | None]:
+    """A "user" or "group" by name or number; None is "not given"."""
 
     def read(value: object) -> str | None:
         number = _integer(value)
@@ -193,7 +197,7 @@ def account() -> Kind[str | None]:
             return value
         raise ValueError("a name or a number")
 
-    return Kind(read, "NAME")
+    return Kind(read, "NAME", completes=completes)
 
 
 def mode() -> Kind[str | None]:
@@ -218,10 +222,10 @@ def log_setup() -> Kind[str | dict[str, object] | None]:
     def read(value: object) -> str | dict[str, object] | None:
         return dict(value) if isinstance(value, dict) else name.read(value)
 
-    return Kind(read, "PATH", lambda value: "(a table)" if isinstance(value, dict) else str(value))
+    return Kind(read, "PATH", lambda value: "(a table)" if isinstance(value, dict) else str(value), completes="file")
 
 
-def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
+def texts(metavar: str, separator: str = "", least: int = 0, completes: str = "") -> Kind[list[str]]:
     """At least *least* strings: a list, or a single string, in which *separator* may divide several.
 
     In a variable, commas divide them all the same.
@@ -236,7 +240,8 @@ def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
             raise ValueError("filled in: it is empty")
         return parts
 
-    return Kind(read, metavar, (separator or " ").join, repeatable=True, parse=lambda text: text.split(","))
+    show = (separator or " ").join
+    return Kind(read, metavar, show, repeatable=True, parse=lambda text: text.split(","), completes=completes)
 
 
 def addresses() -> Kind[list[str]]:
@@ -322,7 +327,7 @@ def proxy_protocol() -> Kind[str]:
         given = value.lower() if isinstance(value, str) else value
         return words.read(gunicorns.get(given, given) if isinstance(given, (str, bool)) else given)
 
-    return Kind(read, words.metavar, bare="optional")
+    return Kind(read, words.metavar, bare="optional", words=words.words)
 
 
 def assignments() -> Kind[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastwsgi.settings.arguments import COMMANDS, CONFIG_HELP
+from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP
 from fastwsgi.settings.settings import SETTINGS, Setting
 from fastwsgi.version import VERSION
 
@@ -98,7 +98,8 @@ def entries(texts: dict[str, str]) -> str:
 
 def commands() -> str:
     """The entries of the options that are not settings."""
-    return entries({"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options", **COMMANDS})
+    own = {"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options"}
+    return entries({**own, **COMMANDS, "--completion SHELL": COMPLETION_HELP})
 
 
 def group(title: str) -> str:

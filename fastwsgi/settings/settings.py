@@ -34,10 +34,13 @@ class Settings:
     """
 
     chdir = Setting(
-        APPLICATION, kinds.path(), None, "change to this directory before all else", reloadable=False
+        APPLICATION, kinds.path("directory"), None, "change to this directory before all else", reloadable=False
     )
     pythonpath = Setting(
-        APPLICATION, kinds.texts("DIRS", ","), [], "directories (with commas) to import from first"
+        APPLICATION,
+        kinds.texts("DIRS", ",", completes="directory"),
+        [],
+        "directories (with commas) to import from first",
     )
     factory = Setting(
         APPLICATION, kinds.flag(), False, "ATTR is a function that makes the application: call it"
@@ -95,12 +98,12 @@ class Settings:
 
     certfile = Setting(
         ENCRYPTION,
-        kinds.texts("PATH"),
+        kinds.texts("PATH", completes="file"),
         [],
         "speak TLS, with the certificate and chain (PEM) in this file; may be given several times, for several hosts",
     )
     keyfile = Setting(
-        ENCRYPTION, kinds.texts("PATH"), [], "key (PEM) of each certificate, if not in the same file"
+        ENCRYPTION, kinds.texts("PATH", completes="file"), [], "key (PEM) of each certificate, if not in the same file"
     )
     ca_certs = Setting(
         ENCRYPTION, kinds.path(), None, "authorities (PEM) that sign the certificates of clients"
@@ -194,7 +197,7 @@ class Settings:
     )
     reload_extra_files = Setting(
         PROCESSES,
-        kinds.texts("PATH"),
+        kinds.texts("PATH", completes="file"),
         [],
         "a file that --reload watches, too",
         ("--reload-extra-file", "--reload-extra-files"),
@@ -202,7 +205,7 @@ class Settings:
     )
     user = Setting(
         PROCESSES,
-        kinds.account(),
+        kinds.account("user"),
         None,
         "user, by name or number, that the workers run as",
         ("-u",),
@@ -211,7 +214,7 @@ class Settings:
     )
     group = Setting(
         PROCESSES,
-        kinds.account(),
+        kinds.account("group"),
         None,
         "group, by name or number, that the workers run as",
         ("-g",),
