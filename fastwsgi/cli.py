@@ -72,9 +72,12 @@ def serve(deployment: ConfiguredDeployment) -> int:
     """Serve until a signal ends that; the exit code. Raises Mistake if it cannot begin."""
     deployment.application(deployment.current.settings)
     build = loaded_build()
+    from fastwsgi import backend
     from fastwsgi.process import ending, supervisor
     from fastwsgi.server.bind import BindError
 
+    if line := backend.uncompiled_source():
+        announce(f"fastwsgi: {line}")
     try:
         code = supervisor.run(deployment, build, announce)
     except WrongValue as mistake:
