@@ -7,6 +7,7 @@ have all of them. Nothing is left open.
 from __future__ import annotations
 
 import errno
+import stat
 from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import Finding, Mistake, WrongValue
@@ -78,6 +79,13 @@ def refuse_unwritable(flag: str, path: str | None) -> None:
         raise WrongValue(flag, f"{path}: {error.strerror}") from None
 
 
+def _is_socket(fd: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
 def _check_address(text: str, settings: Settings) -> list[str]:
     """Open and close a listener. One of this program's on the same port may be the very service, to be reloaded."""
     address = parse_address(text)
@@ -86,6 +94,8 @@ def _check_address(text: str, settings: Settings) -> list[str]:
             open_listener(text, reuse_port=settings.reuse_port).close()
         elif isinstance(address, Unix):
             check_path(address)
+        elif not _is_socket(address.fd):
+            raise BindError(f"{text} is no open socket: the process that starts this one has to pass a listener")
     except BindError as error:
         if error.is_ours:
             return [f"{text} is in use by a running fastwsgi"]

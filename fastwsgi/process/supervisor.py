@@ -270,7 +270,7 @@ class Supervisor:
         if size < self.fleet.size:
             self.listeners.trim(size)
         self.fleet.size = size
-        error_log.info("%d workers from now on", size)
+        error_log.info("%d %s from now on", size, "worker" if size == 1 else "workers")
 
     def _reopen_logs(self) -> None:
         reopen_error_log()

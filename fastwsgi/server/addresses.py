@@ -88,7 +88,8 @@ def split_address(text: str) -> tuple[str, int]:
     if host.isascii() and host.isdigit() and not bracketed:  # inet_aton(3) takes 8000 for 0.0.31.64
         raise BindError(f"{text!r} is a port without a host: write {suggest_address(host) or FORMS}")
     if ":" in host and not bracketed:
-        raise BindError(f"{text!r} does not tell host from port: write [{text}]:PORT if it is an IPv6 address")
+        meant = f"[{host}]:{port}" if host.count(":") > 1 else f"[{text}]:PORT"
+        raise BindError(f"{text!r} does not tell host from port: write {meant} if it is an IPv6 address")
     return host, int(port)
 
 

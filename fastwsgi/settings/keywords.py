@@ -28,9 +28,19 @@ def read(values: Mapping[str, object], announce: Callable[[str], None]) -> Setti
         habits.refuse_keywords(values)
     except UsageError as error:
         raise SettingError(str(error)) from None
-    own = dict(by_key(key, value) if key in KEYS else (key, value) for key, value in values.items())
-    settings = Settings(**own)
-    for line in without_effect(settings, {name: Given(value, name) for name, value in own.items()}):
+    own: dict[str, Given] = {}
+    for key, value in values.items():
+        name, meant = by_key(key, value) if key in KEYS else (key, value)
+        own[name] = Given(meant, key)
+    try:
+        settings = Settings(**{name: given.value for name, given in own.items()})
+    except SettingError as error:
+        if not error.names:
+            raise
+        names = " and ".join(own[name].origin for name in error.names)
+        line = f"{names}{'=' if error.flag else ' '}{error.problem}"
+        raise SettingError(line, error.names, error.problem, error.flag) from None
+    for line in without_effect(settings, own):
         announce(f"fastwsgi: {line}")
     return settings
 

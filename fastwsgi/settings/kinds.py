@@ -113,10 +113,13 @@ def seconds(zero: bool = False) -> Kind[float]:
     return Kind(read, "SECONDS", "{:g}".format)
 
 
+_UNITS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
 def _without_unit(value: object) -> str:
     """What to write for a number that a unit follows."""
-    match = re.fullmatch(r"\s*([0-9.]+)\s*(s|sec|secs|seconds?)", value) if isinstance(value, str) else None
-    return f", without a unit: {match[1]}" if match else ""
+    match = re.fullmatch(r"([0-9]+\.?[0-9]*)\s*([a-z]+)", value.lower()) if isinstance(value, str) else None
+    return f", without a unit: {float(match[1]) * _UNITS[match[2]]:g}" if match and match[2] in _UNITS else ""
 
 
 def size(minimum: int = 0, maximum: int = C_INT_MAX) -> Kind[int]:
@@ -125,7 +128,10 @@ def size(minimum: int = 0, maximum: int = C_INT_MAX) -> Kind[int]:
     def read(value: object) -> int:
         number = _bytes(value)
         if number is None or not minimum <= number <= maximum:
-            raise ValueError(f"a number of bytes from {minimum} to {maximum}, such as 8190, 64K or 1G")
+            most = "" if maximum == OFFSET_MAX else f" to {maximum}"
+            example = re.fullmatch(r"([0-9]+)\s*([KMG])i?B", value, re.IGNORECASE) if isinstance(value, str) else None
+            shown = f"{example[1]}{example[2].upper()}" if example else "8190, 64K or 1G"
+            raise ValueError(f"a number of bytes from {minimum}{most or ' up'}, such as {shown}")
         return number
 
     return Kind(read, "BYTES", _show_bytes)

@@ -170,6 +170,8 @@ WITHOUT_EFFECT = {
     "--forwarded-headers forwarded": "--forwarded-headers has no effect without --forwarded-allow-ips",
     "--proxy-allow-from ::1": "--proxy-allow-from has no effect without --proxy-protocol",
     "--timeout 5 --slow-log 6": "--slow-log has no effect: it is not below the time-out of 5 s",
+    "--access-log-format json": "--access-log-format has no effect without --access-logfile",
+    "--socket-mode 660": "--socket-mode has no effect without a unix socket in --bind",
     "--preload --reload": "--preload has no effect with --reload, which loads the application anew",
 }
 
