@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Callable
 from weakref import WeakKeyDictionary
 
 from fastwsgi.application import loader
-from fastwsgi.mistakes import UsageError
+from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue
 from fastwsgi.originals import os
 from fastwsgi.settings.settings import SETTINGS, Settings
 from fastwsgi.settings.sources import Configuration, Sources
@@ -26,19 +26,20 @@ class ConfiguredDeployment:
     Args:
         sources: where the settings are given.
         announce: called with lines for the user, such as a list of what has no effect.
+        finding: told all mistakes, of which the first is raised otherwise.
 
     Raises:
         Mistake: what is given is wrong.
     """
 
-    def __init__(self, sources: Sources, announce: Callable[[str], None]) -> None:
+    def __init__(self, sources: Sources, announce: Callable[[str], None], finding: Finding | None = None) -> None:
         self.directory = sources.start
         self._sources = sources
         self._announce = announce
         self._announced: set[str] = set()
         self._apps: WeakKeyDictionary[Settings, str | None] = WeakKeyDictionary()
         self._variables = Variables(os.environ)
-        self._variables.set(self._use(sources.read(os.environ)).env)
+        self._variables.set(self._use(sources.read(os.environ, finding)).env)
         self._asked = False
 
     @property
@@ -73,6 +74,13 @@ class ConfiguredDeployment:
             return self._use(read)
         finally:
             self._variables.set(self.current.settings.env)
+
+    def told(self, mistake: Mistake) -> Mistake:
+        """*mistake*, with the place where the value was given if it is about one."""
+        if not isinstance(mistake, WrongValue):
+            return mistake
+        origins = self.current.origins
+        return mistake.told({SETTINGS[name].flag: given for name, given in origins.items() if name in SETTINGS})
 
     def _use(self, read: Configuration) -> Settings:
         self.current = read

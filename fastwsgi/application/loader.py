@@ -18,7 +18,7 @@ from typing import Any, Callable
 from fastwsgi.application import recognise
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.leaving import Contained
-from fastwsgi.mistakes import Mistake, UsageError, nearest, summary, user_traceback
+from fastwsgi.mistakes import Mistake, UsageError, WrongValue, nearest, summary, user_traceback
 from fastwsgi.originals import os
 from fastwsgi.settings.settings import Settings
 
@@ -110,10 +110,10 @@ def prepare_path(settings: Settings) -> list[str]:
         try:
             os.chdir(settings.chdir)
         except OSError as error:
-            raise UsageError(f"--chdir {settings.chdir}: {error.strerror}") from None
+            raise WrongValue("--chdir", f"{settings.chdir}: {error.strerror}") from None
     for directory in settings.pythonpath:
         if not os.path.exists(directory):
-            raise UsageError(f"--pythonpath {directory}: there is no such directory")
+            raise WrongValue("--pythonpath", f"{directory}: there is no such directory")
     roots = [os.path.abspath(directory) for directory in (*settings.pythonpath, ".")]
     sys.path[:] = roots + [entry for entry in sys.path if entry not in roots]
     return roots

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
 from fastwsgi.observe.error_stream import ErrorStream
@@ -20,12 +21,7 @@ if TYPE_CHECKING:
     from fastwsgi.observe.interfaces import Output
     from fastwsgi.settings.settings import Settings
 
-__all__ = ["Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log", "try_to_reopen"]
-
-
-def check(settings: Settings) -> None:
-    """Check access_log_format by reading it. Raises Mistake."""
-    read_format(settings.access_log_format)
+__all__ = ["Logs", "error_log", "log_error", "reopen_error_log", "set_up_error_log", "try_to_reopen"]
 
 
 def log_error(message: str, error: BaseException | None) -> None:
@@ -62,7 +58,7 @@ class Logs:
 
     Raises:
         Mistake: a wrong access_log_format.
-        OSError: the access log cannot be opened.
+        WrongValue: the access log cannot be opened.
     """
 
     def __init__(self, settings: Settings, build: SimpleNamespace) -> None:
@@ -103,8 +99,15 @@ def _access_output(settings: Settings) -> Output | None:
     path = settings.access_logfile
     has_handlers = access_log.hasHandlers() if access_log.shown_as else bool(access_log.handlers)
     if not settings.log_config or not has_handlers:
-        return LogFile(path, standard_output()) if path else None
-    return FileAndLogger(LogFile(path), LoggerOutput()) if path and path != "-" else LoggerOutput()
+        return _open_access_log(path) if path else None
+    return FileAndLogger(_open_access_log(path), LoggerOutput()) if path and path != "-" else LoggerOutput()
+
+
+def _open_access_log(path: str) -> LogFile:
+    try:
+        return LogFile(path, standard_output())
+    except OSError as error:
+        raise WrongValue("--access-logfile", f"{path}: {error.strerror}") from None
 
 
 class FileAndLogger:

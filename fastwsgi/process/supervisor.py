@@ -24,7 +24,7 @@ from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.originals import os, select, signal, socket, time
-from fastwsgi.process import accounts, exits, life, privileges, process_setup
+from fastwsgi.process import accounts, exits, life, preflight, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
 from fastwsgi.process.exit_functions import ExitFunctions
@@ -162,6 +162,7 @@ class Supervisor:
         if settings.umask is not None:
             os.umask(int(settings.umask, 8))
         ids = accounts.worker_ids(settings)  # mistakes in these are reported now
+        preflight.check_access_log(settings)
         self.listeners.open(settings)
         self.view.address = self.listeners.urls(self.certificates.scheme)
         self.handed_logs.begin(settings)
@@ -293,7 +294,7 @@ class Supervisor:
         if size < self.fleet.size:
             self.listeners.trim(size)
         self.fleet.size = size
-        error_log.info("%d workers from now on", size)
+        error_log.info("%d %s from now on", size, "worker" if size == 1 else "workers")
 
     def reopen_logs(self) -> None:
         """Reopen the log files, here and in the workers."""

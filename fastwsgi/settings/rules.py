@@ -8,6 +8,7 @@ for them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from fastwsgi.settings.setting import SettingError
@@ -46,6 +47,12 @@ def without_effect(settings: Settings, given: Mapping[str, Given]) -> list[str]:
         is_asked = name in given and given[name].by_user and getattr(settings, name)
         if is_asked and getattr(settings, needed) == declaration.default:
             lines.append(f"{given[name].origin} has no effect without {declaration.flag}")
+    if "access_log_format" in given and not (settings.access_logfile or settings.log_config):
+        lines.append(f"{given['access_log_format'].origin} has no effect without --access-logfile")
+    if "socket_mode" in given and not any(address.startswith(("unix:", "fd:")) for address in settings.bind):
+        lines.append(f"{given['socket_mode'].origin} has no effect without a unix socket in --bind")
+    if settings.proc_name and "proc_name" in given and find_spec("setproctitle") is None:
+        lines.append(f"{given['proc_name'].origin} has no effect without the package setproctitle: pip install it")
     if settings.timeout and settings.slow_log >= settings.timeout:
         time_out = f"the time-out of {settings.timeout:g} s"
         lines.append(f"{given['slow_log'].origin} has no effect: it is not below {time_out}")

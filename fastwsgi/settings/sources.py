@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastwsgi.gunicorn.file import FileValues
 from fastwsgi.gunicorn.translations import DEFAULTS
-from fastwsgi.mistakes import UsageError
+from fastwsgi.mistakes import Finding, UsageError
 from fastwsgi.originals import os
 from fastwsgi.settings import files
 from fastwsgi.settings.environment import CONFIG, gunicorn_options, hosting_variables, unknown_variables, variables
@@ -22,7 +23,6 @@ from fastwsgi.settings.rules import without_effect
 from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
 
 if TYPE_CHECKING:
-    from fastwsgi.gunicorn.file import FileValues
     from fastwsgi.gunicorn.hooks import Hooks
 
 
@@ -61,12 +61,34 @@ class Sources:
         self.config = config
         self.start = start
 
-    def read(self, environment: Mapping[str, str]) -> Configuration:
-        """Read everything. Raises Mistake, which names the flag, the variable or the file's key."""
-        config, options, notices = gunicorn_options(environment)
-        layers = [self._flags(), variables(environment), options]
-        file = files.read(self.config or environment.get(CONFIG) or config, self.start, self._directory(layers))
-        hosting = hosting_variables(environment)
+    def read(self, environment: Mapping[str, str], finding: Finding | None = None) -> Configuration:
+        """Read everything.
+
+        Args:
+            environment: the variables.
+            finding: told all mistakes; the settings that are wrong get their defaults then.
+
+        Raises:
+            Mistake: something is wrong, and there is no *finding*; it names the flag, the variable or the file's key.
+        """
+        found = finding or Finding()
+        read = self._read(environment, found)
+        if finding is None:
+            found.end()
+        return read
+
+    def _read(self, environment: Mapping[str, str], finding: Finding) -> Configuration:
+        config: str | None = None
+        options: Layer = {}
+        notices: list[str] = []
+        file = FileValues()
+        with finding:
+            config, options, notices = gunicorn_options(environment)
+        layers = [self._flags(), variables(environment, finding), options]
+        with finding:
+            directory = self._directory(layers)
+            file = files.read(self.config or environment.get(CONFIG) or config, self.start, directory, finding)
+        hosting = hosting_variables(environment, finding)
         if file.python:
             layers += [_file_layer(file), hosting, gunicorn_defaults(file.name)]
         else:
@@ -76,8 +98,10 @@ class Sources:
         chosen: Layer = {}
         for layer in reversed(layers):
             chosen.update(layer)
-        app = _app(chosen.pop("app", None))
-        settings = self._settings(chosen)
+        app = None
+        with finding:
+            app = _app(chosen.pop("app", None))
+        settings = self._settings(chosen, finding)
         origins = {"app": app.origin if app else "default"}
         origins.update({name: given.origin for name, given in chosen.items()})
         notices += unknown_variables(environment) + file.notices + without_effect(settings, chosen)
@@ -102,15 +126,26 @@ class Sources:
             raise UsageError(f"{given.origin} {given.value}: {problem}")
         return path
 
-    def _settings(self, chosen: Layer) -> Settings:
+    def _settings(self, chosen: Layer, finding: Finding) -> Settings:
         """The settings with these values. The directory becomes an absolute path, which keeps its meaning."""
-        values = {name: given.value for name, given in chosen.items()}
-        if "chdir" in chosen:
-            values["chdir"] = self._existing(chosen["chdir"])
+        values = {}
+        for name, given in chosen.items():
+            with finding:
+                values[name] = self._existing(given) if name == "chdir" else _checked(name, given)
         try:
             return Settings(**values)
         except SettingError as error:
-            raise _usage_error(error, chosen) from None
+            finding.add(_usage_error(error, chosen))
+            return Settings(**{name: value for name, value in values.items() if name not in error.names})
+
+
+def _checked(name: str, given: Given) -> object:
+    """The value as it was given, if it can be read. Raises UsageError."""
+    try:
+        SETTINGS[name].read(given.value)
+    except SettingError as error:
+        raise _usage_error(error, {name: given}) from None
+    return given.value
 
 
 def _usage_error(error: SettingError, given: Layer) -> UsageError:

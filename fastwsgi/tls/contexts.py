@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import UsageError, WrongValue
 from fastwsgi.tls import environ as tls_environ
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls import x509
@@ -117,8 +117,9 @@ def _make_context(settings: Settings, material: Material, number: int) -> ssl.SS
     try:
         context.set_ciphers(settings.ciphers or "")
     except ssl.SSLError:
-        raise Mistake(
-            f"--ciphers {settings.ciphers}: OpenSSL knows no such cipher for TLS 1.2 (those of TLS 1.3 are fixed)"
+        raise WrongValue(
+            "--ciphers",
+            f"{settings.ciphers}: OpenSSL knows no such cipher for TLS 1.2 (those of TLS 1.3 are fixed)",
         ) from None
     _load(context, material.pairs[number], settings, number)
     if material.authorities:
@@ -132,19 +133,21 @@ def _load(context: ssl.SSLContext, pair: Pair, settings: Settings, number: int) 
     name = settings.certfile[number]
     key = settings.keyfile[number] if settings.keyfile else name
     if not x509.first_certificate(pair.certificate):
-        raise Mistake(f"--certfile {name} holds no certificate: it must be in PEM, with -----BEGIN CERTIFICATE-----")
+        raise WrongValue(
+            "--certfile", f"{name} holds no certificate: it must be in PEM, with -----BEGIN CERTIFICATE-----"
+        )
     if b"PRIVATE KEY-----" not in pair.key:
-        raise Mistake(f"{key} holds no private key in PEM" + ("" if settings.keyfile else ": give --keyfile"))
+        raise UsageError(f"{key} holds no private key in PEM" + ("" if settings.keyfile else ": give --keyfile"))
     try:
         with tls_files.as_file(pair.certificate) as certificate_path, tls_files.as_file(pair.key) as key_path:
             context.load_cert_chain(certificate_path, key_path, _refuse_password)
     except _Encrypted:
-        raise Mistake(
+        raise UsageError(
             f"the key in {key} is encrypted, and nobody is asked for a password: "
             "decrypt it, as with openssl pkey -in KEY -out KEY.plain"
         ) from None
     except ssl.SSLError as error:
-        raise Mistake(_explain(error, name, key)) from None
+        raise UsageError(_explain(error, name, key)) from None
 
 
 def _explain(error: ssl.SSLError, name: str, key: str) -> str:
@@ -160,7 +163,7 @@ def _load_authorities(context: ssl.SSLContext, pem: bytes, settings: Settings) -
         with tls_files.as_file(pem) as path:
             context.load_verify_locations(cafile=path)
     except ssl.SSLError:
-        raise Mistake(f"--ca-certs {settings.ca_certs} holds no certificates in PEM, or broken ones") from None
+        raise WrongValue("--ca-certs", f"{settings.ca_certs} holds no certificates in PEM, or broken ones") from None
 
 
 class _Encrypted(Exception):

@@ -175,7 +175,7 @@ def test_a_file_without_an_ending_is_python(tmp_path: Path) -> None:
     [
         ("workers = 'x'", "g.py: workers 'x' must be auto or a whole number from 1 to 2147483647"),
         ("keepalive = -1", "g.py: keepalive -1 must be a number of seconds, 0 or more"),
-        ("raw_env = ['A']", "g.py: raw_env ['A'] must be NAME=VALUE"),
+        ("raw_env = ['A']", "g.py: raw_env 'A' must be NAME=VALUE"),
         ("header_map = 'dangerous'", "g.py: header_map 'dangerous' must be drop or refuse"),
         ("logconfig_dict = 'a'", "g.py: logconfig_dict 'a' must be a table for logging.config.dictConfig"),
         ("logconfig_json = 1", "g.py: logconfig_json 1 must be the path of a JSON file"),

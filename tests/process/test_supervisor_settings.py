@@ -64,7 +64,7 @@ def test_the_umask_holds_in_workers(tmp_path: Path) -> None:
 
 def test_a_user_that_does_not_exist_is_told_at_once(tmp_path: Path) -> None:
     with starting(tmp_path, "py", workers=1, user="nobody-of-that-name") as server:
-        assert server.wait() == 1
+        assert server.wait() == 2
         assert server.seen[0].startswith("fastwsgi: --user nobody-of-that-name: there is no such user")
 
 
@@ -76,7 +76,7 @@ def test_variables_are_set_before_the_application_is_loaded(tmp_path: Path) -> N
 
 def test_more_workers_than_there_is_room_for(tmp_path: Path) -> None:
     with starting(tmp_path, "py", workers=100_000) as server:
-        assert server.wait() == 1
+        assert server.wait() == 2
         assert server.seen[0].startswith("fastwsgi: --workers 100000: at most ")
 
 

@@ -80,7 +80,7 @@ def test_a_first_boot_that_fails_ends_with_one_traceback(tmp_path: Path) -> None
 
 def test_a_log_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
     with starting(tmp_path, "py", workers=1, access_logfile=str(tmp_path / "none" / "log")) as server:
-        assert server.wait() == 1
+        assert server.wait() == 2
     assert not any("Traceback" in line for line in server.seen)
     assert any(f"{tmp_path}/none/log" in line for line in server.seen)
 
@@ -183,7 +183,7 @@ def test_one_worker_more_and_one_fewer(tmp_path: Path) -> None:
         server.signal(signal.SIGTTIN)
         workers = server.workers(2)
         server.signal(signal.SIGTTOU)
-        server.line("1 workers from now on")
+        server.line("1 worker from now on")
         while len(server.children()) > 1:
             assert server.ask() == b"one"
         assert server.children() < workers

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastwsgi.gunicorn.file import FileValues
-from fastwsgi.mistakes import UsageError
+from fastwsgi.mistakes import Finding, UsageError
 from fastwsgi.settings import files
 
 PROJECT_TABLE = "[tool.fastwsgi]\nkeep-alive = 5\n"
@@ -21,7 +21,10 @@ def toml_is_there() -> None:
 
 
 def read(directory: Path, given: str | None = None) -> FileValues:
-    return files.read(given, str(directory), str(directory))
+    finding = Finding()
+    found = files.read(given, str(directory), str(directory), finding)
+    finding.end()
+    return found
 
 
 def complaint(directory: Path, given: str | None = None) -> str:

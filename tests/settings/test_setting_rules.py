@@ -11,6 +11,7 @@ import fastwsgi
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import UsageError
 from fastwsgi.process import single, supervisor
+from fastwsgi.settings import rules
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import SettingError, Settings
 from fastwsgi.settings.sources import Sources
@@ -86,6 +87,16 @@ WITHOUT_EFFECT = [
     ({"timeout": 5, "slow_log": 5}, "slow_log has no effect: it is not below the time-out of 5 s"),
     ({"preload": True, "reload": True}, "preload has no effect with reload, which loads the application anew"),
 ]
+
+
+def test_a_name_needs_its_package(
+    served: list[Settings], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "find_spec", lambda name: None)
+    fastwsgi.serve(app, name="shop")
+    assert capfd.readouterr().err == (
+        "fastwsgi: name has no effect without the package setproctitle: pip install it\n"
+    )
 
 
 @pytest.mark.parametrize(("settings", "line"), WITHOUT_EFFECT)

@@ -140,7 +140,7 @@ COMPLAINTS = [
         "'proxy' does not appear to be an IPv4 or IPv6 network",
     ),
     ("-m 9", {}, "--umask '9' must be permission bits in octal, from 000 to 777, such as 022"),
-    ("-e A", {}, "--env ['A'] must be NAME=VALUE"),
+    ("-e A", {}, "--env 'A' must be NAME=VALUE"),
     ("--chdir nowhere", {}, "--chdir nowhere: No such file or directory"),
     ("", {"FASTWSGI_CHDIR": "nowhere"}, "FASTWSGI_CHDIR nowhere: No such file or directory"),
     (
@@ -158,9 +158,9 @@ def test_complaints_name_the_place(project: Path, command: str, environment: dic
 
 def test_unknown_variables_get_one_line(project: Path) -> None:
     known = {"FASTWSGI_BACKEND": "c", "FASTWSGI_NO_EXT": "1", "FASTWSGI_CONFIG": ""}
-    found = read(project, FASTWSGI_WORKER="3", FASTWSGI_ENV="test", **known)
+    found = read(project, FASTWSGI_WORKER="3", FASTWSGI_SHOP="test", **known)
     assert found.notices == [
-        "no such setting, from the environment: FASTWSGI_ENV, FASTWSGI_WORKER (did you mean FASTWSGI_WORKERS?)"
+        "no such setting, from the environment: FASTWSGI_SHOP, FASTWSGI_WORKER (did you mean FASTWSGI_WORKERS?)"
     ]
 
 
@@ -170,6 +170,8 @@ WITHOUT_EFFECT = {
     "--forwarded-headers forwarded": "--forwarded-headers has no effect without --forwarded-allow-ips",
     "--proxy-allow-from ::1": "--proxy-allow-from has no effect without --proxy-protocol",
     "--timeout 5 --slow-log 6": "--slow-log has no effect: it is not below the time-out of 5 s",
+    "--access-log-format json": "--access-log-format has no effect without --access-logfile",
+    "--socket-mode 660": "--socket-mode has no effect without a unix socket in --bind",
     "--preload --reload": "--preload has no effect with --reload, which loads the application anew",
 }
 
