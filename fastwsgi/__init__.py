@@ -74,7 +74,7 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     from fastwsgi.process import single, startup, supervisor
     from fastwsgi.process.deployment import FixedDeployment
     from fastwsgi.settings.given import Given
-    from fastwsgi.settings.rules import without_effect
+    from fastwsgi.settings.rules import remarks
     from fastwsgi.settings.settings import SettingError, Settings
 
     refuse_green_threads()
@@ -84,7 +84,8 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         if name in settings:
             raise SettingError(f"{name} says how to find the application, and serve() was given one")
     values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
-    for line in without_effect(values, {name: Given(value, name) for name, value in settings.items()}):
+    given = {name: Given(value, name) for name, value in {**settings, "bind": bind}.items()}
+    for line in remarks(values, given):
         startup.to_stderr(f"fastwsgi: {line}")
     if not supervisor.is_needed(values):
         single.run(app, values, backend.current())

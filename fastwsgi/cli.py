@@ -90,7 +90,7 @@ def print_check(deployment: ConfiguredDeployment, call: bool) -> None:
     server = version_line()
     app = deployment.load(settings)
     check_addresses(settings)
-    check_certificates(settings)
+    check_certificates(deployment)
     check_logs(settings)
     done = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
     print(f"{name} ({type(app).__name__}) {done}")
@@ -105,11 +105,13 @@ def check_logs(settings: Settings) -> None:
     check(settings)
 
 
-def check_certificates(settings: Settings) -> None:
+def check_certificates(deployment: ConfiguredDeployment) -> None:
     """Check the settings and files of TLS. Raises Mistake."""
+    from fastwsgi.gunicorn.cfg import Cfg
     from fastwsgi.process.certificates import Certificates
 
-    Certificates(settings)
+    settings = deployment.current.settings
+    Certificates(settings, deployment.hooks.context_maker(Cfg(settings)))
 
 
 def check_addresses(settings: Settings) -> None:

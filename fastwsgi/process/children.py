@@ -48,7 +48,7 @@ class Children:
     def retire(self, child: Child, command: str, now: float) -> None:
         """Have a worker end after it has answered what is in flight; *command* is one of those in channel.py."""
         child.state = "retiring"
-        child.view.alive = False
+        child.view.end()
         child.deadline = now + self._supervisor.settings.graceful_timeout + LAST_WORDS
         child.channel.send(command)
 
@@ -92,9 +92,8 @@ class Children:
         is_first = not owner.fleet.served
         owner.fleet.mark_ready(child)
         if is_first:
-            announce_start(owner.announce, owner.view.address, owner.build)
+            announce_start(owner.announce, owner.listeners.urls(owner.certificates.scheme), owner.build)
             owner.status.ready()
-            owner.hooks.when_ready(owner.view)
 
     def handle_exit(self, child: Child, status: int) -> None:
         """Release what a worker held that ended with the wait status *status*, and react to a failure."""
@@ -120,7 +119,7 @@ class Children:
     def _release(self, child: Child) -> None:
         owner = self._supervisor
         del owner.view.WORKERS[child.pid]
-        child.view.alive = False
+        child.view.bury()
         try:
             owner.poller.unregister(child.channel.fileno())
         except KeyError:

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
+from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
@@ -92,11 +93,10 @@ class Supervisor:
         self.settings = deployment.settings()
         set_up_error_log(self.settings)
         self.pid = os.getpid()
-        self.view = ServerView(self.settings, error_log)
         self.board = Scoreboard()
         self.listeners = Listeners()
         self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
-        self.certificates = Certificates(self.settings)
+        self.certificates = Certificates(self.settings, self.hooks.context_maker(self.cfg(self.settings)))
         self.status = SystemdStatus()
         self.signals = SignalQueue()
         self.poller = select.poll()
@@ -104,16 +104,18 @@ class Supervisor:
         self.app_surroundings: Surroundings | None = None
         self.exit_functions = ExitFunctions()
         self.pid_file: PidFile | None = None
+        self.has_begun = False  # hooks have been called, so that on_exit is due
         self.next_report = 0.0
         self.exit_code: int | None = None
         self.reload = Reload(self)
         self.upgrade = Upgrade(self)
         self.children = Children(self)
         self.stop = Stop(self)
+        self.view = ServerView(self.settings, error_log, self)
         self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
         self.signal_handlers: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop.request,
-            signal.SIGINT: self.stop.request,
+            signal.SIGINT: self._interrupt,
             signal.SIGQUIT: self.stop.quit,
             signal.SIGHUP: self.reload.request,
             signal.SIGUSR1: self._reopen_logs,
@@ -131,6 +133,10 @@ class Supervisor:
     def is_stopping(self) -> bool:
         """Whether a stop has begun, even if the drain delay is not over."""
         return self.stop.has_begun
+
+    def cfg(self, settings: Settings) -> Cfg:
+        """*settings* as hooks see them."""
+        return Cfg(settings, self.deployment.application(settings))
 
     def run(self) -> int:
         """Open, serve, close."""
@@ -153,24 +159,26 @@ class Supervisor:
         if settings.umask is not None:
             os.umask(int(settings.umask, 8))
         ids = accounts.worker_ids(settings)  # mistakes in these are reported now
+        self.has_begun = True
+        self.hooks.nworkers_changed(self.view, self.fleet.size, None)
+        self.hooks.on_starting(self.view)
         self.listeners.open(settings)
-        self.view.address = self.listeners.urls(self.certificates.scheme)
         privileges.warn(settings, ids)
         if settings.pid is not None:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()
         process_setup.set_title("supervisor", settings)
-        self.hooks.on_starting(self.view)
         if settings.preload:
             self._load()
         refuse_green_threads()
+        self.hooks.when_ready(self.view)
 
     def _load(self) -> None:
         """Load the application for all workers. What it changes of this process is for them alone."""
         ours = process_setup.surroundings()
         process_setup.set_environment(self.settings)
         with self.exit_functions.recorded():
-            self.app = self.deployment.load(self.settings)
+            self.app = self.view.app.wsgi()
         self.app_surroundings = process_setup.surroundings()
         ours.enter()
         gc.collect()
@@ -182,7 +190,8 @@ class Supervisor:
         self.close_listeners()
         if self.pid_file is not None:
             self.pid_file.remove()
-        self.hooks.on_exit(self.view)
+        if self.has_begun:
+            self.hooks.on_exit(self.view)
         self.board.close()
 
     def close_listeners(self) -> None:
@@ -261,14 +270,20 @@ class Supervisor:
         if handler is not None and (number in STOP_SIGNALS or not self.is_stopping):
             handler()
 
+    def _interrupt(self) -> None:
+        """Stop as on SIGTERM, and tell the workers why, for gunicorn's worker_int."""
+        if not self.is_stopping:
+            self.children.send("interrupt")
+        self.stop.request()
+
     def _resize(self, size: int) -> None:
         size = nearest_number(size)
         if size == self.fleet.size:
             return
-        self.hooks.nworkers_changed(self.view, size, self.fleet.size)
-        if size < self.fleet.size:
+        before, self.fleet.size = self.fleet.size, size
+        if size < before:
             self.listeners.trim(size)
-        self.fleet.size = size
+        self.hooks.nworkers_changed(self.view, size, before)
         error_log.info("%d workers from now on", size)
 
     def _reopen_logs(self) -> None:

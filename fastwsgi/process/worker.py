@@ -18,7 +18,7 @@ from fastwsgi.process.deferred_calls import DeferredCalls
 from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.ending import threads_left
 from fastwsgi.process.failure_page import failure_page
-from fastwsgi.process.hook_views import ServerView, WorkerView
+from fastwsgi.process.hook_views import AppView, ServerView, WorkerView
 from fastwsgi.process.hung import disable_stack_dumps, enable_stack_dumps
 from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.scoreboard import Scoreboard, Slot
@@ -88,6 +88,9 @@ class Worker:
         self._until = float("inf")  # when the end must be over (time.monotonic())
         self._ending = threading.Lock()  # held by the thread that ends the process
         self.logs: Logs | None = None
+        self._said: set[str] = set()  # hooks that are called once
+        given.view.app = AppView(self._load, given.view.cfg, given.app)
+        given.view.ask_when_ended(lambda: self._ask_for_successor("a hook has set worker.alive to False"))
 
     def run(self) -> int:
         """Boot, serve and end; the exit code."""
@@ -103,10 +106,11 @@ class Worker:
             return self._fail(mistake)
         except OSError as error:
             return self._fail(file_mistake(error))
-        watch_limits(self.control, loop, self.settings, self._ask_for_successor)
+        watch_limits(self.control, loop, self.settings, self._ask_for_successor, self.given.view.max_requests)
         self.loop = loop
         self.slot.state = "ready"
         self.given.channel.send("ready")
+        self.given.view.booted = True
         loop.run()
         self._finish(loop)
         return 0
@@ -126,13 +130,13 @@ class Worker:
         ids = accounts.worker_ids(settings)
         if ids is not None:
             accounts.drop_privileges(*ids)
-        app = given.app or self._load()
-        given.view.booted = True
+        given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
-        app = self.hooks.wrap(app, given.view)
+        app = self.hooks.wrap(given.view.wsgi, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
         loop.share(self.slot)
-        loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
+        given.view.serve(loop)
+        loop.expired = self._handle_expired
         loop.caller_stuck = lambda: self._leave(loop)
         for listener in given.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)
@@ -160,6 +164,7 @@ class Worker:
             return failure_page(text)
 
     def _fail(self, mistake: Mistake) -> int:
+        self._call_exit_hook()
         if self.given.is_first:
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
         else:
@@ -190,9 +195,32 @@ class Worker:
         """Have the supervisor start another worker, and then retire this one; *reason* goes into the log."""
         self.given.channel.send(f"replace {reason}")
 
+    def _handle_expired(self) -> None:
+        """Have this worker replaced, as one of its threads may never come back."""
+        self._ask_for_successor("a request ran past its deadline")
+        if self._is_first("worker_abort"):
+            self.given.view.aborted = True
+            self.hooks.worker_abort(self.given.view)
+
+    def _is_first(self, name: str) -> bool:
+        """Whether the hook *name* has not been called yet; it is now."""
+        is_first = name not in self._said
+        self._said.add(name)
+        return is_first
+
+    def _call_interrupt_hook(self) -> None:
+        if self._is_first("worker_int"):
+            self.hooks.worker_int(self.given.view)
+
+    def _call_exit_hook(self) -> None:
+        if self._is_first("worker_exit"):
+            self.hooks.worker_exit(self.given.server, self.given.view)
+
     def _handle_command(self, line: str) -> None:
         command, _, argument = line.partition(" ")
-        if command == "stop":
+        if command == "interrupt":
+            self._call_interrupt_hook()
+        elif command == "stop":
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self.drain.shut)
         elif command == "retire":
@@ -212,7 +240,7 @@ class Worker:
             self.given.tls.renew(tls_files.decode(encoded))
 
     def _stop(self, idle_grace: float) -> None:
-        self.given.view.alive = False
+        self.given.view.end()
         if self.loop is None:
             os._exit(0)  # no request was served, and a boot may take a long time
         self._limit_end()
@@ -261,7 +289,7 @@ class Worker:
         """Close what the requests needed. A second thread waits here until the first has ended the process."""
         self._ending.acquire()
         loop.close()
-        self.hooks.worker_exit(self.given.server, self.given.view)
+        self._call_exit_hook()
         if self.logs is not None:
             self.logs.close()
 
@@ -272,7 +300,8 @@ class Worker:
 
     def _quit(self) -> None:
         """End now, whatever the main thread is doing."""
-        self.hooks.worker_int(self.given.view)
+        self._call_interrupt_hook()
+        self._call_exit_hook()
         if self.logs is not None:
             self.logs.close()
         os._exit(0)

@@ -26,6 +26,8 @@ class ToldHooks(Hooks):
     def __getattribute__(self, name: str) -> Any:
         if name == "wrap":
             return lambda app, worker: app
+        if name == "context_maker":
+            return lambda cfg: None
         return lambda view, *more: print("hook", name, type(view).__name__, len(more), flush=True)
 
 
@@ -45,6 +47,9 @@ class Directory:
         except SyntaxError:
             raise Mistake(f"{file} cannot be read") from None
         return Settings(**{"bind": ["127.0.0.1:0"], **self.given, **more})
+
+    def application(self, settings: Settings) -> str:
+        return "site:app"
 
     def load(self, settings: Settings) -> Any:
         file = self.path / "site.py"
