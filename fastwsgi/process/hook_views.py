@@ -12,9 +12,11 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.gunicorn import absent, figures
+from fastwsgi.gunicorn.application import AppView
 from fastwsgi.gunicorn.cfg import Cfg, Log
 from fastwsgi.gunicorn.listeners import ListenerView
-from fastwsgi.originals import os, time
+from fastwsgi.originals import os
+from fastwsgi.process.worker_figures import Heartbeat, LoopFigures
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -28,35 +30,6 @@ if TYPE_CHECKING:
     from fastwsgi.process.scoreboard import Slot
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
-
-
-class AppView:
-    """The application: gunicorn's `server.app` and `worker.app`.
-
-    Attributes:
-        cfg: the settings.
-        callable: the application once it is loaded, else None.
-
-    Args:
-        load: loads it.
-        callable: the application, if it is loaded already.
-    """
-
-    def __init__(self, load: Callable[[], WSGIApplication], cfg: Cfg, callable: WSGIApplication | None = None) -> None:
-        self.load = load
-        self.cfg = cfg
-        self.callable = callable
-
-    @property
-    def app_uri(self) -> str:
-        """What is served, as it was named."""
-        return self.cfg.wsgi_app
-
-    def wsgi(self) -> WSGIApplication:
-        """The application, which is loaded now if it was not yet. Raises Mistake."""
-        if self.callable is None:
-            self.callable = self.load()
-        return self.callable
 
 
 class ServerView:
@@ -245,53 +218,3 @@ class WorkerView:
         """Keep the last figures, as the slot will be another worker's."""
         self._alive = False
         self._figures, self.tmp = figures.LastFigures(self._figures.requests), Heartbeat(None)
-
-
-class LoopFigures:
-    """The figures of this process's loop, of this moment."""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-
-    @property
-    def requests(self) -> int:
-        return self._loop.requests
-
-    @property
-    def busy(self) -> int:
-        return len(self._loop.calls())
-
-    @property
-    def queued(self) -> int:
-        return len(self._loop.pool.queued_requests) if self._loop.pool is not None else 0
-
-    @property
-    def connections(self) -> int:
-        return len(self._loop.connections)
-
-
-class Heartbeat:
-    """A worker's sign of life: gunicorn's `worker.tmp`, which is a file there, and shared memory here.
-
-    Args:
-        slot: where it is; None: nowhere.
-    """
-
-    def __init__(self, slot: Slot | None) -> None:
-        self._slot = slot
-
-    def last_update(self) -> float:
-        """When it last lived (time.monotonic()); 0.0: unknown."""
-        return self._slot.heartbeat if self._slot is not None else 0.0
-
-    def notify(self) -> None:
-        """Live."""
-        if self._slot is not None:
-            self._slot.heartbeat = time.monotonic()
-
-    def fileno(self) -> int:
-        """Refuse, as there is no file."""
-        raise AttributeError("worker.tmp.fileno: the heartbeat is in shared memory, not in a file")
-
-    def close(self) -> None:
-        """Do nothing: there is no file."""

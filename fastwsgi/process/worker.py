@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
+from fastwsgi.gunicorn.application import AppView
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
@@ -18,7 +19,7 @@ from fastwsgi.process.deferred_calls import DeferredCalls
 from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.ending import threads_left
 from fastwsgi.process.failure_page import failure_page
-from fastwsgi.process.hook_views import AppView, ServerView, WorkerView
+from fastwsgi.process.hook_views import ServerView, WorkerView
 from fastwsgi.process.hung import disable_stack_dumps, enable_stack_dumps
 from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.scoreboard import Scoreboard, Slot

