@@ -62,6 +62,7 @@ VARIABLES = {
     "FASTWSGI_BACKEND": "c or py: the build to run",
     "GUNICORN_CMD_ARGS": "options, as on the command line, below it and the variables of each option",
     "PORT": "the port, on all addresses",
+    "SCRIPT_NAME": "the prefix of paths, where --root-path is not given",
     "WEB_CONCURRENCY": "the number of workers",
 }
 
