@@ -120,7 +120,7 @@ def print_check(deployment: ConfiguredDeployment, call: bool, finding: Finding) 
             app = deployment.load(settings)
         answer = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
         done = f"{name} ({type(app).__name__}) {answer}"
-    notes = preflight.check(settings, finding)
+    notes = preflight.check(settings, finding, deployment.hooks)
     finding.found = [deployment.told(mistake) for mistake in finding.found]
     finding.end()
     print(f"{done}\nwould be served on {', '.join(settings.bind)}\nby {server}")

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from fastwsgi.application import loader
 from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue
 from fastwsgi.originals import os
+from fastwsgi.settings import files
 from fastwsgi.settings.settings import SETTINGS, Settings
 from fastwsgi.settings.sources import Configuration, Sources
 
@@ -95,7 +96,9 @@ class ConfiguredDeployment:
         """The application named together with these settings. Raises UsageError if none was."""
         app = self._apps.get(settings)
         if app is None:
-            raise UsageError("say what to serve: MODULE:ATTR, such as shop.wsgi:application (see fastwsgi --help)")
+            unread = files.unread_application(settings.chdir or self.directory)
+            what = unread or "MODULE:ATTR, such as shop.wsgi:application"
+            raise UsageError(f"say what to serve: {what} (see fastwsgi --help)")
         return app
 
     def load(self, settings: Settings) -> loader.Application:
@@ -107,7 +110,11 @@ class ConfiguredDeployment:
         Raises:
             Mistake: it cannot be loaded; the details are the traceback if the user's code failed.
         """
-        return loader.load(self.application(settings), settings)
+        try:
+            return loader.load(self.application(settings), settings)
+        except loader.AsgiMistake as mistake:
+            asked = self.current.worker_class
+            raise Mistake(f"{mistake}; {asked} is not here" if asked else str(mistake)) from None
 
 
 def reloaded(first: Settings, now: Settings) -> tuple[Settings, list[str]]:

@@ -22,6 +22,11 @@ from fastwsgi.mistakes import Mistake, UsageError, WrongValue, nearest, summary,
 from fastwsgi.originals import os
 from fastwsgi.settings.settings import Settings
 
+
+class AsgiMistake(Mistake):
+    """An ASGI application was named."""
+
+
 Application = Callable[..., Any]
 """An object from the user's code, of which nothing is known until it is called."""
 
@@ -282,6 +287,8 @@ def checked(app: object, name: str, subject: str = "") -> Application:
         Mistake: it is not; the line says what it is instead.
     """
     reason = recognise.objection(app, name)
+    if recognise.is_asgi(app):
+        raise AsgiMistake(f"{subject or name} {reason}")
     if reason is not None or not callable(app):
         raise Mistake(f"{subject or name} {reason}")
     return app

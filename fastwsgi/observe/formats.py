@@ -202,8 +202,7 @@ class _Reader:
         elif atom == "r":
             self.steps.append(Step(Op.REQUEST, place=self._note("REQUEST_METHOD", "RAW_URI")))
         elif atom == "U":
-            place = self._note("SCRIPT_NAME", "PATH_INFO")
-            self.steps += [Step(Op.NOTED, place=place), Step(Op.NOTED, place=place + 1)]
+            self.steps.append(Step(Op.NOTED, place=self._note("PATH_INFO")))
         elif atom == "u":
             place = self._note("HTTP_AUTHORIZATION")
             self._call(lambda exchange: basic_user(exchange.note[place]), place)

@@ -10,6 +10,7 @@ import errno
 import stat
 from typing import TYPE_CHECKING
 
+from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.mistakes import Finding, Mistake, WrongValue
 from fastwsgi.observe.log_config import set_up_logging
 from fastwsgi.originals import os
@@ -22,14 +23,17 @@ from fastwsgi.server.bind import BindError, open_listener
 from fastwsgi.server.unix_sockets import check_path
 
 if TYPE_CHECKING:
+    from fastwsgi.gunicorn.hooks import Hooks
     from fastwsgi.settings.settings import Settings
 
 
-def check(settings: Settings, finding: Finding) -> list[str]:
+def check(settings: Settings, finding: Finding, hooks: Hooks) -> list[str]:
     """Look for mistakes, which *finding* is told; lines about what is no mistake but worth knowing."""
-    for look in (check_workers, accounts.worker_ids, Certificates, check_access_log, check_error_log, check_pid_file):
+    for look in (check_workers, accounts.worker_ids, check_access_log, check_error_log, check_pid_file):
         with finding:
             look(settings)
+    with finding:
+        Certificates(settings, hooks.context_maker(Cfg(settings)))
     notes: list[str] = []
     for address in () if os.environ.get("LISTEN_FDS") else settings.bind:  # systemd's sockets replace them all
         with finding:

@@ -150,7 +150,7 @@ def _fill(binding: Binding, settings: Settings) -> None:
         binding.sockets.append(listener)
         if binding.is_shared or listener.family == socket.AF_UNIX:
             return  # there can be only one
-        address = spell_address(listener)[len("http://") :]  # the number for port 0 is chosen now
+        address = f"{address.rpartition(':')[0]}:{listener.getsockname()[1]}"  # the number for port 0 is chosen now
 
 
 def _close(bindings: list[Binding], remove_paths: bool = True) -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
+from fastwsgi.gunicorn.application import AppView
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
@@ -89,6 +90,9 @@ class Worker:
         self._until = float("inf")  # when the end must be over (time.monotonic())
         self._ending = threading.Lock()  # held by the thread that ends the process
         self.logs: Logs | None = None
+        self._said: set[str] = set()  # hooks that are called once
+        given.view.app = AppView(self._load, given.view.cfg, given.app)
+        given.view.ask_when_ended(lambda: self._ask_for_successor("a hook has set worker.alive to False"))
 
     def run(self) -> int:
         """Boot, serve and end; the exit code."""
@@ -104,10 +108,11 @@ class Worker:
             return self._fail(mistake)
         except OSError as error:
             return self._fail(file_mistake(error))
-        watch_limits(self.control, loop, self.settings, self._ask_for_successor)
+        watch_limits(self.control, loop, self.settings, self._ask_for_successor, self.given.view.max_requests)
         self.loop = loop
         self.slot.state = "ready"
         self.given.channel.send("ready")
+        self.given.view.booted = True
         loop.run()
         self._finish(loop)
         return 0
@@ -127,15 +132,15 @@ class Worker:
         ids = accounts.worker_ids(settings)
         if ids is not None:
             accounts.drop_privileges(*ids)
-        app = given.app or self._load()
-        given.view.booted = True
+        given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
-        app = self.hooks.wrap(app, given.view)
+        app = self.hooks.wrap(given.view.wsgi, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
         if given.is_first:
             warn_of_temporary_files()
         loop.share(self.slot)
-        loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
+        given.view.serve(loop)
+        loop.expired = self._handle_expired
         loop.caller_stuck = lambda: self._leave(loop)
         for listener in given.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)
@@ -169,6 +174,7 @@ class Worker:
 
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
+        self._call_exit_hook()
         if self.given.is_first:
             life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
@@ -200,9 +206,32 @@ class Worker:
         """Have the supervisor start another worker, and then retire this one; *reason* goes into the log."""
         self.given.channel.send(f"replace {reason}")
 
+    def _handle_expired(self) -> None:
+        """Have this worker replaced, as one of its threads may never come back."""
+        self._ask_for_successor("a request ran past its deadline")
+        if self._is_first("worker_abort"):
+            self.given.view.aborted = True
+            self.hooks.worker_abort(self.given.view)
+
+    def _is_first(self, name: str) -> bool:
+        """Whether the hook *name* has not been called yet; it is now."""
+        is_first = name not in self._said
+        self._said.add(name)
+        return is_first
+
+    def _call_interrupt_hook(self) -> None:
+        if self._is_first("worker_int"):
+            self.hooks.worker_int(self.given.view)
+
+    def _call_exit_hook(self) -> None:
+        if self._is_first("worker_exit"):
+            self.hooks.worker_exit(self.given.server, self.given.view)
+
     def _handle_command(self, line: str) -> None:
         command, _, argument = line.partition(" ")
-        if command == "stop":
+        if command == "interrupt":
+            self._call_interrupt_hook()
+        elif command == "stop":
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self.drain.shut)
         elif command == "retire":
@@ -224,7 +253,7 @@ class Worker:
             self.given.tls.renew(tls_files.decode(encoded))
 
     def _stop(self, idle_grace: float) -> None:
-        self.given.view.alive = False
+        self.given.view.end()
         if self.loop is None:
             os._exit(0)  # no request was served, and a boot may take a long time
         self.given.channel.send(f"in-flight {self.loop.in_flight()}")
@@ -280,7 +309,7 @@ class Worker:
         """Close what the requests needed. A second thread waits here until the first has ended the process."""
         self._ending.acquire()
         loop.close()
-        self.hooks.worker_exit(self.given.server, self.given.view)
+        self._call_exit_hook()
         if self.logs is not None:
             self.logs.close()
 
@@ -291,7 +320,8 @@ class Worker:
 
     def _quit(self) -> None:
         """End now, whatever the main thread is doing."""
-        self.hooks.worker_int(self.given.view)
+        self._call_interrupt_hook()
+        self._call_exit_hook()
         if self.logs is not None:
             self.logs.close()
         os._exit(0)

@@ -29,7 +29,7 @@ class BindError(OSError):
 
 
 class Tcp(NamedTuple):
-    """A host, empty for all of IPv4, and a port, 0 for one that the system chooses."""
+    """A host, empty for all of IPv4, "*" for all of IPv4 and IPv6, and a port, 0 for one that the system chooses."""
 
     host: str
     port: int
@@ -59,7 +59,7 @@ def parse_address(text: str) -> Address:
     """The address that *text* names.
 
     Args:
-        text: HOST:PORT, [IPv6]:PORT, :PORT, HOST, tcp://HOST:PORT, unix:/path, unix:@name or fd://N.
+        text: HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, HOST, tcp://HOST:PORT, unix:/path, unix:@name or fd://N.
 
     Raises:
         BindError: it is none of these.

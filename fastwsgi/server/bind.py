@@ -57,7 +57,7 @@ def open_listener(
         if reuse_port:
             _share_port(listener)
         if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, parsed.host != "*")
         listener.bind(target)
         prepare(listener, defer_accept)
         listener.listen(backlog)
@@ -111,11 +111,22 @@ def close_listener(listener: socket.socket) -> None:
 
 def _look_up(address: str, host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
     """The family and socket address of *host*. Raises BindError."""
+    if host == "*":
+        host = "::" if _has_ipv6() else ""
     try:
         found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError, ValueError):  # the last two for names that IDNA or C cannot express
         raise BindError(f"cannot find the host {host!r} of {address!r}: give an address of this machine") from None
     return found[0][0], found[0][4]
+
+
+def _has_ipv6() -> bool:
+    """Whether the system, which may be a container, has IPv6."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
 
 
 def _share_port(listener: socket.socket) -> None:

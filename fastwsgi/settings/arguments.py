@@ -24,6 +24,8 @@ COMMANDS = {
 OTHERS = {"--version": ("-v",)}
 """The short forms of those that have one."""
 COMPLETION_HELP = 'print the completion for bash, zsh or fish: eval "$(fastwsgi --completion bash)"'
+WORKER_CLASS = ("-k", "--worker-class")
+"""gunicorn's options for a kind of worker, in whose place there are threads."""
 CONFIG_HELP = (
     "configuration file: TOML, or Python as gunicorn's (gunicorn.conf.py, python:MODULE); "
     "else fastwsgi.toml or [tool.fastwsgi] in pyproject.toml"
@@ -79,7 +81,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if extra:
         habits.refuse_address(argv, extra[0])
         raise UsageError(f"one application only: {arguments.app}, and not {extra[0]} ({SEE_HELP})")
-    arguments.flags = {name: value for name, value in vars(arguments).items() if name in SETTINGS}
+    known = {*SETTINGS, "worker_class"}
+    arguments.flags = {name: value for name, value in vars(arguments).items() if name in known}
     return arguments
 
 
@@ -106,6 +109,7 @@ def make_parser() -> Parser:
     groups = {title: parser.add_argument_group(title) for title in dict.fromkeys(s.group for s in SETTINGS.values())}
     for setting in SETTINGS.values():
         add_option(groups[setting.group], setting)
+    parser.add_argument(*WORKER_CLASS, dest="worker_class", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     for unsupported in UNSUPPORTED.values():
         add_unsupported(parser, unsupported)
     return parser

@@ -9,7 +9,7 @@ from typing import Any
 from fastwsgi.mistakes import Finding, UsageError, nearest
 from fastwsgi.server.addresses import is_port
 from fastwsgi.settings import habits
-from fastwsgi.settings.arguments import parse
+from fastwsgi.settings.arguments import WORKER_CLASS, parse
 from fastwsgi.settings.given import Given, Layer
 from fastwsgi.settings.setting import PREFIX
 from fastwsgi.settings.settings import KEYS, SETTINGS, Setting, SettingError, by_key
@@ -20,6 +20,11 @@ GUNICORN_OPTIONS = "GUNICORN_CMD_ARGS"
 NOT_SETTINGS = {APP, CONFIG, "FASTWSGI_BACKEND", "FASTWSGI_NO_EXT", "FASTWSGI_REQUIRE_EXT"}
 NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", "FASTWSGI_PREDECESSOR"}
 """Variables that are not settings: the application and the file; the build; what an upgrade hands over."""
+
+
+def flag_of(name: str) -> str:
+    """The option that gives the setting *name*, or the kind of worker."""
+    return SETTINGS[name].flag if name in SETTINGS else WORKER_CLASS[-1]
 
 
 def variables(environment: Mapping[str, str], finding: Finding) -> Layer:
@@ -58,9 +63,19 @@ def gunicorn_options(environment: Mapping[str, str]) -> tuple[str | None, Layer,
     except (UsageError, ValueError) as error:
         raise UsageError(f"{GUNICORN_OPTIONS}: {error}") from None
     layer = {
-        name: Given(value, f"{GUNICORN_OPTIONS}: {SETTINGS[name].flag}") for name, value in arguments.flags.items()
+        name: Given(value, f"{GUNICORN_OPTIONS}: {flag_of(name)}") for name, value in arguments.flags.items()
     }
     return arguments.config, layer, [f"{GUNICORN_OPTIONS}: {notice}" for notice in arguments.notices]
+
+
+def script_name(environment: Mapping[str, str], assignments: object) -> Layer:
+    """The prefix of paths in CGI's variable, which gunicorn heeds; the *assignments* of --env go before."""
+    values = dict(environment)
+    if isinstance(assignments, (list, tuple)):
+        parts = [one.partition("=") for one in assignments if isinstance(one, str)]
+        values.update({name: value for name, _, value in parts})
+    prefix = values.get("SCRIPT_NAME", "").rstrip("/")
+    return {"root_path": Given(prefix, "SCRIPT_NAME")} if prefix else {}
 
 
 def _can_be_empty(setting: Setting[Any]) -> bool:

@@ -57,6 +57,13 @@ def _read_found(directory: Path, finding: Finding) -> FileValues:
     return FileValues(notices=notices)
 
 
+def unread_application(directory: str) -> str:
+    """What names the application in a gunicorn.conf.py that is there and was not asked for; "" if nothing does."""
+    path = Path(directory, GUNICORNS)
+    names_it = path.is_file() and re.search(r"^wsgi_app\s*=", _text(path, GUNICORNS), re.MULTILINE)
+    return f"-c {GUNICORNS}, where wsgi_app names it, or MODULE:ATTR" if names_it else ""
+
+
 def _has_our_table(path: Path) -> bool:
     """Whether a project's file mentions us; if it does not, it need not even be valid TOML."""
     return OUR_TABLE.search(_text(path, path.name)) is not None

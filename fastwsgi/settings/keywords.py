@@ -9,7 +9,7 @@ from fastwsgi.mistakes import UsageError, WrongValue
 from fastwsgi.server.addresses import suggest_address
 from fastwsgi.settings import habits
 from fastwsgi.settings.given import Given
-from fastwsgi.settings.rules import without_effect
+from fastwsgi.settings.rules import remarks
 from fastwsgi.settings.settings import KEYS, SETTINGS, SettingError, Settings, by_key
 
 OF_THE_COMMAND = ("chdir", "pythonpath", "factory", "env")
@@ -40,7 +40,7 @@ def read(values: Mapping[str, object], announce: Callable[[str], None]) -> Setti
         names = " and ".join(own[name].origin for name in error.names)
         line = f"{names}{'=' if error.flag else ' '}{error.problem}"
         raise SettingError(line, error.names, error.problem, error.flag) from None
-    for line in without_effect(settings, own):
+    for line in remarks(settings, own):
         announce(line)
     return settings
 

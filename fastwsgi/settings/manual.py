@@ -63,6 +63,7 @@ VARIABLES = {
     "FASTWSGI_BACKEND": "the build to run: c, compiled, or py, pure Python",
     "GUNICORN_CMD_ARGS": "options, as on the command line, below it and the variables of each option",
     "PORT": "the port, on all addresses; HOST is not read",
+    "SCRIPT_NAME": "the prefix of paths, where --root-path is not given",
     "WEB_CONCURRENCY": "the number of workers",
 }
 

@@ -64,7 +64,7 @@ class Settings:
         SERVER,
         kinds.addresses(),
         ["127.0.0.1:8000"],
-        "HOST:PORT, [::1]:PORT, :PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
+        "HOST:PORT, [::1]:PORT, :PORT, *:PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
         ("-b",),
     )
     reuse_port = Setting(
@@ -304,13 +304,13 @@ class Settings:
         0,
         "connections that one address, of IPv6 one /64, may have open in each worker; 0: no limit",
     )
-    limit_request_line = Setting(LIMITS, kinds.size(1), 8190, "longest request line")
-    limit_request_fields = Setting(LIMITS, kinds.count(1), 100, "most fields in a request head")
+    limit_request_line = Setting(LIMITS, kinds.size(), 8190, "longest request line; 0: as the head")
+    limit_request_fields = Setting(LIMITS, kinds.count(0), 100, "most fields in a request head; 0: as many as fit")
     limit_request_field_size = Setting(
         LIMITS,
-        kinds.size(1),
+        kinds.size(),
         8190,
-        "longest field in a request head",
+        "longest field in a request head; 0: as the head",
         ("--limit-request-field-size", "--limit-request-field_size"),
     )
     limit_request_head = Setting(LIMITS, kinds.size(1, 64 * 1024), 64 * 1024, "longest request head")

@@ -13,14 +13,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.file import FileValues
+from fastwsgi.gunicorn.near_names import ELSEWHERE
 from fastwsgi.gunicorn.translations import DEFAULTS
+from fastwsgi.gunicorn.worker_class import name_of
 from fastwsgi.mistakes import Finding, UsageError
 from fastwsgi.originals import os
 from fastwsgi.settings import files
-from fastwsgi.settings.environment import CONFIG, gunicorn_options, hosting_variables, unknown_variables, variables
+from fastwsgi.settings.environment import (
+    CONFIG,
+    flag_of,
+    gunicorn_options,
+    hosting_variables,
+    script_name,
+    unknown_variables,
+    variables,
+)
 from fastwsgi.settings.given import Given, Layer
-from fastwsgi.settings.rules import without_effect
+from fastwsgi.settings.rules import remarks
 from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
+from fastwsgi.settings.worker_class import stand_in
 
 if TYPE_CHECKING:
     from fastwsgi.gunicorn.hooks import Hooks
@@ -36,6 +47,7 @@ class Configuration:
         origins: where each value was given, by the name of its setting or "app"; a default has none, except for "app".
         notices: lines for the user.
         hooks: the user's functions.
+        worker_class: the kind of worker of gunicorn's that was asked for, or "".
     """
 
     settings: Settings
@@ -43,6 +55,7 @@ class Configuration:
     origins: dict[str, str]
     notices: list[str]
     hooks: Hooks
+    worker_class: str = ""
 
 
 class Sources:
@@ -101,14 +114,20 @@ class Sources:
         app = None
         with finding:
             app = _app(chosen.pop("app", None))
+        worker_class = chosen.pop("worker_class", None)
+        if worker_class is not None:
+            notices += stand_in(worker_class, chosen)
+        for name, given in script_name(environment, chosen["env"].value if "env" in chosen else None).items():
+            chosen.setdefault(name, given)
         settings = self._settings(chosen, finding)
         origins = {"app": app.origin if app else "default"}
         origins.update({name: given.origin for name, given in chosen.items()})
-        notices += unknown_variables(environment) + file.notices + without_effect(settings, chosen)
-        return Configuration(settings, str(app.value) if app else None, origins, notices, file.hooks)
+        notices += unknown_variables(environment) + file.notices + _not_read(file) + remarks(settings, chosen)
+        asked = name_of(worker_class.value) if worker_class is not None else ""
+        return Configuration(settings, str(app.value) if app else None, origins, notices, file.hooks, asked)
 
     def _flags(self) -> Layer:
-        return {name: Given(value, SETTINGS[name].flag) for name, value in self.flags.items()}
+        return {name: Given(value, flag_of(name)) for name, value in self.flags.items()}
 
     def _directory(self, layers: list[Layer]) -> str:
         """The directory in which configuration files are looked for. Raises UsageError."""
@@ -157,6 +176,12 @@ def _app(given: Given | None) -> Given | None:
     if given is not None and (not isinstance(given.value, str) or not given.value):
         raise UsageError(f"{given.origin} {given.value!r} must be MODULE:ATTR, such as shop.wsgi:application")
     return given
+
+
+def _not_read(file: FileValues) -> list[str]:
+    """Lines about settings of ours in a file of gunicorn's, where their names could be anything."""
+    ours = [name for name in file.others if name in SETTINGS and "_" in name and name not in ELSEWHERE]
+    return [f"{file.name}: {name} is not read from a file of gunicorn's; give {SETTINGS[name].flag}" for name in ours]
 
 
 def _file_layer(file: FileValues) -> Layer:

@@ -253,8 +253,6 @@ USAGE = {
     "-w many hello": "--workers 'many' must be auto or a whole number from 1 to 2147483647",
     "--threads 1025 hello": "--threads '1025' must be a whole number from 1 to 1024",
     "-D hello": "-D: it stays in the foreground; let systemd or a container run it, or nohup fastwsgi ... &",
-    "-k gevent hello": "-k: there is one kind of worker; --threads N runs N requests at a time in each, "
-    "and none waits for slow clients",
     "-c nowhere.toml hello": "nowhere.toml: there is no such configuration file",
     "--header-timeout soon hello": "--header-timeout 'soon' must be a number of seconds, above 0",
     "--root-path x hello": "--root-path 'x' must be a path that starts with \"/\" and does not end with it",

@@ -212,7 +212,7 @@ def test_serves_by_gunicorns_file_and_calls_its_hooks(project: Path) -> None:
         server.line("hook post_fork 1")
         with server.connect() as client:
             client.send(b"GET /a%20b?c HTTP/1.1\r\nHost: h\r\n\r\n")
-            assert client.answer().body == b"open /a b http"
+            assert client.answer().body == b"open /a%20b http"
         server.line(r"hook post_request /a%20b\?c 200 1")
         server.signal(signal.SIGTERM)
         assert server.wait() == 0

@@ -26,18 +26,20 @@ def next_hook(server: Deployment) -> str:
 def test_hooks_are_called_in_the_order_of_a_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELL_HOOKS", "1")
     with starting(tmp_path, "py", workers=1) as server:
-        assert [next_hook(server) for _ in range(5)] == [
+        assert [next_hook(server) for _ in range(6)] == [
+            "nworkers_changed ServerView 2",
             "on_starting ServerView 0",
+            "when_ready ServerView 0",
             "pre_fork ServerView 1",
             "post_fork ServerView 1",
             "post_worker_init WorkerView 0",
-            "when_ready ServerView 0",
         ]
         server.signal(signal.SIGTTIN)
         assert next_hook(server) == "nworkers_changed ServerView 2"
         assert next_hook(server) == "pre_fork ServerView 1"
         server.line("post_worker_init")
         server.signal(signal.SIGHUP)
+        assert next_hook(server) == "nworkers_changed ServerView 2"
         assert next_hook(server) == "on_reload ServerView 0"
         server.line("reload complete")
         server.signal()

@@ -85,6 +85,11 @@ WITHOUT_EFFECT = [
     ({"forwarded_hops": 1}, "forwarded_hops has no effect without --forwarded-allow-ips"),
     ({"proxy_allow_ips": "::1"}, "proxy_allow_ips has no effect without --proxy-protocol"),
     ({"timeout": 5, "slow_log": 5}, "slow_log has no effect: it is not below the time-out of 5 s"),
+    ({"bind": "[::]:80"}, "bind [::]:80 is IPv6 alone; *:80 takes IPv4, too"),
+    (
+        {"limit_request_line": 0},
+        "limit_request_line 0: there is always a limit, here 65536, as a whole head has at most 65536 bytes",
+    ),
     ({"preload": True, "reload": True}, "preload has no effect with reload, which loads the application anew"),
 ]
 
