@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Callable
 
-from fastwsgi.mistakes import UsageError, WrongValue
+from fastwsgi.mistakes import Mistake, UsageError, WrongValue
 from fastwsgi.tls import environ as tls_environ
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls import x509
