@@ -86,8 +86,8 @@ def _read_toml(path: Path, name: str) -> FileValues:
     for key, value in table.items():
         ours = key.replace("-", "_")
         if ours != "app" and ours not in SETTINGS:
-            meant = TRANSLATIONS.get(ours)
-            line = f"unknown setting {key!r}; did you mean {meant.ours!r}?" if meant else unknown(key)
+            meant = "threads" if ours == "worker_class" else TRANSLATIONS[ours].ours if ours in TRANSLATIONS else ""
+            line = f"unknown setting {key!r}; did you mean {meant!r}?" if meant else unknown(key)
             raise UsageError(f"{name}: {line}")
         if ours in file.values:
             raise UsageError(f"{name}: {file.keys[ours]} and {key} are the same setting; leave one out")

@@ -268,6 +268,7 @@ def test_listeners_are_sockets_with_more() -> None:
         ("worker.poller", "worker.poller: one loop serves all connections; worker.nr_conns"),
         ("worker.nonsense", "worker.nonsense: no such attribute"),
         ("server.halt", "server.halt: send a signal to server.pid: os.kill(server.pid, signal.SIGTERM)"),
+        ("server.log.reopen_files()", "log.reopen_files: send a signal to the supervisor: os.kill("),
         ("worker.tmp.fileno()", "worker.tmp.fileno: the heartbeat is in shared memory, not in a file"),
         ("worker.tpool.submit(print)", "these threads run requests alone: make a ThreadPoolExecutor"),
     ],
