@@ -34,6 +34,12 @@ OF_WORKER = {
     "worker_connections": "worker.cfg.worker_connections is the limit",
     "max_keepalived": "worker.cfg.worker_connections is the limit",
 }
+OF_LOG = {
+    "reopen_files": "send a signal to the supervisor: os.kill(server.pid, signal.SIGUSR1)",
+    "close_on_exec": "the log files are closed in programs that the server starts",
+    **dict.fromkeys(("access", "atoms", "setup"), "see --access-log-format and --log-config"),
+    "cfg": "see server.cfg or worker.cfg",
+}
 
 
 def missing(owner: str, name: str, table: dict[str, str]) -> AttributeError:

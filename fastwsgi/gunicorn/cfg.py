@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Union
 
+from fastwsgi.gunicorn import absent
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import UNSUPPORTED
 from fastwsgi.originals import os
@@ -121,4 +122,6 @@ class Log:
         """An attribute of the logger."""
         if name == "error_log":
             raise AttributeError(name)
+        if name in absent.OF_LOG:
+            raise absent.missing("log", name, absent.OF_LOG)
         return getattr(self.error_log, name)

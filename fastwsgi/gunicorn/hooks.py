@@ -128,10 +128,10 @@ class GunicornHooks(Hooks):
         self._begin("pre_fork", server, worker)
 
     def post_fork(self, server: ServerView, worker: WorkerView) -> None:
-        self._call("post_fork", server, worker)
+        self._prepare("post_fork", server, worker)
 
     def post_worker_init(self, worker: WorkerView) -> None:
-        self._call("post_worker_init", worker)
+        self._prepare("post_worker_init", worker)
 
     def worker_int(self, worker: WorkerView) -> None:
         self._try("worker_int", worker)
@@ -186,6 +186,13 @@ class GunicornHooks(Hooks):
             self._try(name, server, *more)
         else:
             self._call(name, server, *more)
+
+    def _prepare(self, name: str, *arguments: object) -> None:
+        """Call a hook without which a worker is not ready."""
+        try:
+            self._call(name, *arguments)
+        except SystemExit as error:
+            raise Mistake(f"{self.origin}: {name} exits: {summary(error)}", user_traceback(error)) from None
 
     def _try(self, name: str, view: ServerView | WorkerView, *more: object) -> None:
         """Call a hook if there is one, and log its failure."""

@@ -249,8 +249,11 @@ class Worker:
 
     def _renew_certificates(self, encoded: str) -> None:
         """Use the certificates that the supervisor has read and checked."""
-        if self.given.tls is not None:
-            self.given.tls.renew(tls_files.decode(encoded))
+        try:
+            if self.given.tls is not None:
+                self.given.tls.renew(tls_files.decode(encoded))
+        except Mistake as mistake:  # of the user's ssl_context, which may be allowed less here
+            error_log.error("the certificates are not renewed, those of before go on: %s", mistake)
 
     def _stop(self, idle_grace: float) -> None:
         self.given.view.end()

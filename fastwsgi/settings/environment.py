@@ -68,12 +68,9 @@ def gunicorn_options(environment: Mapping[str, str]) -> tuple[str | None, Layer,
     return arguments.config, layer, [f"{GUNICORN_OPTIONS}: {notice}" for notice in arguments.notices]
 
 
-def script_name(environment: Mapping[str, str], assignments: object) -> Layer:
+def script_name(environment: Mapping[str, str], assignments: list[str]) -> Layer:
     """The prefix of paths in CGI's variable, which gunicorn heeds; the *assignments* of --env go before."""
-    values = dict(environment)
-    if isinstance(assignments, (list, tuple)):
-        parts = [one.partition("=") for one in assignments if isinstance(one, str)]
-        values.update({name: value for name, _, value in parts})
+    values = {**environment, **dict(one.split("=", 1) for one in assignments)}
     prefix = values.get("SCRIPT_NAME", "").rstrip("/")
     return {"root_path": Given(prefix, "SCRIPT_NAME")} if prefix else {}
 

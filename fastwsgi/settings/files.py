@@ -101,8 +101,8 @@ def _take(file: FileValues, key: str, value: object) -> None:
     """Take one key of a table. Raises UsageError."""
     bare = key.replace("-", "_")
     if bare != "app" and bare not in KEYS:
-        meant = TRANSLATIONS.get(bare)
-        line = f"unknown setting {key!r}; did you mean {meant.ours!r}?" if meant else unknown(key)
+        meant = "threads" if bare == "worker_class" else TRANSLATIONS[bare].ours if bare in TRANSLATIONS else ""
+        line = f"unknown setting {key!r}; did you mean {meant!r}?" if meant else unknown(key)
         raise UsageError(f"{file.name}: {line}")
     ours, value = (bare, value) if bare == "app" else by_key(bare, value)
     if ours in file.values:

@@ -117,9 +117,10 @@ class Sources:
         worker_class = chosen.pop("worker_class", None)
         if worker_class is not None:
             notices += stand_in(worker_class, chosen)
-        for name, given in script_name(environment, chosen["env"].value if "env" in chosen else None).items():
-            chosen.setdefault(name, given)
         settings = self._settings(chosen, finding)
+        if "root_path" not in chosen and (prefix := script_name(environment, settings.env)):
+            chosen.update(prefix)
+            settings = self._settings(chosen, finding)
         origins = {"app": app.origin if app else "default"}
         origins.update({name: given.origin for name, given in chosen.items()})
         notices += unknown_variables(environment) + file.notices + _not_read(file) + remarks(settings, chosen)

@@ -137,6 +137,12 @@ def test_what_prepares_a_worker_ends_it_when_it_fails(name: str, caplog: pytest.
     assert caplog.text == ""  # it is told where the worker ends
 
 
+def test_a_worker_that_a_hook_ends_says_so() -> None:
+    hooks = GunicornHooks({"post_fork": lambda server, worker: sys.exit("no disk")}, "g.py")
+    with pytest.raises(Mistake, match=r"^g\.py: post_fork exits: SystemExit: no disk$"):
+        hooks.post_fork(*views())
+
+
 @pytest.mark.parametrize("name", ["nworkers_changed", "on_starting", "when_ready", "pre_fork"])
 def test_what_begins_the_service_ends_it_until_a_worker_has_served(
     name: str, caplog: pytest.LogCaptureFixture
@@ -268,6 +274,7 @@ def test_listeners_are_sockets_with_more() -> None:
         ("worker.poller", "worker.poller: one loop serves all connections; worker.nr_conns"),
         ("worker.nonsense", "worker.nonsense: no such attribute"),
         ("server.halt", "server.halt: send a signal to server.pid: os.kill(server.pid, signal.SIGTERM)"),
+        ("server.log.reopen_files()", "log.reopen_files: send a signal to the supervisor: os.kill("),
         ("worker.tmp.fileno()", "worker.tmp.fileno: the heartbeat is in shared memory, not in a file"),
         ("worker.tpool.submit(print)", "these threads run requests alone: make a ThreadPoolExecutor"),
     ],

@@ -130,3 +130,25 @@ def test_a_successor_gets_the_number_of_the_worker_that_it_replaces(tmp_path: Pa
         server.signal(signal.SIGQUIT)
         assert server.wait() == 0
     assert not [line for line in server.seen if "failed" in line]
+
+
+LEAVING = """
+def post_worker_init(worker):
+    served = worker.wsgi
+    worker.wsgi = lambda environ, start_response: [b"%d: " % worker.age, *served(environ, start_response)]
+def post_request(worker, req):
+    if req.path == "/leave":
+        worker.alive = False
+def worker_exit(server, worker): say("hook exit", worker.age)
+"""
+
+
+@BOTH
+def test_hooks_wrap_what_is_served_and_have_their_worker_replaced(backend: str, tmp_path: Path) -> None:
+    with serving_by(tmp_path, LEAVING, backend) as server:
+        with server.connect() as client:
+            assert client.send(request(target="/leave")).answer().body == b"1: hello"
+        server.line("is to be replaced: a hook has set worker.alive to False")
+        server.line("hook exit 1")
+        with server.connect() as client:
+            assert client.send(request()).answer().body == b"2: hello"

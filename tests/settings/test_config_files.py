@@ -76,6 +76,7 @@ def test_keys_with_hyphens_lists_and_tables(tmp_path: Path) -> None:
 COMPLAINTS = {
     "wrokers = 2": "fastwsgi.toml: unknown setting 'wrokers'; did you mean 'workers'?",
     "accesslog = '-'": "fastwsgi.toml: unknown setting 'accesslog'; did you mean 'access_logfile'?",
+    "worker_class = 'gevent'": "fastwsgi.toml: unknown setting 'worker_class'; did you mean 'threads'?",
     "zzz = 1": "fastwsgi.toml: unknown setting 'zzz'",
     "keep-alive = 1\nkeep_alive = 1": "fastwsgi.toml: keep-alive and keep_alive are the same setting; leave one out",
 }

@@ -83,6 +83,14 @@ def test_the_proxy_protocol_without_a_word(project: Path) -> None:
     assert read(project, "--proxy-protocol=auto").settings.proxy_protocol == "optional"
 
 
+def test_cgis_variable_of_the_prefix(project: Path) -> None:
+    assert read(project, "", SCRIPT_NAME="/shop").settings.root_path == "/shop"
+    found = read(project, "-e SCRIPT_NAME=/store", SCRIPT_NAME="/shop")
+    assert (found.settings.root_path, found.origins["root_path"]) == ("/store", "SCRIPT_NAME")
+    assert read(project, "--root-path /mine", SCRIPT_NAME="/shop").settings.root_path == "/mine"
+    assert complaint(project, SCRIPT_NAME="shop").startswith("SCRIPT_NAME 'shop' must be a path that starts with")
+
+
 def test_gunicorns_variable_of_options(project: Path) -> None:
     (project / "g.py").write_text("threads = 9\nworkers = 9\n")
     options = "-c g.py --workers=2 --name 'the shop' --worker-tmp-dir /dev/shm"
