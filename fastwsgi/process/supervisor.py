@@ -83,6 +83,7 @@ class Supervisor:
         view: what hooks see of it.
         app: the application, if it is loaded before the fork.
         app_surroundings: those that it has left, for the workers.
+        spares_children: whether it waits for its own children alone.
         next_report: when the scoreboard is logged next, at level debug (time.monotonic()).
         exit_code: None while it runs.
     """
@@ -107,6 +108,7 @@ class Supervisor:
         self.app: WSGIApplication | None = None
         self.app_surroundings: Surroundings | None = None
         self.exit_functions = ExitFunctions()
+        self.spares_children = False
         self.pid_file: PidFile | None = None
         self.next_report = 0.0
         self.exit_code: int | None = None
@@ -170,6 +172,7 @@ class Supervisor:
         self.hooks.on_starting(self.view)
         if settings.preload:
             self._load()
+        self.spares_children = exits.others_wait()
         refuse_green_threads()
 
     def _load(self) -> None:
@@ -259,7 +262,8 @@ class Supervisor:
         self.children.read_messages({fd for fd, _ in self.poller.poll(timeout * 1000 + 1)})
         for number in self.signals.read():
             self._handle_signal(number)
-        for pid, status in exits.reap_children():
+        own = [pid for pid in (*self.fleet.members, self.upgrade.successor) if pid]
+        for pid, status in exits.reap_children(own if self.spares_children else [exits.ANY]):
             if pid in self.fleet.members:
                 self.children.handle_exit(self.fleet.members[pid], status)
             elif pid == self.upgrade.successor:
