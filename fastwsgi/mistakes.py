@@ -109,7 +109,7 @@ def current_directory() -> str:
     try:
         return os.getcwd()
     except OSError:
-        raise Mistake("the current directory has been removed, or moved away: change to another one") from None
+        raise Mistake("the current directory has been removed: change to one that is there") from None
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:

@@ -18,7 +18,15 @@ from typing import Any, Callable
 from fastwsgi.application import recognise
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.leaving import Contained
-from fastwsgi.mistakes import Mistake, UsageError, WrongValue, nearest, summary, user_traceback
+from fastwsgi.mistakes import (
+    Mistake,
+    UsageError,
+    WrongValue,
+    current_directory,
+    nearest,
+    summary,
+    user_traceback,
+)
 from fastwsgi.originals import os
 from fastwsgi.settings.settings import Settings
 
@@ -110,6 +118,7 @@ def prepare_path(settings: Settings) -> list[str]:
 
     Raises:
         UsageError: one does not exist.
+        Mistake: the current directory has been removed.
     """
     if settings.chdir is not None:
         try:
@@ -119,7 +128,8 @@ def prepare_path(settings: Settings) -> list[str]:
     for directory in settings.pythonpath:
         if not os.path.exists(directory):
             raise WrongValue("--pythonpath", f"{directory}: there is no such directory")
-    roots = [os.path.abspath(directory) for directory in (*settings.pythonpath, ".")]
+    here = current_directory()
+    roots = [os.path.normpath(os.path.join(here, directory)) for directory in (*settings.pythonpath, ".")]
     sys.path[:] = roots + [entry for entry in sys.path if entry not in roots]
     return roots
 
@@ -138,8 +148,8 @@ def import_module(target: Target, roots: list[str]) -> ModuleType:
         line = f"{name} cannot be imported: {summary(error)}; is it installed for {sys.executable}?"
         raise Mistake(line, user_traceback(error)) from None
     except SystemExit as error:
-        line = f"{name} exits when imported, {exit_words(error)}; keep that under if __name__ == '__main__'"
-        raise exit_mistake(line, error) from None
+        hint = "" if isinstance(error.code, str) else "; keep that under if __name__ == '__main__'"
+        raise exit_mistake(f"{name} exits when imported, {exit_words(error)}{hint}", error) from None
     except Exception as error:
         raise Mistake(f"{name} cannot be imported: {summary(error)}", user_traceback(error)) from None
 

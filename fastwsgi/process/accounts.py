@@ -90,11 +90,11 @@ def _set_groups(uid: int, gid: int) -> None:
         os.initgroups(name, gid)
 
 
-def hint_at_directory(directory: str) -> str:
+def hint_at_directory() -> str:
     """The end of a line about an application that cannot be loaded, if this user cannot read where it should be."""
-    if os.access(directory, os.R_OK | os.X_OK):
+    if os.access(".", os.R_OK | os.X_OK):
         return ""
-    return f" (user {os.geteuid()} cannot read the directory {directory})"
+    return f" (user {os.geteuid()} cannot read the directory {os.getcwd()})"
 
 
 def _number(text: str) -> int | None:

@@ -86,6 +86,7 @@ class Supervisor:
         view: what hooks see of it.
         app: the application, if it is loaded before the fork.
         app_surroundings: those that it has left, for the workers.
+        spares_children: whether it waits for its own children alone.
         next_report: when the scoreboard is logged next, at level debug (time.monotonic()).
         exit_code: None while it runs.
     """
@@ -109,6 +110,7 @@ class Supervisor:
         self.app: WSGIApplication | None = None
         self.app_surroundings: Surroundings | None = None
         self.exit_functions = ExitFunctions()
+        self.spares_children = False
         self.pid_file: PidFile | None = None
         self.has_begun = False  # hooks have been called, so that on_exit is due
         self.next_report = 0.0
@@ -182,6 +184,7 @@ class Supervisor:
         process_setup.set_title("supervisor", settings)
         if settings.preload:
             self._load()
+        self.spares_children = exits.others_wait()
         refuse_green_threads()
         self.hooks.when_ready(self.view)
 
@@ -275,7 +278,8 @@ class Supervisor:
         for number in self.signals.read():  # first: a signal to the whole group explains what workers say
             self._handle_signal(number)
         self.children.read_messages(ready)
-        for pid, status in exits.reap_children():
+        own = [pid for pid in (*self.fleet.members, self.upgrade.successor) if pid]
+        for pid, status in exits.reap_children(own if self.spares_children else [exits.ANY]):
             if pid in self.fleet.members:
                 self.children.handle_exit(self.fleet.members[pid], status)
             elif pid == self.upgrade.successor:

@@ -126,6 +126,7 @@ class Worker:
         self.logs = Logs(settings, given.build)
         if given.app_surroundings is not None:
             given.app_surroundings.enter()
+        process_setup.return_to(given.deployment.directory)
         process_setup.set_environment(settings)
         self.hooks.post_fork(given.server, given.view)
         process_setup.set_title("worker", settings)
@@ -154,7 +155,7 @@ class Worker:
             try:
                 return self.given.deployment.load(self.settings)
             except Mistake as mistake:
-                mistake.args = (f"{mistake}{accounts.hint_at_directory(os.getcwd())}",)
+                mistake.args = (f"{mistake}{accounts.hint_at_directory()}",)
                 raise
         failed: set[str] = set()
         SourceWatcher(

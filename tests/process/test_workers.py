@@ -220,6 +220,29 @@ def app(environ, start_response):
             assert server.process.poll() is None
 
 
+def test_children_of_a_preloaded_application_are_its_own(tmp_path: Path) -> None:
+    """It gets the exit code of a program that it started, although workers end meanwhile."""
+    source = SITE + """
+import subprocess, threading
+until = "while [ ! -e $0 ]; do sleep 0.01; done; exit 7"
+child = subprocess.Popen(["sh", "-c", until, os.path.join(sys.argv[1], "go")])
+def wait():
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    while not os.path.exists(os.path.join(sys.argv[1], "replaced")):
+        signal.sigtimedwait([], 0.01)
+    print("child:", child.wait(), flush=True)
+threading.Thread(target=wait).start()
+"""
+    with deployed(tmp_path, "py", source, workers=1, preload=True) as server:
+        (worker,) = server.workers(1)
+        server.let_go()
+        os.kill(worker, signal.SIGKILL)
+        server.line("another takes its place")
+        server.workers(1)
+        server.write("", "replaced")
+        server.line("child: 7")
+
+
 SERVE = """
 import os, tempfile, fastwsgi
 def app(environ, start_response):
