@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastwsgi.http.refused import RefusedRequest
+
 NO_ROOM = "--max-buffered"  # the reason why a client was refused or cut that had done nothing wrong
 
 
 class HttpError(Exception):
-    """A refused request: the client gets *status* and *advice*, if there is any; *reason* goes to the log alone."""
+    """A refused request: the client gets *status* and *advice*, if there is any.
 
-    def __init__(self, status: int, reason: str, advice: str = "") -> None:
+    *reason* goes to the log alone, and so do, at level debug, the bytes of the *offence*, or else the whole head.
+
+    Attributes:
+        request: what is known of the request; set before observers are notified.
+        sent: bytes of the answer's body; set as well.
+    """
+
+    def __init__(self, status: int, reason: str, advice: str = "", offence: bytes = b"") -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
         self.advice = advice
+        self.offence = offence
+        self.request: RefusedRequest | None = None
+        self.sent = 0
 
 
 class SpoolError(Exception):

@@ -2,10 +2,11 @@
 
     127.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET /shop?id=1 HTTP/1.1" 200 1234 "-" "curl/8.0" 0.000213
 
-Lines are written at most a second after they were made, or when 256 KiB have gathered. A full disk, or a
-pipe that is not read, holds up the thread but no request: up to 4 MiB of lines wait in memory, and more are dropped and
-counted. close() writes the rest, and so does the end of the interpreter, even after an exception. A process that ends
-in another way (SIGKILL, os._exit, a crash in C) loses the lines of its last second.
+Lines are written at most a second after they were made, or when 256 KiB have gathered; on a terminal, at once. A full
+disk, or a pipe that is not read, holds up the thread but no request: up to 4 MiB of lines wait in memory behind those
+that are being written, and more are dropped and counted. close() writes the rest, and so does the end of the
+interpreter, even after an exception. What a worker leaves that ends in another way (SIGKILL, os._exit, a crash in C),
+its supervisor writes: see waiting.py. A single process loses the lines of its last second then.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING
 from fastwsgi import forks
 from fastwsgi.daemon import Daemon
 from fastwsgi.observe.formats import Format
+from fastwsgi.observe.refused import Refused
+from fastwsgi.observe.waiting import HALF, WaitingLines
 from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
@@ -26,9 +29,9 @@ if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.observe._access_py import Lines
     from fastwsgi.observe.interfaces import Output
+    from fastwsgi.observe.waiting import Piece
 
 PERIOD = 1.0  # seconds between two writes
-MAX_WAITING = 4194304  # bytes that wait in memory
 CLOSE_TIMEOUT = 2.0  # seconds to write the last lines
 REPORT_PERIOD = 60.0  # seconds at least between two reports of dropped lines
 
@@ -40,16 +43,23 @@ class AccessLog:
         output: where the lines go.
         format: the form of the lines.
         build: the build that makes the responses, from fastwsgi.backend.
+        waiting: where lines wait; None: in memory of its own.
     """
 
-    def __init__(self, output: Output, format: Format, build: SimpleNamespace) -> None:
+    def __init__(
+        self,
+        output: Output,
+        format: Format,
+        build: SimpleNamespace,
+        waiting: WaitingLines | None = None,
+    ) -> None:
         self._output = output
-        self._lines: Lines = build.access.Lines(format, self._full)
+        self._waiting = waiting or WaitingLines()
+        self._lines: Lines = build.access.Lines(format, self._waiting, self._full, output.is_terminal)
         self._dropped = 0  # lines
         self._problem = ""
         self._reported = -REPORT_PERIOD
         self._closed = False
-        self._rest = b""  # taken, but not written yet
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._writing = threading.Lock()
@@ -61,8 +71,8 @@ class AccessLog:
         self.response_started = self._keep_head if format.wants_head else None
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """Make the line of a refused request, of which little is known."""
-        self._lines.refuse(connection.host, refusal.status)
+        """Make the line of a refused request, with what is known of it."""
+        self._lines.refuse(Refused(connection, refusal, self.note))
 
     def tick(self) -> None:
         """Start the thread if it is not running; not sooner, since a fork would lose it."""
@@ -74,9 +84,8 @@ class AccessLog:
         """Write what has gathered; False if that failed. It waits for the disk, or for the reader of a pipe."""
         with self._writing:
             try:
-                while self._rest or self._lines.size:
-                    self._rest = self._rest or self._lines.drain()[0]
-                    self._rest = self._rest[self._output.write(self._rest) :]
+                while (piece := self._waiting.next_piece(self._output.piece)) is not None:
+                    self._output.write_piece(self._lines, piece)
             except OSError as error:
                 self._problem = error.strerror or str(error)
                 return False
@@ -101,13 +110,13 @@ class AccessLog:
             self._thread.join(CLOSE_TIMEOUT)
             if self._thread.is_alive():
                 return  # the thread is stuck in a write, and needs the descriptor
-        self._dropped += self._rest.count(b"\n") + self._lines.drain()[1]
+        self._dropped += self._waiting.discard()
         self._reported = -REPORT_PERIOD
         self._report()
         self._output.close()
 
     def _keep_head(self, exchange: Exchange, head: bytes) -> None:
-        exchange.note = [*(exchange.note or ()), head]
+        exchange.note = (*(exchange.note or ()), head)
 
     def _run(self) -> None:
         while not self._closed:
@@ -117,12 +126,10 @@ class AccessLog:
         self.flush()
 
     def _full(self) -> None:
-        """Wake the thread; drop what has gathered if it is too much."""
-        if self._lines.size > MAX_WAITING:
-            self._dropped += self._lines.drain()[1]
         self._wake.set()
 
     def _report(self) -> None:
+        self._dropped += self._waiting.take_dropped()
         now = time.monotonic()
         if self._dropped and now >= self._reported + REPORT_PERIOD:
             dropped, self._dropped, self._reported = self._dropped, 0, now
@@ -133,8 +140,8 @@ class AccessLog:
     def disown(self) -> None:
         """In a forked child, close the file: the parent writes the lines, those that gathered before the fork, too."""
         self._closed = True
-        self._lines.drain()
-        self._rest = b""
+        self._lines.disown()
+        self._waiting = WaitingLines()
         self._wake = threading.Event()
         self._writing = threading.Lock()
         atexit.unregister(self.close)
@@ -144,8 +151,17 @@ class AccessLog:
 class LoggerOutput:
     """Passes lines to the logger "fastwsgi.access", for the handlers of a --log-config: slow, about 10 us a line."""
 
+    piece = HALF
+
     def __init__(self) -> None:
         self._logger = logging.getLogger("fastwsgi.access")
+        self.is_terminal = any(_is_on_terminal(handler) for handler in self._logger.handlers)
+
+    def write_piece(self, lines: Lines, piece: Piece) -> None:
+        """Log an entry for each line."""
+        waiting = lines.waiting
+        self.write(waiting.read(piece))
+        waiting.note_written(piece, piece.size)
 
     def write(self, data: bytes) -> int:
         """Log an entry for each line."""
@@ -158,3 +174,11 @@ class LoggerOutput:
 
     def close(self) -> None:
         """Do nothing: logging closes the handlers."""
+
+
+def _is_on_terminal(handler: logging.Handler) -> bool:
+    """Whether *handler* writes to a terminal."""
+    try:
+        return bool(handler.stream.isatty())  # type: ignore[attr-defined]  # few have a stream
+    except (AttributeError, ValueError):
+        return False

@@ -16,9 +16,19 @@ from fastwsgi.observe.trace import Trace
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.observe.waiting import WaitingLines
     from fastwsgi.settings.settings import Settings
 
-__all__ = ["ErrorStream", "Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
+__all__ = [
+    "ErrorStream",
+    "Logs",
+    "access_goes_to_logger",
+    "check",
+    "error_log",
+    "log_error",
+    "reopen_error_log",
+    "set_up_error_log",
+]
 
 
 def check(settings: Settings) -> None:
@@ -29,6 +39,11 @@ def check(settings: Settings) -> None:
 def log_error(message: str, error: BaseException | None) -> None:
     """Write an entry to the error log, with the traceback of *error* if there is one."""
     error_log.error("%s", message, exc_info=error)
+
+
+def access_goes_to_logger(settings: Settings) -> bool:
+    """Whether the access log goes to the handlers that log_config has given its logger."""
+    return bool(settings.log_config and access_log.handlers and not settings.access_logfile)
 
 
 def reopen_error_log() -> None:
@@ -73,19 +88,20 @@ class Logs:
     Args:
         settings: access_logfile, access_log_format, log_config and trace are read.
         build: the build that makes the responses, from fastwsgi.backend.
+        waiting: where lines of the access log wait to be written; None: in memory of this process.
 
     Raises:
         Mistake: a wrong access_log_format.
         OSError: the access log cannot be opened.
     """
 
-    def __init__(self, settings: Settings, build: SimpleNamespace) -> None:
+    def __init__(self, settings: Settings, build: SimpleNamespace, waiting: WaitingLines | None = None) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
         if settings.access_logfile:
-            self.access = AccessLog(LogFile(settings.access_logfile, standard_output()), format, build)
-        elif settings.log_config and access_log.handlers:
-            self.access = AccessLog(LoggerOutput(), format, build)
+            self.access = AccessLog(LogFile(settings.access_logfile, standard_output()), format, build, waiting)
+        elif access_goes_to_logger(settings):
+            self.access = AccessLog(LoggerOutput(), format, build, waiting)
         self.trace = Trace() if settings.trace else None
         self.refusals = Refusals()
         observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]

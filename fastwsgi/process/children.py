@@ -127,4 +127,5 @@ class Children:
             pass  # the end of its channel was noticed earlier
         child.channel.close()
         child.slot.clear()
+        owner.salvage.take(child.waiting, child.settings)
         owner.hooks.child_exit(owner.view, child.view)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.reload import Reload
+    from fastwsgi.process.salvage import Salvage
     from fastwsgi.process.scoreboard import Scoreboard
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
@@ -87,6 +88,7 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     announce: Callable[[str], None]
     status: SystemdStatus
     poller: select.poll
+    salvage: Salvage
     exit_code: int | None
 
     @property

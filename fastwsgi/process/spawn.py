@@ -13,6 +13,7 @@ from fastwsgi.originals import os, signal
 from fastwsgi.process import channel
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
+from fastwsgi.process.salvage import waiting_for
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, shared_sockets
 from fastwsgi.process.worker import Worker, WorkerStart
@@ -20,23 +21,26 @@ from fastwsgi.process.worker import Worker, WorkerStart
 if TYPE_CHECKING:
     from fastwsgi.process.channel import Channel
     from fastwsgi.process.interfaces import SpawningSupervisor
-    from fastwsgi.process.scoreboard import Slot
 
 
 class Child(Member):
     """A worker as the supervisor knows it: what the fleet's decisions need, and the means to reach it.
 
     Attributes:
+        settings: those that it has.
+        waiting: where lines of its access log wait to be written, if there is one.
         view: what hooks see of it.
     """
 
     def __init__(
-        self, pid: int, position: int, generation: int, age: int, slot: Slot, channel: Channel, view: WorkerView
+        self, pid: int, position: int, generation: int, age: int, given: WorkerStart, channel: Channel
     ) -> None:
         super().__init__(pid, position, generation, age)
-        self.slot = slot
+        self.slot = given.slot
+        self.settings = given.settings
+        self.waiting = given.waiting
         self.channel = channel
-        self.view = view
+        self.view = given.view
 
 
 class Spawner:
@@ -60,13 +64,15 @@ class Spawner:
         except OSError:
             ours.close()
             given.slot.clear()
+            if given.waiting is not None:
+                given.waiting.close()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             theirs.close()
         given.view.pid = pid
         generation = self._supervisor.fleet.generation
-        return Child(pid, position, generation, self._started, given.slot, ours, given.view)
+        return Child(pid, position, generation, self._started, given, ours)
 
     def _prepare(self, position: int, theirs: Channel) -> WorkerStart:
         owner = self._supervisor
@@ -87,6 +93,7 @@ class Spawner:
             shared=shared_sockets(inputs.bindings),
             board=owner.board,
             slot=slot,
+            waiting=waiting_for(inputs.settings),
             channel=theirs,
             server=owner.view,
             view=view,

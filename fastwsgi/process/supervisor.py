@@ -33,6 +33,7 @@ from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
+from fastwsgi.process.salvage import Salvage
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.process.signals import SignalQueue
 from fastwsgi.process.sockets import Listeners, close_others
@@ -94,6 +95,7 @@ class Supervisor:
         self.pid = os.getpid()
         self.view = ServerView(self.settings, error_log)
         self.board = Scoreboard()
+        self.salvage = Salvage()
         self.listeners = Listeners()
         self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
         self.certificates = Certificates(self.settings)
@@ -179,7 +181,10 @@ class Supervisor:
     def _close(self) -> None:
         for child in self.fleet.members.values():  # there are some only after an error of ours
             os.kill(child.pid, signal.SIGKILL)
+            os.waitpid(child.pid, 0)
+            self.salvage.take(child.waiting, child.settings)
         self.close_listeners()
+        self.salvage.close()
         if self.pid_file is not None:
             self.pid_file.remove()
         self.hooks.on_exit(self.view)
@@ -198,6 +203,8 @@ class Supervisor:
         self.signals.disown()
         for child in self.fleet.members.values():
             child.channel.close()  # left open here, it would hide the supervisor's death from that worker
+            if child.waiting is not None:
+                child.waiting.close()
         close_others(self.listeners.bindings + self.reload.worker_inputs().bindings, kept)
 
     # A turn
@@ -210,6 +217,7 @@ class Supervisor:
         self.stop.advance(now)
         self._renew_certificates(now)
         self.hung.check(self.fleet, self.settings, now)
+        self.salvage.advance(now)
         for child in self.fleet.to_kill(now):
             self.children.kill(child)
         for child in self.fleet.to_retire():
@@ -243,7 +251,7 @@ class Supervisor:
         self.signals.claim()
         now = time.monotonic()
         due = (self.stop.due, self.status.next_ping, self.hung.next_check, self.certificates.next_check)
-        times = (self.fleet.next_time(now), now + LONGEST_TURN, *due)
+        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *due)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         self.children.read_messages({fd for fd, _ in self.poller.poll(timeout * 1000 + 1)})
         for number in self.signals.read():
