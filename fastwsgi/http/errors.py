@@ -11,21 +11,18 @@ NO_ROOM = "--max-buffered"  # the reason why a client was refused or cut that ha
 
 
 class HttpError(Exception):
-    """A refused request: the client gets *status* and *advice*, if there is any.
-
-    *reason* goes to the log alone, and so do, at level debug, the bytes of the *offence*, or else the whole head.
+    """A refused request: the client gets *status* and *advice*, if there is any; *reason* goes to the log alone.
 
     Attributes:
         request: what is known of the request; set before observers are notified.
         sent: bytes of the answer's body; set as well.
     """
 
-    def __init__(self, status: int, reason: str, advice: str = "", offence: bytes = b"") -> None:
+    def __init__(self, status: int, reason: str, advice: str = "") -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
         self.advice = advice
-        self.offence = offence
         self.request: RefusedRequest | None = None
         self.sent = 0
 

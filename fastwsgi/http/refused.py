@@ -20,13 +20,14 @@ MOST = 65536  # bytes that are read
 MOST_OF_LINE = 8192  # bytes of a request line that are kept
 _LINE = re.compile(rb"([!-~]+) ([!-~\x80-\xff]+) HTTP/(\d\.\d)")
 _LINE_END = re.compile(rb"\r?\n")
+_EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
 
 class RefusedRequest:
     """A refused request, as far as it is known.
 
     Attributes:
-        head: the bytes of its head that have arrived, or the first of them.
+        head: the bytes of its head that have arrived, or the first of them, without the empty line.
         line: the request line as it came; None if the environ has it, or none came.
         environ: its environ, or one with what was understood; None if the request line was not.
         version: 10 or 11; 0 if it is another, or not known.
@@ -34,18 +35,17 @@ class RefusedRequest:
     """
 
     def __init__(self, head: bytes, template: dict[str, Any]) -> None:
-        self.head = head[:MOST].lstrip(b"\r\n")
+        self.head, *rest = _EMPTY_LINE.split(head[:MOST].lstrip(b"\r\n"), maxsplit=1)
         self.line: str | None = None
         self.environ: dict[str, Any] | None = None
         self.version = 0
         self.started: float | None = None
-        whole, end, _ = self.head.partition(b"\r\n\r\n")
-        first, *lines = _LINE_END.split(whole)
+        first, *lines = _LINE_END.split(self.head)
         if first:
             self.line = first[:MOST_OF_LINE].decode("latin-1")
-        found = _LINE.fullmatch(first) if end or lines else None
+        found = _LINE.fullmatch(first) if rest or lines else None
         if found is not None:
-            self.environ = _environ(template, found[1], found[2], lines if end else lines[:-1])
+            self.environ = _environ(template, found[1], found[2], lines if rest else lines[:-1])
             self.version = {b"1.0": 10, b"1.1": 11}.get(found[3], 0)
 
 
