@@ -26,7 +26,7 @@ copy_tree() {
 await_server() {
     local tenths
     for ((tenths = 0; tenths < $1 * 10; tenths++)); do
-        url=$(sed -n 's/^fastwsgi: listening on \(http:[^,]*\).*/\1/p' "$scratch/server.log")
+        url=$(sed -n 's/^.* listening on \(http:[^,]*\).*/\1/p' "$scratch/server.log")
         [[ -z $url ]] || return 0
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1

@@ -21,7 +21,7 @@ echo "${wheel##*/}"
 "$scratch/venv/bin/python" ci/installed.py
 (cd "$scratch" && exec venv/bin/fastwsgi fastwsgi.demo:app --bind 127.0.0.1:0 2> server.log) & server=$!
 await_server 20
-grep "the compiled build" "$scratch/server.log"
+grep "compiled build" "$scratch/server.log"
 try_demo "$url"
 stop_server
 

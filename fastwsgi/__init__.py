@@ -71,7 +71,8 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     """
     from fastwsgi import backend
     from fastwsgi.gunicorn.green_threads import refuse_green_threads
-    from fastwsgi.process import single, startup, supervisor
+    from fastwsgi.notices import Notices
+    from fastwsgi.process import life, single, supervisor
     from fastwsgi.process.deployment import FixedDeployment
     from fastwsgi.settings.given import Given
     from fastwsgi.settings.rules import without_effect
@@ -84,9 +85,13 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
         if name in settings:
             raise SettingError(f"{name} says how to find the application, and serve() was given one")
     values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
+    notices = Notices()
     for line in without_effect(values, {name: Given(value, name) for name, value in settings.items()}):
-        startup.to_stderr(f"fastwsgi: {line}")
-    if not supervisor.is_needed(values):
-        single.run(app, values, backend.current())
-    elif code := supervisor.run(FixedDeployment(app, values), backend.current(), startup.to_stderr):
-        raise SystemExit(code)
+        notices(line)
+    try:
+        if not supervisor.is_needed(values):
+            single.run(app, values, backend.current(), notices)
+        elif code := supervisor.run(FixedDeployment(app, values), backend.current(), notices):
+            raise SystemExit(code)
+    finally:
+        notices.pass_on(lambda line: life.to_stderr(f"fastwsgi: {line}"))

@@ -16,8 +16,8 @@ from types import SimpleNamespace
 
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
-from fastwsgi.mistakes import Mistake, file_mistake
-from fastwsgi.originals import os
+from fastwsgi.mistakes import Mistake, current_directory, file_mistake
+from fastwsgi.notices import Notices
 from fastwsgi.settings import manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import Settings
@@ -52,20 +52,29 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.manual:
         print(manual.page(), end="")
         return 0
+    notices = Notices()
+    try:
+        return carry_out(arguments, notices)
+    finally:
+        notices.pass_on(lambda notice: announce(f"fastwsgi: {notice}"))
+
+
+def carry_out(arguments: argparse.Namespace, notices: Notices) -> int:
+    """Check the application, or serve it; *notices* is called with lines for the user. Raises Mistake."""
     for notice in arguments.notices:
-        announce(f"fastwsgi: {notice}")
-    sources = Sources(arguments.flags, arguments.app, arguments.config, os.getcwd())
-    deployment = ConfiguredDeployment(sources, announce)
+        notices(notice)
+    sources = Sources(arguments.flags, arguments.app, arguments.config, current_directory())
+    deployment = ConfiguredDeployment(sources, notices)
     if arguments.print_config:
         print(report.table(deployment.current), end="")
     if arguments.check or arguments.check_config:
         print_check(deployment, arguments.check)
     elif not arguments.print_config:
-        return serve(deployment)
+        return serve(deployment, notices)
     return 0
 
 
-def serve(deployment: ConfiguredDeployment) -> int:
+def serve(deployment: ConfiguredDeployment, notices: Notices) -> int:
     """Serve until a signal ends that; the exit code. Raises Mistake if it cannot begin."""
     deployment.application(deployment.current.settings)
     build = loaded_build()
@@ -73,7 +82,7 @@ def serve(deployment: ConfiguredDeployment) -> int:
     from fastwsgi.server.bind import BindError
 
     try:
-        code = supervisor.run(deployment, build, announce)
+        code = supervisor.run(deployment, build, notices)
     except BindError as error:
         raise Mistake(str(error)) from None
     except OSError as error:
@@ -86,9 +95,12 @@ def serve(deployment: ConfiguredDeployment) -> int:
 def print_check(deployment: ConfiguredDeployment, call: bool) -> None:
     """Load the application, call it once if *call*, and print what would be served. Raises Mistake."""
     settings = deployment.settings()
+    from fastwsgi.process.loading import watched
+
     name = deployment.application(settings)
     server = version_line()
-    app = deployment.load(settings)
+    with watched(name):
+        app = deployment.load(settings)
     check_addresses(settings)
     check_certificates(settings)
     check_logs(settings)

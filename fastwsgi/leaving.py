@@ -45,7 +45,8 @@ def end_process(code: int) -> NoReturn:
         try:
             step()
         except BaseException:
-            traceback.print_exc()
+            with contextlib.suppress(Exception):  # standard error may be closed
+                traceback.print_exc()
     if code < 0:
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
@@ -54,7 +55,7 @@ def end_process(code: int) -> NoReturn:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be None, broken or closed
             stream.flush()
 
 

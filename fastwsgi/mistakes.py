@@ -42,6 +42,14 @@ def file_mistake(error: OSError) -> Mistake:
     return Mistake(f"{error.filename}: {error.strerror}")
 
 
+def current_directory() -> str:
+    """The path of the current directory. Raises Mistake if it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        raise Mistake("the current directory has been removed, or moved away: change to another one") from None
+
+
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """The one of *names* that *word* was probably meant to be, or None."""
     spellings = {name.lower(): name for name in names}

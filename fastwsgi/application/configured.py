@@ -46,6 +46,11 @@ class ConfiguredDeployment:
         """The hooks of the configuration read last."""
         return self.current.hooks
 
+    @property
+    def name(self) -> str:
+        """The application named last, for messages."""
+        return self.current.app or "the application"
+
     def settings(self) -> Settings:
         """The settings: at the first call those read at the start; after that, for a reload, they are read anew.
 
@@ -75,7 +80,7 @@ class ConfiguredDeployment:
         for notice in read.notices:
             if notice not in self._announced:
                 self._announced.add(notice)
-                self._announce(f"fastwsgi: {notice}")
+                self._announce(notice)
         return read.settings
 
     def application(self, settings: Settings) -> str:

@@ -133,10 +133,24 @@ def import_module(target: Target, roots: list[str]) -> ModuleType:
         line = f"{name} cannot be imported: {summary(error)}; is it installed for {sys.executable}?"
         raise Mistake(line, user_traceback(error)) from None
     except SystemExit as error:
-        line = f"{name} exits when imported ({summary(error)}); keep that under if __name__ == '__main__'"
-        raise Mistake(line, user_traceback(error)) from None
+        line = f"{name} exits when imported, {exit_words(error)}; keep that under if __name__ == '__main__'"
+        raise exit_mistake(line, error) from None
     except Exception as error:
         raise Mistake(f"{name} cannot be imported: {summary(error)}", user_traceback(error)) from None
+
+
+def exit_mistake(line: str, error: SystemExit) -> Mistake:
+    """The mistake of code that exits when it is loaded: the command ends with its exit code, but never with 0."""
+    mistake = Mistake(line, user_traceback(error))
+    mistake.exit_code = (error.code & 0xFF if isinstance(error.code, int) else 1) or 1
+    return mistake
+
+
+def exit_words(error: SystemExit) -> str:
+    """The exit code and the text of sys.exit(), in one line."""
+    if error.code is None or isinstance(error.code, int):
+        return f"with exit code {(error.code or 0) & 0xFF}"
+    return f"with exit code 1: {' '.join(str(error.code).split())}"
 
 
 def _file_named(target: Target) -> str:
@@ -249,7 +263,9 @@ def make(factory: object, target: Target) -> Application:
     try:
         with Contained():
             app = factory(*target.arguments, **target.keywords)
-    except (Exception, SystemExit) as error:
+    except SystemExit as error:
+        raise exit_mistake(f"the factory {name} exits, {exit_words(error)}", error) from None
+    except Exception as error:
         raise Mistake(f"the factory {name} failed: {summary(error)}", user_traceback(error)) from None
     return checked(app, name, f"what {name}() returned")
 

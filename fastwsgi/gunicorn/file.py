@@ -88,7 +88,10 @@ def _translate_one(file: FileValues, key: str, value: object) -> None:
     setting = TRANSLATIONS[key]
     if setting.ours in file.keys:
         raise UsageError(f"{file.name}: {file.keys[setting.ours]} and {key} are one setting here; leave one out")
-    file.values[setting.ours], file.keys[setting.ours] = setting.convert(value), key
+    try:
+        file.values[setting.ours], file.keys[setting.ours] = setting.convert(value), key
+    except ValueError as error:
+        raise UsageError(f"{file.name}: {key} {value!r} {error}") from None
 
 
 def _run(name: str, path: str, directory: str) -> dict[str, object]:

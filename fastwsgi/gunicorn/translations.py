@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
+from fastwsgi.observe.interfaces import CALLED, EXTENDED_BY
 from fastwsgi.switch import SWITCH
 
 
@@ -46,22 +47,39 @@ def _peers(value: object) -> object:
 
 
 def _logging(value: object) -> object:
-    """A table for dictConfig, with gunicorn's own formatter and handlers."""
-    return {**GUNICORN_LOGGING, **value} if isinstance(value, dict) else value
+    """A table for dictConfig, whose keys replace gunicorn's (gunicorn.glogging.CONFIG_DEFAULTS)."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a table for logging.config.dictConfig")
+    return {**GUNICORN_LOGGING, CALLED: "logconfig_dict", **value}
+
+
+def _logging_file(value: object) -> object:
+    """A JSON file with such a table."""
+    if not isinstance(value, str):
+        raise ValueError("must be the path of a JSON file")
+    return {**GUNICORN_LOGGING, CALLED: f"logconfig_json {value}", EXTENDED_BY: value}
+
+
+def _logger(handler: str) -> dict[str, object]:
+    return {"level": "INFO", "handlers": [handler], "propagate": True}
+
+
+def _console(stream: str) -> dict[str, object]:
+    return {"class": "logging.StreamHandler", "formatter": "generic", "stream": f"ext://sys.{stream}"}
 
 
 GUNICORN_LOGGING: dict[str, object] = {
     "version": 1,
     "disable_existing_loggers": False,
+    "root": {"level": "INFO", "handlers": ["console"]},
+    "loggers": {"gunicorn.error": _logger("error_console"), "gunicorn.access": _logger("console")},
+    "handlers": {"console": _console("stdout"), "error_console": _console("stderr")},
     "formatters": {
         "generic": {
+            "class": "logging.Formatter",
             "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
             "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
         }
-    },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stdout"},
-        "error_console": {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"},
     },
 }
 
@@ -72,7 +90,7 @@ class Translation:
 
     Attributes:
         ours: its name here.
-        convert: makes our value from one of gunicorn's.
+        convert: makes our value from one of gunicorn's, or raises ValueError.
         unset: the values that mean "not set".
     """
 
@@ -92,7 +110,7 @@ TRANSLATIONS = {
     "errorlog": Translation("error_logfile"),
     "loglevel": Translation("log_level"),
     "logconfig": Translation("log_config"),
-    "logconfig_json": Translation("log_config"),
+    "logconfig_json": Translation("log_config", _logging_file),
     "logconfig_dict": Translation("log_config", _logging),
     "header_map": Translation("underscore_headers"),
     "worker_connections": Translation("max_connections"),

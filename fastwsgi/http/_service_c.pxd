@@ -17,9 +17,9 @@ cdef class Service:
     cdef public Py_ssize_t spool_size
     cdef public long long max_body
     cdef public bytes server_line, date_line
-    cdef public bint threaded, draining, forked
+    cdef public bint threaded, draining, forked, has_messages
     cdef public long long served, quota
-    cdef public object quota_reached
+    cdef public object quota_reached, end_messages
     cdef public double now
     cdef public _turn_c.Turn turn
     cdef public bint full

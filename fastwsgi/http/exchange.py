@@ -415,6 +415,8 @@ class Exchange:
         if self.connection.given_up:  # read last: see leave()
             self.connection.await_expiry()
         self.report_end()
+        if self.service.has_messages:
+            self.service.end_messages()
         environ = self.environ  # goes last, as objects in it may run code of the application when they go
         self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
         del environ

@@ -26,6 +26,7 @@ class Service:
         forked: the application has forked this process, which ends as soon as it leaves the application.
         holdings: the account of what clients make this worker hold in memory.
         disk: the account of temporary files.
+        has_messages: some text for wsgi.errors waits, so end_messages() is called at the end of a request.
 
     Args:
         build: the modules to run, from fastwsgi.backend.
@@ -64,6 +65,8 @@ class Service:
         self.turn = build.turn.Turn(build.inbox.Inbox(), build.outbox.OutBuffer(), build.turn.CallCounter())
         self.full = False
         self.forked = False
+        self.has_messages = False
+        self.end_messages: Callable[[], None] = lambda: None
 
     def _set_up_observer(self, observer: Observer | None) -> None:
         """Look up the observer's methods once, since a look-up at each call would cost time."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.daemon import Daemon
+from fastwsgi.observe import order
 from fastwsgi.observe.formats import Format
 from fastwsgi.observe.refused import Refused
 from fastwsgi.observe.waiting import HALF, WaitingLines
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fastwsgi.observe.waiting import Piece
 
 PERIOD = 1.0  # seconds between two writes
+CATCH_UP = 0.1  # seconds that a line of the error log waits for lines before it
 CLOSE_TIMEOUT = 2.0  # seconds to write the last lines
 REPORT_PERIOD = 60.0  # seconds at least between two reports of dropped lines
 
@@ -65,6 +67,8 @@ class AccessLog:
         self._writing = threading.Lock()
         forks.hold(self)
         atexit.register(self.close)
+        if output.is_terminal:
+            order.precede(self._catch_up)
         # The head of a response is copied only if the format needs it
         self.note = self._lines.note
         self.response_ended = self._lines.add
@@ -83,13 +87,19 @@ class AccessLog:
     def flush(self) -> bool:
         """Write what has gathered; False if that failed. It waits for the disk, or for the reader of a pipe."""
         with self._writing:
-            try:
-                while (piece := self._waiting.next_piece(self._output.piece)) is not None:
-                    self._output.write_piece(self._lines, piece)
-            except OSError as error:
-                self._problem = error.strerror or str(error)
-                return False
-        self._report()
+            written = self._write()
+        if written:
+            self._report()
+        return written
+
+    def _write(self) -> bool:
+        """Write what has gathered, with the lock held; False if that failed."""
+        try:
+            while (piece := self._waiting.next_piece(self._output.piece)) is not None:
+                self._output.write_piece(self._lines, piece)
+        except OSError as error:
+            self._problem = error.strerror or str(error)
+            return False
         return True
 
     def reopen(self) -> None:
@@ -102,6 +112,7 @@ class AccessLog:
             return
         self._closed = True
         forks.release(self)
+        order.leave(self._catch_up)
         atexit.unregister(self.close)
         if self._thread is None:
             self.flush()
@@ -126,7 +137,17 @@ class AccessLog:
         self.flush()
 
     def _full(self) -> None:
+        if self._output.is_terminal:
+            self.tick()
         self._wake.set()
+
+    def _catch_up(self) -> None:
+        """Write what waits now, unless the thread is stuck in a write."""
+        if self._waiting.size and self._writing.acquire(timeout=CATCH_UP):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
 
     def _report(self) -> None:
         self._dropped += self._waiting.take_dropped()
@@ -144,6 +165,7 @@ class AccessLog:
         self._waiting = WaitingLines()
         self._wake = threading.Event()
         self._writing = threading.Lock()
+        order.leave(self._catch_up)
         atexit.unregister(self.close)
         self._output.close()
 
@@ -157,11 +179,12 @@ class LoggerOutput:
         self._logger = logging.getLogger("fastwsgi.access")
         self.is_terminal = any(_is_on_terminal(handler) for handler in self._logger.handlers)
 
-    def write_piece(self, lines: Lines, piece: Piece) -> None:
-        """Log an entry for each line."""
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Log an entry for each line: bytes."""
         waiting = lines.waiting
         self.write(waiting.read(piece))
         waiting.note_written(piece, piece.size)
+        return piece.size
 
     def write(self, data: bytes) -> int:
         """Log an entry for each line."""

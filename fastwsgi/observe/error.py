@@ -1,80 +1,31 @@
 """The error log: Python's `logging`, as the settings ask for it.
 
-Entries go to the logger "fastwsgi.error". By default it writes to standard error. *error_logfile* names a file instead;
-*log_config* names a configuration for logging itself, which may also give handlers to the logger "fastwsgi.access". A
-program that has set up logging on its own keeps its configuration.
+Entries go to the logger "fastwsgi.error", and what the application writes to wsgi.errors to its child
+"fastwsgi.error.wsgi". By default both write to standard error. *error_logfile* names a file instead; *log_config* names
+a configuration for logging itself, which may also give handlers to the logger "fastwsgi.access". A program that has set
+up logging on its own keeps its configuration.
 """
 
 from __future__ import annotations
 
-import configparser
-import contextlib
-import errno
-import json
 import logging
-import logging.config
+import stat
 import sys
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from fastwsgi.mistakes import Mistake, summary
-from fastwsgi.observe.files import LogFile, standard_error
+from fastwsgi.mistakes import Mistake
+from fastwsgi.observe.error_handlers import MESSAGES, ErrorFile, OwnHandler, StreamHandler
+from fastwsgi.observe.files import handed
+from fastwsgi.observe.log_config import set_up_logging, take_over
 from fastwsgi.observe.loggers import own_logger
 from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
-ENTRY = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
-
 error_log = own_logger("fastwsgi.error")
+wsgi_log = own_logger(MESSAGES)
 access_log = own_logger("fastwsgi.access")
-
-
-class ErrorFile(logging.Handler):
-    """Appends entries to a file that can be reopened, each with one write, so that processes may share it.
-
-    close(), which configurations of logging call for all handlers, leaves the file open.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.file = LogFile(path, standard_error())
-        self.setFormatter(logging.Formatter(ENTRY))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one entry; on a full disk the entry is lost, without an error."""
-        try:
-            self._write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
-        except OSError:
-            pass
-        except Exception:
-            self.handleError(record)
-
-    def _write(self, data: bytes) -> None:
-        try:
-            os.write(self.file.fd, data)
-        except OSError as error:
-            if error.errno != errno.EBADF:
-                raise
-            os.write(2, data)  # the application has closed all descriptors but the standard ones
-
-    def end(self) -> None:
-        """Take it from the logger, and close the file."""
-        error_log.removeHandler(self)
-        self.file.close()
-        self.close()
-
-
-class StreamHandler(logging.StreamHandler[TextIO]):
-    """Writes to the stream that a program has put in the place of sys.stderr."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Lose the entry: the program has closed the stream."""
 
 
 def set_up_error_log(settings: Settings) -> None:
@@ -85,17 +36,26 @@ def set_up_error_log(settings: Settings) -> None:
     """
     for handler in error_log.handlers[:]:
         if isinstance(handler, ErrorFile):
+            error_log.removeHandler(handler)
             handler.end()
     error_log.setLevel(settings.log_level.upper())
     if settings.log_config:
-        set_up_logging(settings.log_config)
+        _configure(settings.log_config)
     if settings.error_logfile not in (None, "-"):
         _add(_open_error_file(settings.error_logfile))
     elif not error_log.hasHandlers():
         _add(_standard_handler())
 
 
-def _standard_handler() -> logging.Handler:
+def _configure(config: str | dict[str, Any]) -> None:
+    set_up_logging(config)
+    take_over("gunicorn.error", error_log)
+    take_over("gunicorn.access", access_log)
+    if access_log.level == logging.NOTSET:
+        access_log.setLevel(logging.INFO)  # the root logger's default would hide every line
+
+
+def _standard_handler() -> OwnHandler:
     """Writes to standard error, with a descriptor of its own, or to what a program has put in its place."""
     stream = sys.stderr
     try:
@@ -103,12 +63,10 @@ def _standard_handler() -> logging.Handler:
             stream.fileno()
         return ErrorFile("-")
     except (AttributeError, OSError, ValueError):
-        handler = StreamHandler(stream)
-        handler.setFormatter(logging.Formatter(ENTRY))
-        return handler
+        return StreamHandler(stream)
 
 
-def _add(handler: logging.Handler) -> None:
+def _add(handler: OwnHandler) -> None:
     error_log.addHandler(handler)
     error_log.propagate = False
 
@@ -120,61 +78,37 @@ def _open_error_file(path: str) -> ErrorFile:
         raise Mistake(f"--error-logfile {path}: {error.strerror}") from None
 
 
-def set_up_logging(config: str | dict[str, Any]) -> None:
-    """Configure logging from a dict for dictConfig, or from a file: .json and .toml hold such a dict, the rest are INI.
-
-    Existing loggers stay enabled unless the configuration says otherwise. Our loggers use the handlers of gunicorn's if
-    they have none.
-
-    Raises:
-        Mistake: the file cannot be read, or logging refuses its contents.
-    """
-    name = "log_config" if isinstance(config, dict) else f"--log-config {config}"
-    try:
-        if isinstance(config, str) and not config.endswith((".json", ".toml")):
-            with open(config, encoding="utf-8") as file:
-                logging.config.fileConfig(file, disable_existing_loggers=False)
-        else:
-            values = config if isinstance(config, dict) else _read_dict(config)
-            logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **values})
-    except OSError as error:
-        raise Mistake(f"{name}: {error.strerror or error}") from None
-    except configparser.Error as error:
-        raise Mistake(f"{name}: {' '.join(str(error).split())}") from None
-    except Mistake:
-        raise
-    except Exception as error:
-        cause = f": {summary(error.__cause__)}" if error.__cause__ is not None else ""
-        raise Mistake(f"{name}: {summary(error)}{cause}") from None
-    _take_over("gunicorn.error", error_log)
-    _take_over("gunicorn.access", access_log)
-    if access_log.level == logging.NOTSET:
-        access_log.setLevel(logging.INFO)  # the root logger's default would hide every line
+def shows_on_terminal() -> bool:
+    """Whether the error log is on a terminal, where the user sees it."""
+    return any(isinstance(one, ErrorFile) and one.is_standard and os.isatty(one.file.fd) for one in error_log.handlers)
 
 
-def _read_dict(path: str) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        values = json.load(file) if path.endswith(".json") else _toml().load(file)
-    if not isinstance(values, dict):
-        raise Mistake(f"--log-config {path}: an object must be in it, with the keys of logging's dictConfig")
-    return values
+def logs_elsewhere() -> bool:
+    """Whether the error log goes to something else than standard error."""
+    return any(not _is_standard(one) for one in _handlers_of(error_log))
 
 
-def _toml() -> ModuleType:
-    for name in ("tomllib", "tomli"):
-        with contextlib.suppress(ImportError):
-            return import_module(name)
-    raise Mistake("--log-config: TOML needs Python 3.11 or the package tomli; JSON and INI do not")
+def _is_standard(handler: logging.Handler) -> bool:
+    if isinstance(handler, OwnHandler):
+        return not isinstance(handler, ErrorFile) or handler.is_standard
+    return isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stderr, sys.__stderr__)
 
 
-def _take_over(theirs: str, ours: logging.Logger) -> None:
-    """Give *ours* the handlers of gunicorn's logger, so that a configuration written for gunicorn works here."""
-    known = logging.root.manager.loggerDict.get(theirs)
-    if isinstance(known, logging.Logger) and known.handlers and not ours.handlers:
-        for handler in known.handlers:
-            ours.addHandler(handler)
-        ours.setLevel(known.level or ours.level)
-        ours.propagate = known.propagate
+def _handlers_of(log: logging.Logger) -> list[logging.Handler]:
+    """The handlers that get the entries of *log*."""
+    found: list[logging.Handler] = []
+    logger: logging.Logger | None = log
+    while logger is not None:
+        found += logger.handlers
+        logger = logger.parent if logger.propagate else None
+    return found
+
+
+def messages_handlers() -> list[OwnHandler] | None:
+    """The handlers for what is written to wsgi.errors, if all of them are ours, and take it as it is; else None."""
+    found = _handlers_of(wsgi_log)
+    own = [handler for handler in found if isinstance(handler, OwnHandler)]
+    return own if own and len(own) == len(found) else None
 
 
 def reopen_files() -> None:
@@ -184,11 +118,30 @@ def reopen_files() -> None:
             handler.file.reopen()
         elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
             handler.acquire()
-            stream: Any = handler.stream  # None with delay=True, which the stubs do not show
-            handler.stream = None  # logging opens the file with the next entry
+            _reopen(handler)
             handler.release()
-            if stream is not None:
-                stream.close()
+
+
+def _reopen(handler: logging.FileHandler) -> None:
+    stream: Any = handler.stream  # None with delay=True, which the stubs do not show
+    if handler.baseFilename not in handed:
+        handler.stream = None  # logging opens the file with the next entry
+        if stream is not None:
+            stream.close()
+    elif stream is not None:
+        stream.flush()
+        os.dup2(handed[handler.baseFilename], stream.fileno(), inheritable=False)
+
+
+def appended_files() -> dict[str, int | None]:
+    """The paths of the files to which handlers of any logger append, and the modes that new ones are to have."""
+    found: dict[str, int | None] = {}
+    for handler in _handlers():
+        if isinstance(handler, ErrorFile) and handler.file.path != "-":
+            found[handler.file.path] = stat.S_IMODE(os.fstat(handler.file.fd).st_mode)
+        elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
+            found.setdefault(handler.baseFilename, None)
+    return found
 
 
 def _handlers() -> set[logging.Handler]:

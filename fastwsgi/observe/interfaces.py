@@ -1,4 +1,4 @@
-"""What this folder asks of objects from elsewhere; for type checkers."""
+"""What this folder asks of objects from elsewhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from fastwsgi.observe._access_py import Lines
     from fastwsgi.observe.waiting import Piece
+
+EXTENDED_BY = "extended_by"
+"""A key of a log_config: the JSON file whose keys replace its own, as gunicorn reads a logconfig_json."""
+CALLED = "called"
+"""A key of a log_config: its name in messages."""
 
 
 class Output(Protocol):
@@ -20,8 +25,8 @@ class Output(Protocol):
     piece: int
     is_terminal: bool
 
-    def write_piece(self, lines: Lines, piece: Piece) -> None:
-        """Write *piece*, or the beginning of it, and note what was written. Raises OSError."""
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Write *piece*, or the beginning of it, and note what was written: bytes. Raises OSError."""
 
     def reopen(self) -> None:
         """Reopen the file by its path. Raises OSError."""

@@ -17,7 +17,13 @@ from fastwsgi.originals import os, time
 
 
 class OwnLogger(logging.Logger):
-    """A logger that cannot be disabled, and whose methods raise nothing, whatever handlers and factories do."""
+    """A logger that cannot be disabled, and whose methods raise nothing, whatever handlers and factories do.
+
+    Attributes:
+        shown_as: the name in its records, where a configuration for gunicorn is in use.
+    """
+
+    shown_as = ""
 
     @property
     def disabled(self) -> bool:
@@ -40,18 +46,24 @@ class OwnLogger(logging.Logger):
         except (Exception, SystemExit):
             _write_plainly(msg, args, exc_info)
 
+    def log_as(self, level: int, message: str) -> None:
+        """Log *message* as an entry of *level*, whatever the level of this logger."""
+        self._log(level, "%s", (message,))
+
     def makeRecord(self, *args: Any, **more: Any) -> logging.LogRecord:
         """A record with the time that it is, whatever has taken the place of time.time()."""
         record = super().makeRecord(*args, **more)
         record.created = now = time.time()
         record.msecs = int(now % 1 * 1000)
+        record.name = self.shown_as or record.name
         return record
 
 
-def own_logger(name: str) -> logging.Logger:
+def own_logger(name: str) -> OwnLogger:
     """The logger *name*, with what a program has already configured of it, as one of ours."""
     logger = logging.getLogger(name)
     logger.__class__ = OwnLogger
+    assert isinstance(logger, OwnLogger)
     return logger
 
 

@@ -1,33 +1,36 @@
-"""The logs of a server: its observers, as the settings ask for them, wsgi.errors, and entries of the error log."""
+"""The logs of a server: its observers, as the settings ask for them, and entries of the error log."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
-from fastwsgi.observe.files import LogFile, standard_output
+from fastwsgi.observe.error_stream import ErrorStream
+from fastwsgi.observe.files import LogFile, handed, standard_output
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.refusals import Refusals
 from fastwsgi.observe.trace import Trace
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
-    from fastwsgi.observe.waiting import WaitingLines
+    from fastwsgi.observe._access_py import Lines
+    from fastwsgi.observe.interfaces import Output
+    from fastwsgi.observe.waiting import Piece, WaitingLines
     from fastwsgi.settings.settings import Settings
 
 __all__ = [
-    "ErrorStream",
     "Logs",
-    "access_goes_to_logger",
+    "access_destinations",
     "check",
     "error_log",
     "log_error",
     "reopen_error_log",
     "set_up_error_log",
+    "try_to_reopen",
 ]
 
 
@@ -41,49 +44,37 @@ def log_error(message: str, error: BaseException | None) -> None:
     error_log.error("%s", message, exc_info=error)
 
 
-def access_goes_to_logger(settings: Settings) -> bool:
-    """Whether the access log goes to the handlers that log_config has given its logger."""
-    return bool(settings.log_config and access_log.handlers and not settings.access_logfile)
+def access_destinations(settings: Settings) -> tuple[str | None, bool]:
+    """The path of the access log, if there is one, and whether handlers of a configuration get its lines."""
+    path = settings.access_logfile
+    has_handlers = access_log.hasHandlers() if access_log.shown_as else bool(access_log.handlers)
+    if not settings.log_config or not has_handlers:
+        return path, False
+    return None if path == "-" else path, True
 
 
 def reopen_error_log() -> None:
     """Reopen the files of the error log by their paths."""
-    _try_to_reopen(reopen_files)
+    try_to_reopen(reopen_files)
 
 
-def _try_to_reopen(reopen: Callable[[], None]) -> None:
+def try_to_reopen(reopen: Callable[[], None]) -> None:
+    """Call *reopen*, and log that a file cannot be opened."""
     try:
         reopen()
     except OSError as error:
         log_error(f"cannot reopen {error.filename}: {error.strerror}; going on with the file as it is", None)
 
 
-class ErrorStream:
-    """wsgi.errors: a text stream into the error log (PEP 3333, "Input and Error Streams"); each line is an entry."""
-
-    def __init__(self) -> None:
-        self._begun = ""
-
-    def write(self, text: str) -> int:
-        *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            error_log.error("%s", line)
-        return len(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        if self._begun:
-            self.write("\n")
-
-
 class Logs:
     """The observers of a server, as its settings ask for them; made after set_up_error_log().
 
-    Lines of the access log go to access_logfile; without one, to the logger "fastwsgi.access" if log_config has given
-    it handlers. Each process makes its own object, after the fork.
+    Lines of the access log go to the logger "fastwsgi.access" if log_config has given it handlers, and to
+    access_logfile; "-" yields to such handlers, which mostly write to the same terminal. Each process makes its own
+    object, after the fork.
+
+    Attributes:
+        errors: wsgi.errors.
 
     Args:
         settings: access_logfile, access_log_format, log_config and trace are read.
@@ -98,26 +89,67 @@ class Logs:
     def __init__(self, settings: Settings, build: SimpleNamespace, waiting: WaitingLines | None = None) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
-        if settings.access_logfile:
-            self.access = AccessLog(LogFile(settings.access_logfile, standard_output()), format, build, waiting)
-        elif access_goes_to_logger(settings):
-            self.access = AccessLog(LoggerOutput(), format, build, waiting)
+        output = _access_output(settings)
+        if output is not None:
+            self.access = AccessLog(output, format, build, waiting)
+        self.errors = ErrorStream()
         self.trace = Trace() if settings.trace else None
         self.refusals = Refusals()
         observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]
         self.observer = observers[0] if len(observers) == 1 else ObserverGroup(observers)
 
-    def reopen(self) -> None:
-        """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1)."""
+    def reopen(self, opened: dict[str, int] | None = None) -> None:
+        """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1).
+
+        Args:
+            opened: descriptors of some of them, by path, where this process may not open them; they are closed.
+        """
+        handed.update(opened or {})
         reopen_error_log()
         if self.access is not None:
-            _try_to_reopen(self.access.reopen)
+            try_to_reopen(self.access.reopen)
+        while handed:
+            os.close(handed.popitem()[1])
 
     def close(self) -> None:
         """Write what has not been written yet."""
+        self.errors.end_all()
         self.refusals.close()
         if self.access is not None:
             self.access.close()
+
+
+def _access_output(settings: Settings) -> Output | None:
+    """The destination of the access log, if there is one."""
+    path, to_logger = access_destinations(settings)
+    if path is None:
+        return LoggerOutput() if to_logger else None
+    file = LogFile(path, standard_output())
+    return FileAndLogger(file, LoggerOutput()) if to_logger else file
+
+
+class FileAndLogger:
+    """A file, and beside it the handlers of a configuration, which get what the file has taken."""
+
+    def __init__(self, file: LogFile, logger: LoggerOutput) -> None:
+        self._file = file
+        self._logger = logger
+        self.piece = file.piece
+        self.is_terminal = logger.is_terminal
+
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Write as much of *piece* as may go at once: bytes written. Raises OSError."""
+        count = self._file.write_piece(lines, piece)
+        self._logger.write(lines.waiting.read(piece)[:count])
+        return count
+
+    def reopen(self) -> None:
+        """Reopen the file by its path. Raises OSError."""
+        self._file.reopen()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class ObserverGroup:

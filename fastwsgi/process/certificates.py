@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import Mistake, current_directory
 from fastwsgi.observe.logs import error_log
 from fastwsgi.originals import os, time
 from fastwsgi.tls import files as tls_files
@@ -34,7 +34,7 @@ class Certificates:
     def __init__(self, settings: Settings) -> None:
         tls_files.check(settings)
         self._settings = settings
-        self._directory = os.getcwd()  # an application may change it
+        self._directory = current_directory() if settings.certfile else ""  # an application may change it
         self._watch = tls_files.Watch([os.path.abspath(path) for _, path in tls_files.paths(settings)])
         self.tls: Tls | None = None
         self.next_check: float | None = None

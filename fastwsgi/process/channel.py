@@ -4,59 +4,125 @@ To the worker:
     stop               accept what waits, shut the listeners for all processes, answer what is in flight, end
     retire             the same, but other processes keep listening, and idle connections get a moment longer
     hurry              the same as retire, without that moment
-    reopen             reopen the log files
+    reopen PATHS       reopen the log files; the descriptors of those in this JSON list, if any, come with the line
     certificates JSON  use these from now on
 
 To the supervisor:
     ready              the application is loaded, and connections are accepted
     closed             no further connection is accepted
     changed PATH       a source file has changed (--reload)
+    failed             what serves is a page that says why the application cannot be loaded (--reload)
+    reopen             the log files are to be reopened: from a worker that may not open them
     replace REASON     a successor is wanted
+    terminated         it got a SIGTERM: all processes of the service did, or a successor is wanted
+    in-flight NUMBER   the answer to stop, retire and hurry: requests that are not answered yet
 """
 
 from __future__ import annotations
 
-from fastwsgi.originals import socket, socketpair
+import array
+from collections import deque
+from collections.abc import Sequence
+
+from fastwsgi.originals import os, select, socket, socketpair, threading
+
+PIECE = 65536  # bytes of one read
+MOST_DESCRIPTORS = 32  # that come with one line
+MOST_UNSENT = 16 * 1024**2  # bytes that wait for a process which does not read; more are lost, and it is hung anyway
+_ROOM = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
 
 
 class Channel:
-    """One end.
+    """One end. It never blocks: what the socket does not take waits here until send_rest() is called.
 
-    It never blocks: a process that does not read loses lines, and is stopped by other means.
+    Lines may be sent in any thread and in handlers of signals.
+
+    Attributes:
+        descriptors: those that have come, in the order of their lines.
 
     Args:
         end: a connected stream socket that does not block; it becomes the channel's.
     """
 
     def __init__(self, end: socket.socket) -> None:
+        self.descriptors: deque[int] = deque()
         self._end = end
-        self._incomplete = b""  # the beginning of a line
+        self._incomplete = bytearray()  # the beginning of a line
+        self._unsent: deque[tuple[memoryview, Sequence[int]]] = deque()
+        self._sending = threading.Lock()  # held by who sends; others leave their lines to that one
 
     def fileno(self) -> int:
         """The descriptor to wait for."""
         return self._end.fileno()
 
-    def send(self, line: str) -> None:
-        """Send *line*, unless the other end is closed or full."""
-        try:
-            self._end.send(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
-        except OSError:
-            pass  # the end of the other process is noticed elsewhere
+    @property
+    def events(self) -> int:
+        """The events of poll() to wait for."""
+        return select.POLLIN | (select.POLLOUT if self._unsent else 0)
+
+    def send(self, line: str, descriptors: Sequence[int] = ()) -> None:
+        """Send *line* with copies of *descriptors*, unless the other end is closed."""
+        data = memoryview(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
+        if sum(len(one) for one, _ in list(self._unsent)) + len(data) <= MOST_UNSENT:
+            self._unsent.append((data, [os.dup(fd) for fd in descriptors]))
+        self.send_rest()
+
+    def send_rest(self) -> None:
+        """Send what waits, as much as the socket takes."""
+        has_room = True
+        while self._unsent and has_room and self._sending.acquire(blocking=False):
+            try:
+                has_room = self._send_some()
+            finally:
+                self._sending.release()
+
+    def _send_some(self) -> bool:
+        """Send lines in order; False if there is no room for the rest."""
+        while self._unsent:
+            data, descriptors = self._unsent[0]
+            try:
+                sent = self._end.sendmsg([data], _ancillary(descriptors))
+            except BlockingIOError:
+                return False
+            except OSError:
+                sent = len(data)  # the end of the other process is noticed elsewhere
+            for fd in descriptors:
+                os.close(fd)
+            if sent == len(data):
+                self._unsent.popleft()
+            else:
+                self._unsent[0] = data[sent:], ()
+        return True
 
     def receive(self) -> tuple[list[str], bool]:
         """The whole lines that have arrived, and whether the other end is still open."""
         try:
-            data = self._end.recv(65536)
+            data, ancillary, _, _ = self._end.recvmsg(PIECE, _ROOM, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return [], True
         except OSError:
-            data = b""
-        *lines, self._incomplete = (self._incomplete + data).split(b"\n")
-        return [line.decode("utf-8", "replace") for line in lines], bool(data)
+            return [], False
+        for level, kind, packed in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self.descriptors.extend(array.array("i", packed))
+        if b"\n" not in data:
+            self._incomplete += data
+            return [], bool(data)
+        *lines, rest = (bytes(self._incomplete) + data).split(b"\n")
+        self._incomplete = bytearray(rest)
+        return [line.decode("utf-8", "replace") for line in lines], True
 
     def close(self) -> None:
         """Close this end."""
         self._end.close()
+        for _, descriptors in self._unsent:
+            for fd in descriptors:
+                os.close(fd)
+        self._unsent.clear()
+
+
+def _ancillary(descriptors: Sequence[int]) -> list[tuple[int, int, array.array[int]]]:
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
 
 
 def pair() -> tuple[Channel, Channel]:

@@ -5,13 +5,16 @@ Which of them to start or end, and when, is decided in fleet.py.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastwsgi.observe.logs import error_log
-from fastwsgi.originals import os, select, signal, time
-from fastwsgi.process import exits
+from fastwsgi.observe.logs import error_log, log_error
+from fastwsgi.observe.rate_limited import RateLimitedLog
+from fastwsgi.originals import os, signal, time
+from fastwsgi.process import exits, life
+from fastwsgi.process.fleet import LONGEST_REST
 from fastwsgi.process.spawn import Child, Spawner
-from fastwsgi.process.startup import announce_start
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ParentSupervisor
@@ -26,6 +29,7 @@ class Children:
     def __init__(self, supervisor: ParentSupervisor) -> None:
         self._supervisor = supervisor
         self._spawner = Spawner(supervisor)
+        self._short_lives = RateLimitedLog(log_error)
 
     def start(self, position: int) -> None:
         """Fork a worker at *position*; if the system has no room for it, the fleet waits."""
@@ -38,12 +42,11 @@ class Children:
             return
         fleet.members[child.pid] = child
         owner.view.WORKERS[child.pid] = child.view
-        owner.poller.register(child.channel.fileno(), select.POLLIN)
 
-    def send(self, line: str) -> None:
-        """Send *line* to all workers."""
+    def send(self, line: str, descriptors: Sequence[int] = ()) -> None:
+        """Send *line* to all workers, with copies of *descriptors*."""
         for child in self._supervisor.fleet.members.values():
-            child.channel.send(line)
+            child.channel.send(line, descriptors)
 
     def retire(self, child: Child, command: str, now: float) -> None:
         """Have a worker end after it has answered what is in flight; *command* is one of those in channel.py."""
@@ -62,12 +65,19 @@ class Children:
 
     # News from them
 
+    def watch(self) -> None:
+        """Have the poller wait for their messages, and for room where some of ours still wait."""
+        for child in self._supervisor.fleet.members.values():
+            if child.is_open:
+                self._supervisor.poller.register(child.channel.fileno(), child.channel.events)
+
     def read_messages(self, ready: set[int]) -> None:
-        """Handle messages from the workers whose channels are among the *ready* descriptors."""
+        """Handle messages from the workers whose channels are among the *ready* descriptors, and send what waits."""
         for child in list(self._supervisor.fleet.members.values()):
             if child.channel.fileno() in ready:
-                lines, is_open = child.channel.receive()
-                if not is_open:
+                child.channel.send_rest()
+                lines, child.is_open = child.channel.receive()
+                if not child.is_open:
                     self._supervisor.poller.unregister(child.channel.fileno())
                 for line in lines:
                     self._handle_message(child, line)
@@ -80,32 +90,49 @@ class Children:
         elif word == "changed" and child.generation == owner.fleet.generation and not owner.is_stopping:
             error_log.info("%s has changed", rest)
             owner.reload.request(hurried=True)
+        elif word == "reopen":
+            owner.reopen_logs()
+        elif word == "failed":
+            child.has_failed = True
         elif word == "closed":
             child.listens = False
-        elif word == "replace" and not child.replace_reason and not owner.is_stopping:
-            child.replace_reason = rest
-            error_log.info("worker %d is to be replaced: %s", child.pid, rest)
+        elif word == "in-flight":
+            owner.stop.count(child, int(rest))
+        elif word == "terminated" and owner.is_stopping:
+            life.log_worker_told(child.pid)
+        elif word == "terminated":
+            self._replace(child, "it got SIGTERM")
+        elif word == "replace" and not owner.is_stopping:
+            self._replace(child, rest)
+
+    def _replace(self, child: Child, reason: str) -> None:
+        if not child.replace_reason:
+            child.replace_reason = reason
+            error_log.info("worker %d is to be replaced: %s", child.pid, reason)
 
     def _handle_ready(self, child: Child) -> None:
         owner = self._supervisor
         child.view.booted = True
         is_first = not owner.fleet.served
-        owner.fleet.mark_ready(child)
+        owner.fleet.mark_ready(child, time.monotonic())
         if is_first:
-            announce_start(owner.announce, owner.view.address, owner.build)
+            life.log_workers_start(owner.settings, owner.view.address, owner.build, owner.fleet.size)
             owner.status.ready()
             owner.hooks.when_ready(owner.view)
+        life.log_worker_start(child.pid)
 
     def handle_exit(self, child: Child, status: int) -> None:
         """Release what a worker held that ended with the wait status *status*, and react to a failure."""
         owner = self._supervisor
         was_retiring = child.state == "retiring"
-        outcome = owner.fleet.mark_ended(child, time.monotonic())
+        has_told = child.slot.state == "failed"
+        now = time.monotonic()
+        outcome = owner.fleet.mark_ended(child, now)
         self._release(child)
         description = exits.describe_exit(status)
         if outcome == "first boot failed":
-            if os.WIFSIGNALED(status):
-                error_log.error("the first worker %s before it was ready", description)
+            if not has_told:
+                error_log.error("the first worker %s while it loaded %s", description, owner.deployment.name)
             owner.exit_code = exits.exit_code(status)
         elif outcome == "reload failed":
             owner.reload.fail(description)
@@ -114,17 +141,21 @@ class Children:
             error_log.error(
                 "worker %d %s before it was ready; the next try in %.1f s", child.pid, description, delay
             )
+        elif outcome == "rest":
+            told = f"worker {child.pid} {description} right after it was ready, as those before it"
+            trial = f"the next try in {owner.fleet.rest:.1f} s, at most {LONGEST_REST:g} s later"
+            self._short_lives.log(now, f"{told}; {trial}")
         elif not was_retiring:
             error_log.error("worker %d %s; another takes its place", child.pid, description)
+        else:
+            life.log_worker_end(child.pid, "ended" if status == 0 else description)
 
     def _release(self, child: Child) -> None:
         owner = self._supervisor
         del owner.view.WORKERS[child.pid]
         child.view.alive = False
-        try:
+        with contextlib.suppress(KeyError):  # it was not watched yet, or its end was noticed earlier
             owner.poller.unregister(child.channel.fileno())
-        except KeyError:
-            pass  # the end of its channel was noticed earlier
         child.channel.close()
         child.slot.clear()
         owner.salvage.take(child.waiting, child.settings)

@@ -50,12 +50,14 @@ class Control(Daemon):
 
     def _run(self) -> None:
         poller = select.poll()
-        poller.register(self._channel.fileno(), select.POLLIN)
         is_open = True
         while not self._disowned:
+            if is_open:
+                poller.register(self._channel.fileno(), self._channel.events)
             now = time.monotonic()
             timeout = min((one.due for one in self._timers), default=now + LONGEST_WAIT) - now
             if poller.poll(max(0, min(timeout, LONGEST_WAIT)) * 1000) and is_open:
+                self._channel.send_rest()
                 lines, is_open = self._channel.receive()
                 for line in lines:
                     self._handle_command(line)

@@ -12,9 +12,12 @@ from typing import Generic, Literal, TypeVar
 
 FIRST_DELAY = 0.1  # seconds, doubled with each worker that dies before it is ready
 LONGEST_DELAY = 30.0
+SHORT_LIFE = 0.5  # seconds from ready to the end
+FREE_DEATHS = 3  # in a row after short lives, for which nothing is delayed
+LONGEST_REST = 5.0  # seconds after such deaths: a request that kills could otherwise keep a service down for longer
 
 State = Literal["booting", "ready", "retiring"]
-Outcome = Literal["", "first boot failed", "reload failed", "start delayed"]
+Outcome = Literal["", "first boot failed", "reload failed", "start delayed", "rest"]
 
 
 @dataclass
@@ -23,6 +26,7 @@ class Member:
 
     Attributes:
         age: the number of workers started up to this one.
+        ready_at: when it was ready.
         listens: whether it may still accept connections.
         replace_reason: why it is to have a successor; "" if it is not.
         deadline: when it is killed, once it is retiring.
@@ -33,6 +37,7 @@ class Member:
     generation: int
     age: int
     state: State = "booting"
+    ready_at: float = 0.0
     listens: bool = True
     replace_reason: str = ""
     deadline: float = 0.0
@@ -53,6 +58,8 @@ class Fleet(Generic[M]):
         closed: no more workers are started.
         failures: the number of workers in a row that died before they were ready.
         not_before: when the next worker may be started.
+        short_lives: the number of workers in a row that died right after they were ready.
+        rest_until: when the next worker may be started after these.
     """
 
     size: int
@@ -64,12 +71,15 @@ class Fleet(Generic[M]):
     closed: bool = False
     failures: int = 0
     not_before: float = 0.0
+    short_lives: int = 0
+    rest_until: float = 0.0
 
     # Events
 
-    def mark_ready(self, member: M) -> None:
+    def mark_ready(self, member: M, now: float) -> None:
         """Note that *member* serves."""
         member.state = "ready"
+        member.ready_at = now
         self.served = True
         self.failures = 0
         self.not_before = 0.0
@@ -79,14 +89,29 @@ class Fleet(Generic[M]):
     def mark_ended(self, member: M, now: float) -> Outcome:
         """Note that *member* is gone; what follows from that, "" if only that it is missing."""
         del self.members[member.pid]
-        if member.state != "booting" or self.closed:
+        if member.state == "retiring" or self.closed:
             return ""
+        if member.state == "ready":
+            return self._judge_life(now - member.ready_at, now)
         if not self.served:
             return "first boot failed"
         if not self.proven and member.generation == self.generation:
             return "reload failed"
         self.delay_next_start(now)
         return "start delayed"
+
+    def _judge_life(self, life: float, now: float) -> Outcome:
+        """Replace a worker that served at once, but make the next start wait after several short lives in a row."""
+        self.short_lives = self.short_lives + 1 if life < SHORT_LIFE else 0
+        if self.short_lives <= FREE_DEATHS:
+            return ""
+        self.rest_until = now + self.rest
+        return "rest"
+
+    @property
+    def rest(self) -> float:
+        """Seconds from the last death after a short life to the next start."""
+        return float(min(LONGEST_REST, FIRST_DELAY * 2 ** min(self.short_lives - FREE_DEATHS, 20)))
 
     def delay_next_start(self, now: float) -> None:
         """Make the next start wait after one has failed, longer each time."""
@@ -99,7 +124,9 @@ class Fleet(Generic[M]):
         return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 20)))
 
     def begin_generation(self, size: int, hurried: bool = False) -> None:
-        """Declare all present workers outdated."""
+        """Declare all present workers outdated, and forget what befell them."""
+        self.failures = self.short_lives = 0
+        self.not_before = self.rest_until = 0.0
         self.hurried = hurried
         self.generation += 1
         self.proven = False
@@ -139,13 +166,14 @@ class Fleet(Generic[M]):
 
     def to_start(self, now: float) -> list[int]:
         """The positions at which a worker is to be started now."""
-        if self.closed or now < self.not_before:
+        if self.closed or now < max(self.not_before, self.rest_until):
             return []
         living = [one for one in self.members.values() if one.state != "retiring"]
         filled = {one.position for one in living}
         empty = [position for position in range(self.size) if position not in filled]
         booting = any(one.state == "booting" for one in living)
-        cautious = bool(self.failures) or not self.served  # a single one shows whether it can be done at all
+        failing = self.failures or self.short_lives > FREE_DEATHS
+        cautious = bool(failing) or not self.served  # a single one shows whether it can be done at all
         if empty and not (cautious and booting):
             return empty[:1] if cautious else empty
         if booting:
@@ -159,8 +187,7 @@ class Fleet(Generic[M]):
     def next_time(self, now: float) -> float | None:
         """When to ask again, if nothing happens sooner."""
         times = [one.deadline for one in self.members.values() if one.state == "retiring"]
-        if self.not_before > now:
-            times.append(self.not_before)
+        times += [time for time in (self.not_before, self.rest_until) if time > now]
         return min(times, default=None)
 
     @property

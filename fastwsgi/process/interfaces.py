@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.children import Children
     from fastwsgi.process.exit_functions import ExitFunctions
     from fastwsgi.process.fleet import Fleet
+    from fastwsgi.process.handed_logs import HandedLogs
     from fastwsgi.process.hook_views import ServerView
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.process_setup import Surroundings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.scoreboard import Scoreboard
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
+    from fastwsgi.process.stop import Stop
     from fastwsgi.process.systemd_status import SystemdStatus
     from fastwsgi.process.upgrade import Upgrade
     from fastwsgi.settings.settings import Settings
@@ -39,6 +41,10 @@ class Deployment(Protocol):
     @property
     def hooks(self) -> Hooks:
         """The user's functions that are called as workers come and go."""
+
+    @property
+    def name(self) -> str:
+        """What is served, for messages."""
 
     def settings(self) -> Settings:
         """The settings as they are now. Raises Mistake."""
@@ -85,8 +91,8 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     """The parts that messages of workers, and their ends, may change."""
 
     settings: Settings
-    announce: Callable[[str], None]
     status: SystemdStatus
+    stop: Stop
     poller: select.poll
     salvage: Salvage
     exit_code: int | None
@@ -95,9 +101,14 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     def is_stopping(self) -> bool:
         """Whether a stop has begun."""
 
+    def reopen_logs(self) -> None:
+        """Reopen the log files, here and in the workers."""
+
 
 class ReloadingSupervisor(HasHooks, Protocol):
     """The parts that a reload replaces."""
+
+    handed_logs: HandedLogs
 
     deployment: Deployment
     settings: Settings

@@ -101,9 +101,14 @@ class Reload:
         owner.listeners.commit(inputs.bindings, inputs.settings)
         owner.certificates = inputs.certificates
         owner.view.address = owner.listeners.urls(owner.certificates.scheme)
-        set_up_error_log(inputs.settings)  # its files can be opened, or the new workers would have failed
+        # Their files can be opened, or the new workers would have failed
+        set_up_error_log(inputs.settings)
+        owner.handed_logs.begin(inputs.settings)
         owner.status.ready()
-        error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))
+        if any(child.has_failed for child in owner.fleet.members.values() if child.state == "ready"):
+            error_log.warning("reloaded, but the application cannot be loaded; each request is answered with that")
+        else:
+            error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))
 
     def abandon(self) -> None:
         """Neither continue a reload nor begin one, as the service stops."""

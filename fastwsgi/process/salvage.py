@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.observe.access import LoggerOutput
 from fastwsgi.observe.files import LogFile, standard_output
-from fastwsgi.observe.logs import access_goes_to_logger, error_log
+from fastwsgi.observe.logs import access_destinations, error_log
 from fastwsgi.observe.waiting import WaitingLines
 from fastwsgi.originals import os, select, time
 
@@ -78,9 +78,10 @@ class Salvage:
         waiting.close()
         if dropped:
             _report(dropped, "they came faster than they could be written")
-        if data and settings.access_logfile:
-            self._add(Remains(settings.access_logfile, data, time.monotonic() + SECONDS))
-        elif data:
+        path, to_logger = access_destinations(settings)
+        if data and path is not None:
+            self._add(Remains(path, data, time.monotonic() + SECONDS))
+        if data and to_logger:
             LoggerOutput().write(data)
 
     def advance(self, now: float) -> None:
@@ -129,7 +130,7 @@ class Salvage:
 
 def waiting_for(settings: Settings) -> WaitingLines | None:
     """Memory for the access lines of a worker with *settings*; None if it has no access log."""
-    return WaitingLines() if settings.access_logfile or access_goes_to_logger(settings) else None
+    return WaitingLines() if access_destinations(settings) != (None, False) else None
 
 
 def _report(lines: int, reason: str) -> None:

@@ -16,7 +16,7 @@ WORDS = 16  # of 8 bytes for each slot: two cache lines, so that workers do not 
 CAPACITY = 1024  # slots; during a rolling reload each worker has two for a while
 MOST_WORKERS = CAPACITY // 2 - 1
 SILENT = 3_000_000_000  # ns without a heartbeat after which a worker is not considered free
-STATES = ("none", "booting", "ready", "retiring")
+STATES = ("none", "booting", "ready", "retiring", "failed")
 READY = STATES.index("ready")
 
 

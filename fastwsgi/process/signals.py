@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Callable
 
 from fastwsgi import forks
-from fastwsgi.originals import signal, socket, socketpair
+from fastwsgi.originals import os, signal, socket, socketpair
 
 WATCHED = (
     signal.SIGTERM,
@@ -42,6 +42,30 @@ def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> I
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number in mine:
             forks.give_back(number)
+
+
+class Hangup:
+    """Tells the SIGHUP of a terminal that is gone, which ends a server as any program, from one that asks for a reload.
+
+    Under nohup, which has SIGHUP ignored, and without a terminal, it is always the latter. gunicorn and nginx reload in
+    both cases, and serve on with nobody to see it and their port taken.
+    """
+
+    def __init__(self) -> None:
+        self._minds = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
+
+    def has_come(self) -> bool:
+        """Whether the terminal is gone."""
+        return self._minds and not _has_terminal()
+
+
+def _has_terminal() -> bool:
+    """Whether this process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def disown_wakeup(reader: socket.socket, writer: socket.socket) -> None:

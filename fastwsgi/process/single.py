@@ -1,36 +1,49 @@
-"""Serving with a single process: it binds, runs the loop, and stops on SIGTERM or SIGINT with everything answered."""
+"""Serving with a single process, as fastwsgi.serve() does: it binds, runs the loop, and obeys signals by itself.
+
+The command always has a supervisor, so that there is one behaviour to explain: a killed worker is replaced, HUP
+reloads, --timeout replaces a worker that hangs. That costs 6 to 10 MB (PSS of all processes: 23 MB alone, 31 with a
+supervisor; with Flask 33 and 43) and some 20 ms of the start. A program that calls serve() has state of its own in
+this process, which a fork would copy: there a supervisor comes only with a setting that needs one.
+"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.http.errors import StopNow
-from fastwsgi.observe.logs import Logs, set_up_error_log
+from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import signal, socketpair, start_new_thread, threading
-from fastwsgi.process import privileges
+from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
-from fastwsgi.process.signals import disown_wakeup, handled
+from fastwsgi.process.signals import Hangup, disown_wakeup, handled
 from fastwsgi.process.sockets import Listeners, at_position
-from fastwsgi.process.startup import announce_start, make_loop, to_stderr
+from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.readiness import empty
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.notices import Notices
     from fastwsgi.settings.settings import Settings
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+OTHERS = (signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)  # unless the program has them
+REMEDY = "give serve() workers=2, or serve with the command, fastwsgi MODULE:ATTR"
+FOR_SUPERVISORS = {
+    signal.SIGHUP: f"SIGHUP reloads nothing in a single process: {REMEDY}",
+    signal.SIGUSR2: f"SIGUSR2 upgrades nothing in a single process: {REMEDY}",
+}
 
 
 def run(
     app: WSGIApplication,
     settings: Settings,
     build: SimpleNamespace,
-    announce: Callable[[str], None] = to_stderr,
+    notices: Notices,
 ) -> None:
     """Serve *app* until SIGTERM or SIGINT; then answer what is in flight, for at most graceful_timeout seconds.
 
@@ -38,14 +51,20 @@ def run(
         app: a WSGI application.
         settings: all are read but those that need a supervisor.
         build: the modules to run, from fastwsgi.backend.
-        announce: called with the two lines of the start-up output.
+        notices: those of the start, for the error log.
 
     Raises:
         Mistake: certificates cannot be used.
         BindError: an address cannot be listened on.
         OSError: the access log cannot be opened.
     """
+    with life.failures_logged():
+        _run(app, settings, build, notices)
+
+
+def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notices: Notices) -> None:
     set_up_error_log(settings)
+    notices.pass_on(error_log.warning)
     certificates = Certificates(settings)
     listeners = Listeners()
     logs = Logs(settings, build)
@@ -57,17 +76,22 @@ def run(
         if certificates.tls is not None:
             loop.ticks.append(certificates.tick)
         privileges.warn(settings, None)
-        announce_start(announce, listeners.urls(certificates.scheme), build)
-        with StopSignals(loop, listeners, settings.graceful_timeout):
+        warn_of_temporary_files()
+        with Signals(loop, listeners, logs, settings.graceful_timeout):
+            life.log_start(settings, listeners.urls(certificates.scheme), build, "1 process")
             loop.run()
         loop.close()
+        life.log_end()
     finally:
         listeners.close()
         logs.close()
 
 
-class StopSignals:
-    """Turns SIGTERM and SIGINT into a stop of the loop; a second one, or the end of *patience*, ends it at once.
+class Signals:
+    """Turns SIGTERM and SIGINT into a stop of the loop; a second one, SIGQUIT or the end of *patience* ends it at once.
+
+    SIGUSR1 reopens the log files, and for what a single process cannot do there is a line. A hangup of the terminal is
+    as SIGTERM.
 
     Python's handlers run in the main thread between two bytecodes, so in the middle of an application's call. The first
     signal does not disturb the call: it asks the loop, which the wake-up descriptor wakes, to stop. The second does: it
@@ -78,23 +102,31 @@ class StopSignals:
     Args:
         loop: to be stopped.
         listeners: closed as soon as the connections in their queues are accepted.
+        logs: to be reopened.
         patience: seconds allowed for requests in flight.
     """
 
-    def __init__(self, loop: Loop, listeners: Listeners, patience: float) -> None:
+    def __init__(self, loop: Loop, listeners: Listeners, logs: Logs, patience: float) -> None:
         self.loop = loop
         self.listeners = listeners
+        self.logs = logs
         self.patience = patience
-        self.received = 0  # signals
+        self.received = 0  # signals that ask for the end
+        self._requests: list[int] = []  # signals that the loop's thread handles
+        self._hangup = Hangup()
+        self._unlogged: list[tuple[int, float, int]] = []  # the arguments of log_stop()
+        self._logging = threading.Lock()
         self._reader, self._writer = socketpair()
         self._handlers = ExitStack()
         self._can_handle = threading.current_thread() is threading.main_thread()
         self._running = threading.Lock()  # held until the block has ended
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> Signals:
         if self._can_handle:
             forks.hold(self)
             self._handlers.enter_context(handled(STOP_SIGNALS, self._handle_signal))
+            free = [one for one in OTHERS if signal.getsignal(one) in (signal.SIG_DFL, signal.SIG_IGN)]
+            self._handlers.enter_context(handled(free, self._handle_signal))
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
             self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)
@@ -108,6 +140,7 @@ class StopSignals:
             signal.set_wakeup_fd(-1)
             self._handlers.close()
             forks.release(self)
+            self._log_stop()
         self._reader.close()
         self._writer.close()
         if isinstance(error, StopNow):
@@ -120,21 +153,47 @@ class StopSignals:
         disown_wakeup(self._reader, self._writer)
 
     def _handle_signal(self, number: int, frame: object) -> None:
-        self.received += 1
+        if number == signal.SIGHUP and self._hangup.has_come():
+            if not self.received:
+                self._stop(signal.SIGTERM)
+        elif number in STOP_SIGNALS or number == signal.SIGQUIT:
+            self._stop(number)
+        else:
+            self._requests.append(number)  # the application's call may be writing to a log
+            with suppress(BlockingIOError):  # woken by the signal itself, another thread may have been too early
+                self._writer.send(b"\0")
+
+    def _stop(self, number: int) -> None:
+        self.received += 2 if number == signal.SIGQUIT else 1
         if self.received > 1:
+            life.log_quit()
             self.loop.halt()  # an application may catch the exception, and Exchange does
             raise StopNow
+        self._unlogged.append((self.loop.in_flight(), self.patience, number))
         self.loop.stop()
         # Not threading.Thread: its start() needs locks, which the main thread may hold just now
         start_new_thread(self._lose_patience, (threading.get_ident(),))
 
     def _lose_patience(self, main_thread: int) -> None:
         """Send the second signal, unless the block ends in time."""
+        self._log_stop()
         if not self._running.acquire(timeout=self.patience):
             signal.pthread_kill(main_thread, signal.SIGTERM)
 
+    def _log_stop(self) -> None:
+        """Log the stop once, in the thread that waits, or at the end if that comes first; a handler might hang."""
+        with self._logging:
+            while self._unlogged:
+                life.log_stop(*self._unlogged.pop())
+
     def _handle_wake_up(self) -> None:
         empty(self._reader.fileno())
+        while self._requests:
+            number = self._requests.pop(0)
+            if number == signal.SIGUSR1:
+                self.logs.reopen()
+            else:
+                error_log.warning("%s", FOR_SUPERVISORS[signal.Signals(number)])
         if self.received > 1:  # an application has caught StopNow
             self.loop.abort()
 

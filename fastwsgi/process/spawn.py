@@ -13,6 +13,7 @@ from fastwsgi.originals import os, signal
 from fastwsgi.process import channel
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
+from fastwsgi.process.loading import SLOW
 from fastwsgi.process.salvage import waiting_for
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, shared_sockets
@@ -30,6 +31,9 @@ class Child(Member):
         settings: those that it has.
         waiting: where lines of its access log wait to be written, if there is one.
         view: what hooks see of it.
+        is_open: whether the other end of its channel is.
+        has_failed: whether it serves a page that says why the application cannot be loaded.
+        told_at: when to tell that it is still loading the application (time.monotonic()).
     """
 
     def __init__(
@@ -41,6 +45,9 @@ class Child(Member):
         self.waiting = given.waiting
         self.channel = channel
         self.view = given.view
+        self.is_open = True
+        self.has_failed = False
+        self.told_at = given.slot.started + SLOW
 
 
 class Spawner:

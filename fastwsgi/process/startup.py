@@ -1,15 +1,16 @@
-"""The start that a process that serves alone and a worker have in common, and the lines that announce it."""
+"""The start that a process that serves alone and a worker have in common."""
 
 from __future__ import annotations
 
-import sys
+import tempfile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
-from fastwsgi.observe.logs import ErrorStream, Logs, log_error
+from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.observe.standard_streams import occupy
+from fastwsgi.originals import os
 from fastwsgi.process.probes import with_probes
 from fastwsgi.server.loop import Loop
 
@@ -41,20 +42,19 @@ def make_loop(
     refuse_green_threads()  # a hook may have done it
     occupy()
     app = with_probes(with_request_ids(app, settings), settings, is_stopping)
-    loop = Loop(build, app, settings, log_error, ErrorStream(), logs.observer)
-    loop.ticks += [occupy, GreenThreadReport(log_error).tick]
+    loop = Loop(build, app, settings, log_error, logs.errors, logs.observer)
+    logs.errors.attach(loop.service)
+    loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop
 
 
-def announce_start(announce: Callable[[str], None], urls: list[str], build: SimpleNamespace) -> None:
-    """Call *announce* with the two lines of the start-up output."""
-    announce("fastwsgi: listening on " + ", ".join(urls))
-    announce(f"fastwsgi: the {build.title} build; stop with Ctrl-C")
-
-
-def to_stderr(line: str) -> None:
-    """Print *line* to standard error, unless it is closed."""
+def warn_of_temporary_files() -> None:
+    """Log one line if this process can make no temporary files, as on a read-only file system."""
     try:
-        print(line, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass
+        tempfile.TemporaryFile().close()
+    except OSError as error:
+        error_log.warning("there can be no temporary files (%s): what needs one gets a 503; set TMPDIR", error.strerror)
+        return
+    wanted = os.environ.get("TMPDIR")
+    if wanted and os.path.abspath(wanted) != tempfile.gettempdir():
+        error_log.warning("TMPDIR %s cannot be written to: temporary files are in %s", wanted, tempfile.gettempdir())

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import signal, time
+from fastwsgi.process import life
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import StoppingSupervisor
+    from fastwsgi.process.spawn import Child
 
+COUNT_PATIENCE = 0.2  # seconds for workers to tell what they have in flight
 QUIT_PATIENCE = 0.3  # seconds for workers to write their logs when they are made to quit
 
 
@@ -17,25 +20,32 @@ class Stop:
 
     Attributes:
         due: when the drain delay ends (time.monotonic()); None: no stop is delayed.
+        next_line: when the number of requests in flight is logged, even if not all workers have told theirs.
     """
 
     def __init__(self, supervisor: StoppingSupervisor) -> None:
         self._supervisor = supervisor
         self.due: float | None = None
+        self.next_line: float | None = None
+        self._number: int = signal.SIGTERM
+        self._counted: dict[int, int] = {}
 
     @property
     def has_begun(self) -> bool:
         """Whether the service is stopping, or will after the drain delay."""
         return self.due is not None or self._supervisor.fleet.closed
 
-    def request(self) -> None:
-        """Begin a graceful stop; if one has already begun, end at once."""
+    def request(self, number: int = signal.SIGTERM) -> None:
+        """Begin a graceful stop, by the signal *number*; if one has already begun, end at once."""
         if self.has_begun:
             self.quit()
             return
         owner = self._supervisor
         owner.board.stopping = not owner.upgrade.successor
         owner.status.stopping()
+        self._number = number
+        if owner.board.stopping and owner.settings.drain_delay:
+            life.log_drain(owner.settings.drain_delay)
         self.due = time.monotonic() + (owner.settings.drain_delay if owner.board.stopping else 0.0)
 
     def advance(self, now: float) -> None:
@@ -43,6 +53,8 @@ class Stop:
 
         They empty the queues of the listeners before closing them, so the supervisor may close its own first.
         """
+        if self.next_line is not None and now >= self.next_line:
+            self._log()
         if self.due is None or now < self.due:
             return
         self._close_fleet()
@@ -51,9 +63,29 @@ class Stop:
         command = "stop" if owner.upgrade.is_alone else "retire"
         for child in owner.fleet.members.values():
             owner.children.retire(child, command, now)
+        self.next_line = now + COUNT_PATIENCE
+
+    def count(self, child: Child, requests: int) -> None:
+        """Note that *child* has *requests* in flight; the last of them completes the line."""
+        if self.next_line is not None:
+            self._counted[child.pid] = requests
+            if self._counted.keys() >= self._supervisor.fleet.members.keys():
+                self._log()
+
+    def log_end(self) -> None:
+        """Log that the service has ended."""
+        if self.next_line is not None:
+            self._log()
+        life.log_end()
+
+    def _log(self) -> None:
+        self.next_line = None
+        life.log_stop(sum(self._counted.values()), self._supervisor.settings.graceful_timeout, self._number)
 
     def quit(self) -> None:
         """End at once; workers that do not quit are killed."""
+        life.log_quit()
+        self.next_line = None
         self._close_fleet()
         owner = self._supervisor
         for child in owner.fleet.members.values():

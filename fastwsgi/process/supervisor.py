@@ -22,21 +22,23 @@ from fastwsgi import forks
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
-from fastwsgi.observe.logs import error_log, reopen_error_log, set_up_error_log
+from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.originals import os, select, signal, socket, time
-from fastwsgi.process import accounts, exits, privileges, process_setup
+from fastwsgi.process import accounts, exits, life, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
 from fastwsgi.process.exit_functions import ExitFunctions
 from fastwsgi.process.fleet import Fleet
+from fastwsgi.process.handed_logs import HandedLogs
 from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
+from fastwsgi.process.loading import SlowBoots, watched
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.salvage import Salvage
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
-from fastwsgi.process.signals import SignalQueue
-from fastwsgi.process.sockets import Listeners, close_others
+from fastwsgi.process.signals import Hangup, SignalQueue
+from fastwsgi.process.sockets import Listeners, at_position, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from fastwsgi.gunicorn.hooks import Hooks
+    from fastwsgi.notices import Notices
     from fastwsgi.process.interfaces import Deployment
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.spawn import Child
@@ -56,13 +59,13 @@ LONGEST_TURN = 10.0  # seconds
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-def run(deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> int:
+def run(deployment: Deployment, build: SimpleNamespace, notices: Notices) -> int:
     """Serve with worker processes until SIGTERM, SIGINT or SIGQUIT.
 
     Args:
         deployment: asked for the settings, and in the workers for the application.
         build: the modules that the workers run, from fastwsgi.backend.
-        announce: called with the two lines of the start-up output, when the first worker is ready.
+        notices: those of the start, for the error log.
 
     Returns:
         The exit code: 0 after a stop, else that of a first worker that could not start.
@@ -71,7 +74,8 @@ def run(deployment: Deployment, build: SimpleNamespace, announce: Callable[[str]
         Mistake: raised by the deployment, before anything is served.
         BindError: an address cannot be listened on.
     """
-    return Supervisor(deployment, build, announce).run()
+    with life.failures_logged():
+        return Supervisor(deployment, build, notices).run()
 
 
 class Supervisor:
@@ -86,20 +90,22 @@ class Supervisor:
         exit_code: None while it runs.
     """
 
-    def __init__(self, deployment: Deployment, build: SimpleNamespace, announce: Callable[[str], None]) -> None:
+    def __init__(self, deployment: Deployment, build: SimpleNamespace, notices: Notices) -> None:
         self.deployment = deployment
         self.build = build
-        self.announce = announce
         self.settings = deployment.settings()
         set_up_error_log(self.settings)
+        notices.pass_on(error_log.warning)
         self.pid = os.getpid()
         self.view = ServerView(self.settings, error_log)
         self.board = Scoreboard()
         self.salvage = Salvage()
+        self.handed_logs = HandedLogs()
         self.listeners = Listeners()
         self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
         self.certificates = Certificates(self.settings)
         self.status = SystemdStatus()
+        self.hangup = Hangup()
         self.signals = SignalQueue()
         self.poller = select.poll()
         self.app: WSGIApplication | None = None
@@ -112,13 +118,14 @@ class Supervisor:
         self.upgrade = Upgrade(self)
         self.children = Children(self)
         self.stop = Stop(self)
+        self.slow_boots = SlowBoots(lambda: self.deployment.name)
         self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
         self.signal_handlers: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop.request,
-            signal.SIGINT: self.stop.request,
+            signal.SIGINT: lambda: self.stop.request(signal.SIGINT),
             signal.SIGQUIT: self.stop.quit,
-            signal.SIGHUP: self.reload.request,
-            signal.SIGUSR1: self._reopen_logs,
+            signal.SIGHUP: self._handle_hangup,
+            signal.SIGUSR1: self.reopen_logs,
             signal.SIGUSR2: self.upgrade.begin,
             signal.SIGTTIN: lambda: self._resize(self.fleet.size + 1),
             signal.SIGTTOU: lambda: self._resize(self.fleet.size - 1),
@@ -148,6 +155,8 @@ class Supervisor:
             finally:
                 self._close()
                 forks.release(self)
+        if self.is_stopping:
+            self.stop.log_end()
         return self.exit_code
 
     def _open(self) -> None:
@@ -157,7 +166,9 @@ class Supervisor:
         ids = accounts.worker_ids(settings)  # mistakes in these are reported now
         self.listeners.open(settings)
         self.view.address = self.listeners.urls(self.certificates.scheme)
+        self.handed_logs.begin(settings)
         privileges.warn(settings, ids)
+        privileges.warn_of_reload(settings, at_position(self.listeners.bindings, 0))
         if settings.pid is not None:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()
@@ -171,7 +182,7 @@ class Supervisor:
         """Load the application for all workers. What it changes of this process is for them alone."""
         ours = process_setup.surroundings()
         process_setup.set_environment(self.settings)
-        with self.exit_functions.recorded():
+        with self.exit_functions.recorded(), watched(self.deployment.name):
             self.app = self.deployment.load(self.settings)
         self.app_surroundings = process_setup.surroundings()
         ours.enter()
@@ -185,6 +196,7 @@ class Supervisor:
             self.salvage.take(child.waiting, child.settings)
         self.close_listeners()
         self.salvage.close()
+        self.handed_logs.close()
         if self.pid_file is not None:
             self.pid_file.remove()
         self.hooks.on_exit(self.view)
@@ -201,6 +213,7 @@ class Supervisor:
         """In a forked child, close what is the supervisor's; a worker has some of the listeners *kept*."""
         self.exit_code = 0
         self.signals.disown()
+        self.handed_logs.close()
         for child in self.fleet.members.values():
             child.channel.close()  # left open here, it would hide the supervisor's death from that worker
             if child.waiting is not None:
@@ -249,13 +262,17 @@ class Supervisor:
         if self.exit_code is not None:
             return
         self.signals.claim()
+        self.children.watch()
         now = time.monotonic()
-        due = (self.stop.due, self.status.next_ping, self.hung.next_check, self.certificates.next_check)
-        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *due)
+        self.slow_boots.check(self.fleet, now)
+        stop = (self.stop.due, self.stop.next_line)
+        checks = (self.status.next_ping, self.hung.next_check, self.certificates.next_check, self.slow_boots.next_check)
+        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *stop, *checks)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
-        self.children.read_messages({fd for fd, _ in self.poller.poll(timeout * 1000 + 1)})
-        for number in self.signals.read():
+        ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
+        for number in self.signals.read():  # first: a signal to the whole group explains what workers say
             self._handle_signal(number)
+        self.children.read_messages(ready)
         for pid, status in exits.reap_children():
             if pid in self.fleet.members:
                 self.children.handle_exit(self.fleet.members[pid], status)
@@ -269,6 +286,13 @@ class Supervisor:
         if handler is not None and (number in STOP_SIGNALS or not self.is_stopping):
             handler()
 
+    def _handle_hangup(self) -> None:
+        if self.hangup.has_come():
+            error_log.info("the terminal is gone, which is as SIGTERM; nohup keeps a server running")
+            self.stop.request()
+        else:
+            self.reload.request()
+
     def _resize(self, size: int) -> None:
         size = nearest_number(size)
         if size == self.fleet.size:
@@ -279,9 +303,9 @@ class Supervisor:
         self.fleet.size = size
         error_log.info("%d workers from now on", size)
 
-    def _reopen_logs(self) -> None:
-        reopen_error_log()
-        self.children.send("reopen")
+    def reopen_logs(self) -> None:
+        """Reopen the log files, here and in the workers."""
+        self.handed_logs.reopen(self.children.send)
 
 
 def is_needed(settings: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import os, signal, socket, threading, time
-from fastwsgi.process import accounts, drain, process_setup
+from fastwsgi.process import accounts, drain, life, process_setup
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
 from fastwsgi.process.deferred_calls import DeferredCalls
@@ -25,7 +26,7 @@ from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.source_files import files_of_failure, imported_files
 from fastwsgi.process.source_watcher import SourceWatcher
-from fastwsgi.process.startup import make_loop
+from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.tls import files as tls_files
 
@@ -134,6 +135,8 @@ class Worker:
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(app, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
+        if given.is_first:
+            warn_of_temporary_files()
         loop.share(self.slot)
         loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
         loop.caller_stuck = lambda: self._leave(loop)
@@ -146,7 +149,11 @@ class Worker:
     def _load(self) -> WSGIApplication:
         """The application; with --reload, if it cannot be loaded, one that says why."""
         if not self.settings.reload:
-            return self.given.deployment.load(self.settings)
+            try:
+                return self.given.deployment.load(self.settings)
+            except Mistake as mistake:
+                mistake.args = (f"{mistake}{accounts.hint_at_directory(os.getcwd())}",)
+                raise
         failed: set[str] = set()
         SourceWatcher(
             lambda path: self.given.channel.send(f"changed {path}"),
@@ -160,10 +167,13 @@ class Worker:
             failed |= files_of_failure(mistake)
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
+            self.given.channel.send("failed")
             return failure_page(text)
 
     def _fail(self, mistake: Mistake) -> int:
+        self.slot.state = "failed"
         if self.given.is_first:
+            life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
         else:
             error_log.error("%s%s", mistake, f"\n{mistake.details}".rstrip("\n"))
@@ -174,9 +184,9 @@ class Worker:
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
             forks.handle(number, ignore)  # a terminal sends some of them to all processes; the supervisor decides
         # systemd, too, sends SIGTERM to all processes: the supervisor also gets it then, and starts no successor
-        forks.handle(signal.SIGTERM, lambda number, frame: self._ask_for_successor("it got SIGTERM"))
+        forks.handle(signal.SIGTERM, lambda number, frame: self.given.channel.send("terminated"))
         forks.handle(signal.SIGQUIT, lambda number, frame: self._quit())
-        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
+        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_usr1())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
@@ -205,7 +215,9 @@ class Worker:
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self._report_closed)
         elif command == "reopen":  # even during the boot: the files may be open already
-            self.deferred.add(self._reopen_logs)
+            descriptors = self.given.channel.descriptors
+            opened = {path: descriptors.popleft() for path in json.loads(argument or "[]")}
+            self.deferred.add(lambda: self._reopen_logs(opened))
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))
 
@@ -218,6 +230,7 @@ class Worker:
         self.given.view.alive = False
         if self.loop is None:
             os._exit(0)  # no request was served, and a boot may take a long time
+        self.given.channel.send(f"in-flight {self.loop.in_flight()}")
         self._limit_end()
         self.slot.state = "retiring"
         self.loop.stop(idle_grace)
@@ -227,9 +240,15 @@ class Worker:
         self._stop(0.0)
         self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
 
-    def _reopen_logs(self) -> None:
+    def _handle_usr1(self) -> None:
+        if self.settings.user is None and self.settings.group is None:
+            self._handle_command("reopen")
+        else:
+            self.given.channel.send("reopen")  # it may not open the files
+
+    def _reopen_logs(self, opened: dict[str, int]) -> None:
         assert self.logs is not None
-        self.logs.reopen()
+        self.logs.reopen(opened)
 
     def _write_heartbeat(self) -> None:
         self.slot.heartbeat = time.monotonic()

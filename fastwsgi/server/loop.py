@@ -174,6 +174,10 @@ class Loop:
         """A copy of the table's connections: a thread that serves one alone may end it during an iteration."""
         return list(self.connections.values())
 
+    def in_flight(self) -> int:
+        """The number of connections whose request is not answered yet. Called in any thread."""
+        return sum(one.idle_since() == float("inf") for one in self.all_connections())
+
     def report_refusal(self, host: str, reason: str) -> None:
         """Notify the observer of a client that was turned away before it could send a request, or cut."""
         notify = getattr(self.service.observer, "connection_refused", None)

@@ -194,6 +194,8 @@ def log_setup() -> Kind[str | dict[str, object] | None]:
     name = path()
 
     def read(value: object) -> str | dict[str, object] | None:
+        if value is not None and not isinstance(value, (str, os.PathLike, dict)):
+            raise ValueError("a path, or a table for logging.config.dictConfig")
         return dict(value) if isinstance(value, dict) else name.read(value)
 
     return Kind(read, "PATH", lambda value: "(a table)" if isinstance(value, dict) else str(value))

@@ -36,7 +36,7 @@ SIGNALS = {
     "stops at once",
     "QUIT": "stop at once",
     "HUP": "reload: read the configuration anew and replace the workers one by one; if the new code cannot be loaded, "
-    "the old workers stay",
+    "the old workers stay; that of a terminal which is closed stops the server as TERM does, but for nohup",
     "USR1": "reopen the log files",
     "USR2": "start a new binary on the same sockets",
     "TTIN, TTOU": "one worker more, one fewer",

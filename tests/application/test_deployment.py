@@ -65,7 +65,7 @@ def test_what_a_reload_cannot_change_stays_and_that_is_told_once(tmp_path: Path)
     for _ in range(2):
         settings = told.settings()
         assert (settings.pid, settings.workers) == ("a.pid", 3)
-    assert told.lines == ["fastwsgi: pid has changed; that takes a restart"]
+    assert told.lines == ["pid has changed; that takes a restart"]
 
 
 def test_a_file_that_fails_changes_nothing(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_notices_are_told_once(tmp_path: Path) -> None:
     told.settings()
     told.settings()
     assert len(told.lines) == 1
-    assert told.lines[0].startswith("fastwsgi: g.py: without effect here: statsd_prefix (")
+    assert told.lines[0].startswith("g.py: without effect here: statsd_prefix (")
 
 
 def test_no_application(tmp_path: Path) -> None:

@@ -222,9 +222,13 @@ def test_syntax_error(write: Write) -> None:
 
 def test_module_that_exits(write: Write) -> None:
     write("site_j.py", "import sys\nsys.exit(3)")
-    assert str(fails("site_j")).startswith(
-        "site_j exits when imported (SystemExit: 3); keep that under if __name__"
-    )
+    mistake = fails("site_j")
+    assert str(mistake).startswith("site_j exits when imported, with exit code 3; keep that under if __name__")
+    assert mistake.exit_code == 3
+    write("site_jj.py", "exit()")
+    assert (fails("site_jj").exit_code, "with exit code 0;" in str(fails("site_jj"))) == (1, True)
+    write("site_jjj.py", "import sys\nsys.exit('no\\nDATABASE_URL')")
+    assert "exits when imported, with exit code 1: no DATABASE_URL; keep" in str(fails("site_jjj"))
 
 
 @pytest.mark.parametrize(

@@ -174,10 +174,10 @@ def test_an_upgrade_gives_the_command_again_where_it_was_given(project: Path) ->
     there = os.path.relpath(project)
     command = ["-W", "error", "-m", "fastwsgi", "-c", f"{there}/g.py", "--chdir", there, "--pid", "shop.pid"]
     with running(command, "py") as server:
-        server.line("stop with Ctrl-C")
+        server.line("listening on")
         server.signal(signal.SIGUSR2)
         server.line("upgrade: process")
-        server.line("stop with Ctrl-C")
+        server.line("listening on")
         successor = int((project / "shop.pid").read_text())
         assert successor != server.pid
         os.kill(successor, signal.SIGTERM)

@@ -177,6 +177,8 @@ def test_a_file_without_an_ending_is_python(tmp_path: Path) -> None:
         ("keepalive = -1", "g.py: keepalive -1 must be a number of seconds, 0 or more"),
         ("raw_env = ['A']", "g.py: raw_env ['A'] must be NAME=VALUE"),
         ("header_map = 'dangerous'", "g.py: header_map 'dangerous' must be drop or refuse"),
+        ("logconfig_dict = 'a'", "g.py: logconfig_dict 'a' must be a table for logging.config.dictConfig"),
+        ("logconfig_json = 1", "g.py: logconfig_json 1 must be the path of a JSON file"),
         ("logconfig = 'a'\nlogconfig_dict = {'x': 1}", "g.py: logconfig and logconfig_dict are one setting here"),
         ("wsgi_app = 7", "g.py: wsgi_app 7 must be MODULE:ATTR, such as shop.wsgi:application"),
     ],

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,10 +94,20 @@ class Process:
                 return match
             assert line or self._reader.is_alive(), f"ended without {pattern!r}; there was {self.seen}"
 
-    def connect(self, receive_buffer: int = 0) -> Client:
-        """A new connection to where the process said that it listens."""
+    def found_in(self, path: Path, pattern: str) -> re.Match[str]:
+        """Wait until *pattern* is found in the file *path*, which the process writes."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            found = re.search(pattern, path.read_text()) if path.exists() else None
+            if found is not None:
+                return found
+            assert time.monotonic() < until, f"{pattern!r} did not come into {path}"
+            assert self.process.poll() is None or path.exists(), self.seen
+
+    def connect(self, receive_buffer: int = 0, log: Path | None = None) -> Client:
+        """A new connection to where the process said that it listens, in its error log *log* if it has one."""
         if self._address is None:
-            found = self.line(ADDRESS.pattern)
+            found = self.line(ADDRESS.pattern) if log is None else self.found_in(log, ADDRESS.pattern)
             self._address = found[1], int(found[2])
         return Client(self._address, receive_buffer)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from fastwsgi.observe.logs import ErrorStream
+from fastwsgi.observe.error_stream import ErrorStream
 from fastwsgi.server import housekeeping as housekeeping_module
 from fastwsgi.server import loop as loop_module
 from fastwsgi.server.bind import close_listener, open_listener
@@ -271,7 +271,9 @@ class Server:
         self.clock = Clock()
         self.listener = open_listener(self.settings.bind[0], defer_accept=self.settings.defer_accept)
         self.address = self.listener.getsockname()
-        self.loop = Loop(build, app, self.settings, self._note, ErrorStream(), observer)
+        errors = ErrorStream()
+        self.loop = Loop(build, app, self.settings, self._note, errors, observer)
+        errors.attach(self.loop.service)
         self.tls = Tls(self.settings) if self.settings.certfile else None
         self.loop.add_listener(self.listener, tls=self.tls)
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]]] = queue.SimpleQueue()

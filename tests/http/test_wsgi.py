@@ -253,8 +253,8 @@ def test_errors_go_to_the_error_log(build: SimpleNamespace, caplog: pytest.LogCa
 
     with serving(build, app) as server:
         assert server.ask().status == 200, server.log
-    assert caplog.messages == ["first line", "second", "third", "fourth", "fifth"]
-    assert {record.name for record in caplog.records} == {"fastwsgi.error"}
+    assert caplog.messages == ["first line\nsecond\nthird\nfourth", "fifth"]
+    assert {record.name for record in caplog.records} == {"fastwsgi.error.wsgi"}
 
 
 def test_a_line_that_was_begun_is_in_the_log_when_the_request_ends(

@@ -16,6 +16,7 @@ from typing import Any
 from fastwsgi import backend
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.mistakes import Mistake, user_traceback
+from fastwsgi.notices import Notices
 from fastwsgi.process.supervisor import run
 from fastwsgi.settings.settings import Settings
 
@@ -35,6 +36,7 @@ class Directory:
     def __init__(self, path: Path, given: dict[str, Any]) -> None:
         self.hooks: Any = ToldHooks() if os.environ.get("TELL_HOOKS") else Hooks()
         self.directory = os.getcwd()
+        self.name = "site"
         self.path = path
         self.given = given
 
@@ -67,7 +69,7 @@ def main() -> int:
     directory, *settings = sys.argv[1:]
     given = {key: ast.literal_eval(value) for key, _, value in (one.partition("=") for one in settings)}
     try:
-        return run(Directory(Path(directory), given), backend.current(), lambda line: print(line, flush=True))
+        return run(Directory(Path(directory), given), backend.current(), Notices())
     except Mistake as mistake:
         print(f"{mistake.details}fastwsgi: {mistake}", flush=True)
         return mistake.exit_code

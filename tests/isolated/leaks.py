@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastwsgi import backend
-from fastwsgi.observe.logs import ErrorStream
+from fastwsgi.observe.error_stream import ErrorStream
 from fastwsgi.server.bind import open_listener
 from fastwsgi.server.loop import Loop
 from fastwsgi.settings.settings import Settings

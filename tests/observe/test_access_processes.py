@@ -134,7 +134,7 @@ def test_rotation_of_a_whole_server(tmp_path: Path) -> None:
     logs = ["--access-logfile", str(accesses), "--error-logfile", str(errors)]
     with running(["-m", "fastwsgi", "rotated:app", *options, *logs], backend.NAME) as process:
         for number in range(10):
-            with process.connect() as client:
+            with process.connect(log=errors) as client:
                 client.send(request(target=f"/{number}")).answer()
         for path in (accesses, errors):
             path.rename(f"{path}.1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import select
 import sys
 import threading
@@ -17,6 +18,8 @@ import pytest
 from fastwsgi import backend
 from fastwsgi.observe import access
 from fastwsgi.observe.access import AccessLog
+from fastwsgi.observe.error import error_log
+from fastwsgi.observe.error_handlers import ErrorFile
 from fastwsgi.observe.files import LogFile
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.logs import Logs
@@ -39,7 +42,7 @@ class Output:
     piece = 1048576
     is_terminal = False
 
-    def write_piece(self, lines: Any, piece: Piece) -> None:
+    def write_piece(self, lines: Any, piece: Piece) -> int:
         assert self.open.wait(PATIENCE)
         if self.error is not None:
             raise self.error
@@ -47,6 +50,7 @@ class Output:
         self.written.append(lines.waiting.read(piece)[:taken])
         lines.waiting.note_written(piece, taken)
         self.wrote.set()
+        return taken
 
     @property
     def lines(self) -> list[bytes]:
@@ -116,6 +120,32 @@ def test_threads_write_whole_lines(build: SimpleNamespace) -> None:
     finally:
         sys.setswitchinterval(before)
     assert output.lines == [b"192.0.2.1 400"] * 12000
+
+
+# A terminal
+
+
+def test_on_a_terminal_lines_come_in_the_order_of_events(
+    build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "PERIOD", 1000)
+    monkeypatch.setattr(error_log, "handlers", [])
+    reading, writing = os.openpty()
+    errors = ErrorFile("-")
+    os.dup2(writing, errors.file.fd)
+    error_log.addHandler(errors)
+    with log_to(LogFile("-", writing), build, "%(h)s") as log:
+        with log._writing:
+            refuse(log, 2, SimpleNamespace(host="first"))  # the thread cannot write now
+        error_log.error("second")
+        refuse(log, 1, SimpleNamespace(host="third"))
+        seen = b""
+        while b"third" not in seen:
+            seen += os.read(reading, 1000)
+    errors.end()
+    assert re.findall(rb"first|second|third", seen) == [b"first", b"first", b"second", b"third"]
+    os.close(reading)
+    os.close(writing)
 
 
 # What the disk may do

@@ -16,14 +16,16 @@ import pytest
 
 from fastwsgi import backend
 from fastwsgi.mistakes import Mistake
-from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log, set_up_logging
-from fastwsgi.observe.logs import ErrorStream, Logs, log_error
+from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
+from fastwsgi.observe.error_stream import ErrorStream
+from fastwsgi.observe.log_config import set_up_logging
+from fastwsgi.observe.logs import Logs, log_error
 from fastwsgi.settings.settings import Settings
 from tests.helpers.processes import running
 from tests.helpers.serving import GET, answering, serving
 
 ENTRY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[\d+\] ERROR (.*)")
-LOGGERS = ("fastwsgi.error", "fastwsgi.access", "gunicorn.error", "gunicorn.access", "")
+LOGGERS = ("fastwsgi.error", "fastwsgi.error.wsgi", "fastwsgi.access", "gunicorn.error", "gunicorn.access", "")
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +36,8 @@ def fresh_logging() -> Iterator[None]:
     for one in loggers:
         one.handlers[:], one.propagate = [], True
         one.setLevel(logging.NOTSET if one.name != "root" else logging.WARNING)
+    for own in (error_log, access_log):
+        own.shown_as = ""
     yield
     for one, handlers, level, propagate in before:
         for handler in {*one.handlers} - {*handlers}:
@@ -82,7 +86,8 @@ def test_a_file_with_tracebacks_and_levels(tmp_path: Path) -> None:
             log_error("wrong", error)
         ErrorStream().write("printed\n")
     text = path.read_text("utf-8")
-    assert messages(path) == ["wrong", "printed"]
+    assert messages(path) == ["wrong"]
+    assert text.splitlines().count("printed") == 2
     assert "ValueError: why \u20ac \\ud800\n" in text
     assert len(error_log.handlers) == 1
 
@@ -219,15 +224,19 @@ def test_both_logs_by_a_configuration(build: SimpleNamespace, tmp_path: Path, fo
     assert (tmp_path / "accesses").read_text() == "fastwsgi.access: GET / HTTP/1.1 200\n"
 
 
-def test_an_access_logfile_goes_before_the_logger(tmp_path: Path) -> None:
-    settings = with_config(dictionary(tmp_path), access_logfile=str(tmp_path / "plain"))
+@pytest.mark.parametrize("name", ["plain", "-"])
+def test_an_access_logfile_beside_the_logger(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Both have the lines; but standard output, to which handlers mostly write, has none twice."""
+    path = str(tmp_path / name) if name != "-" else name
+    settings = with_config(dictionary(tmp_path), access_logfile=path)
     set_up_error_log(settings)
     logs = Logs(settings, backend.current())
     assert logs.access is not None
     logs.access.request_refused(SimpleNamespace(host=""), SimpleNamespace(status=400, request=None, sent=0))
     logs.close()
-    assert (tmp_path / "plain").read_text().count("\n") == 1
-    assert (tmp_path / "accesses").read_text() == ""
+    assert (tmp_path / "accesses").read_text().count("\n") == 1
+    assert name == "-" or (tmp_path / "plain").read_text().count("\n") == 1
+    assert capfd.readouterr().out == ""
 
 
 def test_a_configuration_without_access_log_has_none(tmp_path: Path) -> None:
@@ -241,8 +250,10 @@ def test_handlers_for_gunicorns_loggers_serve_ours(tmp_path: Path) -> None:
     set_up_error_log(with_config(dictionary(tmp_path, "gunicorn")))
     log_error("wrong", None)
     access_log.info("a line")
-    assert (tmp_path / "errors").read_text() == "fastwsgi.error: wrong\n"
-    assert (tmp_path / "accesses").read_text() == "fastwsgi.access: a line\n"
+    set_up_error_log(with_config(dictionary(tmp_path, "gunicorn")))  # as after a reload
+    log_error("again", None)
+    assert (tmp_path / "errors").read_text() == "gunicorn.error: wrong\ngunicorn.error: again\n"
+    assert (tmp_path / "accesses").read_text() == "gunicorn.access: a line\n"
 
 
 def test_loggers_of_others_go_on(tmp_path: Path) -> None:
@@ -303,10 +314,11 @@ fastwsgi.serve(app, bind="127.0.0.1:0", error_logfile=sys.argv[1])
 def test_failures_of_the_application_are_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with running(["-c", SERVER, str(path)], backend.NAME) as process:
-        with process.connect() as client:
+        with process.connect(log=path) as client:
             assert client.send(GET).answer().status == 500
         process.signal()
         assert process.wait() == 0
         assert not any("why" in line for line in process.seen)
-    assert messages(path) == ["printed", "the application failed (GET /)"]
+    assert "the application failed (GET /)" in messages(path)
+    assert "\nprinted\n" in path.read_text()
     assert "ValueError: why" in path.read_text()

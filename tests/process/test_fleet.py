@@ -30,7 +30,7 @@ class Yard:
         return said
 
     def ready(self, pid: int) -> list[str]:
-        self.fleet.mark_ready(self.fleet.members[pid])
+        self.fleet.mark_ready(self.fleet.members[pid], self.now)
         return self.act()
 
     def end(self, pid: int) -> tuple[str, list[str]]:
@@ -78,6 +78,37 @@ def test_deaths_before_ready_delay_the_next_start_and_one_success_forgets_them()
     yard.now += 0.4
     assert yard.act() == ["start 5 at 0"]  # one only, though both are wanted
     assert yard.ready(5) == ["start 6 at 1"]
+
+
+def test_those_that_die_right_after_they_are_ready_are_replaced_more_and_more_slowly() -> None:
+    yard = Yard(1).booted()
+    delays = []
+    for pid in range(1, 12):
+        said, _ = yard.end(pid)
+        delays.append(round((yard.fleet.next_time(yard.now) or yard.now) - yard.now, 1))
+        assert said == ("rest" if delays[-1] else "")
+        yard.now += delays[-1]
+        yard.act()
+        yard.ready(pid + 1)
+    assert delays == [0, 0, 0, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5]
+    yard.now += 1  # it has served
+    assert yard.end(12) == ("", ["start 13 at 0"])
+
+
+def test_a_reload_does_not_wait_for_that_delay() -> None:
+    yard = Yard(1).booted()
+    yard.fleet.short_lives = 5
+    assert yard.end(1) == ("rest", [])
+    yard.fleet.begin_generation(1)
+    assert yard.act() == ["start 2 at 0"]
+
+
+def test_another_that_is_ready_does_not_end_that_delay() -> None:
+    yard = Yard(2).booted()
+    yard.fleet.short_lives = 2
+    assert yard.end(1) == ("", ["start 3 at 0"])
+    assert yard.end(2) == ("rest", [])
+    assert yard.ready(3) == []
 
 
 def test_the_delay_has_a_bound() -> None:

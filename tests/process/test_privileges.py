@@ -77,7 +77,7 @@ def test_containers(tmp_path: Path, files: dict[str, str], variables: dict[str, 
 def test_one_line_at_the_start() -> None:
     process = Process(["-c", UNCONTAINED, "fastwsgi.demo:app", "-b", "127.0.0.1:0"], "py")
     try:
-        process.line("stop with Ctrl-C")
+        process.line("listening on")
         (warned,) = [line for line in process.seen if "root" in line]
         assert "WARNING" in warned
         assert "give --user" in warned
@@ -97,5 +97,5 @@ def test_one_line_at_the_start() -> None:
 def test_the_mode_of_a_unix_socket_by_default(tmp_path: Path, settings: dict[str, str], mode: int) -> None:
     path = tmp_path / "sock"
     with starting(tmp_path, "py", bind=[f"unix:{path}"], **settings) as server:
-        server.line("stop with Ctrl-C|compiled build|pure Python")
+        server.line("listening on")
         assert stat.S_IMODE(path.lstat().st_mode) == mode

@@ -39,7 +39,7 @@ def serving_site(
     """The command, with the application of process_changes; *python* are options of the interpreter."""
     _write_site(folder, at_import)
     with running(f"{python} -m fastwsgi site_app:app --chdir {folder} {OPTIONS} {options}".split(), backend) as process:
-        process.connect().socket.close()
+        process.connect(log=folder / "error.log" if "--error-logfile" in options else None).socket.close()
         yield process
 
 

@@ -149,5 +149,5 @@ def test_handlers_of_a_configuration_get_them(build: SimpleNamespace, monkeypatc
     monkeypatch.setattr(handler, "emit", lambda record: records.append(record.getMessage()))
     monkeypatch.setattr(access_log, "handlers", [handler])
     monkeypatch.setattr(access_log, "level", logging.INFO)
-    Salvage().take(left(3, build), Settings())
+    Salvage().take(left(3, build), Settings(log_config={"version": 1}))
     assert [int(record) for record in records] == [0, 1, 2]

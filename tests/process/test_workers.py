@@ -85,10 +85,35 @@ def test_a_log_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None
     assert any(f"{tmp_path}/none/log" in line for line in server.seen)
 
 
-@pytest.mark.parametrize(("source", "code"), [("import os; os._exit(0)", 1), ("import os; os.abort()", 134)])
-def test_a_first_worker_that_dies_gives_its_exit_code_but_never_0(tmp_path: Path, source: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("source", "code", "line"),
+    [
+        ("import os; os._exit(0)", 1, "the first worker ended with exit code 0 while it loaded site"),
+        ("import os; os._exit(7)", 7, "the first worker ended with exit code 7 while it loaded site"),
+        ("import os; os.abort()", 134, "the first worker was killed by SIGABRT while it loaded site"),
+    ],
+)
+def test_a_first_worker_that_dies_gives_its_exit_code_but_never_0(
+    tmp_path: Path, source: str, code: int, line: str
+) -> None:
     with starting(tmp_path, source=source, workers=2) as server:
         assert server.wait() == code
+    assert sum(line in one for one in server.seen) == len(server.seen) - 1 == 1
+
+
+def test_a_preloaded_application_that_ends_the_process_is_told(tmp_path: Path) -> None:
+    with starting(tmp_path, "py", "import os; os._exit(7)", workers=2, preload=True) as server:
+        assert server.wait() == 7
+    assert any("site ends the process when imported: os._exit(7)" in line for line in server.seen)
+
+
+@pytest.mark.parametrize("preload", [False, True])
+def test_one_that_takes_long_to_load_is_told(tmp_path: Path, preload: bool) -> None:
+    """Also one that holds the GIL, as sleep() of a library loaded by ctypes.PyDLL does."""
+    held = "import ctypes; ctypes.PyDLL(None).usleep(3_200_000)\n" if not preload else "import time; time.sleep(3.2)\n"
+    with starting(tmp_path, "py", held + SITE, workers=1, preload=preload) as server:
+        server.line("loading site since 3 s")
+        assert server.begin().ask() == b"one"
 
 
 def test_workers_that_die_before_they_are_ready_are_tried_more_and_more_slowly(tmp_path: Path) -> None:
@@ -101,6 +126,18 @@ def test_workers_that_die_before_they_are_ready_are_tried_more_and_more_slowly(t
         assert server.ask("/pid") == str(second).encode()  # it has served all the time
         server.write(SITE)
         server.workers(2)
+
+
+def test_workers_that_die_right_after_they_are_ready_are_not_forked_on_and_on(tmp_path: Path) -> None:
+    source = SITE + "\nimport threading\n"
+    with deployed(tmp_path, "py", source, workers=1) as server:
+        (worker,) = server.workers(1)
+        server.write(source + "threading.Timer(0.01, os._exit, [6]).start()\n")
+        os.kill(worker, signal.SIGKILL)
+        server.line("exit code 6 right after it was ready, as those before it; the next try in 0.2 s")
+        assert sum("exit code 6; another takes its place" in line for line in server.seen) <= 3
+        server.write(SITE)
+        server.workers(1)
 
 
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:

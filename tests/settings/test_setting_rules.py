@@ -27,7 +27,7 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings that something was served with; nothing is."""
     seen: list[Settings] = []
-    monkeypatch.setattr(single, "run", lambda app, settings, build: seen.append(settings))
+    monkeypatch.setattr(single, "run", lambda app, settings, *others: seen.append(settings))
     monkeypatch.setattr(supervisor, "run", lambda deployment, *others: seen.append(deployment.settings()))
     return seen
 

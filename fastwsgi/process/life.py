@@ -1,0 +1,116 @@
+"""The error log's lines about the life of the service: its start, its stop and its end, and the workers' beside them.
+
+The words stand here, one function for each line; when it is time for them is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from fastwsgi.mistakes import Mistake, file_mistake
+from fastwsgi.observe.error import logs_elsewhere, shows_on_terminal
+from fastwsgi.observe.logs import error_log
+from fastwsgi.originals import os, signal
+from fastwsgi.server.addresses import BindError
+from fastwsgi.version import VERSION
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
+
+SHOWS_REQUESTS = ("access_logfile", "log_config", "trace")  # settings
+
+
+def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, processes: str) -> None:
+    """The service can be used; on a terminal, also how to see what it does, and how to end it.
+
+    Args:
+        processes: the number of those that serve.
+    """
+    what = f"fastwsgi {VERSION} ({build.title} build, pid {os.getpid()})"
+    threads = _count(settings.threads, "thread")
+    error_log.info("%s, %s x %s, listening on %s", what, processes, threads, ", ".join(urls))
+    if shows_on_terminal():
+        seen = any(getattr(settings, name) for name in SHOWS_REQUESTS)
+        error_log.info("%sstop with Ctrl-C", "" if seen else "requests are shown with --access-logfile -; ")
+
+
+def log_workers_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, size: int) -> None:
+    """The same, where workers serve."""
+    log_start(settings, urls, build, _count(size, "worker"))
+
+
+def log_stop(requests: int, patience: float, number: int) -> None:
+    """A graceful stop has begun, by the signal *number*, and waits at most *patience* seconds for *requests*."""
+    again = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+    limit = f", up to {patience:g} s" if requests else ""
+    flight = f"{_count(requests, 'request')} in flight{limit}"
+    error_log.info("stopping: %s; a second %s ends it at once", flight, again)
+
+
+def log_drain(delay: float) -> None:
+    """A stop is wanted, and begins after *delay* seconds."""
+    error_log.info("not ready for more: the stop begins in %g s", delay)
+
+
+def log_quit() -> None:
+    """The service ends without waiting for requests."""
+    error_log.info("stopping at once")
+
+
+def log_end() -> None:
+    """The service has ended, as it was told to."""
+    error_log.info("stopped")
+
+
+def log_worker_start(pid: int) -> None:
+    """A worker serves."""
+    error_log.info("worker %d started", pid)
+
+
+def log_worker_end(pid: int, description: str) -> None:
+    """A worker that was to end has done so."""
+    error_log.info("worker %d %s", pid, description)
+
+
+def log_worker_told(pid: int) -> None:
+    """A worker got the SIGTERM that was sent to all processes of the service."""
+    error_log.info("worker %d stops with the group", pid)
+
+
+@contextlib.contextmanager
+def failures_logged() -> Iterator[None]:
+    """Around a start: what makes it fail is in the error log, too, if that is not where the user sees it anyway."""
+    try:
+        yield
+    except Mistake as mistake:
+        log_failure(mistake)
+        raise
+    except BindError as error:
+        log_failure(Mistake(str(error)))
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            log_failure(file_mistake(error))
+        raise
+
+
+def log_failure(mistake: Mistake) -> None:
+    """The service cannot start; the user is told on standard error, and here."""
+    if logs_elsewhere():
+        error_log.error("%s", f"{mistake}\n{mistake.details}".rstrip("\n"))
+
+
+def to_stderr(line: str) -> None:
+    """Print *line* to standard error, unless it is closed."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except (AttributeError, OSError, ValueError):
+        pass
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
