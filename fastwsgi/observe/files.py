@@ -9,11 +9,16 @@ from __future__ import annotations
 import contextlib
 import stat
 import sys
+from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.observe.links import open_file
 from fastwsgi.observe.standard_streams import duplicate, moved_above
 from fastwsgi.originals import os, select
+
+if TYPE_CHECKING:
+    from fastwsgi.observe._access_py import Lines
+    from fastwsgi.observe.waiting import Piece
 
 PIECE = 1048576  # bytes of one write to a file
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
@@ -40,13 +45,11 @@ class LogFile:
             self.path = os.path.abspath(path)
         # A write to a pipe that other processes write to stays in one piece up to this size (POSIX, PIPE_BUF)
         self.piece = PIECE if stat.S_ISREG(os.fstat(self.fd).st_mode) else select.PIPE_BUF
+        self.is_terminal = os.isatty(self.fd)
 
-    def write(self, data: bytes) -> int:
-        """Write as much of *data*, whole lines, as may go in one piece: bytes written. Raises OSError."""
-        if len(data) > self.piece:
-            end = data.rfind(b"\n", 0, self.piece) + 1 or data.find(b"\n") + 1
-            data = data[: end or len(data)]
-        return os.write(self.fd, data)
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Write *piece*, of which the file may take a part, and note what was written: bytes. Raises OSError."""
+        return lines.write(self.fd, piece)
 
     def reopen(self) -> None:
         """Reopen the path on the same descriptor; a write in progress ends in the old file, whose mode a new one gets.

@@ -18,15 +18,34 @@ from fastwsgi.originals import os
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.observe._access_py import Lines
     from fastwsgi.observe.interfaces import Output
+    from fastwsgi.observe.waiting import Piece, WaitingLines
     from fastwsgi.settings.settings import Settings
 
-__all__ = ["Logs", "error_log", "log_error", "reopen_error_log", "set_up_error_log", "try_to_reopen"]
+__all__ = [
+    "Logs",
+    "access_destinations",
+    "error_log",
+    "log_error",
+    "reopen_error_log",
+    "set_up_error_log",
+    "try_to_reopen",
+]
 
 
 def log_error(message: str, error: BaseException | None) -> None:
     """Write an entry to the error log, with the traceback of *error* if there is one."""
     error_log.error("%s", message, exc_info=error)
+
+
+def access_destinations(settings: Settings) -> tuple[str | None, bool]:
+    """The path of the access log, if there is one, and whether handlers of a configuration get its lines."""
+    path = settings.access_logfile
+    has_handlers = access_log.hasHandlers() if access_log.shown_as else bool(access_log.handlers)
+    if not settings.log_config or not has_handlers:
+        return path, False
+    return None if path == "-" else path, True
 
 
 def reopen_error_log() -> None:
@@ -55,18 +74,19 @@ class Logs:
     Args:
         settings: access_logfile, access_log_format, log_config and trace are read.
         build: the build that makes the responses, from fastwsgi.backend.
+        waiting: where lines of the access log wait to be written; None: in memory of this process.
 
     Raises:
         Mistake: a wrong access_log_format.
         WrongValue: the access log cannot be opened.
     """
 
-    def __init__(self, settings: Settings, build: SimpleNamespace) -> None:
+    def __init__(self, settings: Settings, build: SimpleNamespace, waiting: WaitingLines | None = None) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
         output = _access_output(settings)
         if output is not None:
-            self.access = AccessLog(output, format, build)
+            self.access = AccessLog(output, format, build, waiting)
         self.errors = ErrorStream()
         self.trace = Trace() if settings.trace else None
         self.refusals = Refusals()
@@ -96,11 +116,11 @@ class Logs:
 
 def _access_output(settings: Settings) -> Output | None:
     """The destination of the access log, if there is one."""
-    path = settings.access_logfile
-    has_handlers = access_log.hasHandlers() if access_log.shown_as else bool(access_log.handlers)
-    if not settings.log_config or not has_handlers:
-        return _open_access_log(path) if path else None
-    return FileAndLogger(_open_access_log(path), LoggerOutput()) if path and path != "-" else LoggerOutput()
+    path, to_logger = access_destinations(settings)
+    if path is None:
+        return LoggerOutput() if to_logger else None
+    file = _open_access_log(path)
+    return FileAndLogger(file, LoggerOutput()) if to_logger else file
 
 
 def _open_access_log(path: str) -> LogFile:
@@ -116,11 +136,13 @@ class FileAndLogger:
     def __init__(self, file: LogFile, logger: LoggerOutput) -> None:
         self._file = file
         self._logger = logger
+        self.piece = file.piece
+        self.is_terminal = logger.is_terminal
 
-    def write(self, data: bytes) -> int:
-        """Write as much of *data*, whole lines, as may go at once: bytes written. Raises OSError."""
-        count = self._file.write(data)
-        self._logger.write(data[:count])
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Write as much of *piece* as may go at once: bytes written. Raises OSError."""
+        count = self._file.write_piece(lines, piece)
+        self._logger.write(lines.waiting.read(piece)[:count])
         return count
 
     def reopen(self) -> None:

@@ -158,4 +158,5 @@ class Children:
             owner.poller.unregister(child.channel.fileno())
         child.channel.close()
         child.slot.clear()
+        owner.salvage.take(child.waiting, child.settings)
         owner.hooks.child_exit(owner.view, child.view)

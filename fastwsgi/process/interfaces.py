@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.reload import Reload
+    from fastwsgi.process.salvage import Salvage
     from fastwsgi.process.scoreboard import Scoreboard
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
@@ -111,6 +112,7 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     status: SystemdStatus
     stop: Stop
     poller: select.poll
+    salvage: Salvage
     exit_code: int | None
 
     @property

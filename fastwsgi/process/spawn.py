@@ -14,6 +14,7 @@ from fastwsgi.process import channel
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
 from fastwsgi.process.loading import SLOW
+from fastwsgi.process.salvage import waiting_for
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, shared_sockets
 from fastwsgi.process.worker import Worker, WorkerStart
@@ -21,13 +22,14 @@ from fastwsgi.process.worker import Worker, WorkerStart
 if TYPE_CHECKING:
     from fastwsgi.process.channel import Channel
     from fastwsgi.process.interfaces import SpawningSupervisor
-    from fastwsgi.process.scoreboard import Slot
 
 
 class Child(Member):
     """A worker as the supervisor knows it: what the fleet's decisions need, and the means to reach it.
 
     Attributes:
+        settings: those that it has.
+        waiting: where lines of its access log wait to be written, if there is one.
         view: what hooks see of it.
         is_open: whether the other end of its channel is.
         has_failed: whether it serves a page that says why the application cannot be loaded.
@@ -35,15 +37,17 @@ class Child(Member):
     """
 
     def __init__(
-        self, pid: int, position: int, generation: int, age: int, slot: Slot, channel: Channel, view: WorkerView
+        self, pid: int, position: int, generation: int, age: int, given: WorkerStart, channel: Channel
     ) -> None:
         super().__init__(pid, position, generation, age)
-        self.slot = slot
+        self.slot = given.slot
+        self.settings = given.settings
+        self.waiting = given.waiting
         self.channel = channel
-        self.view = view
+        self.view = given.view
         self.is_open = True
         self.has_failed = False
-        self.told_at = slot.started + SLOW
+        self.told_at = given.slot.started + SLOW
 
 
 class Spawner:
@@ -67,13 +71,15 @@ class Spawner:
         except OSError:
             ours.close()
             given.slot.clear()
+            if given.waiting is not None:
+                given.waiting.close()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             theirs.close()
         given.view.pid = pid
         generation = self._supervisor.fleet.generation
-        return Child(pid, position, generation, self._started, given.slot, ours, given.view)
+        return Child(pid, position, generation, self._started, given, ours)
 
     def _prepare(self, position: int, theirs: Channel) -> WorkerStart:
         owner = self._supervisor
@@ -100,6 +106,7 @@ class Spawner:
             shared=shared_sockets(inputs.bindings),
             board=owner.board,
             slot=slot,
+            waiting=waiting_for(inputs.settings),
             channel=theirs,
             server=owner.view,
             view=view,

@@ -36,6 +36,7 @@ from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.loading import SlowBoots, watched
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
+from fastwsgi.process.salvage import Salvage
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.process.signals import Hangup, SignalQueue
 from fastwsgi.process.sockets import Listeners, at_position, close_others
@@ -99,6 +100,7 @@ class Supervisor:
         notices.pass_on(error_log.warning)
         self.pid = os.getpid()
         self.board = Scoreboard()
+        self.salvage = Salvage()
         self.handed_logs = HandedLogs()
         self.listeners = Listeners()
         self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
@@ -202,7 +204,10 @@ class Supervisor:
     def _close(self) -> None:
         for child in self.fleet.members.values():  # there are some only after an error of ours
             os.kill(child.pid, signal.SIGKILL)
+            os.waitpid(child.pid, 0)
+            self.salvage.take(child.waiting, child.settings)
         self.close_listeners()
+        self.salvage.close()
         self.handed_logs.close()
         if self.pid_file is not None:
             self.pid_file.remove()
@@ -224,6 +229,8 @@ class Supervisor:
         self.handed_logs.close()
         for child in self.fleet.members.values():
             child.channel.close()  # left open here, it would hide the supervisor's death from that worker
+            if child.waiting is not None:
+                child.waiting.close()
         close_others(self.listeners.bindings + self.reload.worker_inputs().bindings, kept)
 
     # A turn
@@ -236,6 +243,7 @@ class Supervisor:
         self.stop.advance(now)
         self._renew_certificates(now)
         self.hung.check(self.fleet, self.settings, now)
+        self.salvage.advance(now)
         for child in self.fleet.to_kill(now):
             self.children.kill(child)
         for child in self.fleet.to_retire():
@@ -272,7 +280,7 @@ class Supervisor:
         self.slow_boots.check(self.fleet, now)
         stop = (self.stop.due, self.stop.next_line)
         checks = (self.status.next_ping, self.hung.next_check, self.certificates.next_check, self.slow_boots.next_check)
-        times = (self.fleet.next_time(now), now + LONGEST_TURN, *stop, *checks)
+        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *stop, *checks)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
         for number in self.signals.read():  # first: a signal to the whole group explains what workers say

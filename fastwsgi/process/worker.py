@@ -34,6 +34,7 @@ from fastwsgi.tls import files as tls_files
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.observe.waiting import WaitingLines
     from fastwsgi.process.interfaces import Deployment
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.settings.settings import Settings
@@ -51,6 +52,7 @@ class WorkerStart:
         app_surroundings: those that it left then.
         tls: None where TLS is not spoken.
         shared: the listeners that other services have, too.
+        waiting: where lines of the access log wait to be written, if there is one.
         server: what hooks see of the supervisor.
         view: what hooks see of the worker.
         is_first: no worker has been ready yet, so errors are reported as at a start.
@@ -66,6 +68,7 @@ class WorkerStart:
     shared: list[socket.socket]
     board: Scoreboard
     slot: Slot
+    waiting: WaitingLines | None
     channel: Channel
     server: ServerView
     view: WorkerView
@@ -123,7 +126,7 @@ class Worker:
         """Set up the process by the settings, load the application, and make the loop that serves it."""
         given, settings = self.given, self.settings
         set_up_error_log(settings)
-        self.logs = Logs(settings, given.build)
+        self.logs = Logs(settings, given.build, given.waiting)
         if given.app_surroundings is not None:
             given.app_surroundings.enter()
         process_setup.return_to(given.deployment.directory)
