@@ -192,8 +192,8 @@ def test_our_own_settings_are_given_elsewhere(tmp_path: Path) -> None:
 
 
 def test_all_addresses_are_those_of_ipv4_too(tmp_path: Path) -> None:
-    found = read(write(tmp_path, "bind = ['[::]:8000', '[::]', '[::1]:1']"), tmp_path)
-    assert (found.settings.bind, found.notices) == (["*:8000", "*:8000", "[::1]:1"], [])
+    found = read(write(tmp_path, "bind = ['[::]:8000', '[::]:8001', '[::1]:1']"), tmp_path)
+    assert (found.settings.bind, found.notices) == (["*:8000", "*:8001", "[::1]:1"], [])
 
 
 @pytest.mark.parametrize(
