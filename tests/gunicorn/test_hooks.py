@@ -137,6 +137,12 @@ def test_what_prepares_a_worker_ends_it_when_it_fails(name: str, caplog: pytest.
     assert caplog.text == ""  # it is told where the worker ends
 
 
+@pytest.mark.parametrize("name", ["worker_int", "worker_abort"])
+def test_a_thread_of_ours_is_not_ended_by_a_hook(name: str) -> None:
+    hooks = GunicornHooks({name: lambda worker: sys.exit(1)}, "g.py")
+    getattr(hooks, name)(views()[1])
+
+
 def test_a_worker_that_a_hook_ends_says_so() -> None:
     hooks = GunicornHooks({"post_fork": lambda server, worker: sys.exit("no disk")}, "g.py")
     with pytest.raises(Mistake, match=r"^g\.py: post_fork exits: SystemExit: no disk$"):
