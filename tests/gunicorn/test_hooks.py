@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import pwd
 import socket
 import sys
 import threading
@@ -214,6 +215,13 @@ def test_cfg_has_gunicorns_names_and_ours() -> None:
         cfg.set("workers", 3)
 
 
+def test_users_and_groups_are_numbers() -> None:
+    one = pwd.getpwall()[-1]
+    found = [Cfg(Settings(**values)) for values in ({}, {"user": one.pw_name}, {"user": "7", "group": "8"})]
+    assert [(cfg.uid, cfg.gid) for cfg in found] == [(os.geteuid(), os.getegid()), (one.pw_uid, one.pw_gid), (7, 8)]
+    assert (found[1].user, found[1].group, found[1].logconfig_dict) == (one.pw_uid, one.pw_gid, {})
+
+
 def test_addresses_are_gunicorns() -> None:
     cfg = Cfg(Settings(bind=["[::1]:80", "localhost", "tcp://:81", "unix:///run/s", "fd://3", "*:82"]))
     assert cfg.address == [("::1", 80), ("localhost", 8000), ("", 81), "/run/s", 3, ("::", 82)]
@@ -348,6 +356,17 @@ def test_what_a_hook_does_to_headers_reaches_the_application() -> None:
 
     wrapped = GunicornHooks({"pre_request": change}, "g.py").wrap(app, views()[1])
     assert wrapped(environ(), start_response) == [b"['1,2', '3', None]"]
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("/a%20b?c=/d", "/a%20b"), ("http://h:80/a/b?c", "/a/b"), ("http://h", ""), ("*", "*"), ("/a://b/c", "/a://b/c")],
+)
+def test_the_path_of_a_target(target: str, path: str) -> None:
+    seen: list[Any] = []
+    hooks = GunicornHooks({"pre_request": lambda worker, req: seen.append(req.path)}, "g.py")
+    hooks.wrap(lambda environ, start: [], views()[1])(environ(RAW_URI=target), start_response)
+    assert seen == [path]
 
 
 def test_lists_and_files_stay_what_they_are(tmp_path: Path) -> None:
