@@ -19,6 +19,8 @@ ENOUGH = 0.82  # as difflib counts: "cores" is 0.67 like "workers", "timeout_str
 ELSEWHERE = {
     "access_logfile": "accesslog",
     "access_logformat": "access_log_format",
+    "after_fork": "post_fork",
+    "before_fork": "pre_fork",
     "error_logfile": "errorlog",
     "keep_alive": "keepalive",
     "limit_conn": "worker_connections",
@@ -27,7 +29,7 @@ ELSEWHERE = {
     "preload": "preload_app",
     "worker_processes": "workers",
 }
-"""Names that options have, or other servers, and the settings of gunicorn's that they are."""
+"""Names that options have, or other servers, and the settings and hooks of gunicorn's that they are."""
 SETTINGS = {*TRANSLATIONS, *UNSUPPORTED} - HOOKS.keys()
 
 

@@ -175,6 +175,7 @@ def test_a_number_of_threads_that_cannot_be_is_told_as_ever(tmp_path: Path) -> N
         ("limit_conn = 10", "limit_conn (did you mean worker_connections?)"),
         ("log_level = 'x'\ntimeuot = 3", "log_level (did you mean loglevel?), timeuot (did you mean timeout?)"),
         ("def post_forked(server, worker): pass", "post_forked (did you mean post_fork?)"),
+        ("after_fork = lambda server, worker: None", "after_fork (did you mean post_fork?)"),
         ("preload = True", "preload (did you mean preload_app?)"),
         ("name = 'shop'\npid = 7\nenv = 'x'\nlog_file = 'x'\nmax_connections = 20", ""),
         ("worker = 4\nworkers = worker * 2", ""),
