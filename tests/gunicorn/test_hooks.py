@@ -246,6 +246,8 @@ def test_the_supervisor_shows_what_it_is() -> None:
     assert (server.master_pid, server.reexec_pid, server.LISTENERS) == (0, 7, [])
     assert server.address == [("127.0.0.1", 80), "s"]
     assert (server.app.callable, server.app.wsgi(), server.app.callable) == (None, start_response, start_response)
+    with pytest.raises(AttributeError, match=r"SIGTTIN to server\.pid makes it one more"):
+        server.num_workers += 1
     server.mine = worker.mine = {1}  # type: ignore[attr-defined]
     assert server.mine is worker.mine  # type: ignore[attr-defined]
 
