@@ -166,7 +166,8 @@ class Worker:
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
             self.given.channel.send("failed")
-            return failure_page(text)
+            is_shown = self.settings.forwarded_untrusted == "pass"  # else it cannot be told who is behind a proxy
+            return failure_page(text if is_shown else "")
 
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
