@@ -48,6 +48,7 @@ EXIT_CODES = {
     "eventlet; an address cannot be listened on, a file not written",
     "2": "an option, a variable or a configuration file is wrong",
     "130": "interrupted before it served",
+    "others": "that of an application which exits while it is loaded",
 }
 
 FILES = {
