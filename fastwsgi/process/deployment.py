@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.originals import os
+from fastwsgi.settings import keywords
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.mistakes import Mistake
     from fastwsgi.settings.settings import Settings
 
 
@@ -24,6 +26,9 @@ class FixedDeployment:
 
     def settings(self) -> Settings:
         return self._settings
+
+    def told(self, mistake: Mistake) -> Mistake:
+        return keywords.told(mistake)
 
     def load(self, settings: Settings) -> WSGIApplication:
         return self._app

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from fastwsgi.gunicorn.hooks import Hooks
+    from fastwsgi.mistakes import Mistake
     from fastwsgi.process.certificates import Certificates
     from fastwsgi.process.children import Children
     from fastwsgi.process.exit_functions import ExitFunctions
@@ -41,6 +42,9 @@ class Deployment(Protocol):
 
     def settings(self) -> Settings:
         """The settings as they are now. Raises Mistake."""
+
+    def told(self, mistake: Mistake) -> Mistake:
+        """*mistake*, with the place where the value was given if it is about one."""
 
     def load(self, settings: Settings) -> WSGIApplication:
         """The application. Raises Mistake, with the traceback as its details if the user's code failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
-from fastwsgi.mistakes import UsageError, WrongValue
+from fastwsgi.mistakes import Mistake, UsageError, WrongValue
 from fastwsgi.server.addresses import suggest_address
 from fastwsgi.settings import habits
 from fastwsgi.settings.given import Given
@@ -45,8 +45,10 @@ def read(values: Mapping[str, object], announce: Callable[[str], None]) -> Setti
     return settings
 
 
-def told(mistake: WrongValue) -> WrongValue:
+def told(mistake: Mistake) -> Mistake:
     """*mistake*, in the words of a call."""
+    if not isinstance(mistake, WrongValue):
+        return mistake
     return mistake.told({setting.flag: name for name, setting in SETTINGS.items()})
 
 
