@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
-from fastwsgi.mistakes import Finding, Mistake, WrongValue, file_mistake
+from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue, file_mistake
 from fastwsgi.originals import os
 from fastwsgi.settings import completion, manual, report
 from fastwsgi.settings.arguments import parse
@@ -126,6 +126,9 @@ def version_line() -> str:
 
 def loaded_build() -> SimpleNamespace:
     """The modules that serve. Raises Mistake if they cannot be loaded."""
+    forced = os.environ.get("FASTWSGI_BACKEND", "")
+    if forced not in ("", "c", "py"):
+        raise UsageError(f"FASTWSGI_BACKEND {forced!r} must be c, compiled, or py, pure Python")
     try:
         from fastwsgi import backend
 

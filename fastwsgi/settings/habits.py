@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 
 from fastwsgi.mistakes import UsageError
 from fastwsgi.server.addresses import is_port, suggest_address
+from fastwsgi.settings.keys import KEYS
 from fastwsgi.settings.setting import PREFIX
-from fastwsgi.settings.settings import KEYS, SETTINGS
+from fastwsgi.settings.settings import SETTINGS
 
 Pairs = list[tuple[str, str]]
 """Names, bare and with underscores, and values."""

@@ -9,8 +9,9 @@ from fastwsgi.mistakes import Mistake, UsageError, WrongValue
 from fastwsgi.server.addresses import suggest_address
 from fastwsgi.settings import habits
 from fastwsgi.settings.given import Given
+from fastwsgi.settings.keys import KEYS, by_key
 from fastwsgi.settings.rules import without_effect
-from fastwsgi.settings.settings import KEYS, SETTINGS, SettingError, Settings, by_key
+from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
 
 OF_THE_COMMAND = ("chdir", "pythonpath", "factory", "env")
 

@@ -13,7 +13,8 @@ from fastwsgi.mistakes import UsageError
 from fastwsgi.settings import habits
 from fastwsgi.settings.arguments import COMMANDS, all_flags, parse
 from fastwsgi.settings.environment import unknown_variables
-from fastwsgi.settings.settings import KEYS, SettingError
+from fastwsgi.settings.keys import KEYS
+from fastwsgi.settings.settings import SettingError
 
 LINES = {
     "--port 8000 shop:app": "--port is not an option here: fastwsgi --bind 127.0.0.1:8000 shop:app",
