@@ -105,11 +105,12 @@ def print_check(deployment: ConfiguredDeployment, call: bool, finding: Finding) 
         server = version_line()
     with finding:
         settings = deployment.settings()
+    notes = preflight.check(settings, finding)  # the application may change the directory
+    with finding:
         name = deployment.application(settings)
         app = deployment.load(settings)
         answer = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
         done = f"{name} ({type(app).__name__}) {answer}"
-    notes = preflight.check(settings, finding)
     finding.found = [deployment.told(mistake) for mistake in finding.found]
     finding.end()
     print(f"{done}\nwould be served on {', '.join(settings.bind)}\nby {server}")

@@ -310,10 +310,16 @@ def assignments() -> Kind[list[str]]:
             raise ValueError("NAME=VALUE")
         return list(given)
 
+    def parse(text: str) -> list[str]:
+        try:
+            return shlex.split(text)
+        except ValueError:
+            raise ValueError("NAME=VALUE, quoted as for a shell") from None
+
     def show(assignments: list[str]) -> str:
         return " ".join(f"{one.partition('=')[0]}=..." for one in assignments)
 
-    return Kind(read, "NAME=VALUE", show, repeatable=True, parse=shlex.split)
+    return Kind(read, "NAME=VALUE", show, repeatable=True, parse=parse)
 
 
 def _is_assignment(value: object) -> bool:

@@ -156,7 +156,6 @@ def test_check_config_tells_all_that_is_wrong(inside: Path, capsys: pytest.Captu
     assert [line[len("fastwsgi: ") :] for line in told.err.splitlines()] == [
         ANY,
         "--workers 'x' must be auto or a whole number from 1 to 2147483647",
-        f"there is no module 'nowhere' in {inside}; is that the project's directory? (--chdir names it)",
         "g.py: user no-such: there is no such user; give the name of an account, or a number",
         "g.py: certfile c.pem: No such file or directory",
         f"--access-logfile {inside}: Is a directory",
@@ -165,6 +164,7 @@ def test_check_config_tells_all_that_is_wrong(inside: Path, capsys: pytest.Captu
         f"{taken} is taken by this very process (pid {os.getpid()}): give each address once, "
         "or choose another port with --bind",
         "g.py exists and is no socket: choose another path",
+        f"there is no module 'nowhere' in {inside}; is that the project's directory? (--chdir names it)",
     ]
     assert "g.py: access_log_format '%(x)s': no atom %(x)s" in told.err
 
