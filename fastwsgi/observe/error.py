@@ -8,8 +8,10 @@ up logging on its own keeps its configuration.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from fastwsgi.mistakes import Mistake
@@ -38,7 +40,8 @@ def set_up_error_log(settings: Settings) -> None:
             handler.end()
     error_log.setLevel(settings.log_level.upper())
     if settings.log_config:
-        _configure(settings.log_config)
+        with _importing_from(["", *settings.pythonpath]):
+            _configure(settings.log_config)
     if settings.error_logfile not in (None, "-"):
         _add(_open_error_file(settings.error_logfile))
     elif not error_log.hasHandlers():
@@ -51,6 +54,18 @@ def _configure(config: str | dict[str, Any]) -> None:
     take_over("gunicorn.access", access_log)
     if access_log.level == logging.NOTSET:
         access_log.setLevel(logging.INFO)  # the root logger's default would hide every line
+
+
+@contextlib.contextmanager
+def _importing_from(directories: list[str]) -> Iterator[None]:
+    """Find the project's own formatters and handlers, in a process that has not loaded the application."""
+    sys.path[:0] = directories
+    try:
+        yield
+    finally:
+        for directory in directories:
+            with contextlib.suppress(ValueError):  # somebody has taken it out
+                sys.path.remove(directory)
 
 
 def _standard_handler() -> OwnHandler:

@@ -30,6 +30,7 @@ class Child(Member):
     Attributes:
         view: what hooks see of it.
         is_open: whether the other end of its channel is.
+        killed: the supervisor has ended it by SIGKILL.
         told_at: when to tell that it is still loading the application (time.monotonic()).
     """
 
@@ -41,6 +42,7 @@ class Child(Member):
         self.channel = channel
         self.view = view
         self.is_open = True
+        self.killed = False
         self.told_at = slot.started + SLOW
 
 
