@@ -116,6 +116,7 @@ cdef class Connection:
     cdef object _await_client(self)
     @cython.locals(service=_service_c.Service)
     cdef object _refuse(self, object refusal)
+    cdef object _refused_request(self)
     cdef object _linger(self, str event)
     @cython.locals(received=cython.Py_ssize_t)
     cdef object _discard(self)

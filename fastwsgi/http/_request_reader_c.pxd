@@ -13,10 +13,11 @@ cdef class RequestReader:
     cdef readonly str host, port, client
     cdef object complete
     cdef _body_c.Body body
-    cdef Py_ssize_t checked, examined, kept
+    cdef Py_ssize_t begin, checked, examined, kept
 
-    @cython.locals(environ=dict, begin=cython.Py_ssize_t)
+    @cython.locals(environ=dict)
     cdef bint read_head(self, _inbox_c.Inbox inbox) except -1
+    cdef bytes begun(self, _inbox_c.Inbox inbox)
     @cython.locals(pending=cython.Py_ssize_t)
     cdef int _examine(self, _inbox_c.Inbox inbox) except -1
     @cython.locals(length=cython.longlong)

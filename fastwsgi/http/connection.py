@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from fastwsgi.http import answers
 from fastwsgi.http.errors import NO_ROOM, ClientDisconnected, HttpError, LoopLost, SpoolError
 from fastwsgi.http.grammar import BY_CLOSE
+from fastwsgi.http.refused import RefusedRequest, of_exchange
 from fastwsgi.http.states import (
     BODY,
     CLOSED,
@@ -459,6 +460,8 @@ class Connection:
             while served < PIPELINED and self._serve_next(inbox):
                 served += 1
         except HttpError as refusal:
+            if self.exchange is None:
+                self.rest = self.reader.begun(inbox)
             self._refuse(refusal)
             return
         if self.state is not CLOSED:
@@ -716,14 +719,18 @@ class Connection:
     def _refuse(self, refusal: HttpError) -> None:
         """Answer with a constant text, without an echo of the input, and close so that the client can read it."""
         service = self.service
+        if service.observer is not None:
+            refusal.request = self._refused_request()
         if self.exchange is not None:
             self.exchange.abandon()
             self.exchange = None
         self.reader.drop_request()
         if self.out is None:
             self.out = service.turn.out
-        answers.put(self.out, answers.refusal(refusal), service.server_line, service.date_line)
+        answer = answers.refusal(refusal)
+        answers.put(self.out, answer, service.server_line, service.date_line)
         if service.observer is not None:
+            refusal.sent = len(answer.body)
             service.observer.request_refused(self, refusal)
         self._become("refused", ENDING)
         self.rest = None
@@ -733,6 +740,14 @@ class Connection:
         else:
             service.turn.part_with(self.out)
             self._wait(WRITE)
+
+    def _refused_request(self) -> RefusedRequest:
+        """What is known of the request that is refused; *rest* has the bytes of its head, if that is the reason."""
+        if self.exchange is not None:
+            return of_exchange(self.exchange)
+        reader = self.reader
+        client = {"REMOTE_ADDR": reader.host, "REMOTE_PORT": reader.port}
+        return RefusedRequest(self.rest or b"", {**reader.parser.template, **client})
 
     def _linger(self, event: str) -> None:
         """Close our side and read for a while: closing with unread input would reset what we sent (RFC 9112 9.6)."""

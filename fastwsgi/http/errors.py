@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastwsgi.http.refused import RefusedRequest
+
 NO_ROOM = "--max-buffered"  # the reason why a client was refused or cut that had done nothing wrong
 
 
 class HttpError(Exception):
-    """A refused request: the client gets *status* and *advice*, if there is any; *reason* goes to the log alone."""
+    """A refused request: the client gets *status* and *advice*, if there is any; *reason* goes to the log alone.
+
+    Attributes:
+        request: what is known of the request; set before observers are notified.
+        sent: bytes of the answer's body; set as well.
+    """
 
     def __init__(self, status: int, reason: str, advice: str = "") -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
         self.advice = advice
+        self.request: RefusedRequest | None = None
+        self.sent = 0
 
 
 class SpoolError(Exception):

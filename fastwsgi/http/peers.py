@@ -39,6 +39,10 @@ class Trusted:
         return any(address in network for network in self._networks)
 
 
+LOOPBACK = Trusted(["127.0.0.0/8", "::1"])
+"""All peers on this machine that come by TCP."""
+
+
 def client_network(host: str) -> str:
     """What counts as one client: an IPv4 address, or a /64, which an IPv6 subscriber has at least (RFC 6177 2).
 

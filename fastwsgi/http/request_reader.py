@@ -43,17 +43,18 @@ class RequestReader:
         self.complete = complete
         self.client = host
         self.body: Body | None = None
+        self.begin = 0  # where the last head begins in the inbox, in that turn
         self.kept = 0  # bytes of the request that is served, without a body that is read piece by piece
         self.checked = 0  # bytes of an incomplete head whose line ends were checked ...
         self.examined = 0  # ... and that were parsed
 
     def read_head(self, inbox: Inbox) -> bool:
         """Read a head, and put the client's address into its environ; False if it is not whole. Raises HttpError."""
-        begin = inbox.start
+        self.begin = inbox.start
         if not self.parser.parse(inbox):
             self._examine(inbox)
             return False
-        self.kept = inbox.start - begin
+        self.kept = inbox.start - self.begin
         self.examined = self.checked = 0
         environ = self.parser.environ
         environ["REMOTE_ADDR"] = self.host
@@ -64,6 +65,10 @@ class RequestReader:
         if self.parser.is_https and environ["wsgi.url_scheme"] != "https":
             raise HttpError(421, "an https URL over an insecure connection")
         return True
+
+    def begun(self, inbox: Inbox) -> bytes:
+        """All bytes in *inbox* from where the last head begins."""
+        return inbox.since(self.begin) + inbox.peek(inbox.available())
 
     def _examine(self, inbox: Inbox) -> None:
         """Examine an incomplete head each time its size has doubled, so that the total work is linear.

@@ -11,38 +11,45 @@ cdef struct Step:
     int at
 
 
+cdef struct Facts:  # see _access_py.py; the objects are borrowed, and NULL for None
+    double now, until, spent, queued
+    PyObject *host
+    PyObject *line
+    PyObject **note
+    PyObject **texts
+    int version, code
+    long long sent
+    const char *stamp
+    const char *iso
+
+
 @cython.final
 cdef class Lines:
+    cdef readonly object waiting
     cdef object full
     cdef list literals, calls, guards
     cdef tuple noted
-    cdef bint json
-    cdef bytes escape, missing  # as in Format
+    cdef bint json, disowned
+    cdef int shift  # full() is called each time another 2 ** shift bytes have gathered
     cdef Step *steps
     cdef int count
-    cdef double until
-    cdef bytes stamp, iso
-    cdef char *data
-    cdef Py_ssize_t used, room
-    cdef Py_ssize_t lines
-    cdef Py_ssize_t hosts  # steps that write the client's address
+    cdef double until  # the end of the second of these two, on the monotonic clock
+    cdef char stamp[32]
+    cdef char iso[32]
+    cdef Py_buffer memory
+    cdef long long *words
+    cdef Py_ssize_t hosts, lines  # steps that write the client's address, and a request line
     cdef Py_ssize_t bound  # the most bytes of a line besides its texts
 
-    cpdef list note(self, dict environ)
+    cpdef tuple note(self, dict environ)
     cpdef add(self, Exchange exchange)
-    cpdef refuse(self, str host, int code)
-    cpdef drain(self)
+    cpdef refuse(self, refused)
+    cdef list call(self, request, tuple note)
     cdef add_step(self, bytes literal, int op, int place)
-    cdef bint must_call(self, list note) except -1
-    cdef put(
-        self, double now, str host, list note, int version, int code, long long sent, double spent, double queued,
-        list texts
-    )
-    cdef int end_line(self, char *to) except -1
-    cdef int reserve(self, Py_ssize_t size) except -1
-    cdef char *copy(self, char *to, const char *data, Py_ssize_t size) noexcept
-    cdef char *nothing(self, char *to) noexcept
-    cdef char *request_line(self, char *to, list note, int at, int version) noexcept
-    cdef char *version(self, char *to, int version, bint quoted) noexcept
-    cdef char *iso_time(self, char *to, double now) noexcept
-    cdef char *text(self, char *to, PyObject *text, bint as_path) noexcept
+    cdef int put(self, Facts *facts, tuple note, list texts) except -1
+    cdef char *make(self, char *to, const Facts *facts) noexcept nogil
+    cdef char *nothing(self, char *to) noexcept nogil
+    cdef char *request_line(self, char *to, const Facts *facts, int at) noexcept nogil
+    cdef char *version(self, char *to, int version, bint quoted) noexcept nogil
+    cdef char *iso_time(self, char *to, const Facts *facts) noexcept nogil
+    cdef char *text(self, char *to, PyObject *text, bint as_path) noexcept nogil

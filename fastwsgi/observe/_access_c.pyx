@@ -1,33 +1,43 @@
-"""Lines of the access log, in one block of memory; the pure twin, _access_py.py, is the specification.
+"""Lines of the access log, straight into shared memory; the pure twin, _access_py.py, is the specification.
 
 Anything that can run Python code is done before the first byte of a line is written: threads can switch only there, so
 they cannot write into each other's lines.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
-from cpython.list cimport PyList_GET_ITEM, PyList_New, PyList_SET_ITEM
+from cpython.exc cimport PyErr_SetFromErrno
+from cpython.list cimport PyList_GET_SIZE
 from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
 from cpython.ref cimport Py_INCREF, PyObject
-from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from cpython.unicode cimport PyUnicode_GET_LENGTH
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
+from libc.errno cimport EINTR, errno
 from libc.string cimport memchr, memcpy
-from posix.unistd cimport getpid
+from posix.unistd cimport getpid, write
 
 from fastwsgi.http._exchange_c cimport Exchange
 
+from fastwsgi.observe import waiting as waiting_lines
 from fastwsgi.observe.formats import SAFE_CHARS, Op, current_second
 
 cdef extern from "Python.h":
-    int PyUnicode_CheckExact(object)
-    int PyUnicode_KIND(object)
+    int PyUnicode_CheckExact(PyObject *) nogil
+    int PyUnicode_KIND(PyObject *) nogil
     int PyUnicode_1BYTE_KIND
-    void *PyUnicode_DATA(object)
+    void *PyUnicode_DATA(PyObject *) nogil
+    Py_ssize_t PyUnicode_GET_LENGTH(PyObject *) nogil
+    PyObject **items_of_tuple "&PyTuple_GET_ITEM" (PyObject *, Py_ssize_t)
+    PyObject *Py_None
+    PyObject **items_of_list "&PyList_GET_ITEM" (PyObject *, Py_ssize_t)
 
 cdef extern from *:
     """
+    #include <stdint.h>
     #include <time.h>
+
+    #define commit(at, end) __atomic_store_n(at, end, __ATOMIC_RELEASE)
 
     /* Seconds on the clock of time.monotonic(). */
     static double monotonic(void) {
@@ -35,15 +45,34 @@ cdef extern from *:
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     }
+
+    /* Whether all of eight bytes are printable ASCII, but neither a quote nor a backslash. */
+    #define EACH(byte) (0x0101010101010101ULL * (byte))
+    static inline int all_safe(const unsigned char *at) {
+        uint64_t eight;
+        memcpy(&eight, at, 8);
+        uint64_t quotes = eight ^ EACH(0x22), slashes = eight ^ EACH(0x5c);
+        uint64_t unsafe = eight | (eight + EACH(1)) | (eight - EACH(0x20)) | (quotes - EACH(1)) | (slashes - EACH(1));
+        return !(unsafe & EACH(0x80));
+    }
     """
+    void commit(long long *, long long) nogil
     double monotonic() noexcept nogil
+    bint all_safe(const unsigned char *) noexcept nogil
 
 cdef enum:
-    FULL = 262144  # bytes, after which full() is called
+    FULL_SHIFT = 18  # 256 KiB, after which full() is called
     MOST_ESCAPED = 6  # bytes that one byte may become
     PADDING = 16  # bytes
     MOST_OF_STEP = 40  # bytes of a step besides texts and literals
-    RETAINED = 1048576  # bytes: a larger block is given back by drain()
+    STAMP_SIZE = 28  # bytes
+    ISO_SIZE = 19
+    CURRENT = 0  # the words of waiting.py, and the sizes
+    DROPPED = 1
+    END = 2
+    WRITTEN = 4
+    HEAD = 65536
+    HALF = 4194304
 
 cdef enum:  # as formats.Op
     LITERAL, HOST, NOTED, PATH, REQUEST, VERSION, CODE, SENT, SENT_OR_DASH, STAMP, ISO, SECONDS, MILLISECONDS
@@ -53,6 +82,10 @@ assert [op.name for op in Op] == [
     "LITERAL", "HOST", "NOTED", "PATH", "REQUEST", "VERSION", "CODE", "SENT", "SENT_OR_DASH", "STAMP", "ISO", "SECONDS",
     "MILLISECONDS", "MICROSECONDS", "DURATION", "QUEUED", "PID", "CALLED",
 ]
+assert (CURRENT, DROPPED, END, WRITTEN, HEAD, HALF) == (
+    waiting_lines.CURRENT, waiting_lines.DROPPED, waiting_lines.END, waiting_lines.WRITTEN, waiting_lines.HEAD,
+    waiting_lines.HALF,
+)
 
 cdef unsigned char UNSAFE[256]
 cdef const char *HEX = b"0123456789abcdef"
@@ -63,21 +96,18 @@ for byte in range(256):
 
 
 cdef class Lines:
-    """Makes a line of each response. Several threads may do so at once.
+    """Makes a line of each response. Several threads may do so at once."""
 
-    Args:
-        format: a formats.Format.
-        full: called each time another 256 KiB have gathered.
-    """
-
-    def __init__(self, format, full):
+    def __cinit__(self, format, waiting, full, bint prompt=False):
+        PyObject_GetBuffer(waiting.memory, &self.memory, PyBUF_WRITABLE)
+        self.words = <long long *>self.memory.buf
+        self.waiting = waiting
         self.full = full
+        self.shift = 0 if prompt else FULL_SHIFT
         self.calls = format.calls
         self.json = format.json
-        self.escape, self.missing = format.escape, format.missing
         self.literals = []
-        self.stamp = self.iso = b""
-        self.steps = <Step *>PyMem_RawRealloc(self.steps, (len(format.steps) + 1) * sizeof(Step))
+        self.steps = <Step *>PyMem_RawRealloc(NULL, (len(format.steps) + 1) * sizeof(Step))
         if self.steps == NULL:
             raise MemoryError
         self.noted = format.noted
@@ -99,82 +129,126 @@ cdef class Lines:
         self.count += 1
         self.bound += MOST_OF_STEP + len(padded)
         self.hosts += op == HOST
+        self.lines += op == REQUEST
         step.op, step.at = op, place
         step.literal, step.size = PyBytes_AS_STRING(padded), PyBytes_GET_SIZE(literal)
 
     def __dealloc__(self):
-        PyMem_RawFree(self.data)
+        PyBuffer_Release(&self.memory)
         PyMem_RawFree(self.steps)
 
-    @property
-    def size(self):
-        """The bytes that have gathered."""
-        return self.used
-
     @cython.always_allow_keywords(False)
-    cpdef list note(self, dict environ):
+    cpdef tuple note(self, dict environ):
         """The values of *environ* that a line will need."""
-        cdef list note = PyList_New(PyTuple_GET_SIZE(self.noted))
+        cdef tuple note = PyTuple_New(PyTuple_GET_SIZE(self.noted))
         cdef PyObject *value
         cdef Py_ssize_t place
         for place in range(PyTuple_GET_SIZE(self.noted)):
             value = PyDict_GetItemWithError(environ, <object>PyTuple_GET_ITEM(self.noted, place))
             found = None if value == NULL else <object>value
             Py_INCREF(found)
-            PyList_SET_ITEM(note, place, found)
+            PyTuple_SET_ITEM(note, place, found)
         return note
 
     @cython.always_allow_keywords(False)
     cpdef add(self, Exchange exchange):
         """Make the line of a response that has ended."""
-        cdef double now
+        cdef Facts facts
         cdef list texts = None
+        cdef tuple note = exchange.note
         if exchange.code == 0:
             return  # it was refused, or the client left
-        if self.guards and self.must_call(exchange.note):
-            texts = [
-                one_byte(call(exchange)) if guard < 0 or exchange.note[guard] is not None else None
-                for call, guard in self.calls
-            ]
-        now = monotonic()
-        self.put(
-            now, exchange.connection.reader.client, exchange.note, exchange.version, exchange.code, exchange.sent,
-            now - exchange.started, exchange.queued, texts,
-        )
+        if self.guards:
+            texts = self.call(exchange, note)
+        client = exchange.connection.reader.client
+        facts.now = monotonic()
+        facts.host, facts.line = <PyObject *>client, NULL
+        facts.version, facts.code, facts.sent = exchange.version, exchange.code, exchange.sent
+        facts.spent, facts.queued = max(0.0, facts.now - exchange.started), exchange.queued
+        self.put(&facts, note, texts)
 
-    cpdef refuse(self, str host, int code):
-        """Make the line of a request that was refused with *code*."""
-        self.put(monotonic(), host, None, 0, code, 0, 0.0, 0.0, None)
+    cpdef refuse(self, refused):
+        """Make the line of a request that was refused."""
+        cdef Facts facts
+        cdef tuple note = refused.note
+        host, line = refused.host, refused.line
+        cdef list texts = None if note is None else self.call(refused, note)
+        facts.now = monotonic()
+        facts.host, facts.line = <PyObject *>host, <PyObject *>line if line is not None else NULL
+        facts.version, facts.code, facts.sent = refused.version, refused.code, refused.sent
+        facts.spent, facts.queued = refused.spent, 0.0
+        self.put(&facts, note, texts)
 
-    cpdef drain(self):
-        """Hand over what has gathered: whole lines, and their number."""
-        taken = PyBytes_FromStringAndSize(self.data, self.used) if self.used else b""
-        count = self.lines
-        self.used = self.lines = 0
-        if self.room > RETAINED:
-            PyMem_RawFree(self.data)
-            self.data, self.room = NULL, 0
-        return taken, count
+    def write(self, int fd, piece):
+        """Write *piece* to the file *fd*, and note what was written."""
+        cdef int half = piece.half
+        cdef Py_ssize_t start = piece.start, size = piece.size
+        cdef Py_ssize_t written
+        if start < HEAD or size < 0 or start + size > self.memory.len or not 0 <= half <= 1:
+            raise ValueError("not a piece of this memory")
+        with nogil:
+            written = write(fd, <char *>self.memory.buf + start, size)
+            if written > 0:
+                commit(&self.words[WRITTEN + half], self.words[WRITTEN + half] + written)
+        if written < 0 and errno != EINTR:
+            PyErr_SetFromErrno(OSError)
+        return max(written, 0)
 
-    cdef bint must_call(self, list note) except -1:
-        """Whether any function of the format must be called."""
+    def disown(self):
+        """Add no more lines: in a forked child the memory is still the parent's."""
+        self.disowned = True
+
+    cdef list call(self, request, tuple note):
+        """What the functions of the format make of *request*; None if none is to be called."""
         cdef Py_ssize_t guard
         for guard in self.guards:
             if guard < 0 or note[guard] is not None:
-                return True
-        return False
+                break
+        else:
+            return None
+        return [
+            one_byte(call(request)) if guard < 0 or note[guard] is not None else None for call, guard in self.calls
+        ]
 
-    cdef put(
-        self, double now, str host, list note, int version, int code, long long sent, double spent, double queued,
-        list texts,
-    ):
-        cdef char *to
+    cdef int put(self, Facts *facts, tuple note, list texts) except -1:
+        """Add the line of *facts*, with values of the *note* and *texts*."""
+        cdef Py_ssize_t most = self.bound + self.hosts * bound_of(facts.host)
+        cdef long long half, before, after
+        cdef char *line
+        if facts.now >= self.until:
+            stamp, iso, self.until = current_second()
+            memcpy(self.stamp, <const char *>stamp, STAMP_SIZE)
+            memcpy(self.iso, <const char *>iso, ISO_SIZE)
+        facts.until, facts.stamp, facts.iso = self.until, self.stamp, self.iso
+        facts.note = facts.texts = NULL
+        if note is not None:
+            facts.note = items_of_tuple(<PyObject *>note, 0)
+            most += bound_of_all(facts.note, PyTuple_GET_SIZE(note))
+        if texts is not None:
+            facts.texts = items_of_list(<PyObject *>texts, 0)
+            most += bound_of_all(facts.texts, PyList_GET_SIZE(texts))
+        if facts.line != NULL:
+            most += self.lines * bound_of(facts.line)
+        if self.disowned:
+            return 0
+        half = self.words[CURRENT]
+        before = self.words[END + half]
+        if HALF - before < most:
+            self.words[DROPPED] += 1
+            self.full()
+            return 0
+        line = <char *>self.memory.buf + HEAD + half * HALF + before
+        after = before + (self.make(line, facts) - line)
+        commit(&self.words[END + half], after)
+        if before >> self.shift != after >> self.shift:
+            self.full()
+        return 0
+
+    # Each of these writes at *to*, where there is room, and returns the place behind what it wrote
+
+    cdef char *make(self, char *to, const Facts *facts) noexcept nogil:
         cdef Step *step
         cdef int i, op
-        if now >= self.until:
-            self.stamp, self.iso, self.until = current_second()
-        self.reserve(self.bound + self.hosts * bound_of(host) + bound_of_all(note) + bound_of_all(texts))
-        to = self.data + self.used
         for i in range(self.count):
             step = &self.steps[i]
             op = step.op
@@ -182,136 +256,130 @@ cdef class Lines:
                 memcpy(to, step.literal, PADDING)  # of a known size: no call
                 to += step.size
             else:
-                to = self.copy(to, step.literal, step.size)
+                to = copy(to, step.literal, step.size)
             if op == LITERAL:
                 pass
             elif op == HOST:
-                to = self.text(to, <PyObject *>host if host else NULL, False)
+                to = self.text(to, facts.host if PyUnicode_GET_LENGTH(facts.host) else NULL, False)
             elif op == NOTED:
-                to = self.text(to, at_place(note, step.at), False)
+                to = self.text(to, at_place(facts.note, step.at), False)
             elif op == PATH:
-                to = self.text(to, at_place(note, step.at), True)
+                to = self.text(to, at_place(facts.note, step.at), True)
             elif op == REQUEST:
-                to = self.request_line(to, note, step.at, version)
+                to = self.request_line(to, facts, step.at)
             elif op == VERSION:
-                to = self.version(to, version, self.json)
+                to = self.version(to, facts.version, self.json)
             elif op == CODE:
-                to = number(to, code)
+                to = number(to, facts.code)
             elif op == SENT:
-                to = number(to, sent)
+                to = number(to, facts.sent)
             elif op == SENT_OR_DASH:
-                to = number(to, sent) if sent > 0 else self.nothing(to)
+                to = number(to, facts.sent) if facts.sent > 0 else self.nothing(to)
             elif op == STAMP:
-                to = self.copy(to, PyBytes_AS_STRING(self.stamp), PyBytes_GET_SIZE(self.stamp))
+                memcpy(to, facts.stamp, STAMP_SIZE)
+                to += STAMP_SIZE
             elif op == ISO:
-                to = self.iso_time(to, now)
-            elif op == QUEUED:
-                to = duration(to, DURATION, queued) if version else self.nothing(to)
+                to = self.iso_time(to, facts)
             elif op == PID:
                 to = number(to, getpid())
             elif op == CALLED:
-                to = self.text(to, at_place(texts, step.at), False)
+                to = self.text(to, at_place(facts.texts, step.at), False)
+            elif facts.spent < 0.0:
+                to = self.nothing(to)
+            elif op == QUEUED:
+                to = duration(to, DURATION, facts.queued)
             else:
-                to = duration(to, op, spent) if version else self.nothing(to)
-        self.end_line(to)
+                to = duration(to, op, facts.spent)
+        return to
 
-    cdef int end_line(self, char *to) except -1:
-        """Count a line that ends at *to*, and call full() each time another 256 KiB have gathered."""
-        cdef Py_ssize_t before = self.used
-        self.used = to - self.data
-        self.lines += 1
-        if before // FULL != self.used // FULL:
-            self.full()
-        return 0
+    cdef inline char *nothing(self, char *to) noexcept nogil:
+        if self.json:
+            return copy(to, b"null", 4)
+        to[0] = b"-"
+        return to + 1
 
-    cdef int reserve(self, Py_ssize_t size) except -1:
-        """Make room for *size* more bytes."""
-        cdef Py_ssize_t room = max(2 * self.room, FULL)
-        cdef char *data
-        if self.room - self.used >= size:
-            return 0
-        while room - self.used < size:
-            room *= 2
-        data = <char *>PyMem_RawRealloc(self.data, room)
-        if data == NULL:
-            raise MemoryError
-        self.data, self.room = data, room
-        return 0
-
-    # Each of these writes at *to*, where there is room, and returns the place behind what it wrote
-
-    cdef inline char *copy(self, char *to, const char *data, Py_ssize_t size) noexcept:
-        memcpy(to, data, size)
-        return to + size
-
-    cdef inline char *nothing(self, char *to) noexcept:
-        return self.copy(to, PyBytes_AS_STRING(self.missing), PyBytes_GET_SIZE(self.missing))
-
-    cdef char *request_line(self, char *to, list note, int at, int version) noexcept:
-        if note is None:
+    cdef char *request_line(self, char *to, const Facts *facts, int at) noexcept nogil:
+        if facts.line != NULL:
+            return self.text(to, facts.line, False)
+        if facts.note == NULL:
             return self.nothing(to)
-        to = self.text(to, at_place(note, at), False)
+        to = self.text(to, at_place(facts.note, at), False)
         to[0] = b" "
-        to = self.text(to + 1, at_place(note, at + 1), False)
+        to = self.text(to + 1, at_place(facts.note, at + 1), False)
         to[0] = b" "
-        return self.version(to + 1, version, False)
+        return self.version(to + 1, facts.version, False)
 
-    cdef char *version(self, char *to, int version, bint quoted) noexcept:
+    cdef char *version(self, char *to, int version, bint quoted) noexcept nogil:
         if version == 0:
             return self.nothing(to)
-        to = self.copy(to, b'"1.' if quoted else b"HTTP/1.", 3 if quoted else 7)
+        to = copy(to, b'"1.' if quoted else b"HTTP/1.", 3 if quoted else 7)
         to[0] = 48 + version - 10
         to[1] = b'"'
         return to + 2 if quoted else to + 1
 
-    cdef char *iso_time(self, char *to, double now) noexcept:
-        cdef int micros = <int>((1 - self.until + now) * 1e6)
+    cdef char *iso_time(self, char *to, const Facts *facts) noexcept nogil:
+        cdef int micros = <int>((1 - facts.until + facts.now) * 1e6)
         to[0] = b'"'
-        to = self.copy(to + 1, PyBytes_AS_STRING(self.iso), PyBytes_GET_SIZE(self.iso))
-        to = six_digits(to, min(max(0, micros), 999999))
-        return self.copy(to, b'Z"', 2)
+        memcpy(to + 1, facts.iso, ISO_SIZE)
+        to = six_digits(to + 1 + ISO_SIZE, min(max(0, micros), 999999))
+        return copy(to, b'Z"', 2)
 
-    cdef char *text(self, char *to, PyObject *text, bint as_path) noexcept:
+    cdef char *text(self, char *to, PyObject *text, bint as_path) noexcept nogil:
         """*text*, a str of latin-1 or NULL, with controls, quotes, backslashes and non-ASCII characters escaped."""
         cdef const unsigned char *at
         cdef const unsigned char *end
         cdef const void *query
-        cdef Py_ssize_t escape = PyBytes_GET_SIZE(self.escape)
         if text == NULL:
             return self.nothing(to)
-        at = <const unsigned char *>PyUnicode_DATA(<object>text)
-        end = at + PyUnicode_GET_LENGTH(<object>text)
+        at = <const unsigned char *>PyUnicode_DATA(text)
+        end = at + PyUnicode_GET_LENGTH(text)
         if as_path:
             query = memchr(at, 63, end - at)
             if query != NULL:
                 end = <const unsigned char *>query
-        if self.json:
-            to[0] = b'"'
-            to += 1
-        while at < end:
+        if not self.json:
+            return escaped(to, at, end, False)
+        to[0] = b'"'
+        to = escaped(to + 1, at, end, True)
+        to[0] = b'"'
+        return to + 1
+
+
+cdef char *escaped(char *to, const unsigned char *at, const unsigned char *end, bint json) noexcept nogil:
+    cdef const unsigned char *stop
+    while at < end:
+        if end - at >= 8 and all_safe(at):
+            memcpy(to, at, 8)
+            at += 8
+            to += 8
+            continue
+        stop = at + min(8, end - at)
+        while at < stop:
             if UNSAFE[at[0]]:
-                memcpy(to, PyBytes_AS_STRING(self.escape), escape)
-                to[escape] = HEX[at[0] >> 4]
-                to[escape + 1] = HEX[at[0] & 15]
-                to += escape + 2
+                to = copy(to, b"\\u00", 4) if json else copy(to, b"\\x", 2)
+                to[0] = HEX[at[0] >> 4]
+                to[1] = HEX[at[0] & 15]
+                to += 2
             else:
                 to[0] = at[0]
                 to += 1
             at += 1
-        if self.json:
-            to[0] = b'"'
-            to += 1
-        return to
+    return to
 
 
-cdef inline PyObject *at_place(list texts, Py_ssize_t place) noexcept:
-    """A text of the list, or NULL for None."""
-    if texts is None or PyList_GET_ITEM(texts, place) == <PyObject *>None:
+cdef inline char *copy(char *to, const char *data, Py_ssize_t size) noexcept nogil:
+    memcpy(to, data, size)
+    return to + size
+
+
+cdef inline PyObject *at_place(PyObject **texts, Py_ssize_t place) noexcept nogil:
+    """A text of several, or NULL for None."""
+    if texts == NULL or texts[place] == Py_None:
         return NULL
-    return PyList_GET_ITEM(texts, place)
+    return texts[place]
 
 
-cdef char *number(char *to, unsigned long long value) noexcept:
+cdef char *number(char *to, unsigned long long value) noexcept nogil:
     cdef char reversed[24]
     cdef int size = 0
     while True:
@@ -327,7 +395,7 @@ cdef char *number(char *to, unsigned long long value) noexcept:
     return to
 
 
-cdef char *six_digits(char *to, unsigned int value) noexcept:
+cdef char *six_digits(char *to, unsigned int value) noexcept nogil:
     """A fraction in millionths, with its point."""
     cdef int place
     to[0] = b"."
@@ -337,7 +405,7 @@ cdef char *six_digits(char *to, unsigned int value) noexcept:
     return to + 7
 
 
-cdef char *duration(char *to, int op, double spent) noexcept:
+cdef char *duration(char *to, int op, double spent) noexcept nogil:
     cdef unsigned long long micros = <unsigned long long>(spent * 1e6) if spent > 0 else 0
     if op == MICROSECONDS:
         return number(to, micros)
@@ -347,7 +415,7 @@ cdef char *duration(char *to, int op, double spent) noexcept:
     return to if op == SECONDS else six_digits(to, micros % 1000000)
 
 
-cdef inline Py_ssize_t bound_of(object text) except -1:
+cdef inline Py_ssize_t bound_of(PyObject *text) except -1:
     """The most bytes that *text* can take."""
     if not PyUnicode_CheckExact(text):
         return 0  # None, or the head of the response, which comes last
@@ -356,16 +424,15 @@ cdef inline Py_ssize_t bound_of(object text) except -1:
     return MOST_ESCAPED * PyUnicode_GET_LENGTH(text)
 
 
-cdef inline Py_ssize_t bound_of_all(list texts) except -1:
-    cdef Py_ssize_t bound = 0
-    if texts is not None:
-        for text in texts:
-            bound += bound_of(text)
+cdef inline Py_ssize_t bound_of_all(PyObject **texts, Py_ssize_t count) except -1:
+    cdef Py_ssize_t bound = 0, place
+    for place in range(count):
+        bound += bound_of(texts[place])
     return bound
 
 
 cdef one_byte(text):
     """*text* as a str of latin-1, other characters as \\uNNNN."""
-    if text is None or PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND:
+    if text is None or PyUnicode_KIND(<PyObject *>text) == PyUnicode_1BYTE_KIND:
         return text
     return text.encode("latin-1", "backslashreplace").decode("latin-1")

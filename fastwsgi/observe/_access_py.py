@@ -1,36 +1,40 @@
 """Lines of the access log, in pure Python: the specification of _access_c.pyx.
 
-The compiled twin writes the same bytes into one block of memory.
+The compiled twin writes the same bytes. Only where the memory is nearly full does it drop a line for which there would
+just be room, since it counts with the longest form of each text.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from fastwsgi.observe.formats import SAFE_CHARS, Format, Op, Step, current_second
+from fastwsgi.observe.waiting import CURRENT, DROPPED, END, HALF, HEAD, Piece, WaitingLines
 from fastwsgi.originals import os, time
 
 if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
+    from fastwsgi.observe.refused import Refused
 
 FULL = 262144  # bytes, after which full() is called
 _UNSAFE = re.compile(rb"[^%s]" % re.escape(SAFE_CHARS))
 
 
 class _Facts(NamedTuple):
-    """The facts of a response; a refused request has no version and no note."""
+    """The facts of a response; of a refused request, some may be missing."""
 
     now: float  # on the monotonic clock, when the line is made
     host: str
     code: int
-    note: list[str | None] | None = None
-    version: int = 0
-    sent: int = 0
-    spent: float = 0.0
+    sent: int
+    note: Sequence[str | None] | None
+    texts: list[str | None] | None  # results of the functions of the format
+    version: int = 0  # 0: missing
+    spent: float = -1.0  # negative: missing, as is *queued*
     queued: float = 0.0
-    texts: list[str | None] | None = None  # results of the functions of the format
+    line: str | None = None  # the request line as it came, instead of one made of the note
 
 
 class Lines:
@@ -38,63 +42,80 @@ class Lines:
 
     Args:
         format: the form of the lines.
+        waiting: where they go.
         full: called each time another 256 KiB have gathered.
+        prompt: call it for each line.
     """
 
-    def __init__(self, format: Format, full: Callable[[], None]) -> None:
+    def __init__(self, format: Format, waiting: WaitingLines, full: Callable[[], None], prompt: bool = False) -> None:
         self._format = format
+        self.waiting = waiting
         self._full = full
+        self._step = 1 if prompt else FULL
         self._none = format.missing
-        self._lines: deque[bytes] = deque()
         self._until = 0.0
         self._stamp = self._iso = b""
-        self.size = 0  # bytes that have gathered
+        self._disowned = False
 
-    def note(self, environ: dict[str, Any]) -> list[str | None]:
+    def note(self, environ: dict[str, Any]) -> tuple[str | None, ...]:
         """The values of *environ* that a line will need."""
-        return [environ.get(key) for key in self._format.noted]
+        return tuple([environ.get(key) for key in self._format.noted])
 
     def add(self, exchange: Exchange) -> None:
         """Make the line of a response that has ended."""
         if exchange.code == 0:
             return  # it was refused, or the client left
         now = time.monotonic()
-        note = exchange.note
-        texts = [call(exchange) if guard < 0 or note[guard] is not None else None for call, guard in self._format.calls]
-        self._put(
-            _Facts(
-                now,
-                exchange.connection.reader.client,
-                exchange.code,
-                note,
-                exchange.version,
-                exchange.sent,
-                now - exchange.started,
-                exchange.queued,
-                texts,
-            )
-        )
+        client, spent = exchange.connection.reader.client, max(0.0, now - exchange.started)
+        facts = (exchange.version, spent, exchange.queued)
+        self._put(_Facts(now, client, exchange.code, exchange.sent, exchange.note, self._call(exchange), *facts))
 
-    def refuse(self, host: str, code: int) -> None:
-        """Make the line of a request that was refused with *code*."""
-        self._put(_Facts(time.monotonic(), host, code))
+    def refuse(self, refused: Refused) -> None:
+        """Make the line of a request that was refused."""
+        now = time.monotonic()
+        texts = None if refused.note is None else self._call(refused)
+        facts = (refused.version, refused.spent, 0.0, refused.line)
+        self._put(_Facts(now, refused.host, refused.code, refused.sent, refused.note, texts, *facts))
 
-    def drain(self) -> tuple[bytes, int]:
-        """Hand over what has gathered: whole lines, and their number."""
-        taken = []
-        while self._lines:
-            taken.append(self._lines.popleft())
-        self.size = 0
-        return b"".join(taken), len(taken)
+    def _call(self, request: Any) -> list[str | None]:
+        """What the functions of the format make of *request*, an Exchange or a Refused."""
+        note = request.note
+        return [
+            call(request) if guard < 0 or note[guard] is not None else None for call, guard in self._format.calls
+        ]
+
+    def write(self, fd: int, piece: Piece) -> int:
+        """Write *piece* to the file *fd*, and note what was written: bytes, 0 after a signal. Raises OSError."""
+        with memoryview(self.waiting.memory) as view, view[piece.start : piece.start + piece.size] as data:
+            written = os.write(fd, data)
+        self.waiting.note_written(piece, written)
+        return written
+
+    def disown(self) -> None:
+        """Add no more lines: in a forked child the memory is still the parent's."""
+        self._disowned = True
 
     def _put(self, facts: _Facts) -> None:
         if facts.now >= self._until:
             self._stamp, self._iso, self._until = current_second()
         line = b"".join([self._write(step, facts) for step in self._format.steps])
-        self._lines.append(line)
-        before, self.size = self.size, self.size + len(line)
-        if before // FULL != self.size // FULL:
+        if not self._disowned and self._add(line):
             self._full()
+
+    def _add(self, line: bytes) -> bool:
+        """Add a line if there is room; True if full() is to be called."""
+        waiting = self.waiting
+        with waiting.lock:
+            half = waiting.words[CURRENT]
+            before = waiting.words[END + half]
+            after = before + len(line)
+            if after > HALF:
+                waiting.words[DROPPED] += 1
+                return True
+            at = HEAD + half * HALF
+            waiting.memory[at + before : at + after] = line
+            waiting.words[END + half] = after
+        return before // self._step != after // self._step
 
     def _write(self, step: Step, facts: _Facts) -> bytes:
         """What one step writes."""
@@ -111,8 +132,10 @@ class Lines:
         if op is Op.CALLED:
             return self._escape(facts.texts[place] if facts.texts else None)
         if op is Op.REQUEST:
-            note = facts.note
-            return self._escape(f"{note[place]} {note[place + 1]} HTTP/1.{facts.version - 10}" if note else None)
+            note, line = facts.note, facts.line
+            if line is None and note:
+                line = f"{note[place]} {note[place + 1]} HTTP/1.{facts.version - 10}"
+            return self._escape(line)
         if op is Op.STAMP:
             return self._stamp
         if op is Op.ISO:
@@ -120,19 +143,21 @@ class Lines:
         return self._write_number(op, facts)
 
     def _write_number(self, op: Op, facts: _Facts) -> bytes:
-        """What a step that writes a number writes; a refused request has neither a version nor times."""
+        """What a step that writes a number writes."""
         if op is Op.CODE:
             return b"%d" % facts.code
         if op is Op.SENT or op is Op.SENT_OR_DASH:
             return b"%d" % facts.sent if facts.sent or op is Op.SENT else self._none
         if op is Op.PID:
             return b"%d" % os.getpid()
-        if facts.version == 0:
-            return self._none
         if op is Op.VERSION:
+            if facts.version == 0:
+                return self._none
             return (b'"1.%d"' if self._format.json else b"HTTP/1.%d") % (facts.version - 10)
+        if facts.spent < 0.0:
+            return self._none
         if op is Op.QUEUED:
-            return b"%.6f" % facts.queued
+            return _duration(Op.DURATION, facts.queued)
         return _duration(op, facts.spent)
 
     def _escape(self, text: str | None) -> bytes:

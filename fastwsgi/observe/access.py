@@ -2,10 +2,11 @@
 
     127.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET /shop?id=1 HTTP/1.1" 200 1234 "-" "curl/8.0" 0.000213
 
-Lines are written at most a second after they were made, or when 256 KiB have gathered. A full disk, or a
-pipe that is not read, holds up the thread but no request: up to 4 MiB of lines wait in memory, and more are dropped and
-counted. close() writes the rest, and so does the end of the interpreter, even after an exception. A process that ends
-in another way (SIGKILL, os._exit, a crash in C) loses the lines of its last second.
+Lines are written at most a second after they were made, or when 256 KiB have gathered; on a terminal, at once. A full
+disk, or a pipe that is not read, holds up the thread but no request: up to 4 MiB of lines wait in memory behind those
+that are being written, and more are dropped and counted. close() writes the rest, and so does the end of the
+interpreter, even after an exception. What a worker leaves that ends in another way (SIGKILL, os._exit, a crash in C),
+its supervisor writes: see waiting.py. A single process loses the lines of its last second then.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.daemon import Daemon
+from fastwsgi.observe import order
 from fastwsgi.observe.formats import Format
+from fastwsgi.observe.refused import Refused
+from fastwsgi.observe.waiting import HALF, WaitingLines
 from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
@@ -26,9 +30,10 @@ if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.observe._access_py import Lines
     from fastwsgi.observe.interfaces import Output
+    from fastwsgi.observe.waiting import Piece
 
 PERIOD = 1.0  # seconds between two writes
-MAX_WAITING = 4194304  # bytes that wait in memory
+CATCH_UP = 0.1  # seconds that a line of the error log waits for lines before it
 CLOSE_TIMEOUT = 2.0  # seconds to write the last lines
 REPORT_PERIOD = 60.0  # seconds at least between two reports of dropped lines
 
@@ -40,29 +45,38 @@ class AccessLog:
         output: where the lines go.
         format: the form of the lines.
         build: the build that makes the responses, from fastwsgi.backend.
+        waiting: where lines wait; None: in memory of its own.
     """
 
-    def __init__(self, output: Output, format: Format, build: SimpleNamespace) -> None:
+    def __init__(
+        self,
+        output: Output,
+        format: Format,
+        build: SimpleNamespace,
+        waiting: WaitingLines | None = None,
+    ) -> None:
         self._output = output
-        self._lines: Lines = build.access.Lines(format, self._full)
+        self._waiting = waiting or WaitingLines()
+        self._lines: Lines = build.access.Lines(format, self._waiting, self._full, output.is_terminal)
         self._dropped = 0  # lines
         self._problem = ""
         self._reported = -REPORT_PERIOD
         self._closed = False
-        self._rest = b""  # taken, but not written yet
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._writing = threading.Lock()
         forks.hold(self)
         atexit.register(self.close)
+        if output.is_terminal:
+            order.precede(self._catch_up)
         # The head of a response is copied only if the format needs it
         self.note = self._lines.note
         self.response_ended = self._lines.add
         self.response_started = self._keep_head if format.wants_head else None
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """Make the line of a refused request, of which little is known."""
-        self._lines.refuse(connection.host, refusal.status)
+        """Make the line of a refused request, with what is known of it."""
+        self._lines.refuse(Refused(connection, refusal, self.note))
 
     def tick(self) -> None:
         """Start the thread if it is not running; not sooner, since a fork would lose it."""
@@ -73,14 +87,19 @@ class AccessLog:
     def flush(self) -> bool:
         """Write what has gathered; False if that failed. It waits for the disk, or for the reader of a pipe."""
         with self._writing:
-            try:
-                while self._rest or self._lines.size:
-                    self._rest = self._rest or self._lines.drain()[0]
-                    self._rest = self._rest[self._output.write(self._rest) :]
-            except OSError as error:
-                self._problem = error.strerror or str(error)
-                return False
-        self._report()
+            written = self._write()
+        if written:
+            self._report()
+        return written
+
+    def _write(self) -> bool:
+        """Write what has gathered, with the lock held; False if that failed."""
+        try:
+            while (piece := self._waiting.next_piece(self._output.piece)) is not None:
+                self._output.write_piece(self._lines, piece)
+        except OSError as error:
+            self._problem = error.strerror or str(error)
+            return False
         return True
 
     def reopen(self) -> None:
@@ -93,6 +112,7 @@ class AccessLog:
             return
         self._closed = True
         forks.release(self)
+        order.leave(self._catch_up)
         atexit.unregister(self.close)
         if self._thread is None:
             self.flush()
@@ -101,13 +121,13 @@ class AccessLog:
             self._thread.join(CLOSE_TIMEOUT)
             if self._thread.is_alive():
                 return  # the thread is stuck in a write, and needs the descriptor
-        self._dropped += self._rest.count(b"\n") + self._lines.drain()[1]
+        self._dropped += self._waiting.discard()
         self._reported = -REPORT_PERIOD
         self._report()
         self._output.close()
 
     def _keep_head(self, exchange: Exchange, head: bytes) -> None:
-        exchange.note = [*(exchange.note or ()), head]
+        exchange.note = (*(exchange.note or ()), head)
 
     def _run(self) -> None:
         while not self._closed:
@@ -117,12 +137,20 @@ class AccessLog:
         self.flush()
 
     def _full(self) -> None:
-        """Wake the thread; drop what has gathered if it is too much."""
-        if self._lines.size > MAX_WAITING:
-            self._dropped += self._lines.drain()[1]
+        if self._output.is_terminal:
+            self.tick()
         self._wake.set()
 
+    def _catch_up(self) -> None:
+        """Write what waits now, unless the thread is stuck in a write."""
+        if self._waiting.size and self._writing.acquire(timeout=CATCH_UP):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
+
     def _report(self) -> None:
+        self._dropped += self._waiting.take_dropped()
         now = time.monotonic()
         if self._dropped and now >= self._reported + REPORT_PERIOD:
             dropped, self._dropped, self._reported = self._dropped, 0, now
@@ -133,10 +161,11 @@ class AccessLog:
     def disown(self) -> None:
         """In a forked child, close the file: the parent writes the lines, those that gathered before the fork, too."""
         self._closed = True
-        self._lines.drain()
-        self._rest = b""
+        self._lines.disown()
+        self._waiting = WaitingLines()
         self._wake = threading.Event()
         self._writing = threading.Lock()
+        order.leave(self._catch_up)
         atexit.unregister(self.close)
         self._output.close()
 
@@ -144,8 +173,18 @@ class AccessLog:
 class LoggerOutput:
     """Passes lines to the logger "fastwsgi.access", for the handlers of a --log-config: slow, about 10 us a line."""
 
+    piece = HALF
+
     def __init__(self) -> None:
         self._logger = logging.getLogger("fastwsgi.access")
+        self.is_terminal = any(_is_on_terminal(handler) for handler in self._logger.handlers)
+
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Log an entry for each line: bytes."""
+        waiting = lines.waiting
+        self.write(waiting.read(piece))
+        waiting.note_written(piece, piece.size)
+        return piece.size
 
     def write(self, data: bytes) -> int:
         """Log an entry for each line."""
@@ -158,3 +197,11 @@ class LoggerOutput:
 
     def close(self) -> None:
         """Do nothing: logging closes the handlers."""
+
+
+def _is_on_terminal(handler: logging.Handler) -> bool:
+    """Whether *handler* writes to a terminal."""
+    try:
+        return bool(handler.stream.isatty())  # type: ignore[attr-defined]  # few have a stream
+    except (AttributeError, ValueError):
+        return False

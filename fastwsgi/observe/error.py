@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import stat
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.error_handlers import MESSAGES, ErrorFile, OwnHandler, StreamHandler
+from fastwsgi.observe.files import handed
 from fastwsgi.observe.log_config import set_up_logging, take_over
 from fastwsgi.observe.loggers import own_logger
 from fastwsgi.originals import os
@@ -88,7 +90,7 @@ def _open_error_file(path: str) -> ErrorFile:
     try:
         return ErrorFile(path)
     except OSError as error:
-        raise Mistake(f"--error-logfile {path}: {error.strerror}") from None
+        raise WrongValue("--error-logfile", f"{path}: {error.strerror}") from None
 
 
 def shows_on_terminal() -> bool:
@@ -131,11 +133,30 @@ def reopen_files() -> None:
             handler.file.reopen()
         elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
             handler.acquire()
-            stream: Any = handler.stream  # None with delay=True, which the stubs do not show
-            handler.stream = None  # logging opens the file with the next entry
+            _reopen(handler)
             handler.release()
-            if stream is not None:
-                stream.close()
+
+
+def _reopen(handler: logging.FileHandler) -> None:
+    stream: Any = handler.stream  # None with delay=True, which the stubs do not show
+    if handler.baseFilename not in handed:
+        handler.stream = None  # logging opens the file with the next entry
+        if stream is not None:
+            stream.close()
+    elif stream is not None:
+        stream.flush()
+        os.dup2(handed[handler.baseFilename], stream.fileno(), inheritable=False)
+
+
+def appended_files() -> dict[str, int | None]:
+    """The paths of the files to which handlers of any logger append, and the modes that new ones are to have."""
+    found: dict[str, int | None] = {}
+    for handler in _handlers():
+        if isinstance(handler, ErrorFile) and handler.file.path != "-":
+            found[handler.file.path] = stat.S_IMODE(os.fstat(handler.file.fd).st_mode)
+        elif isinstance(handler, logging.FileHandler) and handler.mode == "a":
+            found.setdefault(handler.baseFilename, None)
+    return found
 
 
 def _handlers() -> set[logging.Handler]:

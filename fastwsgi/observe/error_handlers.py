@@ -10,6 +10,7 @@ import errno
 import logging
 from typing import TextIO
 
+from fastwsgi.observe import order
 from fastwsgi.observe.files import LogFile, standard_error
 from fastwsgi.originals import os
 
@@ -42,6 +43,7 @@ class OwnHandler(logging.Handler):
 
     def write_through(self, text: str, thread: int) -> None:
         """Write *text* as it is, on a line of its own unless *thread* has begun the last one."""
+        order.catch_up()
         self.acquire()
         try:
             apart = "\n" if self._begun_by not in (0, thread) else ""

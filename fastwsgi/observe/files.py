@@ -9,13 +9,22 @@ from __future__ import annotations
 import contextlib
 import stat
 import sys
+from typing import TYPE_CHECKING
 
 from fastwsgi import forks
+from fastwsgi.observe.links import open_file
 from fastwsgi.observe.standard_streams import duplicate, moved_above
 from fastwsgi.originals import os, select
 
+if TYPE_CHECKING:
+    from fastwsgi.observe._access_py import Lines
+    from fastwsgi.observe.waiting import Piece
+
 PIECE = 1048576  # bytes of one write to a file
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
+
+handed: dict[str, int] = {}
+"""Descriptors by path, while logs are reopened that this process may not open itself."""
 
 
 class LogFile:
@@ -32,17 +41,15 @@ class LogFile:
             self.fd = duplicate(standard)
             forks.hold(self)
         else:
-            self.fd = _open(path)
+            self.fd = open_log(path)
             self.path = os.path.abspath(path)
         # A write to a pipe that other processes write to stays in one piece up to this size (POSIX, PIPE_BUF)
         self.piece = PIECE if stat.S_ISREG(os.fstat(self.fd).st_mode) else select.PIPE_BUF
+        self.is_terminal = os.isatty(self.fd)
 
-    def write(self, data: bytes) -> int:
-        """Write as much of *data*, whole lines, as may go in one piece: bytes written. Raises OSError."""
-        if len(data) > self.piece:
-            end = data.rfind(b"\n", 0, self.piece) + 1 or data.find(b"\n") + 1
-            data = data[: end or len(data)]
-        return os.write(self.fd, data)
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Write *piece*, of which the file may take a part, and note what was written: bytes. Raises OSError."""
+        return lines.write(self.fd, piece)
 
     def reopen(self) -> None:
         """Reopen the path on the same descriptor; a write in progress ends in the old file, whose mode a new one gets.
@@ -51,7 +58,7 @@ class LogFile:
             OSError: it cannot be opened; the old file stays open.
         """
         if self.path != "-":
-            fd = _open(self.path, stat.S_IMODE(os.fstat(self.fd).st_mode))
+            fd = reopened(self.path, stat.S_IMODE(os.fstat(self.fd).st_mode))
             os.dup2(fd, self.fd, inheritable=False)
             os.close(fd)
 
@@ -72,14 +79,19 @@ class LogFile:
         self.fd = self._standard
 
 
-def _open(path: str, mode: int | None = None) -> int:
-    """A descriptor of the file, which gets *mode* if it is new, whatever the umask."""
+def reopened(path: str, mode: int | None) -> int:
+    """A new descriptor of *path*: one that was handed over, or else by opening it. Raises OSError."""
+    return os.dup(handed[path]) if path in handed else open_log(path, mode)
+
+
+def open_log(path: str, mode: int | None = None) -> int:
+    """A descriptor of the file, which gets *mode* if it is new, whatever the umask. Raises OSError."""
     try:
-        fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        fd = open_file(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
         if mode is not None:
             os.fchmod(fd, mode)
     except FileExistsError:
-        fd = os.open(path, _FLAGS | os.O_CREAT, 0o644)
+        fd = open_file(path, _FLAGS | os.O_CREAT, 0o644)
     os.set_blocking(fd, True)  # without O_NONBLOCK, opening a named pipe would wait for a reader
     return moved_above(fd)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from fastwsgi.observe._access_py import Lines
+    from fastwsgi.observe.waiting import Piece
 
 EXTENDED_BY = "extended_by"
 """A key of a log_config: the JSON file whose keys replace its own, as gunicorn reads a logconfig_json."""
@@ -11,10 +15,18 @@ CALLED = "called"
 
 
 class Output(Protocol):
-    """The destination of the lines of an access log."""
+    """The destination of the lines of an access log.
 
-    def write(self, data: bytes) -> int:
-        """Write as much of *data*, whole lines, as may go at once: bytes written. Raises OSError."""
+    Attributes:
+        piece: bytes that may be written at once.
+        is_terminal: whether somebody looks on, so that each line is to be written at once.
+    """
+
+    piece: int
+    is_terminal: bool
+
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Write *piece*, or the beginning of it, and note what was written: bytes. Raises OSError."""
 
     def reopen(self) -> None:
         """Reopen the file by its path. Raises OSError."""

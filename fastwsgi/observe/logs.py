@@ -5,26 +5,33 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
 from fastwsgi.observe.error_stream import ErrorStream
-from fastwsgi.observe.files import LogFile, standard_output
+from fastwsgi.observe.files import LogFile, handed, standard_output
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.refusals import Refusals
 from fastwsgi.observe.trace import Trace
+from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.observe._access_py import Lines
     from fastwsgi.observe.interfaces import Output
+    from fastwsgi.observe.waiting import Piece, WaitingLines
     from fastwsgi.settings.settings import Settings
 
-__all__ = ["Logs", "check", "error_log", "log_error", "reopen_error_log", "set_up_error_log"]
-
-
-def check(settings: Settings) -> None:
-    """Check access_log_format by reading it. Raises Mistake."""
-    read_format(settings.access_log_format)
+__all__ = [
+    "Logs",
+    "access_destinations",
+    "error_log",
+    "log_error",
+    "reopen_error_log",
+    "set_up_error_log",
+    "try_to_reopen",
+]
 
 
 def log_error(message: str, error: BaseException | None) -> None:
@@ -32,12 +39,22 @@ def log_error(message: str, error: BaseException | None) -> None:
     error_log.error("%s", message, exc_info=error)
 
 
+def access_destinations(settings: Settings) -> tuple[str | None, bool]:
+    """The path of the access log, if there is one, and whether handlers of a configuration get its lines."""
+    path = settings.access_logfile
+    has_handlers = access_log.hasHandlers() if access_log.shown_as else bool(access_log.handlers)
+    if not settings.log_config or not has_handlers:
+        return path, False
+    return None if path == "-" else path, True
+
+
 def reopen_error_log() -> None:
     """Reopen the files of the error log by their paths."""
-    _try_to_reopen(reopen_files)
+    try_to_reopen(reopen_files)
 
 
-def _try_to_reopen(reopen: Callable[[], None]) -> None:
+def try_to_reopen(reopen: Callable[[], None]) -> None:
+    """Call *reopen*, and log that a file cannot be opened."""
     try:
         reopen()
     except OSError as error:
@@ -57,29 +74,37 @@ class Logs:
     Args:
         settings: access_logfile, access_log_format, log_config and trace are read.
         build: the build that makes the responses, from fastwsgi.backend.
+        waiting: where lines of the access log wait to be written; None: in memory of this process.
 
     Raises:
         Mistake: a wrong access_log_format.
-        OSError: the access log cannot be opened.
+        WrongValue: the access log cannot be opened.
     """
 
-    def __init__(self, settings: Settings, build: SimpleNamespace) -> None:
+    def __init__(self, settings: Settings, build: SimpleNamespace, waiting: WaitingLines | None = None) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
         output = _access_output(settings)
         if output is not None:
-            self.access = AccessLog(output, format, build)
+            self.access = AccessLog(output, format, build, waiting)
         self.errors = ErrorStream()
         self.trace = Trace() if settings.trace else None
         self.refusals = Refusals()
         observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]
         self.observer = observers[0] if len(observers) == 1 else ObserverGroup(observers)
 
-    def reopen(self) -> None:
-        """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1)."""
+    def reopen(self, opened: dict[str, int] | None = None) -> None:
+        """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1).
+
+        Args:
+            opened: descriptors of some of them, by path, where this process may not open them; they are closed.
+        """
+        handed.update(opened or {})
         reopen_error_log()
         if self.access is not None:
-            _try_to_reopen(self.access.reopen)
+            try_to_reopen(self.access.reopen)
+        while handed:
+            os.close(handed.popitem()[1])
 
     def close(self) -> None:
         """Write what has not been written yet."""
@@ -91,11 +116,18 @@ class Logs:
 
 def _access_output(settings: Settings) -> Output | None:
     """The destination of the access log, if there is one."""
-    path = settings.access_logfile
-    has_handlers = access_log.hasHandlers() if access_log.shown_as else bool(access_log.handlers)
-    if not settings.log_config or not has_handlers:
-        return LogFile(path, standard_output()) if path else None
-    return FileAndLogger(LogFile(path), LoggerOutput()) if path and path != "-" else LoggerOutput()
+    path, to_logger = access_destinations(settings)
+    if path is None:
+        return LoggerOutput() if to_logger else None
+    file = _open_access_log(path)
+    return FileAndLogger(file, LoggerOutput()) if to_logger else file
+
+
+def _open_access_log(path: str) -> LogFile:
+    try:
+        return LogFile(path, standard_output())
+    except OSError as error:
+        raise WrongValue("--access-logfile", f"{path}: {error.strerror}") from None
 
 
 class FileAndLogger:
@@ -104,11 +136,13 @@ class FileAndLogger:
     def __init__(self, file: LogFile, logger: LoggerOutput) -> None:
         self._file = file
         self._logger = logger
+        self.piece = file.piece
+        self.is_terminal = logger.is_terminal
 
-    def write(self, data: bytes) -> int:
-        """Write as much of *data*, whole lines, as may go at once: bytes written. Raises OSError."""
-        count = self._file.write(data)
-        self._logger.write(data[:count])
+    def write_piece(self, lines: Lines, piece: Piece) -> int:
+        """Write as much of *piece* as may go at once: bytes written. Raises OSError."""
+        count = self._file.write_piece(lines, piece)
+        self._logger.write(lines.waiting.read(piece)[:count])
         return count
 
     def reopen(self) -> None:

@@ -1,19 +1,23 @@
-"""A summary of refusals: at most one line a minute in the error log, however many there are.
+"""A summary of refusals: a line a minute in the error log, however many there are, and one for each kind that is new.
 
-    refused 1234 in 60 s (400: 1000, 408: 234), most of them from 192.0.2.7 (1100)
+    refused 1234 in 60 s (400 (malformed Host): 1000, 408 (deadline): 234), most of them from 192.0.2.7 (1100)
 
-The first line is written at the next tick after the first refusal, the last one when the server ends. Refusals are the
-fault of clients and logged as information, but a line with a 503 or --max-buffered, a lack of room here, is a warning.
+The first line is written at the next tick after the first refusal, and so is one when a kind is refused that no line of
+the last minute has named; the last one when the server ends. Refusals are the fault of clients and logged as
+information, but a line with a 503 or --max-buffered, a lack of room here, is a warning. At level debug each refusal has
+a line of its own besides, see offence.py.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.errors import NO_ROOM
 from fastwsgi.http.peers import client_network
 from fastwsgi.observe.error import error_log
+from fastwsgi.observe.offence import describe
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 PERIOD = 60.0  # seconds between two lines
 MAX_CLIENTS = 256  # the most that are counted at a time
 MAX_REASONS = 8  # the most in a line; OpenSSL has hundreds
+MAX_KINDS = 64  # the most that are counted one by one
+MAX_NEW = 10  # lines for new kinds between two others
+OTHERS = "others"
 
 
 class Refusals:
@@ -30,6 +37,8 @@ class Refusals:
 
     def __init__(self) -> None:
         self._next = 0.0  # when another line may be written
+        self._named: set[str] = set()  # kinds in the lines since the last one that was due
+        self._new = 0  # of these lines, those for new kinds
         self._begin()
 
     def _begin(self) -> None:
@@ -41,20 +50,30 @@ class Refusals:
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
         """Count a request that was answered with an error before it reached the application."""
-        if refusal.status == 503 or refusal.reason == NO_ROOM:
-            self._is_warning = True
-            self._note(connection.host, f"{refusal.status} ({refusal.reason})")
-        else:
-            self._note(connection.host, str(refusal.status))
+        self._is_warning = self._is_warning or refusal.status == 503 or refusal.reason == NO_ROOM
+        self._note(connection.host, f"{refusal.status} ({refusal.reason})")
+        if error_log.isEnabledFor(logging.DEBUG):
+            error_log.debug("%s", describe(connection, refusal))
 
     def connection_refused(self, host: str, reason: str) -> None:
         """Count a connection that was closed before it could send a request."""
         self._is_warning = self._is_warning or reason == NO_ROOM
         self._note(host, reason)
+        if error_log.isEnabledFor(logging.DEBUG):
+            error_log.debug("%s", f"refused ({reason}) {host}".rstrip())
 
     def tick(self) -> None:
-        """Write a line, if it is time for one."""
-        if self._total and (now := time.monotonic()) >= self._next:
+        """Write a line, if it is time for one, or something new has been refused."""
+        if not self._total:
+            return
+        now = time.monotonic()
+        if now >= self._next:
+            self._named.clear()
+            self._new = 0
+            self._next = now + PERIOD
+            self._write(now)
+        elif self._new < MAX_NEW and not self._kinds.keys() <= self._named:
+            self._new += 1
             self._write(now)
 
     def close(self) -> None:
@@ -66,7 +85,7 @@ class Refusals:
         if self._total == 0:
             self._since = time.monotonic()
         self._total += 1
-        self._kinds[kind] += 1
+        self._kinds[kind if kind in self._kinds or len(self._kinds) < MAX_KINDS else OTHERS] += 1
         clients = self._clients
         client = client_network(host) or "unix sockets"
         if client in clients or len(clients) < MAX_CLIENTS:
@@ -79,10 +98,11 @@ class Refusals:
     def _write(self, now: float) -> None:
         total, seconds, kinds = self._total, max(1, round(now - self._since)), self._kinds.most_common(MAX_REASONS)
         clients, log = list(self._clients.items()), error_log.warning if self._is_warning else error_log.info
+        self._named |= self._kinds.keys()
         self._begin()
-        self._next = now + PERIOD
         client, count = max(clients, key=lambda pair: pair[1], default=("", 0))
         most = f", most of them from {client} ({count})" if count > 1 else f", from {client}" if total == 1 else ""
-        others = total - sum(times for _, times in kinds)
-        reasons = ", ".join(f"{kind}: {times}" for kind, times in [*kinds, *([("others", others)] if others else [])])
+        others = total - sum(times for kind, times in kinds if kind != OTHERS)
+        named = [pair for pair in kinds if pair[0] != OTHERS] + ([(OTHERS, others)] if others else [])
+        reasons = ", ".join(f"{kind}: {times}" for kind, times in named)
         log("%s", f"refused {total} in {seconds} s ({reasons}){most}")

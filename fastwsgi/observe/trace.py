@@ -66,6 +66,9 @@ class Trace:
             self._show(exchange.connection, "=", b"%d bytes of body%s, %.3f ms" % (exchange.sent, cut.encode(), spent))
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
+        request = refusal.request
+        if request is not None and request.line is not None:  # its head was not shown
+            self._show(connection, ">", request.line.encode("latin-1"))
         self._show(connection, "=", f"refused with {refusal.status}: {refusal.reason}".encode("latin-1", "replace"))
 
     def tick(self) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import grp
 import pwd
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import Mistake, WrongValue
 from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
+CAP_SETGID, CAP_SETUID = 6, 7  # numbers of bits, capabilities(7)
 ID_MAX = 2**32 - 2  # setuid(2) takes the number above it as "leave as it is"
 
 
@@ -35,12 +37,15 @@ def resolve_user(text: str) -> tuple[int, int]:
     except KeyError:
         uid = _number(text)
         if uid is None:
-            raise Mistake(f"--user {text}: there is no such user; give the name of an account, or a number") from None
+            raise WrongValue(
+                "--user", f"{text}: there is no such user; give the name of an account, or a number"
+            ) from None
         gid = _group_of(uid)
     else:
         uid, gid = account.pw_uid, account.pw_gid
     if uid != os.geteuid():
-        _require_root(f"--user {text}")
+        _require(CAP_SETUID, "--user", text)
+        _require(CAP_SETGID, "--user", text)
     return uid, gid
 
 
@@ -55,25 +60,41 @@ def resolve_group(text: str) -> int:
     except KeyError:
         gid = _number(text)
     if gid is None:
-        raise Mistake(f"--group {text}: there is no such group; give the name of one, or a number")
+        raise WrongValue("--group", f"{text}: there is no such group; give the name of one, or a number")
     if gid != os.getegid():
-        _require_root(f"--group {text}")
+        _require(CAP_SETGID, "--group", text)
     return gid
 
 
 def drop_privileges(uid: int, gid: int) -> None:
     """Become this user with this group, for good, and with no other groups than the user's.
 
-    Does nothing if the process is already that user, and not root. Raises OSError if it is not allowed.
+    Does nothing if the process is already that user, and not root. Raises Mistake if it is not allowed.
     """
     if (os.geteuid(), os.getegid()) == (uid, gid) and uid != 0:
         return
     try:
-        os.initgroups(pwd.getpwuid(uid).pw_name, gid)
+        _set_groups(uid, gid)
+        os.setgid(gid)  # before setuid(), which gives up the right to do it
+        os.setuid(uid)
+    except OSError as error:
+        raise Mistake(f"the process cannot become user {uid} with group {gid}: {error.strerror}") from None
+
+
+def _set_groups(uid: int, gid: int) -> None:
+    try:
+        name = pwd.getpwuid(uid).pw_name
     except KeyError:
         os.setgroups([gid])
-    os.setgid(gid)  # before setuid(), which gives up the right to do it
-    os.setuid(uid)
+    else:
+        os.initgroups(name, gid)
+
+
+def hint_at_directory() -> str:
+    """The end of a line about an application that cannot be loaded, if this user cannot read where it should be."""
+    if os.access(".", os.R_OK | os.X_OK):
+        return ""
+    return f" (user {os.geteuid()} cannot read the directory {os.getcwd()})"
 
 
 def _number(text: str) -> int | None:
@@ -88,6 +109,20 @@ def _group_of(uid: int) -> int:
         return os.getegid()
 
 
-def _require_root(option: str) -> None:
-    if os.geteuid() != 0:
-        raise Mistake(f"{option}: only root may choose it; start as root, or leave it out")
+def _require(capability: int, option: str, text: str) -> None:
+    if not _has(capability):
+        line = "only root may choose it; start as root, or leave it out"
+        if os.geteuid() == 0:
+            name = "CAP_SETUID" if capability == CAP_SETUID else "CAP_SETGID"
+            line = f"this root lacks the capability {name}, as in a container that drops it; start as that user instead"
+        raise WrongValue(option, f"{text}: {line}")
+
+
+def _has(capability: int) -> bool:
+    """Whether this process has a capability: root may lack it, and others may have it."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    except (OSError, ValueError, IndexError):
+        return os.geteuid() == 0
+    return bool(effective >> capability & 1)

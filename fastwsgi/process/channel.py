@@ -4,13 +4,16 @@ To the worker:
     stop               accept what waits, shut the listeners for all processes, answer what is in flight, end
     retire             the same, but other processes keep listening, and idle connections get a moment longer
     hurry              the same as retire, without that moment
-    reopen             reopen the log files
+    interrupt          the stop to come is by SIGINT
+    reopen PATHS       reopen the log files; the descriptors of those in this JSON list, if any, come with the line
     certificates JSON  use these from now on
 
 To the supervisor:
     ready              the application is loaded, and connections are accepted
     closed             no further connection is accepted
     changed PATH       a source file has changed (--reload)
+    failed             what serves is a page that says why the application cannot be loaded (--reload)
+    reopen             the log files are to be reopened: from a worker that may not open them
     replace REASON     a successor is wanted
     terminated         it got a SIGTERM: all processes of the service did, or a successor is wanted
     in-flight NUMBER   the answer to stop, retire and hurry: requests that are not answered yet
@@ -25,8 +28,9 @@ from collections.abc import Sequence
 from fastwsgi.originals import os, select, socket, socketpair, threading
 
 PIECE = 65536  # bytes of one read
-ROOM = socket.CMSG_SPACE(8 * 4)  # for the descriptors that come with one line
+MOST_DESCRIPTORS = 32  # that come with one line
 MOST_UNSENT = 16 * 1024**2  # bytes that wait for a process which does not read; more are lost, and it is hung anyway
+_ROOM = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
 
 
 class Channel:
@@ -94,7 +98,7 @@ class Channel:
     def receive(self) -> tuple[list[str], bool]:
         """The whole lines that have arrived, and whether the other end is still open."""
         try:
-            data, ancillary, _, _ = self._end.recvmsg(PIECE, ROOM, socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, _, _ = self._end.recvmsg(PIECE, _ROOM, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return [], True
         except OSError:

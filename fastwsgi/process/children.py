@@ -6,6 +6,7 @@ Which of them to start or end, and when, is decided in fleet.py.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fastwsgi.observe.logs import error_log, log_error
@@ -42,15 +43,15 @@ class Children:
         fleet.members[child.pid] = child
         owner.view.WORKERS[child.pid] = child.view
 
-    def send(self, line: str) -> None:
-        """Send *line* to all workers."""
+    def send(self, line: str, descriptors: Sequence[int] = ()) -> None:
+        """Send *line* to all workers, with copies of *descriptors*."""
         for child in self._supervisor.fleet.members.values():
-            child.channel.send(line)
+            child.channel.send(line, descriptors)
 
     def retire(self, child: Child, command: str, now: float) -> None:
         """Have a worker end after it has answered what is in flight; *command* is one of those in channel.py."""
         child.state = "retiring"
-        child.view.alive = False
+        child.view.end()
         child.deadline = now + self._supervisor.settings.graceful_timeout + LAST_WORDS
         child.channel.send(command)
 
@@ -90,6 +91,10 @@ class Children:
         elif word == "changed" and child.generation == owner.fleet.generation and not owner.is_stopping:
             error_log.info("%s has changed", rest)
             owner.reload.request(hurried=True)
+        elif word == "reopen":
+            owner.reopen_logs()
+        elif word == "failed":
+            child.has_failed = True
         elif word == "closed":
             child.listens = False
         elif word == "in-flight":
@@ -112,9 +117,9 @@ class Children:
         is_first = not owner.fleet.served
         owner.fleet.mark_ready(child, time.monotonic())
         if is_first:
-            life.log_workers_start(owner.settings, owner.view.address, owner.build, owner.fleet.size)
+            urls = owner.listeners.urls(owner.certificates.scheme)
+            life.log_workers_start(owner.settings, urls, owner.build, owner.fleet.size)
             owner.status.ready()
-            owner.hooks.when_ready(owner.view)
         life.log_worker_start(child.pid)
 
     def handle_exit(self, child: Child, status: int) -> None:
@@ -149,9 +154,10 @@ class Children:
     def _release(self, child: Child) -> None:
         owner = self._supervisor
         del owner.view.WORKERS[child.pid]
-        child.view.alive = False
+        child.view.bury()
         with contextlib.suppress(KeyError):  # it was not watched yet, or its end was noticed earlier
             owner.poller.unregister(child.channel.fileno())
         child.channel.close()
         child.slot.clear()
+        owner.salvage.take(child.waiting, child.settings)
         owner.hooks.child_exit(owner.view, child.view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.hooks import Hooks
-from fastwsgi.originals import os
+from fastwsgi.mistakes import current_directory
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -17,7 +17,7 @@ class FixedDeployment:
     """An interfaces.Deployment whose application and settings never change, not even by a reload."""
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
-        self.directory = os.getcwd()
+        self.directory = current_directory()
         self.hooks = Hooks()
         self.name = "the application"
         self._app = app
@@ -25,6 +25,9 @@ class FixedDeployment:
 
     def settings(self) -> Settings:
         return self._settings
+
+    def application(self, settings: Settings) -> str:
+        return ""
 
     def load(self, settings: Settings) -> WSGIApplication:
         return self._app

@@ -1,4 +1,9 @@
-"""The page that --reload serves while the application cannot be imported, which says why."""
+"""The page that --reload serves while the application cannot be imported.
+
+Clients on this machine are told why. A traceback shows code, paths and values, so others are told only that it is so:
+who comes from another address, by a unix socket, before which there is a proxy as a rule, or with a field by which
+proxies say whom they speak for.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,16 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+from fastwsgi.http.forwarded import PEER
+from fastwsgi.http.peers import LOOPBACK
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+PROXIED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
 TITLE = "The application cannot be loaded"
 ADVICE = "Mend it and save: it is loaded again."
+HIDDEN = "The error log of the server says why."
 PAGE = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body {{ font-family: sans-serif; margin: 2em }} pre {{ overflow: auto; padding: 1em; background: #eee }}</style>
@@ -21,14 +31,21 @@ PAGE = """<!DOCTYPE html>
 """
 
 
+def is_local(environ: WSGIEnvironment) -> bool:
+    """Whether a request comes from this machine, as far as can be seen."""
+    addresses = environ["REMOTE_ADDR"], str(environ.get(PEER, environ["REMOTE_ADDR"]))
+    return not any(name in environ for name in PROXIED) and all(one in LOOPBACK for one in addresses)
+
+
 def failure_page(text: str) -> WSGIApplication:
     """A WSGI application that answers each request with 500 and *text*, a traceback: HTML for browsers, else plain."""
-    plain = f"{TITLE}\n\n{text.rstrip()}\n\n{ADVICE}\n"
-    html = PAGE.format(title=escape(TITLE), text=escape(text.rstrip()), advice=escape(ADVICE))
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        shown = text.rstrip() if is_local(environ) else HIDDEN
         is_browser = "text/html" in environ.get("HTTP_ACCEPT", "")
-        body = (html if is_browser else plain).encode("utf-8", "backslashreplace")
+        page = PAGE.format(title=escape(TITLE), text=escape(shown), advice=escape(ADVICE))
+        plain = f"{TITLE}\n\n{shown}\n\n{ADVICE}\n"
+        body = (page if is_browser else plain).encode("utf-8", "backslashreplace")
         kind = "text/html" if is_browser else "text/plain"
         fields = [
             ("Content-Type", f"{kind}; charset=utf-8"),

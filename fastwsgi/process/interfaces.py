@@ -11,15 +11,18 @@ from fastwsgi.originals import select, socket
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.gunicorn.cfg import Cfg
     from fastwsgi.gunicorn.hooks import Hooks
     from fastwsgi.process.certificates import Certificates
     from fastwsgi.process.children import Children
     from fastwsgi.process.exit_functions import ExitFunctions
     from fastwsgi.process.fleet import Fleet
+    from fastwsgi.process.handed_logs import HandedLogs
     from fastwsgi.process.hook_views import ServerView
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.reload import Reload
+    from fastwsgi.process.salvage import Salvage
     from fastwsgi.process.scoreboard import Scoreboard
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
@@ -47,11 +50,27 @@ class Deployment(Protocol):
     def settings(self) -> Settings:
         """The settings as they are now. Raises Mistake."""
 
+    def application(self, settings: Settings) -> str:
+        """What is served, as it was named; "" if it was not named."""
+
     def load(self, settings: Settings) -> WSGIApplication:
         """The application. Raises Mistake, with the traceback as its details if the user's code failed."""
 
 
 # The supervisor, as each of its parts sees it
+
+
+class ViewedSupervisor(Protocol):
+    """The parts that hooks may look at."""
+
+    deployment: Deployment
+    settings: Settings
+    fleet: Fleet[Child]
+    listeners: Listeners
+    upgrade: Upgrade
+
+    def cfg(self, settings: Settings) -> Cfg:
+        """*settings* as hooks see them."""
 
 
 class HasHooks(Protocol):
@@ -89,18 +108,25 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     """The parts that messages of workers, and their ends, may change."""
 
     settings: Settings
+    certificates: Certificates
     status: SystemdStatus
     stop: Stop
     poller: select.poll
+    salvage: Salvage
     exit_code: int | None
 
     @property
     def is_stopping(self) -> bool:
         """Whether a stop has begun."""
 
+    def reopen_logs(self) -> None:
+        """Reopen the log files, here and in the workers."""
+
 
 class ReloadingSupervisor(HasHooks, Protocol):
     """The parts that a reload replaces."""
+
+    handed_logs: HandedLogs
 
     deployment: Deployment
     settings: Settings
@@ -109,6 +135,9 @@ class ReloadingSupervisor(HasHooks, Protocol):
     fleet: Fleet[Child]
     listeners: Listeners
     status: SystemdStatus
+
+    def cfg(self, settings: Settings) -> Cfg:
+        """*settings* as hooks see them."""
 
 
 class UpgradingSupervisor(HasHooks, Protocol):

@@ -6,10 +6,10 @@ itself (--preload, --check), a thread tells it.
 
 from __future__ import annotations
 
-import os as applications_os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.daemon import Daemon
 from fastwsgi.observe.logs import error_log
@@ -60,17 +60,18 @@ def watched(name: str) -> Iterator[None]:
 
     thread = Daemon(tell, "fastwsgi loading")
     thread.start()
-    pid, leave = os.getpid(), applications_os._exit
+    theirs: Any = sys.modules["os"]  # the application's
+    pid, leave = os.getpid(), theirs._exit
 
-    def told(status: int) -> NoReturn:
+    def told(status: int) -> None:
         if os.getpid() == pid and not done.is_set():
             error_log.error("%s ends the process when imported: os._exit(%r)", name, status)
         leave(status)
 
-    applications_os._exit = told
+    theirs._exit = told
     try:
         yield
     finally:
-        applications_os._exit = leave
+        theirs._exit = leave
         done.set()
         thread.join()

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import WrongValue
+from fastwsgi.observe.links import found
 from fastwsgi.originals import os
 
 
@@ -26,16 +27,24 @@ class PidFile:
         Raises:
             Mistake: it belongs to a running process, or cannot be written.
         """
-        draft = f"{self.path}.{os.getpid()}"
-        with self._as_mistakes():
-            Path(draft).write_text(f"{os.getpid()}\n")
+        with self._as_mistakes(), found(self.path), found(self.path, follow_last=False) as (folder, name, _):
+            draft = f"{name}.{os.getpid()}"
+            _write(draft, folder)
             try:
-                os.link(draft, self.path)  # unlike a rename, this fails if the file exists
+                # Unlike a rename, this fails if the file exists
+                os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+                return
             except FileExistsError:
                 self._refuse_if_used()
-                os.replace(draft, self.path)
+                os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
             finally:
-                Path(draft).unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(draft, dir_fd=folder)
+
+    def check(self) -> None:
+        """Raise WrongValue if it is there and another kind of file."""
+        if self._read() < 0:
+            raise WrongValue("--pid", f"{self.path} is there and holds no process ID: choose another file")
 
     def rename(self, path: str) -> None:
         """Move it out of a successor's way, if it is still ours. Raises Mistake if that cannot be done."""
@@ -64,11 +73,10 @@ class PidFile:
             return -1
 
     def _refuse_if_used(self) -> None:
+        self.check()
         pid = self._read()
-        if pid < 0:
-            raise Mistake(f"--pid {self.path} is there and holds no process ID: choose another file")
         if pid not in (0, os.getpid()) and is_alive(pid):
-            raise Mistake(f"--pid {self.path} is held by process {pid}: stop that one, or choose another file")
+            raise WrongValue("--pid", f"{self.path} is held by process {pid}: stop that one, or choose another file")
 
     @contextlib.contextmanager
     def _as_mistakes(self) -> Iterator[None]:
@@ -76,7 +84,18 @@ class PidFile:
         try:
             yield
         except OSError as error:
-            raise Mistake(f"--pid {self.path}: {error.strerror}") from None
+            raise WrongValue("--pid", f"{self.path}: {error.strerror}") from None
+
+
+def _write(name: str, folder: int) -> None:
+    """Write our ID to a new file; what has its name, be it a link of somebody else, is removed."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    try:
+        os.write(fd, f"{os.getpid()}\n".encode())
+    finally:
+        os.close(fd)
 
 
 def is_alive(pid: int) -> bool:

@@ -1,13 +1,14 @@
-"""The warning that application code would run with the rights of root, outside a container."""
+"""Warnings at the start: application code would run as root, or --reload, which is for development, in public."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastwsgi.http.peers import LOOPBACK
 from fastwsgi.observe.logs import error_log
-from fastwsgi.originals import os
+from fastwsgi.originals import os, socket
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
@@ -22,6 +23,17 @@ def warn(settings: Settings, worker: tuple[int, int] | None) -> None:
     line = warning(settings, worker)
     if line:
         error_log.warning(line)
+
+
+def warn_of_reload(settings: Settings, listeners: Iterable[socket.socket]) -> None:
+    """Log one line where --reload can be reached from other machines."""
+    if settings.reload and any(_is_public(listener) for listener in listeners):
+        error_log.warning("--reload is for development, and this address can be reached from other machines")
+
+
+def _is_public(listener: socket.socket) -> bool:
+    is_internet = listener.family in (socket.AF_INET, socket.AF_INET6)
+    return is_internet and listener.getsockname()[0] not in LOOPBACK
 
 
 def warning(settings: Settings, worker: tuple[int, int] | None, contained: bool | None = None) -> str:

@@ -20,7 +20,7 @@ from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.signals import Hangup, disown_wakeup, handled
 from fastwsgi.process.sockets import Listeners, at_position
-from fastwsgi.process.startup import make_loop
+from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.readiness import empty
 
@@ -76,6 +76,7 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
         if certificates.tls is not None:
             loop.ticks.append(certificates.tick)
         privileges.warn(settings, None)
+        warn_of_temporary_files()
         with Signals(loop, listeners, logs, settings.graceful_timeout):
             life.log_start(settings, listeners.urls(certificates.scheme), build, "1 process")
             loop.run()

@@ -14,6 +14,7 @@ from fastwsgi.process import channel
 from fastwsgi.process.fleet import Member
 from fastwsgi.process.hook_views import WorkerView
 from fastwsgi.process.loading import SLOW
+from fastwsgi.process.salvage import waiting_for
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, shared_sockets
 from fastwsgi.process.worker import Worker, WorkerStart
@@ -21,29 +22,34 @@ from fastwsgi.process.worker import Worker, WorkerStart
 if TYPE_CHECKING:
     from fastwsgi.process.channel import Channel
     from fastwsgi.process.interfaces import SpawningSupervisor
-    from fastwsgi.process.scoreboard import Slot
 
 
 class Child(Member):
     """A worker as the supervisor knows it: what the fleet's decisions need, and the means to reach it.
 
     Attributes:
+        settings: those that it has.
+        waiting: where lines of its access log wait to be written, if there is one.
         view: what hooks see of it.
         is_open: whether the other end of its channel is.
         killed: the supervisor has ended it by SIGKILL.
+        has_failed: whether it serves a page that says why the application cannot be loaded.
         told_at: when to tell that it is still loading the application (time.monotonic()).
     """
 
     def __init__(
-        self, pid: int, position: int, generation: int, age: int, slot: Slot, channel: Channel, view: WorkerView
+        self, pid: int, position: int, generation: int, age: int, given: WorkerStart, channel: Channel
     ) -> None:
         super().__init__(pid, position, generation, age)
-        self.slot = slot
+        self.slot = given.slot
+        self.settings = given.settings
+        self.waiting = given.waiting
         self.channel = channel
-        self.view = view
+        self.view = given.view
         self.is_open = True
         self.killed = False
-        self.told_at = slot.started + SLOW
+        self.has_failed = False
+        self.told_at = given.slot.started + SLOW
 
 
 class Spawner:
@@ -67,21 +73,29 @@ class Spawner:
         except OSError:
             ours.close()
             given.slot.clear()
+            if given.waiting is not None:
+                given.waiting.close()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             theirs.close()
         given.view.pid = pid
         generation = self._supervisor.fleet.generation
-        return Child(pid, position, generation, self._started, given.slot, ours, given.view)
+        return Child(pid, position, generation, self._started, given, ours)
 
     def _prepare(self, position: int, theirs: Channel) -> WorkerStart:
         owner = self._supervisor
         inputs = owner.reload.worker_inputs()
         self._started += 1
-        view = WorkerView(owner.view, inputs.settings, self._started)
+        listeners = at_position(inputs.bindings, position)
+        owner.view.worker_age = self._started
+        view = WorkerView(owner.view, inputs.settings, self._started, listeners)
+        for child in owner.fleet.members.values():
+            if child.position == position:
+                child.view.end()  # its successor gets what it has, such as a number that hooks give to workers
         owner.hooks.pre_fork(owner.view, view)
         slot = owner.board.allocate()
+        view.begin(slot)
         slot.generation = owner.fleet.generation
         return WorkerStart(
             build=owner.build,
@@ -90,10 +104,11 @@ class Spawner:
             app=owner.app,
             app_surroundings=owner.app_surroundings,
             tls=inputs.certificates.tls,
-            listeners=at_position(inputs.bindings, position),
+            listeners=listeners,
             shared=shared_sockets(inputs.bindings),
             board=owner.board,
             slot=slot,
+            waiting=waiting_for(inputs.settings),
             channel=theirs,
             server=owner.view,
             view=view,

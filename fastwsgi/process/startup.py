@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
-from fastwsgi.observe.logs import Logs, log_error
+from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.observe.standard_streams import occupy
+from fastwsgi.originals import os
 from fastwsgi.process.probes import with_probes
 from fastwsgi.server.loop import Loop
 
@@ -44,3 +46,15 @@ def make_loop(
     logs.errors.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop
+
+
+def warn_of_temporary_files() -> None:
+    """Log one line if this process can make no temporary files, as on a read-only file system."""
+    try:
+        tempfile.TemporaryFile().close()
+    except OSError as error:
+        error_log.warning("there can be no temporary files (%s): what needs one gets a 503; set TMPDIR", error.strerror)
+        return
+    wanted = os.environ.get("TMPDIR")
+    if wanted and os.path.abspath(wanted) != tempfile.gettempdir():
+        error_log.warning("TMPDIR %s cannot be written to: temporary files are in %s", wanted, tempfile.gettempdir())

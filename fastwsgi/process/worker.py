@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
+from fastwsgi.gunicorn.application import AppView
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
@@ -25,13 +27,14 @@ from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.source_files import files_of_failure, imported_files
 from fastwsgi.process.source_watcher import SourceWatcher
-from fastwsgi.process.startup import make_loop
+from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.tls import files as tls_files
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.observe.waiting import WaitingLines
     from fastwsgi.process.interfaces import Deployment
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.settings.settings import Settings
@@ -49,6 +52,7 @@ class WorkerStart:
         app_surroundings: those that it left then.
         tls: None where TLS is not spoken.
         shared: the listeners that other services have, too.
+        waiting: where lines of the access log wait to be written, if there is one.
         server: what hooks see of the supervisor.
         view: what hooks see of the worker.
         is_first: no worker has been ready yet, so errors are reported as at a start.
@@ -64,6 +68,7 @@ class WorkerStart:
     shared: list[socket.socket]
     board: Scoreboard
     slot: Slot
+    waiting: WaitingLines | None
     channel: Channel
     server: ServerView
     view: WorkerView
@@ -88,6 +93,9 @@ class Worker:
         self._until = float("inf")  # when the end must be over (time.monotonic())
         self._ending = threading.Lock()  # held by the thread that ends the process
         self.logs: Logs | None = None
+        self._said: set[str] = set()  # hooks that are called once
+        given.view.app = AppView(self._load, given.view.cfg, given.app)
+        given.view.ask_when_ended(lambda: self._ask_for_successor("a hook has set worker.alive to False"))
 
     def run(self) -> int:
         """Boot, serve and end; the exit code."""
@@ -103,10 +111,11 @@ class Worker:
             return self._fail(mistake)
         except OSError as error:
             return self._fail(file_mistake(error))
-        watch_limits(self.control, loop, self.settings, self._ask_for_successor)
+        watch_limits(self.control, loop, self.settings, self._ask_for_successor, self.given.view.max_requests)
         self.loop = loop
         self.slot.state = "ready"
         self.given.channel.send("ready")
+        self.given.view.booted = True
         loop.run()
         self._finish(loop)
         return 0
@@ -117,22 +126,25 @@ class Worker:
         """Set up the process by the settings, load the application, and make the loop that serves it."""
         given, settings = self.given, self.settings
         set_up_error_log(settings)
-        self.logs = Logs(settings, given.build)
+        self.logs = Logs(settings, given.build, given.waiting)
         if given.app_surroundings is not None:
             given.app_surroundings.enter()
+        process_setup.return_to(given.deployment.directory)
         process_setup.set_environment(settings)
         self.hooks.post_fork(given.server, given.view)
         process_setup.set_title("worker", settings)
         ids = accounts.worker_ids(settings)
         if ids is not None:
             accounts.drop_privileges(*ids)
-        app = given.app or self._load()
-        given.view.booted = True
+        given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
-        app = self.hooks.wrap(app, given.view)
+        app = self.hooks.wrap(given.view.wsgi, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
+        if given.is_first:
+            warn_of_temporary_files()
         loop.share(self.slot)
-        loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
+        given.view.serve(loop)
+        loop.expired = self._handle_expired
         loop.caller_stuck = lambda: self._leave(loop)
         for listener in given.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)
@@ -143,7 +155,11 @@ class Worker:
     def _load(self) -> WSGIApplication:
         """The application; with --reload, if it cannot be loaded, one that says why."""
         if not self.settings.reload:
-            return self.given.deployment.load(self.settings)
+            try:
+                return self.given.deployment.load(self.settings)
+            except Mistake as mistake:
+                mistake.args = (f"{mistake}{accounts.hint_at_directory()}",)
+                raise
         failed: set[str] = set()
         SourceWatcher(
             lambda path: self.given.channel.send(f"changed {path}"),
@@ -157,10 +173,12 @@ class Worker:
             failed |= files_of_failure(mistake)
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
+            self.given.channel.send("failed")
             return failure_page(text)
 
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
+        self._call_exit_hook()
         if self.given.is_first:
             life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
@@ -175,7 +193,7 @@ class Worker:
         # systemd, too, sends SIGTERM to all processes: the supervisor also gets it then, and starts no successor
         forks.handle(signal.SIGTERM, lambda number, frame: self.given.channel.send("terminated"))
         forks.handle(signal.SIGQUIT, lambda number, frame: self._quit())
-        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_command("reopen"))
+        forks.handle(signal.SIGUSR1, lambda number, frame: self._handle_usr1())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
@@ -192,9 +210,32 @@ class Worker:
         """Have the supervisor start another worker, and then retire this one; *reason* goes into the log."""
         self.given.channel.send(f"replace {reason}")
 
+    def _handle_expired(self) -> None:
+        """Have this worker replaced, as one of its threads may never come back."""
+        self._ask_for_successor("a request ran past its deadline")
+        if self._is_first("worker_abort"):
+            self.given.view.aborted = True
+            self.hooks.worker_abort(self.given.view)
+
+    def _is_first(self, name: str) -> bool:
+        """Whether the hook *name* has not been called yet; it is now."""
+        is_first = name not in self._said
+        self._said.add(name)
+        return is_first
+
+    def _call_interrupt_hook(self) -> None:
+        if self._is_first("worker_int"):
+            self.hooks.worker_int(self.given.view)
+
+    def _call_exit_hook(self) -> None:
+        if self._is_first("worker_exit"):
+            self.hooks.worker_exit(self.given.server, self.given.view)
+
     def _handle_command(self, line: str) -> None:
         command, _, argument = line.partition(" ")
-        if command == "stop":
+        if command == "interrupt":
+            self._call_interrupt_hook()
+        elif command == "stop":
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self.drain.shut)
         elif command == "retire":
@@ -204,17 +245,22 @@ class Worker:
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self._report_closed)
         elif command == "reopen":  # even during the boot: the files may be open already
-            self.deferred.add(self._reopen_logs)
+            descriptors = self.given.channel.descriptors
+            opened = {path: descriptors.popleft() for path in json.loads(argument or "[]")}
+            self.deferred.add(lambda: self._reopen_logs(opened))
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))
 
     def _renew_certificates(self, encoded: str) -> None:
         """Use the certificates that the supervisor has read and checked."""
-        if self.given.tls is not None:
-            self.given.tls.renew(tls_files.decode(encoded))
+        try:
+            if self.given.tls is not None:
+                self.given.tls.renew(tls_files.decode(encoded))
+        except Mistake as mistake:  # of the user's ssl_context, which may be allowed less here
+            error_log.error("the certificates are not renewed, those of before go on: %s", mistake)
 
     def _stop(self, idle_grace: float) -> None:
-        self.given.view.alive = False
+        self.given.view.end()
         if self.loop is None:
             os._exit(0)  # no request was served, and a boot may take a long time
         self.given.channel.send(f"in-flight {self.loop.in_flight()}")
@@ -227,9 +273,15 @@ class Worker:
         self._stop(0.0)
         self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
 
-    def _reopen_logs(self) -> None:
+    def _handle_usr1(self) -> None:
+        if self.settings.user is None and self.settings.group is None:
+            self._handle_command("reopen")
+        else:
+            self.given.channel.send("reopen")  # it may not open the files
+
+    def _reopen_logs(self, opened: dict[str, int]) -> None:
         assert self.logs is not None
-        self.logs.reopen()
+        self.logs.reopen(opened)
 
     def _write_heartbeat(self) -> None:
         self.slot.heartbeat = time.monotonic()
@@ -264,7 +316,7 @@ class Worker:
         """Close what the requests needed. A second thread waits here until the first has ended the process."""
         self._ending.acquire()
         loop.close()
-        self.hooks.worker_exit(self.given.server, self.given.view)
+        self._call_exit_hook()
         if self.logs is not None:
             self.logs.close()
 
@@ -275,7 +327,8 @@ class Worker:
 
     def _quit(self) -> None:
         """End now, whatever the main thread is doing."""
-        self.hooks.worker_int(self.given.view)
+        self._call_interrupt_hook()
+        self._call_exit_hook()
         if self.logs is not None:
             self.logs.close()
         os._exit(0)

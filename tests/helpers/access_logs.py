@@ -9,9 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from fastwsgi.http.errors import HttpError
 from fastwsgi.observe.access import AccessLog
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.logs import Logs
+from fastwsgi.observe.waiting import WaitingLines
 from fastwsgi.settings.settings import Settings
 from tests.helpers.serving import Server, serving
 
@@ -57,19 +59,21 @@ def logging(
 # A log that no server writes
 
 
-REFUSAL = SimpleNamespace(status=400)
+REFUSAL = HttpError(400, "no matter")
 CLIENT = SimpleNamespace(host="192.0.2.1", client="192.0.2.1")
 
 
-def refuse(log: AccessLog, count: int) -> None:
+def refuse(log: AccessLog, count: int, client: Any = CLIENT) -> None:
     """*count* lines; their client tells who has written them."""
     for _ in range(count):
-        log.request_refused(CLIENT, REFUSAL)
+        log.request_refused(client, REFUSAL)
 
 
 @contextmanager
-def log_to(output: Any, build: SimpleNamespace, format: str = "%(h)s %(s)s") -> Iterator[AccessLog]:
-    log = AccessLog(output, read_format(format), build)
+def log_to(
+    output: Any, build: SimpleNamespace, format: str = "%(h)s %(s)s", waiting: WaitingLines | None = None
+) -> Iterator[AccessLog]:
+    log = AccessLog(output, read_format(format), build, waiting)
     try:
         yield log
     finally:

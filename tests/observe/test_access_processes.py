@@ -65,7 +65,7 @@ def test_a_fork_writes_nothing_twice(build: SimpleNamespace, tmp_path: Path) -> 
         child = os.fork()
         if child == 0:
             try:
-                log.request_refused(CLIENT, SimpleNamespace(status=431))
+                log.request_refused(CLIENT, REFUSAL)
                 log.tick()
                 log.close()
             finally:
@@ -175,11 +175,12 @@ CRASH = """
 import sys
 from types import SimpleNamespace
 from fastwsgi import backend
+from fastwsgi.http.errors import HttpError
 from fastwsgi.settings.settings import Settings
 from fastwsgi.observe.logs import Logs
 logs = Logs(Settings(access_logfile=sys.argv[1], access_log_format="%(s)s"), backend.current())
 logs.access.tick()
-logs.access.request_refused(SimpleNamespace(host=""), SimpleNamespace(status=400))
+logs.access.request_refused(SimpleNamespace(host=""), HttpError(400, "no matter"))
 {}
 """
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import select
 import sys
 import threading
 import weakref
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fastwsgi import backend
+from fastwsgi.mistakes import Mistake
 from fastwsgi.observe import access
 from fastwsgi.observe.access import AccessLog
+from fastwsgi.observe.error import error_log
+from fastwsgi.observe.error_handlers import ErrorFile
 from fastwsgi.observe.files import LogFile
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.logs import Logs
+from fastwsgi.observe.waiting import Piece
 from fastwsgi.settings.settings import Settings
 from tests.helpers.access_logs import log_to, refuse
 from tests.helpers.serving import GET, PATIENCE, answering, request, serving
@@ -34,12 +40,16 @@ class Output:
         self.open.set()
         self.wrote = threading.Event()
 
-    def write(self, data: bytes) -> int:
+    piece = 1048576
+    is_terminal = False
+
+    def write_piece(self, lines: Any, piece: Piece) -> int:
         assert self.open.wait(PATIENCE)
         if self.error is not None:
             raise self.error
-        taken = min(len(data), 100000)
-        self.written.append(data[:taken])
+        taken = min(piece.size, 100000)
+        self.written.append(lines.waiting.read(piece)[:taken])
+        lines.waiting.note_written(piece, taken)
         self.wrote.set()
         return taken
 
@@ -113,30 +123,58 @@ def test_threads_write_whole_lines(build: SimpleNamespace) -> None:
     assert output.lines == [b"192.0.2.1 400"] * 12000
 
 
+# A terminal
+
+
+def test_on_a_terminal_lines_come_in_the_order_of_events(
+    build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "PERIOD", 1000)
+    monkeypatch.setattr(error_log, "handlers", [])
+    reading, writing = os.openpty()
+    errors = ErrorFile("-")
+    os.dup2(writing, errors.file.fd)
+    error_log.addHandler(errors)
+    with log_to(LogFile("-", writing), build, "%(h)s") as log:
+        with log._writing:
+            refuse(log, 2, SimpleNamespace(host="first"))  # the thread cannot write now
+        error_log.error("second")
+        refuse(log, 1, SimpleNamespace(host="third"))
+        seen = b""
+        while b"third" not in seen:
+            seen += os.read(reading, 1000)
+    errors.end()
+    assert re.findall(rb"first|second|third", seen) == [b"first", b"first", b"second", b"third"]
+    os.close(reading)
+    os.close(writing)
+
+
 # What the disk may do
 
 
+LONG = SimpleNamespace(host="x" * 10000)
+
+
 def test_a_full_disk_holds_nobody_up_and_loses_what_memory_does_not_take(
-    build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    build: SimpleNamespace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(access, "MAX_WAITING", 400000)
     output = Output()
     output.error = OSError(28, "No space left on device")
     with log_to(output, build) as log:
         refuse(log, 100)
         assert not log.flush()
-        refuse(log, 60000)  # 840000 bytes
+        refuse(log, 600, LONG)  # 6 MB
         assert not log.flush()
         assert caplog.messages == []
         output.error = None
         assert log.flush()
         kept = len(output.lines)
         (message,) = caplog.messages
-        assert message == f"access log: {60100 - kept} lines were dropped: No space left on device"
-        assert 0 < kept < 60000
+        assert message == f"access log: {700 - kept} lines were dropped: No space left on device"
+        assert 500 <= kept < 520
         # Once a minute is enough
         output.error = OSError(28, "No space left on device")
-        refuse(log, 60000)
+        refuse(log, 600, LONG)
         assert not log.flush()
         output.error = None
         assert log.flush()
@@ -203,28 +241,30 @@ def test_a_pipe_that_nobody_reads_does_not_stop_the_server(
 
 def test_a_named_pipe_without_a_reader_is_a_mistake(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="No such device"):
+    with pytest.raises(Mistake, match="No such device"):
         Logs(Settings(access_logfile=str(tmp_path / "pipe")), backend.current())
 
 
 def test_a_log_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(Mistake, match="No such file"):
         Logs(Settings(access_logfile=str(tmp_path / "missing" / "log")), backend.current())
 
 
-def test_pipes_get_whole_lines_in_pieces_that_stay_whole() -> None:
+def test_pipes_get_whole_lines_in_pieces_that_stay_whole(build: SimpleNamespace) -> None:
     reading, writing = os.pipe()
-    file = LogFile("-", writing)
-    data = b"".join(b"%d %s\n" % (number, b"x" * 90) for number in range(100))
-    sent = 0
-    while sent < len(data):
-        written = file.write(data[sent:])
-        assert 0 < written <= select.PIPE_BUF
-        sent += written
-        assert data[:sent].endswith(b"\n")
-    assert os.read(reading, 65536) == data
-    long = b"y" * 5000 + b"\n"
-    assert file.write(long + data) == len(long)
+    file, lines = LogFile("-", writing), []
+    with log_to(file, build, "%(h)s") as log:
+        waiting = log._waiting
+        for host in [*(f"{number} {'x' * 90}" for number in range(100)), "y" * 5000, "z"]:
+            refuse(log, 1, SimpleNamespace(host=host))
+            lines.append(f"{host}\n")
+        sizes = []
+        while (piece := waiting.next_piece(file.piece)) is not None:
+            assert waiting.read(piece).endswith(b"\n")
+            file.write_piece(log._lines, piece)
+            sizes.append(piece.size)
+    assert os.read(reading, 65536).decode() == "".join(lines)
+    assert [size for size in sizes if size > select.PIPE_BUF] == [5001]
     os.close(reading)
     os.close(writing)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fastwsgi.http.errors import HttpError
 from fastwsgi.observe import refusals as refusals_module
 from fastwsgi.observe.logs import Logs, error_log
-from fastwsgi.observe.refusals import MAX_CLIENTS, Refusals
+from fastwsgi.observe.refusals import MAX_CLIENTS, MAX_KINDS, MAX_NEW, Refusals
 from fastwsgi.settings.settings import Settings
-from tests.helpers.serving import GET, answering, serving
+from tests.helpers.serving import GET, answering, request, serving
 
 
 class Told:
@@ -27,7 +29,7 @@ class Told:
 
     def refuse(self, host: str, status: int, times: int = 1, reason: str = "no matter") -> None:
         for _ in range(times):
-            self.refusals.request_refused(SimpleNamespace(host=host), SimpleNamespace(status=status, reason=reason))
+            self.refusals.request_refused(SimpleNamespace(host=host), HttpError(status, reason))
 
     def pass_time(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -47,7 +49,7 @@ def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> T
 def test_a_line_a_minute_whatever_comes(told: Told, caplog: pytest.LogCaptureFixture) -> None:
     told.refuse("192.0.2.9", 408)
     told.pass_time(1)
-    assert caplog.messages == ["refused 1 in 1 s (408: 1), from 192.0.2.9"]
+    assert caplog.messages == ["refused 1 in 1 s (408 (no matter): 1), from 192.0.2.9"]
     for _ in range(100):
         told.refuse("192.0.2.7", 400, 10)
         told.refuse("2001:db8::1", 431, 2)
@@ -55,12 +57,13 @@ def test_a_line_a_minute_whatever_comes(told: Told, caplog: pytest.LogCaptureFix
         told.pass_time(1)
     told.refusals.close()
     assert caplog.messages[1:] == [
-        "refused 900 in 60 s (400: 600, 431: 300), most of them from 192.0.2.7 (600)",
-        "refused 600 in 40 s (400: 400, 431: 200), most of them from 192.0.2.7 (400)",
+        "refused 15 in 1 s (400 (no matter): 10, 431 (no matter): 5), most of them from 192.0.2.7 (10)",  # new kinds
+        "refused 885 in 59 s (400 (no matter): 590, 431 (no matter): 295), most of them from 192.0.2.7 (590)",
+        "refused 600 in 40 s (400 (no matter): 400, 431 (no matter): 200), most of them from 192.0.2.7 (400)",
     ]
     told.refusals.connection_refused("192.0.2.7", "too many connections")
     told.refusals.close()
-    assert caplog.messages[3:] == ["refused 1 in 1 s (too many connections: 1), from 192.0.2.7"]
+    assert caplog.messages[4:] == ["refused 1 in 1 s (too many connections: 1), from 192.0.2.7"]
     assert {record.levelno for record in caplog.records} == {logging.INFO}
 
 
@@ -72,6 +75,37 @@ def test_lack_of_room_is_a_warning(told: Told, caplog: pytest.LogCaptureFixture)
         "refused 3 in 1 s (503 (the queue is full): 2, too many connections: 1), most of them from unix sockets (2)"
     ]
     assert caplog.records[0].levelno == logging.WARNING
+
+
+def test_what_is_new_is_told_at_once_but_not_without_end(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    told.refuse("", 400)
+    told.pass_time(1)
+    for number in range(100):
+        told.refuse("", 400, reason=f"reason {number % 70}")
+        told.refuse("", 400)
+        told.pass_time(1)
+        assert len(told.refusals._kinds) <= MAX_KINDS + 1
+    assert len(caplog.messages) == 1 + MAX_NEW + 1 + MAX_NEW
+    kinds = "400 (reason 0): 1, 400 (no matter): 1"
+    assert caplog.messages[1] == f"refused 2 in 1 s ({kinds}), most of them from unix sockets (2)"
+    assert ", others: " in caplog.messages[MAX_NEW + 1]
+
+
+def test_each_refusal_has_a_line_at_level_debug(
+    build: SimpleNamespace, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "fastwsgi.error")
+    logs = Logs(Settings(), build)
+    with serving(build, answering(b"hello"), logs.observer, limit_request_body=10) as server:
+        server.ask(b"GET /a?b HTTP/1.1\r\nUser-Agent: me\r\nHost: a\r\nHost: \xff\r\n\r\npassword")
+        server.ask(request("POST", "/up?token=1", [("Transfer-Encoding", "chunked")]) + b"nonsense\r\n")
+        server.settle()
+    logs.close()
+    lines = [re.sub("port [0-9]+", "port N", record.getMessage()) for record in caplog.records if record.levelno == 10]
+    assert lines == [
+        "refused with 400 (not exactly one Host) 127.0.0.1 port N: Host: a\\r\\nHost: \\xff",
+        "refused with 400 (malformed chunk size) 127.0.0.1 port N: POST /up?...",
+    ]
 
 
 def test_nothing_refused_nothing_written(told: Told, caplog: pytest.LogCaptureFixture) -> None:
@@ -106,4 +140,6 @@ def test_in_a_server(
                 pass  # before connect() had returned
         server.advance(1.1)
     logs.close()
-    assert caplog.messages == ["refused 2 in 1 s (400: 1, too many connections: 1), most of them from 127.0.0.1 (2)"]
+    assert caplog.messages == [
+        "refused 2 in 1 s (400 (malformed request line): 1, too many connections: 1), most of them from 127.0.0.1 (2)"
+    ]

@@ -9,6 +9,7 @@ import pytest
 
 from fastwsgi.mistakes import Mistake
 from fastwsgi.originals import os
+from fastwsgi.process import accounts
 from fastwsgi.process.accounts import resolve_group, resolve_user
 from tests.helpers.processes import printed_by
 
@@ -18,7 +19,7 @@ UNUSED = 54321  # no account has it
 
 
 def test_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(accounts, "_has", lambda capability: True)
     group = grp.getgrgid(NOBODY.pw_gid).gr_name
     assert resolve_user("nobody") == resolve_user(str(NOBODY.pw_uid)) == (NOBODY.pw_uid, NOBODY.pw_gid)
     assert resolve_group(group) == resolve_group(str(NOBODY.pw_gid)) == NOBODY.pw_gid
@@ -35,6 +36,7 @@ def test_unknown(text: str) -> None:
 
 
 def test_only_root_becomes_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "_has", lambda capability: False)
     monkeypatch.setattr(os, "geteuid", lambda: UNUSED)
     monkeypatch.setattr(os, "getegid", lambda: UNUSED)
     assert resolve_user(str(UNUSED)) == (UNUSED, UNUSED)
@@ -43,6 +45,16 @@ def test_only_root_becomes_another(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_user("nobody")
     with pytest.raises(Mistake, match=f"--group {NOBODY.pw_gid}: only root"):
         resolve_group(str(NOBODY.pw_gid))
+
+
+def test_root_without_the_capability_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "getegid", lambda: 0)
+    monkeypatch.setattr(accounts, "_has", lambda capability: capability == accounts.CAP_SETUID)
+    with pytest.raises(Mistake, match="--user nobody: this root lacks the capability CAP_SETGID"):
+        resolve_user("nobody")
+    with pytest.raises(Mistake, match="--group 1: this root lacks the capability CAP_SETGID"):
+        resolve_group("1")
 
 
 BECOME = """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.helpers.deployments import SITE, deployed
+import pytest
+
+from tests.helpers.deployments import SITE, deployed, starting
 from tests.helpers.serving import Answer, Client, request
 
 
@@ -26,10 +28,19 @@ def test_a_change_a_mistake_and_its_mending(tmp_path: Path) -> None:
             answer = page(server.address)
         assert answer.status == 500
         assert b"SyntaxError" in answer.body
+        server.line("reloaded, but the application cannot be loaded")
         server.write(SITE.replace("one", "three"))
         server.comes(b"three")
         server.signal()
         assert server.wait() == 0
+
+
+@pytest.mark.parametrize(("host", "warned"), [("0.0.0.0", True), ("[::]", True), ("127.0.0.1", False)])
+def test_other_machines_get_a_warning(tmp_path: Path, host: str, warned: bool) -> None:
+    settings = {"reload": True, "chdir": str(tmp_path), "bind": [f"{host}:0"]}
+    with starting(tmp_path, "py", SITE, workers=1, **settings) as server:
+        server.line("Ctrl-C")
+    assert any("--reload is for development, and this address" in line for line in server.seen) == warned
 
 
 def test_a_first_boot_with_a_mistake_waits_for_its_mending(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""What was wrong with a refused request, in one line for the error log: the bytes, escaped and cut, without secrets.
+
+    refused with 400 (not exactly one Host) 192.0.2.7 port 50000: Host: shop\\r\\nHost: other
+
+Only a head is shown, never a body. Values of fields with secrets, queries, and credentials in a target are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fastwsgi.http.naming import request_name
+
+if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.http.errors import HttpError
+
+MOST = 200  # bytes shown
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*")
+_SECRET = re.compile(
+    rb"((?:authori[sz]ation|cookie|token|secret|passw|credential|session|signature|api[-_]?key)[\w-]*[ \t]*:?[ \t]*)"
+    rb"([^\r\n]+(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*)",  # with the lines that continue it
+    re.IGNORECASE,
+)
+_QUERY = re.compile(rb"(?<=\?)[^ \r\n]+")
+_USER = re.compile(rb"(?<=//)[^/ \r\n]*(?=@)")
+_UNSAFE = re.compile(r"[^ -~]|\\")
+_ESCAPES = {"\r": r"\r", "\n": r"\n", "\t": r"\t", "\\": r"\\"}
+
+
+def describe(connection: Connection, refusal: HttpError) -> str:
+    """The line for a *refusal*."""
+    line = f"refused with {refusal.status} ({refusal.reason})"
+    if connection.host:
+        line += f" {connection.host} port {connection.reader.port}"
+    request = refusal.request
+    if request is None:
+        return line
+    if request.head:
+        return f"{line}: {shown(offence(request.head, refusal.reason))}"
+    if request.environ is not None:
+        return f"{line}: {shown(request_name(request.environ).encode('latin-1', 'replace'))}"
+    return line
+
+
+def offence(head: bytes, reason: str) -> bytes:
+    """The lines of *head* that *reason* is about, or are no fields; the whole of it if there are none."""
+    line, *fields = _LINE_END.split(head)
+    about = reason.lower()
+    if "request line" in about or "method" in about:
+        return line
+    if "field over" in about and fields:
+        return max(fields, key=len)
+    found = [field for field in fields if _is_meant(field, about)]
+    found = found or [field for field in fields if field and _FIELD.fullmatch(field) is None]
+    return b"\r\n".join(found) or head
+
+
+def _is_meant(field: bytes, about: str) -> bool:
+    name = field.partition(b":")[0].strip().lower().decode("latin-1")
+    if name == "expect" and "expectation" in about:
+        return True
+    return bool(name) and (("_" in name and "underscore" in about) or name in about.split())
+
+
+def shown(data: bytes) -> str:
+    """*data* as it may stand in a log."""
+    data = _USER.sub(b"...", _QUERY.sub(b"...", data))
+    data = _SECRET.sub(lambda match: match[1] + b"(%d bytes)" % len(match[2]), data)
+    text = data[:MOST].decode("latin-1") + ("..." if len(data) > MOST else "")
+    return _UNSAFE.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)

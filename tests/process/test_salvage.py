@@ -1,0 +1,153 @@
+"""Access lines of workers that did not end by themselves: the supervisor writes them, and waits for nobody."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fastwsgi.observe.formats import read_format
+from fastwsgi.observe.logs import access_log, error_log
+from fastwsgi.observe.waiting import WaitingLines
+from fastwsgi.process import salvage as salvage_module
+from fastwsgi.process.salvage import Salvage
+from fastwsgi.settings.settings import Settings
+from tests.helpers.deployments import deployed
+from tests.helpers.serving import Client, request
+
+SITE = """
+import ctypes, os, signal, time
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    path = environ["PATH_INFO"]
+    if path == "/exit":
+        os._exit(3)
+    if path == "/crash":
+        ctypes.string_at(0)
+    if path == "/hold":
+        ctypes.PyDLL(None).sleep(60)
+    return [str(os.getpid()).encode()]
+"""
+
+
+@pytest.mark.parametrize("end", ["KILL", "/exit", "/crash", "/hold", "QUIT"])
+def test_no_line_is_lost_with_a_worker(build: SimpleNamespace, tmp_path: Path, end: str) -> None:
+    log = tmp_path / "log"
+    logged = {"access_logfile": str(log), "access_log_format": "%(r)s %(s)s"}
+    with deployed(tmp_path, build.name, SITE, workers=1, timeout=0.5, **logged) as server:
+        pid = int(server.ask("/0"))
+        for number in range(1, 10):
+            assert int(server.ask(f"/{number}")) == pid
+        if end == "KILL":
+            os.kill(pid, signal.SIGKILL)
+        elif end != "QUIT":
+            with Client(server.address) as client:
+                client.send(request(target=end))
+                server.wait_for_end_of(pid)
+        if end != "QUIT":
+            assert int(server.ask("/10")) != pid
+        server.signal(signal.SIGQUIT if end == "QUIT" else signal.SIGTERM)
+        assert server.wait() == 0
+    lines = log.read_text().splitlines()
+    assert lines[:10] == [f"GET /{number} HTTP/1.1 200" for number in range(10)]
+
+
+# What the supervisor does with them
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    monkeypatch.setattr(error_log, "propagate", True)
+    return caplog
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> str:
+    os.mkfifo(tmp_path / "pipe")
+    return str(tmp_path / "pipe")
+
+
+def left(count: int, build: SimpleNamespace) -> WaitingLines:
+    """Memory in which a worker has left *count* lines of 100 bytes."""
+    waiting = WaitingLines()
+    lines = build.access.Lines(read_format("%(h)s"), waiting, lambda: None)
+    for number in range(count):
+        lines.refuse(
+            SimpleNamespace(
+                host=f"{number:099}", code=400, sent=0, note=None, line=None, version=0, spent=-1.0, environ={}
+            )
+        )
+    return waiting
+
+
+def test_a_pipe_that_nobody_reads_holds_up_nothing(
+    build: SimpleNamespace, pipe: str, told: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    salvage, settings = Salvage(), Settings(access_logfile=pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    salvage.take(left(2000, build), settings)
+    salvage.take(left(3, build), settings)
+    assert salvage.next_try is not None
+    read = b""
+    while salvage.next_try is not None:
+        while select.select([reader], [], [], 0)[0]:
+            read += os.read(reader, 65536)
+        salvage.advance(salvage.next_try)
+    read += os.read(reader, 65536)
+    assert [int(line) for line in read.splitlines()] == [*range(2000), *range(3)]
+    assert told.messages == []
+    # At the end, it does not wait long
+    monkeypatch.setattr(salvage_module, "AT_THE_END", 0.05)
+    salvage.take(left(2000, build), settings)
+    salvage.close()
+    kept = len(os.read(reader, 1 << 20)) // 100
+    assert 0 < kept < 2000
+    assert told.messages == [
+        f"access log: {2000 - kept} lines of a worker that has ended were dropped: nobody reads them"
+    ]
+    os.close(reader)
+
+
+def test_lines_wait_for_a_reader_only_so_long(
+    build: SimpleNamespace, pipe: str, told: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(salvage_module, "MOST", 400000)
+    salvage, settings = Salvage(), Settings(access_logfile=pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    for _ in range(3):
+        salvage.take(left(2000, build), settings)
+    assert told.messages == [
+        "access log: 2000 lines of a worker that has ended were dropped: nobody reads them"
+    ]
+    assert salvage.next_try is not None
+    salvage.advance(salvage.next_try + salvage_module.SECONDS)
+    assert salvage.next_try is None
+    assert len(told.messages) == 3
+    os.close(reader)
+
+
+def test_a_log_that_cannot_be_opened_is_told(build: SimpleNamespace, told: pytest.LogCaptureFixture) -> None:
+    salvage = Salvage()
+    salvage.take(left(3, build), Settings(access_logfile="/nowhere/at/all"))
+    salvage.take(left(0, build), Settings(access_logfile="/nowhere/at/all"))
+    salvage.take(None, Settings())
+    assert salvage.next_try is None
+    assert told.messages == [
+        "access log: 3 lines of a worker that has ended were dropped: No such file or directory"
+    ]
+
+
+def test_handlers_of_a_configuration_get_them(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    records: list[str] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: records.append(record.getMessage()))
+    monkeypatch.setattr(access_log, "handlers", [handler])
+    monkeypatch.setattr(access_log, "level", logging.INFO)
+    Salvage().take(left(3, build), Settings(log_config={"version": 1}))
+    assert [int(record) for record in records] == [0, 1, 2]
