@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 error_log = own_logger("fastwsgi.error")
 wsgi_log = own_logger(MESSAGES)
 access_log = own_logger("fastwsgi.access")
+gunicorns_log = logging.getLogger("gunicorn.error")
 
 
 def set_up_error_log(settings: Settings) -> None:
@@ -36,6 +37,7 @@ def set_up_error_log(settings: Settings) -> None:
     Raises:
         Mistake: the configuration cannot be read, or the file cannot be opened.
     """
+    _take_back_handlers()
     for handler in error_log.handlers[:]:
         if isinstance(handler, ErrorFile):
             error_log.removeHandler(handler)
@@ -48,6 +50,21 @@ def set_up_error_log(settings: Settings) -> None:
         _add(_open_error_file(settings.error_logfile))
     elif not error_log.hasHandlers():
         _add(_standard_handler())
+    _lend_handlers()
+
+
+def _lend_handlers() -> None:
+    """Have gunicorn's logger, unless it is configured, write to our log: applications use it, or copy its handlers."""
+    own: list[logging.Handler] = [one for one in error_log.handlers if isinstance(one, OwnHandler)]
+    if own and not gunicorns_log.handlers and not gunicorns_log.level:
+        gunicorns_log.handlers, gunicorns_log.propagate = own, False
+        gunicorns_log.setLevel(error_log.level)
+
+
+def _take_back_handlers() -> None:
+    if any(isinstance(one, OwnHandler) for one in gunicorns_log.handlers):
+        gunicorns_log.handlers, gunicorns_log.propagate = [], True
+        gunicorns_log.setLevel(logging.NOTSET)
 
 
 def _configure(config: str | dict[str, Any]) -> None:
