@@ -15,6 +15,7 @@ from fastwsgi.originals import os, signal, socket, threading, time
 from fastwsgi.process import accounts, drain, life, process_setup
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import HEARTBEAT, Control
+from fastwsgi.process.cut import GRACE_IS_OVER, NO_WAIT, report_cut
 from fastwsgi.process.deferred_calls import DeferredCalls
 from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.ending import threads_left
@@ -278,6 +279,8 @@ class Worker:
             error_log.warning("worker %d ends without %s, which took too long", os.getpid(), unfinished)
         if is_ending:
             os._exit(1)
+        if self.loop is not None:
+            report_cut(self.loop, GRACE_IS_OVER)
 
     def _finish(self, loop: Loop) -> None:
         """Close what the requests needed. A second thread waits here until the first has ended the process."""
@@ -295,6 +298,8 @@ class Worker:
     def _quit(self) -> None:
         """End now, whatever the main thread is doing."""
         self.hooks.worker_int(self.given.view)
+        if self.loop is not None:
+            report_cut(self.loop, NO_WAIT)
         if self.logs is not None:
             self.logs.close()
         os._exit(0)
