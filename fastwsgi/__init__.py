@@ -49,7 +49,9 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(AT_FIRST_USE[name]), name)
 
 
-def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **settings: object) -> None:
+def serve(
+    app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", *surplus: object, **settings: object
+) -> None:
     """Serve *app* until SIGTERM or SIGINT, then answer what is in flight and return.
 
     With workers=1 it is served in this process, unless a setting such as max_requests wants a supervisor; else this is
@@ -58,40 +60,42 @@ def serve(app: Callable[..., Any], bind: str | list[str] = "127.0.0.1:8000", **s
     Args:
         app: a WSGI application (PEP 3333).
         bind: HOST:PORT, [::1]:PORT or unix:/path, or a list of these.
+        *surplus: none may be given; they are looked at for a host and a port.
         **settings: as on the command line, with underscores: keep_alive=75, access_logfile="-".
 
     Raises:
-        TypeError: *app* cannot be called; the name of an application is for the command line.
+        TypeError: *app* cannot be called, the name of an application is for the command line; or there are *surplus*
+            arguments.
         SettingError: no such setting, a value it cannot have, values that exclude each
             other, or a setting that says where to find the application, which is given already.
         BindError: an address cannot be listened on.
-        Mistake: a certificate cannot be used, or gevent has replaced Python's threads.
-        OSError: the access log cannot be opened.
+        Mistake: a file that a setting names cannot be used, or gevent has replaced Python's threads.
         SystemExit: the first worker could not start.
     """
     from fastwsgi import backend
     from fastwsgi.gunicorn.green_threads import refuse_green_threads
+    from fastwsgi.mistakes import WrongValue
     from fastwsgi.notices import Notices
     from fastwsgi.process import life, single, supervisor
     from fastwsgi.process.deployment import FixedDeployment
-    from fastwsgi.settings.given import Given
-    from fastwsgi.settings.rules import without_effect
-    from fastwsgi.settings.settings import SettingError, Settings
+    from fastwsgi.settings import keywords
 
     refuse_green_threads()
+    if surplus:
+        raise TypeError(keywords.surplus((app, bind, *surplus)))
     if not callable(app):
         raise TypeError(f"{app!r} cannot be called: serve() takes the WSGI application itself")
-    for name in ("chdir", "pythonpath", "factory", "env"):
-        if name in settings:
-            raise SettingError(f"{name} says how to find the application, and serve() was given one")
-    values = Settings(bind=[bind] if isinstance(bind, str) else bind, **settings)
     notices = Notices()
-    for line in without_effect(values, {name: Given(value, name) for name, value in settings.items()}):
-        notices(line)
+    code = 0
     try:
-        if not supervisor.is_needed(values):
+        values = keywords.read({"bind": bind, **settings}, notices)
+        if supervisor.is_needed(values):
+            code = supervisor.run(FixedDeployment(app, values), backend.current(), notices)
+        else:
             single.run(app, values, backend.current(), notices)
-        elif code := supervisor.run(FixedDeployment(app, values), backend.current(), notices):
-            raise SystemExit(code)
+    except WrongValue as mistake:
+        raise keywords.told(mistake) from None
     finally:
         notices.pass_on(lambda line: life.to_stderr(f"fastwsgi: {line}"))
+    if code:
+        raise SystemExit(code)

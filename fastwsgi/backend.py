@@ -88,6 +88,17 @@ def _choose() -> str:
 NAME = _choose()
 
 
+def uncompiled_source() -> str:
+    """A line for those who run a source folder as it is, and may think that it is what they installed; else "".
+
+    `python -m fastwsgi` takes the folder that it is given in before what is installed.
+    """
+    folder = Path(__file__).resolve().parent.parent
+    if NAME == "c" or os.environ.get("FASTWSGI_BACKEND") or not (folder / "setup.py").is_file():
+        return ""
+    return f"{folder} is not compiled, so the pure build runs: pip install -e . compiles it"
+
+
 def current() -> SimpleNamespace:
     """The build that this process runs."""
     return build(NAME)

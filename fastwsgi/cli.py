@@ -1,8 +1,8 @@
 """The `fastwsgi` command.
 
-A user's mistake ends in one line on standard error and an exit code: 2 for the command line, the environment and the
-configuration file, 1 for the application and the addresses. The server itself is imported late, so that help and
-messages about mistakes appear at once, and without it.
+A user's mistake ends in one line on standard error and an exit code: 2 for the command line, the environment, the
+configuration file and what they name, 1 for the application and for addresses that cannot be had. The server itself is
+imported late, so that help and messages about mistakes appear at once, and without it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import argparse
 import platform
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from types import SimpleNamespace
 
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
-from fastwsgi.mistakes import Mistake, current_directory, file_mistake
+from fastwsgi.mistakes import Finding, Mistake, WrongValue, current_directory, file_mistake
 from fastwsgi.notices import Notices
-from fastwsgi.settings import manual, report
+from fastwsgi.settings import completion, manual, report
 from fastwsgi.settings.arguments import parse
-from fastwsgi.settings.settings import Settings
 from fastwsgi.settings.sources import Sources
 from fastwsgi.version import VERSION
 
@@ -30,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(parse(sys.argv[1:] if argv is None else argv))
     except Mistake as mistake:
-        announce(f"{mistake.details}fastwsgi: {mistake}")
+        for one in mistake.each:
+            announce(f"{one.details}fastwsgi: {one}")
         return mistake.exit_code
     except KeyboardInterrupt:
         return 130
@@ -52,6 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.manual:
         print(manual.page(), end="")
         return 0
+    if arguments.completion is not None:
+        print(completion.script(arguments.completion), end="")
+        return 0
     notices = Notices()
     try:
         return carry_out(arguments, notices)
@@ -64,11 +66,12 @@ def carry_out(arguments: argparse.Namespace, notices: Notices) -> int:
     for notice in arguments.notices:
         notices(notice)
     sources = Sources(arguments.flags, arguments.app, arguments.config, current_directory())
-    deployment = ConfiguredDeployment(sources, notices)
+    finding = Finding() if arguments.check or arguments.check_config else None
+    deployment = ConfiguredDeployment(sources, notices, finding)
     if arguments.print_config:
         print(report.table(deployment.current), end="")
-    if arguments.check or arguments.check_config:
-        print_check(deployment, arguments.check)
+    if finding is not None:
+        print_check(deployment, arguments.check, finding)
     elif not arguments.print_config:
         return serve(deployment, notices)
     return 0
@@ -78,11 +81,16 @@ def serve(deployment: ConfiguredDeployment, notices: Notices) -> int:
     """Serve until a signal ends that; the exit code. Raises Mistake if it cannot begin."""
     deployment.application(deployment.current.settings)
     build = loaded_build()
+    from fastwsgi import backend
     from fastwsgi.process import ending, supervisor
     from fastwsgi.server.bind import BindError
 
+    if line := backend.uncompiled_source():
+        notices(line)
     try:
         code = supervisor.run(deployment, build, notices)
+    except WrongValue as mistake:
+        raise deployment.told(mistake) from None
     except BindError as error:
         raise Mistake(str(error)) from None
     except OSError as error:
@@ -92,54 +100,39 @@ def serve(deployment: ConfiguredDeployment, notices: Notices) -> int:
     return code
 
 
-def print_check(deployment: ConfiguredDeployment, call: bool) -> None:
-    """Load the application, call it once if *call*, and print what would be served. Raises Mistake."""
-    settings = deployment.settings()
+def print_check(deployment: ConfiguredDeployment, call: bool, finding: Finding) -> None:
+    """Load the application, call it once if *call*, and print what would be served.
+
+    Raises:
+        Mistake, Mistakes: what is wrong, with what *finding* knows already.
+    """
+    from fastwsgi.process import preflight
     from fastwsgi.process.loading import watched
 
-    name = deployment.application(settings)
-    server = version_line()
-    with watched(name):
-        app = deployment.load(settings)
-    check_addresses(settings)
-    check_certificates(settings)
-    check_logs(settings)
-    done = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
-    print(f"{name} ({type(app).__name__}) {done}")
-    print(f"would be served on {', '.join(settings.bind)}")
-    print(f"by {server}")
-
-
-def check_logs(settings: Settings) -> None:
-    """Check the format of the access log. Raises Mistake."""
-    from fastwsgi.observe.logs import check
-
-    check(settings)
-
-
-def check_certificates(settings: Settings) -> None:
-    """Check the settings and files of TLS. Raises Mistake."""
-    from fastwsgi.process.certificates import Certificates
-
-    Certificates(settings)
-
-
-def check_addresses(settings: Settings) -> None:
-    """Check the addresses to listen on. Raises Mistake."""
-    from fastwsgi.server.addresses import BindError, parse_address
-
-    try:
-        for address in settings.bind:
-            parse_address(address)
-    except BindError as error:
-        raise Mistake(str(error)) from None
+    done = server = ""
+    settings = deployment.current.settings
+    with finding:
+        server = version_line()
+    with finding:
+        settings = deployment.settings()
+        name = deployment.application(settings)
+        with watched(name):
+            app = deployment.load(settings)
+        answer = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
+        done = f"{name} ({type(app).__name__}) {answer}"
+    notes = preflight.check(settings, finding, deployment.hooks)
+    finding.found = [deployment.told(mistake) for mistake in finding.found]
+    finding.end()
+    print(f"{done}\nwould be served on {', '.join(settings.bind)}\nby {server}")
+    for note in notes:
+        print(f"note: {note}")
 
 
 def version_line() -> str:
     """The versions that matter, and which build runs. Raises Mistake if it cannot be loaded."""
     build = loaded_build().title
-    versions = f"Python {platform.python_version()}, httptools {metadata.version('httptools')}"
-    return f"fastwsgi {VERSION} ({build}), {versions}"
+    parser = getattr(sys.modules["httptools"], "__version__", "of an unknown version")  # loaded with the build
+    return f"fastwsgi {VERSION} ({build}), Python {platform.python_version()}, httptools {parser}"
 
 
 def loaded_build() -> SimpleNamespace:

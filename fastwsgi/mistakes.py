@@ -11,7 +11,7 @@ import difflib
 import os
 import traceback
 import wsgiref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class Mistake(Exception):
@@ -28,11 +28,73 @@ class Mistake(Exception):
         super().__init__(line)
         self.details = details
 
+    @property
+    def each(self) -> list[Mistake]:
+        """The single mistakes: this one."""
+        return [self]
+
 
 class UsageError(Mistake):
-    """A mistake in an option, a variable or a configuration file."""
+    """A mistake in an option, a variable or a configuration file, or in what they name."""
 
     exit_code = 2
+
+
+class WrongValue(UsageError):
+    """A value that one setting cannot have on this machine, such as the path of a file that is not there.
+
+    Attributes:
+        flag: the setting's option, which begins the line; told() puts the place there where the value was given.
+        rest: the rest of the line.
+    """
+
+    def __init__(self, flag: str, rest: str) -> None:
+        super().__init__(f"{flag}{'' if rest.startswith(':') else ' '}{rest}")
+        self.flag = flag
+        self.rest = rest
+
+    def told(self, origins: Mapping[str, str]) -> WrongValue:
+        """The same mistake with the place where the value was given, by its flag in *origins*."""
+        return WrongValue(origins.get(self.flag, self.flag), self.rest)
+
+
+class Mistakes(Mistake):
+    """Several mistakes that were found together; the exit code is the highest of theirs."""
+
+    def __init__(self, found: Sequence[Mistake]) -> None:
+        super().__init__("; ".join(map(str, found)))
+        self._each = list(found)
+        self.exit_code = max(one.exit_code for one in found)
+
+    @property
+    def each(self) -> list[Mistake]:
+        return self._each
+
+
+class Finding:
+    """A search for mistakes that goes on behind each: a `with` block of it notes the one that ends the block."""
+
+    def __init__(self) -> None:
+        self.found: list[Mistake] = []
+
+    def add(self, mistake: Mistake) -> None:
+        """Note *mistake*, unless the same line is noted already."""
+        known = set(map(str, self.found))
+        self.found += [one for one in mistake.each if str(one) not in known]
+
+    def __enter__(self) -> Finding:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if not isinstance(error, Mistake):
+            return False
+        self.add(error)
+        return True
+
+    def end(self) -> None:
+        """Raise what was found: nothing, a Mistake, or Mistakes."""
+        if self.found:
+            raise self.found[0] if len(self.found) == 1 else Mistakes(self.found)
 
 
 def file_mistake(error: OSError) -> Mistake:
@@ -47,7 +109,7 @@ def current_directory() -> str:
     try:
         return os.getcwd()
     except OSError:
-        raise Mistake("the current directory has been removed, or moved away: change to another one") from None
+        raise Mistake("the current directory has been removed: change to one that is there") from None
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:

@@ -6,59 +6,52 @@ in the thread that calls them, and answer its requests there, one after the othe
 reads nothing: it stands for one request that is already parsed, may add to its environ, and logs it. A class derived
 only from wsgiref's works, too, since ours is inserted behind it.
 
-The Loop serves the sockets of connections itself: it never calls get_request(), process_request() (so a ThreadingMixIn
-starts no thread), or the handler's handle(), setup() and finish().
+A class that overrides a method by which socketserver hands connections on (HANDING_ON), as ThreadingMixIn does, has
+them handed on in that way: each connection is served by a loop of its own, in the thread that calls finish_request().
+The handler's handle(), setup() and finish() are never called.
 """
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import io
 import socketserver
-import sys
-import traceback
-from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
-from wsgiref import simple_server, util
+from typing import TYPE_CHECKING, Any, TypeVar
+from wsgiref import simple_server
 
-from fastwsgi import backend, forks
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.leaving import Contained
-from fastwsgi.originals import select, signal, socket, socketpair, threading, time
-from fastwsgi.server.bind import prepare
+from fastwsgi.originals import select, socket, threading
 from fastwsgi.server.housekeeping import SECOND
-from fastwsgi.server.loop import Loop
-from fastwsgi.server.readiness import empty
-from fastwsgi.settings.settings import Settings
+from fastwsgi.simple_loops import Accepting, Connections, ReadRequest, Run, Serving, serve_connection
 
 if TYPE_CHECKING:
-    from types import FrameType, TracebackType
-
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from fastwsgi.http.connection import Connection
-    from fastwsgi.http.errors import HttpError
-    from fastwsgi.http.exchange import Exchange
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
     Address = tuple[str, int]
 
 T = TypeVar("T")
 
-PATIENCE = 10.0  # seconds for requests in flight once the loop is to end
+HANDING_ON = ("get_request", "verify_request", "process_request", "finish_request", "shutdown_request", "close_request")
+"""The methods of socketserver by which a connection goes from the listener to its end."""
 
 
 class WSGIRequestHandler(simple_server.WSGIRequestHandler):
     """Stands for one request; subclasses override log_message(), log_request(), get_environ() and other methods.
 
+    Made for a socket, by a program that serves without our WSGIServer, it is wsgiref's, which reads and answers.
+
     Args:
-        request: a ReadRequest.
+        request: a ReadRequest, or a socket.
         client_address: host and port, ("", 0) for a unix socket.
         server: the WSGIServer.
     """
 
-    def __init__(self, request: ReadRequest, client_address: Address, server: WSGIServer) -> None:
+    def __init__(self, request: Any, client_address: Any, server: Any) -> None:
+        if not isinstance(request, ReadRequest):
+            super().__init__(request, client_address, server)
+            return
         self.request = request
         self.client_address = client_address
         self.server = server
@@ -73,25 +66,16 @@ class WSGIRequestHandler(simple_server.WSGIRequestHandler):
 
     def get_environ(self) -> WSGIEnvironment:
         """The environ of the request (PEP 3333), for a subclass to add to."""
-        environ: WSGIEnvironment = self.request.environ
-        return environ
-
-
-class ReadRequest:
-    """A request that has been read, for its handler.
-
-    Args:
-        head: its bytes, including the empty line; b"" if it was refused.
-        environ: what the application will get.
-    """
-
-    def __init__(self, head: bytes, environ: WSGIEnvironment) -> None:
-        self.head = head
-        self.environ = environ
+        if not isinstance(self.request, ReadRequest):
+            return super().get_environ()
+        return self.request.environ
 
 
 class WSGIServer(simple_server.WSGIServer):
     """A WSGIServer like wsgiref's, which listens once it is made, and serves in serve_forever() or handle_request().
+
+    Attributes:
+        multithread, multiprocess: wsgi.multithread and wsgi.multiprocess.
 
     Args:
         server_address: host and port. Port 0 lets the system choose; an IPv6 host makes an IPv6 server.
@@ -104,8 +88,8 @@ class WSGIServer(simple_server.WSGIServer):
     """
 
     RequestHandlerClass: type[WSGIRequestHandler]
-    multithread = False  # wsgi.multithread
-    multiprocess = False  # wsgi.multiprocess
+    multithread = False
+    multiprocess = False
 
     def __init__(
         self,
@@ -116,7 +100,10 @@ class WSGIServer(simple_server.WSGIServer):
         refuse_green_threads()
         if self.address_family == socket.AF_INET and ":" in server_address[0]:
             self.address_family = socket.AF_INET6
-        self._run: Run | None = None
+        self.multithread = self.multithread or isinstance(self, socketserver.ThreadingMixIn)
+        self.multiprocess = self.multiprocess or isinstance(self, getattr(socketserver, "ForkingMixIn", ()))
+        self.connections = Connections()
+        self._serving: Serving | None = None
         self._stop_asked = False
         self._ended = threading.Event()
         self._ended.set()
@@ -145,9 +132,9 @@ class WSGIServer(simple_server.WSGIServer):
         """
         self._ended.clear()
         try:
-            with Run(self) as run, Contained():
-                while not (self._stop_asked or run.interrupted):
-                    run.loop.step(SECOND if poll_interval is None else poll_interval)
+            with self._serve() as serving, Contained():
+                while not (self._stop_asked or serving.interrupted):
+                    serving.step(SECOND if poll_interval is None else min(poll_interval, SECOND))
                     self.service_actions()
         finally:
             self._stop_asked = False
@@ -164,10 +151,8 @@ class WSGIServer(simple_server.WSGIServer):
         if not self._wait_for_connection():
             self.handle_timeout()
             return
-        with Run(self) as run, Contained():
-            run.loop.accept_one()
-            while run.loop.connections and not run.interrupted:
-                run.loop.step(SECOND)
+        with self._serve() as serving, Contained():
+            serving.serve_one()
 
     def shutdown(self) -> None:
         """Make serve_forever() end, and wait for that, unless it runs in this very thread.
@@ -175,18 +160,37 @@ class WSGIServer(simple_server.WSGIServer):
         If it is not running yet, it will end as soon as it is called.
         """
         self._stop_asked = True
-        run = self._run
-        if run is not None:
-            run.wake()
-            if run.thread is threading.current_thread():
+        serving = self._serving
+        if serving is not None:
+            serving.wake()
+            if serving.thread is threading.current_thread():
                 return
         self._ended.wait()
 
+    def server_close(self) -> None:
+        """Close the listener; connections that have threads of their own end behind their requests in flight.
+
+        A ThreadingMixIn waits for these threads, unless it says otherwise (block_on_close, daemon_threads).
+        """
+        super().server_close()
+        self.connections.closed = True
+        self.connections.stop()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve the connection *request* in this thread, until it ends; called by process_request()."""
+        serve_connection(self, request, client_address)
+
     def disown(self) -> None:
         """In a forked child, be a server that does not run."""
-        self._run = None
+        self._serving = None
+        self.connections.disown()
         self._ended = threading.Event()
         self._ended.set()
+
+    def _serve(self) -> Run | Accepting:
+        """What serves: with methods of the class's own for handing connections on, by these."""
+        own = [name for name in HANDING_ON if getattr(type(self), name) is not getattr(WSGIServer, name)]
+        return Accepting(self) if own else Run(self)
 
     def _wait_for_connection(self) -> bool:
         limits = [limit for limit in (self.timeout, self.socket.gettimeout() or None) if limit is not None]
@@ -194,143 +198,6 @@ class WSGIServer(simple_server.WSGIServer):
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
         return bool(poll.poll(None if longest is None else max(0.0, longest * 1000)))
-
-
-class Run:
-    """A loop over the socket of *server* in this thread, until shutdown() or Ctrl-C.
-
-    Python delivers Ctrl-C between two bytecodes, so in the middle of the application, where it would look like a
-    failure. Here the first one is noted, and raised once requests in flight are answered; a second is raised at once.
-    A program that handles SIGINT itself keeps its handler.
-
-    Raises:
-        NotImplementedError: the socket is a TLS socket.
-    """
-
-    def __init__(self, server: WSGIServer) -> None:
-        if hasattr(server.socket, "do_handshake"):
-            raise NotImplementedError("make_server() takes no socket of TLS: use fastwsgi.serve(app, certfile=...)")
-        prepare(server.socket, defer_accept=False)
-        self.server = server
-        self.thread = threading.current_thread()
-        self.interrupted = False
-        handlers = Handlers(server)
-        self.loop = Loop(backend.current(), handlers.call, Settings(threads=1), _report, sys.stderr, handlers)
-        self.loop.add_listener(server.socket, _base_environ(server))
-        self._waking = threading.RLock()  # a signal handler may enter it again
-        self._awaited, self._sent = socketpair()
-        self.loop.add_waker(self._awaited.fileno(), self._handle_wake_up)
-        self._catches = False
-
-    def __enter__(self) -> Run:
-        self.server._run = self
-        self.loop.thread = threading.get_ident()
-        if self.thread is threading.main_thread():
-            self._catches = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self._catches:
-            forks.handle(signal.SIGINT, self._interrupt)
-        forks.hold(self)
-        forks.hold(self.loop)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self._finish()
-        finally:
-            self.server._run = None
-            self.loop.close()
-            with self._waking:
-                self._sent.close()
-            self._awaited.close()
-            if self._catches:
-                forks.give_back(signal.SIGINT)
-            forks.release(self)
-        if self.interrupted and error is None:
-            raise KeyboardInterrupt
-
-    def disown(self) -> None:
-        """In a forked child, close the descriptors; shutdown() has nothing to wait for."""
-        self.server.disown()
-        self._waking = threading.RLock()
-        self._sent.close()
-        self._awaited.close()
-
-    def wake(self) -> None:
-        """End the wait of the loop. Called in any thread and in signal handlers."""
-        with self._waking, contextlib.suppress(OSError):  # closed, or full, when the loop is awake anyway
-            self._sent.send(b"\0")
-
-    def _handle_wake_up(self) -> None:
-        empty(self._awaited.fileno())
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.interrupted:
-            raise KeyboardInterrupt
-        self.interrupted = True
-        self.wake()
-
-    def _finish(self) -> None:
-        """Answer requests in flight and close idle connections."""
-        self.loop.stop()
-        deadline = time.monotonic() + PATIENCE
-        while self.loop.connections and time.monotonic() < deadline:
-            self.loop.step(SECOND)
-
-
-class Handlers:
-    """The loop's observer and its application: it makes the handler of each request and calls its methods.
-
-    Args:
-        server: has the handler class and the application.
-    """
-
-    def __init__(self, server: WSGIServer) -> None:
-        self.server = server
-        self._handlers: dict[object, WSGIRequestHandler] = {}  # by exchange
-
-    def call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The application that the loop calls; *start_response* is the exchange of the request."""
-        handler = self._handlers[start_response]
-        environ["wsgi.errors"] = handler.get_stderr()
-        changed = handler.get_environ()
-        if changed is not environ:
-            environ.update(changed)
-        app: Any = self.server.get_app()  # Any: without set_app() it is None, and fails as an application does
-        result: Iterable[bytes] = app(environ, start_response)
-        return result
-
-    def request_started(self, connection: Connection, exchange: Exchange, head: bytes) -> None:
-        """Make the handler of a request."""
-        self._handlers[exchange] = self._make_handler(connection, ReadRequest(head, exchange.environ))
-
-    def response_ended(self, exchange: Exchange) -> None:
-        """Log the response, if there was one."""
-        handler = self._handlers.pop(exchange, None)
-        if handler is not None and exchange.code:
-            self._log(handler, handler.log_request, str(exchange.code), exchange.sent)
-
-    def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """Log the refusal, by a handler made for it."""
-        handler = self._make_handler(connection, ReadRequest(b"", {}))
-        self._log(handler, handler.log_error, "code %d, message %s", refusal.status, refusal.reason)
-
-    def tick(self) -> None:
-        """Do nothing: nothing is due each second."""
-
-    def _make_handler(self, connection: Connection, request: ReadRequest) -> WSGIRequestHandler:
-        address = (connection.host, int(connection.reader.port or 0))
-        return self.server.RequestHandlerClass(request, address, self.server)
-
-    def _log(self, handler: WSGIRequestHandler, log: Callable[..., None], *arguments: object) -> None:
-        """Call *log*; a failure is the handler's fault and affects no response."""
-        try:
-            log(*arguments)
-        except Exception:
-            with contextlib.suppress(Exception):  # it prints to stderr, too
-                self.server.handle_error(handler.request, handler.client_address)
 
 
 def make_server(
@@ -366,16 +233,6 @@ def _insert_behind(known: type[object], ours: type[T]) -> type[T]:
     return made
 
 
-def _base_environ(server: WSGIServer) -> WSGIEnvironment:
-    """The entries that all environs of *server* share, apart from those that the loop adds."""
-    return {
-        "wsgi.multithread": server.multithread,
-        "wsgi.multiprocess": server.multiprocess,
-        "wsgi.url_scheme": util.guess_scheme(server.base_environ),
-        **server.base_environ,
-    }
-
-
 def _name_host(wanted: str, bound: str) -> str:
     """SERVER_NAME for a server that was asked to bind *wanted* and is bound to *bound*."""
     if bound in ("0.0.0.0", "::"):
@@ -383,10 +240,3 @@ def _name_host(wanted: str, bound: str) -> str:
     if bound.startswith("127.") or bound == "::1":
         return "localhost"
     return wanted or bound
-
-
-def _report(message: str, error: BaseException | None) -> None:
-    """Print a message about an error to stderr, with the traceback of *error* if there is one."""
-    trace = [] if error is None else traceback.format_exception(type(error), error, error.__traceback__)
-    with contextlib.suppress(Exception):  # there may be no stderr, or it may be closed, or the application's
-        sys.stderr.write("".join([f"fastwsgi: {message}\n", *trace]))

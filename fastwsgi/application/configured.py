@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Callable
 from weakref import WeakKeyDictionary
 
 from fastwsgi.application import loader
-from fastwsgi.mistakes import UsageError
+from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue
 from fastwsgi.originals import os
+from fastwsgi.settings import files
 from fastwsgi.settings.settings import SETTINGS, Settings
 from fastwsgi.settings.sources import Configuration, Sources
 
@@ -26,19 +27,20 @@ class ConfiguredDeployment:
     Args:
         sources: where the settings are given.
         announce: called with lines for the user, such as a list of what has no effect.
+        finding: told all mistakes, of which the first is raised otherwise.
 
     Raises:
         Mistake: what is given is wrong.
     """
 
-    def __init__(self, sources: Sources, announce: Callable[[str], None]) -> None:
+    def __init__(self, sources: Sources, announce: Callable[[str], None], finding: Finding | None = None) -> None:
         self.directory = sources.start
         self._sources = sources
         self._announce = announce
         self._announced: set[str] = set()
         self._apps: WeakKeyDictionary[Settings, str | None] = WeakKeyDictionary()
         self._variables = Variables(os.environ)
-        self._variables.set(self._use(sources.read(os.environ)).env)
+        self._variables.set(self._use(sources.read(os.environ, finding)).env)
         self._asked = False
 
     @property
@@ -74,6 +76,13 @@ class ConfiguredDeployment:
         finally:
             self._variables.set(self.current.settings.env)
 
+    def told(self, mistake: Mistake) -> Mistake:
+        """*mistake*, with the place where the value was given if it is about one."""
+        if not isinstance(mistake, WrongValue):
+            return mistake
+        origins = self.current.origins
+        return mistake.told({SETTINGS[name].flag: given for name, given in origins.items() if name in SETTINGS})
+
     def _use(self, read: Configuration) -> Settings:
         self.current = read
         self._apps[read.settings] = read.app
@@ -87,7 +96,9 @@ class ConfiguredDeployment:
         """The application named together with these settings. Raises UsageError if none was."""
         app = self._apps.get(settings)
         if app is None:
-            raise UsageError("say what to serve: MODULE:ATTR, such as shop.wsgi:application (see fastwsgi --help)")
+            unread = files.unread_application(settings.chdir or self.directory)
+            what = unread or "MODULE:ATTR, such as shop.wsgi:application"
+            raise UsageError(f"say what to serve: {what} (see fastwsgi --help)")
         return app
 
     def load(self, settings: Settings) -> loader.Application:
@@ -99,7 +110,11 @@ class ConfiguredDeployment:
         Raises:
             Mistake: it cannot be loaded; the details are the traceback if the user's code failed.
         """
-        return loader.load(self.application(settings), settings)
+        try:
+            return loader.load(self.application(settings), settings)
+        except loader.AsgiMistake as mistake:
+            asked = self.current.worker_class
+            raise Mistake(f"{mistake}; {asked} is not here" if asked else str(mistake)) from None
 
 
 def reloaded(first: Settings, now: Settings) -> tuple[Settings, list[str]]:

@@ -18,9 +18,22 @@ from typing import Any, Callable
 from fastwsgi.application import recognise
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.leaving import Contained
-from fastwsgi.mistakes import Mistake, UsageError, nearest, summary, user_traceback
+from fastwsgi.mistakes import (
+    Mistake,
+    UsageError,
+    WrongValue,
+    current_directory,
+    nearest,
+    summary,
+    user_traceback,
+)
 from fastwsgi.originals import os
 from fastwsgi.settings.settings import Settings
+
+
+class AsgiMistake(Mistake):
+    """An ASGI application was named."""
+
 
 Application = Callable[..., Any]
 """An object from the user's code, of which nothing is known until it is called."""
@@ -105,16 +118,18 @@ def prepare_path(settings: Settings) -> list[str]:
 
     Raises:
         UsageError: one does not exist.
+        Mistake: the current directory has been removed.
     """
     if settings.chdir is not None:
         try:
             os.chdir(settings.chdir)
         except OSError as error:
-            raise UsageError(f"--chdir {settings.chdir}: {error.strerror}") from None
+            raise WrongValue("--chdir", f"{settings.chdir}: {error.strerror}") from None
     for directory in settings.pythonpath:
         if not os.path.exists(directory):
-            raise UsageError(f"--pythonpath {directory}: there is no such directory")
-    roots = [os.path.abspath(directory) for directory in (*settings.pythonpath, ".")]
+            raise WrongValue("--pythonpath", f"{directory}: there is no such directory")
+    here = current_directory()
+    roots = [os.path.normpath(os.path.join(here, directory)) for directory in (*settings.pythonpath, ".")]
     sys.path[:] = roots + [entry for entry in sys.path if entry not in roots]
     return roots
 
@@ -133,8 +148,8 @@ def import_module(target: Target, roots: list[str]) -> ModuleType:
         line = f"{name} cannot be imported: {summary(error)}; is it installed for {sys.executable}?"
         raise Mistake(line, user_traceback(error)) from None
     except SystemExit as error:
-        line = f"{name} exits when imported, {exit_words(error)}; keep that under if __name__ == '__main__'"
-        raise exit_mistake(line, error) from None
+        hint = "" if isinstance(error.code, str) else "; keep that under if __name__ == '__main__'"
+        raise exit_mistake(f"{name} exits when imported, {exit_words(error)}{hint}", error) from None
     except Exception as error:
         raise Mistake(f"{name} cannot be imported: {summary(error)}", user_traceback(error)) from None
 
@@ -282,6 +297,8 @@ def checked(app: object, name: str, subject: str = "") -> Application:
         Mistake: it is not; the line says what it is instead.
     """
     reason = recognise.objection(app, name)
+    if recognise.is_asgi(app):
+        raise AsgiMistake(f"{subject or name} {reason}")
     if reason is not None or not callable(app):
         raise Mistake(f"{subject or name} {reason}")
     return app

@@ -30,7 +30,7 @@ def objection(app: object, name: str) -> str | None:
     if not callable(app):
         return f"is {article(type(app).__name__)}, not a WSGI application: it cannot be called"
     shape = Shape.of(app)
-    if shape is not None and shape.is_asgi():
+    if is_asgi(app):
         return _asgi_advice(name)
     if is_async(app):
         return "is an async function; a WSGI application is a plain one"
@@ -51,6 +51,12 @@ def is_application(app: object) -> bool:
     if shape is None or len(shape.required) != 2 or not shape.required[0].startswith("env"):
         return False
     return objection(app, "") is None
+
+
+def is_asgi(app: object) -> bool:
+    """Whether *app* takes the arguments of an ASGI application."""
+    shape = Shape.of(app)
+    return shape is not None and shape.is_asgi()
 
 
 def is_async(function: object) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Union
 
+from fastwsgi.gunicorn import absent
 from fastwsgi.gunicorn.translations import TRANSLATIONS
+from fastwsgi.gunicorn.unsupported import UNSUPPORTED
+from fastwsgi.originals import os
 from fastwsgi.server.addresses import Tcp, Unix, parse_address
 
 if TYPE_CHECKING:
@@ -14,34 +17,91 @@ if TYPE_CHECKING:
 Address = Union[tuple[str, int], str, int]
 """A host and its port, the path of a unix socket, or a file descriptor."""
 
+AS_IN_GUNICORN: dict[str, Callable[[Settings], Any]] = {
+    "bind": lambda settings: ["[::]" + one[1:] if one.startswith("*:") else one for one in settings.bind],
+    "cert_reqs": lambda settings: {"none": 0, "optional": 1, "required": 2}[settings.cert_reqs],
+    "certfile": lambda settings: next(iter(settings.certfile), None),
+    "chdir": lambda settings: settings.chdir or os.getcwd(),
+    "env": lambda settings: dict(one.split("=", 1) for one in settings.env),
+    "env_orig": lambda settings: dict(os.environ),
+    "gid": lambda settings: settings.group if settings.group is not None else os.getegid(),
+    "is_ssl": lambda settings: bool(settings.certfile),
+    "keyfile": lambda settings: next(iter(settings.keyfile), None),
+    "proxy_protocol": lambda settings: "off" if settings.proxy_protocol == "off" else "auto",
+    "pythonpath": lambda settings: ",".join(settings.pythonpath) or None,
+    "uid": lambda settings: settings.user if settings.user is not None else os.geteuid(),
+    "umask": lambda settings: int(settings.umask or "0", 8),
+    "worker_class": lambda settings: "gthread" if settings.threads > 1 else "sync",
+    "worker_class_str": lambda settings: "gthread" if settings.threads > 1 else "sync",
+}
+"""The attributes whose values gunicorn has in another form than we have them."""
+
+
+class SettingView(NamedTuple):
+    """One of `cfg.settings`."""
+
+    name: str
+    value: object
+
+    def get(self) -> object:
+        """The value."""
+        return self.value
+
 
 class Cfg:
-    """The settings under gunicorn's names, and under ours."""
+    """The settings under gunicorn's names, and under ours; what we do not have is as it is where it is not used.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: the values.
+        app: what is served, as it was named, or "".
+    """
+
+    def __init__(self, settings: Settings, app: str = "") -> None:
         self._settings = settings
+        self._app = app
 
     def __getattr__(self, name: str) -> Any:
         """The value of a setting, of any type."""
         if name.startswith("__"):
             raise AttributeError(name)
-        if hasattr(self._settings, name):
-            return getattr(self._settings, name)
+        if name in AS_IN_GUNICORN:
+            return AS_IN_GUNICORN[name](self._settings)
         if name in TRANSLATIONS and hasattr(self._settings, TRANSLATIONS[name].ours):
-            return getattr(self._settings, TRANSLATIONS[name].ours)
-        if name in ("worker_class_str", "worker_class"):
-            return "gthread" if self._settings.threads > 1 else "sync"
+            return _whole(getattr(self._settings, TRANSLATIONS[name].ours))
+        if hasattr(self._settings, name):
+            return _whole(getattr(self._settings, name))
+        if name in UNSUPPORTED:
+            return next(iter(UNSUPPORTED[name].harmless), None)
         raise AttributeError(f"fastwsgi has no setting {name!r}")
 
     @property
-    def address(self) -> list[Address]:
-        """The addresses on which the server listens."""
-        return [_address(text) for text in self._settings.bind]
+    def wsgi_app(self) -> str:
+        """What is served, as it was named."""
+        return self._app
 
     @property
-    def settings(self) -> dict[str, object]:
-        """All settings by our names."""
-        return dict(vars(self._settings))
+    def proc_name(self) -> str:
+        """The name in the process list, or else that of the application."""
+        return self._settings.proc_name or self._app or "fastwsgi"
+
+    @property
+    def address(self) -> list[Address]:
+        """The addresses on which the server was told to listen."""
+        return [_address(text) for text in self.bind]
+
+    @property
+    def settings(self) -> dict[str, SettingView]:
+        """All settings, by gunicorn's names."""
+        return {name: SettingView(name, getattr(self, name)) for name in (*TRANSLATIONS, *UNSUPPORTED)}
+
+    def set(self, name: str, value: object) -> None:
+        """Refuse to change a setting: a change of the object would not reach those who have read it."""
+        raise AttributeError(f"settings do not change while the server runs: write {name} into the configuration file")
+
+
+def _whole(value: Any) -> Any:
+    """A number of seconds as an integer if it is one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _address(text: str) -> Address:
@@ -62,4 +122,6 @@ class Log:
         """An attribute of the logger."""
         if name == "error_log":
             raise AttributeError(name)
+        if name in absent.OF_LOG:
+            raise absent.missing("log", name, absent.OF_LOG)
         return getattr(self.error_log, name)

@@ -2,7 +2,7 @@
 
 It runs in a module of its own; what it leaves there under the name of one of gunicorn's settings is that setting. The
 settings that we have are translated, functions become hooks, and one line lists those that have no effect. Other names
-are the file's own business.
+are the file's own business, unless they are nearly those of settings.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
-from fastwsgi.gunicorn.hooks import NAMES, GunicornHooks, Hooks
+from fastwsgi.gunicorn.hooks import HOOKS, GunicornHooks, Hooks, found_hooks
+from fastwsgi.gunicorn.near_names import near_names
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import REFUSED, UNSUPPORTED
 from fastwsgi.leaving import Contained
@@ -36,6 +37,7 @@ class FileValues:
         notices: lines for the user.
         hooks: the user's functions.
         python: whether it is a file of gunicorn's kind.
+        others: the names in such a file that gunicorn does not know.
     """
 
     name: str = ""
@@ -44,6 +46,7 @@ class FileValues:
     notices: list[str] = field(default_factory=list)
     hooks: Hooks = field(default_factory=Hooks)
     python: bool = False
+    others: list[str] = field(default_factory=list)
 
 
 def read(name: str, path: str, directory: str) -> FileValues:
@@ -76,9 +79,13 @@ def translate(name: str, found: Mapping[str, object]) -> FileValues:
             if UNSUPPORTED[key].treatment == REFUSED:
                 raise UsageError(f"{name}: {key}: {UNSUPPORTED[key].instead}")
             ineffective.append(f"{key} ({UNSUPPORTED[key].instead})")
+        elif not {key} & (TRANSLATIONS.keys() | UNSUPPORTED.keys() | HOOKS.keys()):
+            file.others.append(key)
     if ineffective:
         file.notices.append(f"{name}: without effect here: {', '.join(ineffective)}")
-    functions = {key: function for key in NAMES if callable(function := found.get(key))}
+    if near := near_names(found):
+        file.notices.append(f"{name}: no such setting: {', '.join(near)}")
+    functions = found_hooks(found, name)
     if functions:
         file.hooks = GunicornHooks(functions, name)
     return file

@@ -1,14 +1,16 @@
 """pre_request and post_request: the hooks around each request, and their view of request and response.
 
 They run in a WSGI middleware. What pre_request adds to the request's headers, and the scheme that it sets, reach the
-application; post_request is called at the end of the response, as the server closes it. A list or a file is passed on
-unwrapped, so that the server knows its length or sends it by sendfile: for these, post_request is called first.
+application; if it raises, the client gets a 500, and the application no request. post_request is called at the end of
+the response, as the server closes it. A list or a file is passed on unwrapped, so that the server knows its length or
+sends it by sendfile: for these, post_request is called first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
-from typing import TYPE_CHECKING, Callable
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Callable
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -21,7 +23,7 @@ class Request:
     """A request as pre_request and post_request see it.
 
     Attributes:
-        method, path, query, uri: from the request line; uri is path and query.
+        method, path, query, uri: from the request line, as they were sent; uri is the target, path its path.
         headers: (NAME, value) pairs, names in upper case.
         version: (1, 1) or (1, 0).
         scheme: "http" or "https".
@@ -30,10 +32,10 @@ class Request:
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.method = environ["REQUEST_METHOD"]
-        self.path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         self.query = environ.get("QUERY_STRING", "")
         self.fragment = ""
-        self.uri = environ.get("RAW_URI") or environ.get("REQUEST_URI") or self._joined()
+        self.uri = environ["RAW_URI"]
+        self.path = self.uri.partition("?")[0] if self.uri.startswith("/") else urlsplit(self.uri).path
         self.headers = [(_header_name(key), value) for key, value in environ.items() if _is_header(key)]
         major, _, minor = environ.get("SERVER_PROTOCOL", "HTTP/1.1").partition("/")[2].partition(".")
         self.version = (int(major), int(minor or 0))
@@ -41,9 +43,6 @@ class Request:
         self.remote_addr = (environ.get("REMOTE_ADDR", ""), int(environ.get("REMOTE_PORT") or 0))
         self.peer_addr = self.remote_addr
         self.body = environ.get("wsgi.input")
-
-    def _joined(self) -> str:
-        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 def _is_header(key: str) -> bool:
@@ -57,6 +56,15 @@ def _header_name(key: str) -> str:
 def _environ_key(name: str) -> str:
     key = name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def _by_key(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers as environ has them: several of a name are joined by commas (RFC 9110 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key = _environ_key(str(name))
+        found[key] = f"{found[key]},{value}" if key in found else str(value)
+    return found
 
 
 class Response:
@@ -106,31 +114,34 @@ class RequestHooks:
     Args:
         app: the application.
         worker: the view that the hooks get.
-        call: calls a hook by name with the arguments that follow, and logs its exceptions.
-        functions: the hooks, by name.
+        before, after: called with it and the request, the second with environ and response, too; None: there is none.
     """
 
     def __init__(
-        self, app: WSGIApplication, worker: WorkerView, call: Callable[..., None], functions: Container[str]
+        self,
+        app: WSGIApplication,
+        worker: WorkerView,
+        before: Callable[..., Any] | None,
+        after: Callable[..., None] | None,
     ) -> None:
         self.app = app
         self.worker = worker
-        self.call = call
-        self.before = "pre_request" in functions
-        self.after = "post_request" in functions
+        self.before = before
+        self.after = after
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        if self.before:
+        after = self.after
+        if after is None:
             self._prepare(request, environ)
-        if not self.after:
             return self.app(environ, start_response)
         response = Response()
 
         def done() -> None:
-            self.call("post_request", self.worker, request, environ, response)
+            after(self.worker, request, environ, response)
 
         try:
+            self._prepare(request, environ)
             result = self.app(environ, response.watch(start_response))
         except BaseException:
             done()
@@ -150,11 +161,14 @@ class RequestHooks:
 
     def _prepare(self, request: Request, environ: WSGIEnvironment) -> None:
         """Call pre_request and pass on what it changed."""
-        known = list(request.headers)
-        self.call("pre_request", self.worker, request)
-        for name, value in request.headers:
-            if (name, value) not in known:
-                environ[_environ_key(str(name))] = str(value)
+        if self.before is None:
+            return
+        known = _by_key(request.headers)
+        self.before(self.worker, request)
+        wanted = _by_key(request.headers)
+        for key in known.keys() - wanted.keys():
+            del environ[key]
+        environ.update({key: value for key, value in wanted.items() if known.get(key) != value})
         environ["wsgi.url_scheme"] = request.scheme
 
 

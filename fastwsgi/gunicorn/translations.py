@@ -32,12 +32,8 @@ def _address(item: object) -> object:
         return item
     text = item.strip()
     text = text[len("tcp://") :] if text.startswith("tcp://") else text
-    return text if ":" in text.rpartition("]")[2] else f"{text}:8000"
-
-
-def _limit(value: object) -> object:
-    """A limit; 0 means none in gunicorn, but here a whole head always has one, of 64 KiB."""
-    return "64K" if value in (0, "0") else value
+    text = text if ":" in text.rpartition("]")[2] else f"{text}:8000"
+    return "*" + text[len("[::]") :] if text.startswith("[::]:") else text  # IPv4, too, as Linux has it by default
 
 
 def _peers(value: object) -> object:
@@ -101,6 +97,7 @@ class Translation:
 
 TRANSLATIONS = {
     "wsgi_app": Translation("app"),
+    "worker_class": Translation("worker_class"),
     "bind": Translation("bind", _addresses),
     "pidfile": Translation("pid"),
     "keepalive": Translation("keep_alive"),
@@ -119,13 +116,12 @@ TRANSLATIONS = {
     "proxy_allow_ips": Translation("proxy_allow_ips", _peers, (None,)),
     "reload": Translation("reload", _switch),
     "reuse_port": Translation("reuse_port", _switch),
-    "limit_request_line": Translation("limit_request_line", _limit),
-    "limit_request_field_size": Translation("limit_request_field_size", _limit),
     **{
         name: Translation(name)
         for name in (
             *("backlog", "workers", "threads", "max_requests", "max_requests_jitter", "timeout", "graceful_timeout"),
-            *("limit_request_fields", "reload_extra_files", "chdir", "user", "group", "umask", "access_log_format"),
+            *("limit_request_line", "limit_request_fields", "limit_request_field_size", "reload_extra_files"),
+            *("chdir", "user", "group", "umask", "access_log_format"),
             *("proc_name", "pythonpath", "root_path", "certfile", "keyfile", "ca_certs", "cert_reqs", "ciphers"),
         )
     },

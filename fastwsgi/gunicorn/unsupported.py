@@ -35,10 +35,6 @@ class Unsupported:
         return value is None or str(value) in map(str, self.harmless)
 
 
-_SYNC = (
-    *("sync", "gthread", "gunicorn.workers.sync.SyncWorker", "gunicorn.workers.gthread.ThreadWorker"),
-    *("egg:gunicorn#sync", "egg:gunicorn#gthread"),
-)
 _HTTP2 = "HTTP/2 is not spoken; a proxy may speak it with the clients"
 _ASGI = "ASGI and WebSockets are not spoken; serve such an application with an ASGI server"
 _DIRTY = "there are no processes for long work; use a task queue"
@@ -48,11 +44,6 @@ _GRAMMAR = "requests that are malformed in this way are refused, always"
 _SOCKET = "there is no control socket; use signals: HUP, TTIN, TTOU, USR1, USR2, TERM"
 
 UNSUPPORTED = {
-    "worker_class": Unsupported(
-        "there is one kind of worker; --threads N runs N requests at a time in each, and none waits for slow clients",
-        ("-k", "--worker-class"),
-        _SYNC,
-    ),
     "worker_tmp_dir": Unsupported(
         "not needed: the heartbeat is in shared memory, not in a file", ("--worker-tmp-dir",), (), ACCEPTED
     ),
@@ -119,10 +110,10 @@ UNSUPPORTED = {
     "syslog_addr": Unsupported(_SYSLOG, ("--log-syslog-to",), ("udp://localhost:514",)),
     "syslog_prefix": Unsupported(_SYSLOG, ("--log-syslog-prefix",)),
     "syslog_facility": Unsupported(_SYSLOG, ("--log-syslog-facility",), ("user",)),
-    "statsd_host": Unsupported(_STATSD, ("--statsd-host",)),
-    "statsd_prefix": Unsupported(_STATSD, ("--statsd-prefix",), ("",)),
-    "dogstatsd_tags": Unsupported(_STATSD, ("--dogstatsd-tags",), ("",)),
-    "enable_backlog_metric": Unsupported(_STATSD, ("--enable-backlog-metric",), (False,), nargs=0),
+    "statsd_host": Unsupported(_STATSD, ("--statsd-host",), treatment=ACCEPTED),
+    "statsd_prefix": Unsupported(_STATSD, ("--statsd-prefix",), ("",), ACCEPTED),
+    "dogstatsd_tags": Unsupported(_STATSD, ("--dogstatsd-tags",), ("",), ACCEPTED),
+    "enable_backlog_metric": Unsupported(_STATSD, ("--enable-backlog-metric",), (False,), ACCEPTED, 0),
     "default_proc_name": Unsupported("use --name", (), ("gunicorn",)),
     "paste": Unsupported(
         "there is no PasteDeploy in this version; name what makes the application: 'MODULE:FACTORY()'",
@@ -142,10 +133,6 @@ UNSUPPORTED = {
     ),
     "do_handshake_on_connect": Unsupported(
         "not needed: no thread waits for a handshake", ("--do-handshake-on-connect",), (False,), ACCEPTED, 0
-    ),
-    "ssl_context": Unsupported(
-        "no context of the user's own is taken; use --certfile, --ssl-min-version, --ciphers and --ca-certs",
-        treatment=REFUSED,
     ),
     "http_protocols": Unsupported(_HTTP2, ("--http-protocols",), ("h1",)),
     "http2_cleartext": Unsupported(_HTTP2, ("--http2-cleartext",), (False, "off"), nargs="?"),

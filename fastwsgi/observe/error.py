@@ -13,7 +13,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.error_handlers import MESSAGES, ErrorFile, OwnHandler, StreamHandler
 from fastwsgi.observe.files import handed
 from fastwsgi.observe.log_config import set_up_logging, take_over
@@ -75,7 +75,7 @@ def _open_error_file(path: str) -> ErrorFile:
     try:
         return ErrorFile(path)
     except OSError as error:
-        raise Mistake(f"--error-logfile {path}: {error.strerror}") from None
+        raise WrongValue("--error-logfile", f"{path}: {error.strerror}") from None
 
 
 def shows_on_terminal() -> bool:

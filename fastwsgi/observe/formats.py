@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from fastwsgi.http.head import environ_key
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Format(NamedTuple):
 
 
 def read_format(text: str | None) -> Format:
-    """The format with that *text* or name; None stands for "combined". Raises Mistake for an unknown atom."""
+    """The format with that *text* or name; None stands for "combined". Raises WrongValue for an unknown atom."""
     if text == "json":
         return _Reader(json=True).read_json()
     return _Reader(json=False).read(COMBINED if text is None or text == "combined" else text)
@@ -144,13 +144,15 @@ class _Reader:
 
     def read(self, text: str) -> Format:
         if re.search(r"[\x00-\x1f\x7f]", text):
-            raise Mistake("--access-log-format: a line cannot have control characters in it")
+            raise WrongValue("--access-log-format", ": a line cannot have control characters in it")
         end = 0
         for match in ATOM.finditer(text):
             self._write(text[end : match.start()])
             end = match.end()
             if match["wrong"]:
-                raise Mistake(f"--access-log-format: {match['wrong']!r} is no atom; write them as %(h)s, and %% for %")
+                raise WrongValue(
+                    "--access-log-format", f": {match['wrong']!r} is no atom; write them as %(h)s, and %% for %"
+                )
             if match["percent"]:
                 self._write("%")
             elif match["atom"]:
@@ -200,8 +202,7 @@ class _Reader:
         elif atom == "r":
             self.steps.append(Step(Op.REQUEST, place=self._note("REQUEST_METHOD", "RAW_URI")))
         elif atom == "U":
-            place = self._note("SCRIPT_NAME", "PATH_INFO")
-            self.steps += [Step(Op.NOTED, place=place), Step(Op.NOTED, place=place + 1)]
+            self.steps.append(Step(Op.NOTED, place=self._note("PATH_INFO")))
         elif atom == "u":
             place = self._note("HTTP_AUTHORIZATION")
             self._call(lambda exchange: basic_user(exchange.note[place]), place)
@@ -214,7 +215,7 @@ class _Reader:
         else:
             known = ", ".join(sorted([*PLAIN, *FIELDS, *OTHERS], key=str.lower))
             known += ", {name}i, {name}o, {name}e"
-            raise Mistake(f"--access-log-format: no atom %({atom})s; there are {known}")
+            raise WrongValue("--access-log-format", f": no atom %({atom})s; there are {known}")
 
     def _add_named(self, name: str, kind: str) -> None:
         if kind == "i":
@@ -225,7 +226,7 @@ class _Reader:
         elif kind == "e":
             self._call(lambda exchange: _as_text((exchange.environ or {}).get(name)))
         else:
-            raise Mistake(f"--access-log-format: no atom %({{{name}}}{kind})s; behind the name comes i, o or e")
+            raise WrongValue("--access-log-format", f": no atom %({{{name}}}{kind})s; behind the name comes i, o or e")
 
 
 def basic_user(authorization: str) -> str | None:

@@ -97,7 +97,9 @@ def _is_proc(folder: int) -> bool:
 
 
 def _check(folder: int, name: str, target: str, path: str) -> None:
-    """Raise OSError for a link that another user could have made."""
+    """Raise OSError for a link that another user could have made; those in /proc are the kernel's."""
+    if _is_proc(folder):
+        return
     mine = (0, os.geteuid())
     there, link = os.fstat(folder), os.stat(name, dir_fd=folder, follow_symlinks=False)
     is_private = not there.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

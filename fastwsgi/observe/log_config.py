@@ -15,7 +15,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from fastwsgi.mistakes import Mistake, summary
+from fastwsgi.mistakes import Mistake, WrongValue, summary
 from fastwsgi.observe.interfaces import CALLED, EXTENDED_BY
 from fastwsgi.observe.loggers import OwnLogger
 from fastwsgi.originals import os
@@ -27,23 +27,23 @@ def set_up_logging(config: str | dict[str, Any]) -> None:
     Existing loggers stay enabled unless the configuration says otherwise.
 
     Raises:
-        Mistake: the file cannot be read, or logging refuses its contents.
+        WrongValue: the file cannot be read, or logging refuses its contents.
     """
-    name = f"--log-config {config}" if isinstance(config, str) else config.get(CALLED, "log_config")
+    flag, place = ("--log-config", config) if isinstance(config, str) else (config.get(CALLED, "--log-config"), "")
     try:
         if isinstance(config, str) and not config.endswith((".json", ".toml")):
             _read_ini(config)
         else:
             logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **_values(config)})
     except OSError as error:
-        raise Mistake(f"{name}: {error.strerror or error}") from None
+        raise WrongValue(flag, f"{place}: {error.strerror or error}") from None
     except configparser.Error as error:
-        raise Mistake(f"{name}: {' '.join(str(error).split())}") from None
+        raise WrongValue(flag, f"{place}: {' '.join(str(error).split())}") from None
     except Mistake:
         raise
     except Exception as error:
         cause = f": {summary(error.__cause__)}" if error.__cause__ is not None else ""
-        raise Mistake(f"{name}: {summary(error)}{cause}") from None
+        raise WrongValue(flag, f"{place}: {summary(error)}{cause}") from None
 
 
 def _read_ini(path: str) -> None:
@@ -64,7 +64,7 @@ def _read_dict(path: str) -> dict[str, Any]:
     with open(path, "rb") as file:
         values = _toml().load(file) if path.endswith(".toml") else json.load(file)
     if not isinstance(values, dict):
-        raise Mistake(f"--log-config {path}: an object must be in it, with the keys of logging's dictConfig")
+        raise WrongValue("--log-config", f"{path}: an object must be in it, with the keys of logging's dictConfig")
     return values
 
 
@@ -72,7 +72,7 @@ def _toml() -> ModuleType:
     for name in ("tomllib", "tomli"):
         with contextlib.suppress(ImportError):
             return import_module(name)
-    raise Mistake("--log-config: TOML needs Python 3.11 or the package tomli; JSON and INI do not")
+    raise WrongValue("--log-config", ": TOML needs Python 3.11 or the package tomli; JSON and INI do not")
 
 
 def take_over(theirs: str, ours: OwnLogger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.access import AccessLog, LoggerOutput
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
 from fastwsgi.observe.error_stream import ErrorStream
@@ -25,18 +26,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Logs",
     "access_destinations",
-    "check",
     "error_log",
     "log_error",
     "reopen_error_log",
     "set_up_error_log",
     "try_to_reopen",
 ]
-
-
-def check(settings: Settings) -> None:
-    """Check access_log_format by reading it. Raises Mistake."""
-    read_format(settings.access_log_format)
 
 
 def log_error(message: str, error: BaseException | None) -> None:
@@ -83,7 +78,7 @@ class Logs:
 
     Raises:
         Mistake: a wrong access_log_format.
-        OSError: the access log cannot be opened.
+        WrongValue: the access log cannot be opened.
     """
 
     def __init__(self, settings: Settings, build: SimpleNamespace, waiting: WaitingLines | None = None) -> None:
@@ -124,8 +119,15 @@ def _access_output(settings: Settings) -> Output | None:
     path, to_logger = access_destinations(settings)
     if path is None:
         return LoggerOutput() if to_logger else None
-    file = LogFile(path, standard_output())
+    file = _open_access_log(path)
     return FileAndLogger(file, LoggerOutput()) if to_logger else file
+
+
+def _open_access_log(path: str) -> LogFile:
+    try:
+        return LogFile(path, standard_output())
+    except OSError as error:
+        raise WrongValue("--access-logfile", f"{path}: {error.strerror}") from None
 
 
 class FileAndLogger:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import Mistake, WrongValue
 from fastwsgi.originals import os
 
 if TYPE_CHECKING:
@@ -37,13 +37,15 @@ def resolve_user(text: str) -> tuple[int, int]:
     except KeyError:
         uid = _number(text)
         if uid is None:
-            raise Mistake(f"--user {text}: there is no such user; give the name of an account, or a number") from None
+            raise WrongValue(
+                "--user", f"{text}: there is no such user; give the name of an account, or a number"
+            ) from None
         gid = _group_of(uid)
     else:
         uid, gid = account.pw_uid, account.pw_gid
     if uid != os.geteuid():
-        _require(CAP_SETUID, f"--user {text}")
-        _require(CAP_SETGID, f"--user {text}")
+        _require(CAP_SETUID, "--user", text)
+        _require(CAP_SETGID, "--user", text)
     return uid, gid
 
 
@@ -58,9 +60,9 @@ def resolve_group(text: str) -> int:
     except KeyError:
         gid = _number(text)
     if gid is None:
-        raise Mistake(f"--group {text}: there is no such group; give the name of one, or a number")
+        raise WrongValue("--group", f"{text}: there is no such group; give the name of one, or a number")
     if gid != os.getegid():
-        _require(CAP_SETGID, f"--group {text}")
+        _require(CAP_SETGID, "--group", text)
     return gid
 
 
@@ -88,11 +90,11 @@ def _set_groups(uid: int, gid: int) -> None:
         os.initgroups(name, gid)
 
 
-def hint_at_directory(directory: str) -> str:
+def hint_at_directory() -> str:
     """The end of a line about an application that cannot be loaded, if this user cannot read where it should be."""
-    if os.access(directory, os.R_OK | os.X_OK):
+    if os.access(".", os.R_OK | os.X_OK):
         return ""
-    return f" (user {os.geteuid()} cannot read the directory {directory})"
+    return f" (user {os.geteuid()} cannot read the directory {os.getcwd()})"
 
 
 def _number(text: str) -> int | None:
@@ -107,13 +109,13 @@ def _group_of(uid: int) -> int:
         return os.getegid()
 
 
-def _require(capability: int, option: str) -> None:
+def _require(capability: int, option: str, text: str) -> None:
     if not _has(capability):
         line = "only root may choose it; start as root, or leave it out"
         if os.geteuid() == 0:
             name = "CAP_SETUID" if capability == CAP_SETUID else "CAP_SETGID"
             line = f"this root lacks the capability {name}, as in a container that drops it; start as that user instead"
-        raise Mistake(f"{option}: {line}")
+        raise WrongValue(option, f"{text}: {line}")
 
 
 def _has(capability: int) -> bool:

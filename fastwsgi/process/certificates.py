@@ -15,7 +15,7 @@ from fastwsgi.tls.files import Material
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
-    from fastwsgi.tls.contexts import Tls
+    from fastwsgi.tls.contexts import ContextMaker, Tls
 
 CHECK_INTERVAL = 1.0  # seconds
 
@@ -27,11 +27,15 @@ class Certificates:
         tls: made of them; None without a certificate.
         next_check: when to check the files again (time.monotonic()); None: never.
 
+    Args:
+        settings: those of TLS are read.
+        maker: makes the contexts, if the user has a function for that.
+
     Raises:
         Mistake: they cannot be used, or settings of TLS exclude each other.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, maker: ContextMaker | None = None) -> None:
         tls_files.check(settings)
         self._settings = settings
         self._directory = current_directory() if settings.certfile else ""  # an application may change it
@@ -41,7 +45,7 @@ class Certificates:
         if settings.certfile:
             from fastwsgi.tls.contexts import Tls  # `ssl` costs start-up time and memory: only with TLS
 
-            self.tls = Tls(settings)
+            self.tls = Tls(settings, maker=maker)
             self.next_check = time.monotonic() + CHECK_INTERVAL
 
     @property

@@ -4,6 +4,7 @@ To the worker:
     stop               accept what waits, shut the listeners for all processes, answer what is in flight, end
     retire             the same, but other processes keep listening, and idle connections get a moment longer
     hurry              the same as retire, without that moment
+    interrupt          the stop to come is by SIGINT
     reopen PATHS       reopen the log files; the descriptors of those in this JSON list, if any, come with the line
     certificates JSON  use these from now on
 

@@ -51,7 +51,7 @@ class Children:
     def retire(self, child: Child, command: str, now: float) -> None:
         """Have a worker end after it has answered what is in flight; *command* is one of those in channel.py."""
         child.state = "retiring"
-        child.view.alive = False
+        child.view.end()
         child.deadline = now + self._supervisor.settings.graceful_timeout + LAST_WORDS
         child.channel.send(command)
 
@@ -116,9 +116,9 @@ class Children:
         is_first = not owner.fleet.served
         owner.fleet.mark_ready(child, time.monotonic())
         if is_first:
-            life.log_workers_start(owner.settings, owner.view.address, owner.build, owner.fleet.size)
+            urls = owner.listeners.urls(owner.certificates.scheme)
+            life.log_workers_start(owner.settings, urls, owner.build, owner.fleet.size)
             owner.status.ready()
-            owner.hooks.when_ready(owner.view)
         life.log_worker_start(child.pid)
 
     def handle_exit(self, child: Child, status: int) -> None:
@@ -153,7 +153,7 @@ class Children:
     def _release(self, child: Child) -> None:
         owner = self._supervisor
         del owner.view.WORKERS[child.pid]
-        child.view.alive = False
+        child.view.bury()
         with contextlib.suppress(KeyError):  # it was not watched yet, or its end was noticed earlier
             owner.poller.unregister(child.channel.fileno())
         child.channel.close()

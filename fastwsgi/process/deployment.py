@@ -26,5 +26,8 @@ class FixedDeployment:
     def settings(self) -> Settings:
         return self._settings
 
+    def application(self, settings: Settings) -> str:
+        return ""
+
     def load(self, settings: Settings) -> WSGIApplication:
         return self._app

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fastwsgi.originals import os, signal
 
+ANY = -1
 
-def reap_children() -> Iterator[tuple[int, int]]:
-    """Process ID and wait status of each child that has ended, including orphans that PID 1 inherits."""
-    while True:
+
+def reap_children(known: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Process ID and wait status of each child that has ended, of those *known*: process IDs, or ANY for all."""
+    for one in known:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            while (ended := os.waitpid(one, os.WNOHANG))[0]:
+                yield ended
         except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        yield pid, status
+            pass
+
+
+def others_wait() -> bool:
+    """Whether this process has children for which somebody else in it may wait.
+
+    A program that calls serve() may have some, a hook, or an application that is loaded before the fork: their wait()
+    would fail if such a child was reaped here. PID 1 has to reap the orphans that it inherits all the same.
+    """
+    if os.getpid() == 1:
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def describe_exit(status: int) -> str:

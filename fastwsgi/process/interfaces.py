@@ -11,6 +11,7 @@ from fastwsgi.originals import select, socket
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.gunicorn.cfg import Cfg
     from fastwsgi.gunicorn.hooks import Hooks
     from fastwsgi.process.certificates import Certificates
     from fastwsgi.process.children import Children
@@ -49,11 +50,27 @@ class Deployment(Protocol):
     def settings(self) -> Settings:
         """The settings as they are now. Raises Mistake."""
 
+    def application(self, settings: Settings) -> str:
+        """What is served, as it was named; "" if it was not named."""
+
     def load(self, settings: Settings) -> WSGIApplication:
         """The application. Raises Mistake, with the traceback as its details if the user's code failed."""
 
 
 # The supervisor, as each of its parts sees it
+
+
+class ViewedSupervisor(Protocol):
+    """The parts that hooks may look at."""
+
+    deployment: Deployment
+    settings: Settings
+    fleet: Fleet[Child]
+    listeners: Listeners
+    upgrade: Upgrade
+
+    def cfg(self, settings: Settings) -> Cfg:
+        """*settings* as hooks see them."""
 
 
 class HasHooks(Protocol):
@@ -91,6 +108,7 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     """The parts that messages of workers, and their ends, may change."""
 
     settings: Settings
+    certificates: Certificates
     status: SystemdStatus
     stop: Stop
     poller: select.poll
@@ -117,6 +135,9 @@ class ReloadingSupervisor(HasHooks, Protocol):
     fleet: Fleet[Child]
     listeners: Listeners
     status: SystemdStatus
+
+    def cfg(self, settings: Settings) -> Cfg:
+        """*settings* as hooks see them."""
 
 
 class UpgradingSupervisor(HasHooks, Protocol):

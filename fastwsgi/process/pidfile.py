@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.links import found
 from fastwsgi.originals import os
 
@@ -41,6 +41,11 @@ class PidFile:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(draft, dir_fd=folder)
 
+    def check(self) -> None:
+        """Raise WrongValue if it is there and another kind of file."""
+        if self._read() < 0:
+            raise WrongValue("--pid", f"{self.path} is there and holds no process ID: choose another file")
+
     def rename(self, path: str) -> None:
         """Move it out of a successor's way, if it is still ours. Raises Mistake if that cannot be done."""
         if self.is_ours():
@@ -68,11 +73,10 @@ class PidFile:
             return -1
 
     def _refuse_if_used(self) -> None:
+        self.check()
         pid = self._read()
-        if pid < 0:
-            raise Mistake(f"--pid {self.path} is there and holds no process ID: choose another file")
         if pid not in (0, os.getpid()) and is_alive(pid):
-            raise Mistake(f"--pid {self.path} is held by process {pid}: stop that one, or choose another file")
+            raise WrongValue("--pid", f"{self.path} is held by process {pid}: stop that one, or choose another file")
 
     @contextlib.contextmanager
     def _as_mistakes(self) -> Iterator[None]:
@@ -80,7 +84,7 @@ class PidFile:
         try:
             yield
         except OSError as error:
-            raise Mistake(f"--pid {self.path}: {error.strerror}") from None
+            raise WrongValue("--pid", f"{self.path}: {error.strerror}") from None
 
 
 def _write(name: str, folder: int) -> None:

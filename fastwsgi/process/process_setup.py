@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastwsgi.originals import os
@@ -25,6 +26,15 @@ def set_environment(settings: Settings) -> None:
     for assignment in settings.env:
         name, _, value = assignment.partition("=")
         os.environ[name] = value
+
+
+def return_to(directory: str) -> None:
+    """Enter *directory* again if the current one has been removed: a deployment may have made it anew."""
+    try:
+        os.getcwd()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.chdir(directory)
 
 
 class Surroundings(NamedTuple):

@@ -6,6 +6,7 @@ The random share keeps workers that were started together from ending together.
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -20,19 +21,19 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def watch_limits(
-    timers: Timers, loop: RequestCounter, settings: Settings, replace: Callable[[str], None]
+    timers: Timers, loop: RequestCounter, settings: Settings, replace: Callable[[str], None], quota: int
 ) -> None:
     """Call *replace* with the reason once the worker has reached one of the limits in *settings*.
 
     Args:
         timers: for the checks of age and memory.
         loop: counts the requests.
-        settings: max_requests, max_worker_age, max_worker_rss and their jitters are read.
+        settings: max_worker_age, max_worker_rss and their jitters are read.
         replace: has the worker replaced.
+        quota: the most requests, sys.maxsize for any number; by max_requests and its jitter, or a hook.
     """
-    if settings.max_requests:
-        limit = settings.max_requests + random.randint(0, settings.max_requests_jitter)
-        loop.set_quota(limit, lambda: replace(f"it has served {limit} requests"))
+    if quota < sys.maxsize:
+        loop.set_quota(quota, lambda: replace(f"it has served {quota} requests"))
     if settings.max_worker_age:
         age = settings.max_worker_age + random.uniform(0, settings.max_worker_age_jitter)
         timers.after(age, lambda: replace(f"it is {age:.0f} s old"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process.certificates import Certificates
@@ -79,7 +78,7 @@ class Reload:
         try:
             settings = owner.deployment.settings()
             size = check_number(settings.workers)
-            certificates = Certificates(settings)
+            certificates = Certificates(settings, owner.hooks.context_maker(owner.cfg(settings)))
             bindings = owner.listeners.prepare(settings)
         except (Mistake, OSError) as problem:
             details = f"\n{problem.details}".rstrip("\n") if isinstance(problem, Mistake) else ""
@@ -90,17 +89,18 @@ class Reload:
             error_log.warning("the application is preloaded: SIGHUP renews the settings, SIGUSR2 the code, too")
         inputs = WorkerInputs(settings, bindings, certificates)
         self._running = Running(inputs, owner.fleet.generation, owner.fleet.size)
-        owner.hooks.on_reload(owner.view)
         owner.fleet.begin_generation(size, self._hurried)
+        owner.view.cfg = owner.cfg(settings)
+        owner.hooks.nworkers_changed(owner.view, size, self._running.size)
+        owner.hooks.on_reload(owner.view)
         return True
 
     def _complete(self, inputs: WorkerInputs) -> None:
         owner = self._supervisor
         self._running = None
-        owner.settings, owner.view.cfg = inputs.settings, Cfg(inputs.settings)
+        owner.settings = inputs.settings
         owner.listeners.commit(inputs.bindings, inputs.settings)
         owner.certificates = inputs.certificates
-        owner.view.address = owner.listeners.urls(owner.certificates.scheme)
         # Their files can be opened, or the new workers would have failed
         set_up_error_log(inputs.settings)
         owner.handed_logs.begin(inputs.settings)
@@ -108,7 +108,8 @@ class Reload:
         if any(child.has_failed for child in owner.fleet.members.values() if child.state == "ready"):
             error_log.warning("reloaded, but the application cannot be loaded; each request is answered with that")
         else:
-            error_log.info("reload complete: listening on %s", ", ".join(owner.view.address))
+            urls = owner.listeners.urls(owner.certificates.scheme)
+            error_log.info("reload complete: listening on %s", ", ".join(urls))
 
     def abandon(self) -> None:
         """Neither continue a reload nor begin one, as the service stops."""
@@ -124,5 +125,9 @@ class Reload:
         self._running = None
         owner.listeners.discard(running.inputs.bindings)
         owner.fleet.return_to_generation(running.generation, running.size)
+        owner.view.cfg = owner.cfg(owner.settings)
+        for child in owner.fleet.members.values():
+            if child.state == "ready":
+                child.view.revive()
         owner.status.ready()
         error_log.error("the reload is given up, the old workers go on: the first new one %s", reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import WrongValue
 from fastwsgi.originals import time
 
 WORDS = 16  # of 8 bytes for each slot: two cache lines, so that workers do not slow each other down
@@ -141,7 +141,7 @@ class Scoreboard:
 def check_number(workers: int) -> int:
     """*workers*, if there is room for them. Raises Mistake."""
     if workers > MOST_WORKERS:
-        raise Mistake(f"--workers {workers}: at most {MOST_WORKERS}; one or two for each CPU are usual")
+        raise WrongValue("--workers", f"{workers}: at most {MOST_WORKERS}; one or two for each CPU are usual")
     return workers
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.originals import os, socket
 from fastwsgi.process import accounts, systemd
-from fastwsgi.server.addresses import BindError
 from fastwsgi.server.bind import ListeningSocket, adopt, close_listener, open_listener, spell_address
 
 if TYPE_CHECKING:
@@ -66,9 +65,6 @@ class Listeners:
         """The bindings for *settings*, opened where they were not open. Raises BindError, with nothing changed."""
         if any(one.address.startswith(SYSTEMD) for one in self.bindings):
             return self.bindings
-        for address in settings.bind:
-            if address.startswith("fd://") and settings.bind.count(address) > 1:
-                raise BindError(f"{address} is given twice: name each descriptor once")
         spare = list(self.bindings)
         prepared: list[Binding] = []
         try:
@@ -154,7 +150,7 @@ def _fill(binding: Binding, settings: Settings) -> None:
         binding.sockets.append(listener)
         if binding.is_shared or listener.family == socket.AF_UNIX:
             return  # there can be only one
-        address = spell_address(listener)[len("http://") :]  # the number for port 0 is chosen now
+        address = f"{address.rpartition(':')[0]}:{listener.getsockname()[1]}"  # the number for port 0 is chosen now
 
 
 def _close(bindings: list[Binding], remove_paths: bool = True) -> None:

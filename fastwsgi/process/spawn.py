@@ -85,9 +85,15 @@ class Spawner:
         owner = self._supervisor
         inputs = owner.reload.worker_inputs()
         self._started += 1
-        view = WorkerView(owner.view, inputs.settings, self._started)
+        listeners = at_position(inputs.bindings, position)
+        owner.view.worker_age = self._started
+        view = WorkerView(owner.view, inputs.settings, self._started, listeners)
+        for child in owner.fleet.members.values():
+            if child.position == position:
+                child.view.end()  # its successor gets what it has, such as a number that hooks give to workers
         owner.hooks.pre_fork(owner.view, view)
         slot = owner.board.allocate()
+        view.begin(slot)
         slot.generation = owner.fleet.generation
         return WorkerStart(
             build=owner.build,
@@ -96,7 +102,7 @@ class Spawner:
             app=owner.app,
             app_surroundings=owner.app_surroundings,
             tls=inputs.certificates.tls,
-            listeners=at_position(inputs.bindings, position),
+            listeners=listeners,
             shared=shared_sockets(inputs.bindings),
             board=owner.board,
             slot=slot,

@@ -19,12 +19,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
+from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.originals import os, select, signal, socket, time
-from fastwsgi.process import accounts, exits, life, privileges, process_setup
+from fastwsgi.process import accounts, exits, life, preflight, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
 from fastwsgi.process.exit_functions import ExitFunctions
@@ -86,6 +87,7 @@ class Supervisor:
         view: what hooks see of it.
         app: the application, if it is loaded before the fork.
         app_surroundings: those that it has left, for the workers.
+        spares_children: whether it waits for its own children alone.
         next_report: when the scoreboard is logged next, at level debug (time.monotonic()).
         exit_code: None while it runs.
     """
@@ -97,13 +99,12 @@ class Supervisor:
         set_up_error_log(self.settings)
         notices.pass_on(error_log.warning)
         self.pid = os.getpid()
-        self.view = ServerView(self.settings, error_log)
         self.board = Scoreboard()
         self.salvage = Salvage()
         self.handed_logs = HandedLogs()
         self.listeners = Listeners()
         self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
-        self.certificates = Certificates(self.settings)
+        self.certificates = Certificates(self.settings, self.hooks.context_maker(self.cfg(self.settings)))
         self.status = SystemdStatus()
         self.hangup = Hangup()
         self.signals = SignalQueue()
@@ -111,18 +112,21 @@ class Supervisor:
         self.app: WSGIApplication | None = None
         self.app_surroundings: Surroundings | None = None
         self.exit_functions = ExitFunctions()
+        self.spares_children = False
         self.pid_file: PidFile | None = None
+        self.has_begun = False  # hooks have been called, so that on_exit is due
         self.next_report = 0.0
         self.exit_code: int | None = None
         self.reload = Reload(self)
         self.upgrade = Upgrade(self)
         self.children = Children(self)
         self.stop = Stop(self)
+        self.view = ServerView(self.settings, error_log, self)
         self.slow_boots = SlowBoots(lambda: self.deployment.name)
         self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
         self.signal_handlers: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop.request,
-            signal.SIGINT: lambda: self.stop.request(signal.SIGINT),
+            signal.SIGINT: self._interrupt,
             signal.SIGQUIT: self.stop.quit,
             signal.SIGHUP: self._handle_hangup,
             signal.SIGUSR1: self.reopen_logs,
@@ -140,6 +144,10 @@ class Supervisor:
     def is_stopping(self) -> bool:
         """Whether a stop has begun, even if the drain delay is not over."""
         return self.stop.has_begun
+
+    def cfg(self, settings: Settings) -> Cfg:
+        """*settings* as hooks see them."""
+        return Cfg(settings, self.deployment.application(settings))
 
     def run(self) -> int:
         """Open, serve, close."""
@@ -164,8 +172,11 @@ class Supervisor:
         if settings.umask is not None:
             os.umask(int(settings.umask, 8))
         ids = accounts.worker_ids(settings)  # mistakes in these are reported now
+        preflight.check_access_log(settings)
+        self.has_begun = True
+        self.hooks.nworkers_changed(self.view, self.fleet.size, None)
+        self.hooks.on_starting(self.view)
         self.listeners.open(settings)
-        self.view.address = self.listeners.urls(self.certificates.scheme)
         self.handed_logs.begin(settings)
         privileges.warn(settings, ids)
         privileges.warn_of_reload(settings, at_position(self.listeners.bindings, 0))
@@ -173,17 +184,18 @@ class Supervisor:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()
         process_setup.set_title("supervisor", settings)
-        self.hooks.on_starting(self.view)
         if settings.preload:
             self._load()
+        self.spares_children = exits.others_wait()
         refuse_green_threads()
+        self.hooks.when_ready(self.view)
 
     def _load(self) -> None:
         """Load the application for all workers. What it changes of this process is for them alone."""
         ours = process_setup.surroundings()
         process_setup.set_environment(self.settings)
         with self.exit_functions.recorded(), watched(self.deployment.name):
-            self.app = self.deployment.load(self.settings)
+            self.app = self.view.app.wsgi()
         self.app_surroundings = process_setup.surroundings()
         ours.enter()
         gc.collect()
@@ -199,7 +211,8 @@ class Supervisor:
         self.handed_logs.close()
         if self.pid_file is not None:
             self.pid_file.remove()
-        self.hooks.on_exit(self.view)
+        if self.has_begun:
+            self.hooks.on_exit(self.view)
         self.board.close()
 
     def close_listeners(self) -> None:
@@ -273,7 +286,8 @@ class Supervisor:
         for number in self.signals.read():  # first: a signal to the whole group explains what workers say
             self._handle_signal(number)
         self.children.read_messages(ready)
-        for pid, status in exits.reap_children():
+        own = [pid for pid in (*self.fleet.members, self.upgrade.successor) if pid]
+        for pid, status in exits.reap_children(own if self.spares_children else [exits.ANY]):
             if pid in self.fleet.members:
                 self.children.handle_exit(self.fleet.members[pid], status)
             elif pid == self.upgrade.successor:
@@ -293,15 +307,21 @@ class Supervisor:
         else:
             self.reload.request()
 
+    def _interrupt(self) -> None:
+        """Stop as on SIGTERM, and tell the workers why, for gunicorn's worker_int."""
+        if not self.is_stopping:
+            self.children.send("interrupt")
+        self.stop.request(signal.SIGINT)
+
     def _resize(self, size: int) -> None:
         size = nearest_number(size)
         if size == self.fleet.size:
             return
-        self.hooks.nworkers_changed(self.view, size, self.fleet.size)
-        if size < self.fleet.size:
+        before, self.fleet.size = self.fleet.size, size
+        if size < before:
             self.listeners.trim(size)
-        self.fleet.size = size
-        error_log.info("%d workers from now on", size)
+        self.hooks.nworkers_changed(self.view, size, before)
+        error_log.info("%d %s from now on", size, "worker" if size == 1 else "workers")
 
     def reopen_logs(self) -> None:
         """Reopen the log files, here and in the workers."""

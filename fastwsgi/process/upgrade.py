@@ -37,8 +37,12 @@ class Upgrade:
     @property
     def is_alone(self) -> bool:
         """Whether no other supervisor serves on the same sockets."""
-        has_predecessor = self._predecessor != 0 and os.getppid() == self._predecessor
-        return not self.successor and not has_predecessor
+        return not self.successor and not self.predecessor
+
+    @property
+    def predecessor(self) -> int:
+        """The process ID of the supervisor that has started this one, while it runs; else 0."""
+        return self._predecessor if os.getppid() == self._predecessor else 0
 
     def begin(self) -> None:
         """Start the successor, unless there is one."""
@@ -46,7 +50,6 @@ class Upgrade:
         if self.successor:
             error_log.warning("no upgrade: process %d is on its way already", self.successor)
             return
-        owner.hooks.pre_exec(owner.view)
         self._rename_pid_file(OLD)
         try:
             with forks.sparing(owner):
@@ -62,6 +65,7 @@ class Upgrade:
     def _execute(self) -> None:
         """In the child, run the same command in a new interpreter."""
         try:
+            self._supervisor.hooks.pre_exec(self._supervisor.view)
             os.environ[HANDED_OVER] = self._supervisor.listeners.hand_over()
             os.environ[PREDECESSOR] = str(os.getppid())
             if "WATCHDOG_PID" in os.environ:

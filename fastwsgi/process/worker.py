@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
+from fastwsgi.gunicorn.application import AppView
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
@@ -93,6 +94,9 @@ class Worker:
         self._until = float("inf")  # when the end must be over (time.monotonic())
         self._ending = threading.Lock()  # held by the thread that ends the process
         self.logs: Logs | None = None
+        self._said: set[str] = set()  # hooks that are called once
+        given.view.app = AppView(self._load, given.view.cfg, given.app)
+        given.view.ask_when_ended(lambda: self._ask_for_successor("a hook has set worker.alive to False"))
 
     def run(self) -> int:
         """Boot, serve and end; the exit code."""
@@ -108,10 +112,11 @@ class Worker:
             return self._fail(mistake)
         except OSError as error:
             return self._fail(file_mistake(error))
-        watch_limits(self.control, loop, self.settings, self._ask_for_successor)
+        watch_limits(self.control, loop, self.settings, self._ask_for_successor, self.given.view.max_requests)
         self.loop = loop
         self.slot.state = "ready"
         self.given.channel.send("ready")
+        self.given.view.booted = True
         loop.run()
         self._finish(loop)
         return 0
@@ -125,21 +130,22 @@ class Worker:
         self.logs = Logs(settings, given.build, given.waiting)
         if given.app_surroundings is not None:
             given.app_surroundings.enter()
+        process_setup.return_to(given.deployment.directory)
         process_setup.set_environment(settings)
         self.hooks.post_fork(given.server, given.view)
         process_setup.set_title("worker", settings)
         ids = accounts.worker_ids(settings)
         if ids is not None:
             accounts.drop_privileges(*ids)
-        app = given.app or self._load()
-        given.view.booted = True
+        given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
-        app = self.hooks.wrap(app, given.view)
+        app = self.hooks.wrap(given.view.wsgi, given.view)
         loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
         if given.is_first:
             warn_of_temporary_files()
         loop.share(self.slot)
-        loop.expired = lambda: self._ask_for_successor("a request ran past its deadline")
+        given.view.serve(loop)
+        loop.expired = self._handle_expired
         loop.caller_stuck = lambda: self._leave(loop)
         for listener in given.listeners:
             loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)
@@ -153,7 +159,7 @@ class Worker:
             try:
                 return self.given.deployment.load(self.settings)
             except Mistake as mistake:
-                mistake.args = (f"{mistake}{accounts.hint_at_directory(os.getcwd())}",)
+                mistake.args = (f"{mistake}{accounts.hint_at_directory()}",)
                 raise
         failed: set[str] = set()
         SourceWatcher(
@@ -173,6 +179,7 @@ class Worker:
 
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
+        self._call_exit_hook()
         if self.given.is_first:
             life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
@@ -204,9 +211,32 @@ class Worker:
         """Have the supervisor start another worker, and then retire this one; *reason* goes into the log."""
         self.given.channel.send(f"replace {reason}")
 
+    def _handle_expired(self) -> None:
+        """Have this worker replaced, as one of its threads may never come back."""
+        self._ask_for_successor("a request ran past its deadline")
+        if self._is_first("worker_abort"):
+            self.given.view.aborted = True
+            self.hooks.worker_abort(self.given.view)
+
+    def _is_first(self, name: str) -> bool:
+        """Whether the hook *name* has not been called yet; it is now."""
+        is_first = name not in self._said
+        self._said.add(name)
+        return is_first
+
+    def _call_interrupt_hook(self) -> None:
+        if self._is_first("worker_int"):
+            self.hooks.worker_int(self.given.view)
+
+    def _call_exit_hook(self) -> None:
+        if self._is_first("worker_exit"):
+            self.hooks.worker_exit(self.given.server, self.given.view)
+
     def _handle_command(self, line: str) -> None:
         command, _, argument = line.partition(" ")
-        if command == "stop":
+        if command == "interrupt":
+            self._call_interrupt_hook()
+        elif command == "stop":
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self.drain.shut)
         elif command == "retire":
@@ -224,11 +254,14 @@ class Worker:
 
     def _renew_certificates(self, encoded: str) -> None:
         """Use the certificates that the supervisor has read and checked."""
-        if self.given.tls is not None:
-            self.given.tls.renew(tls_files.decode(encoded))
+        try:
+            if self.given.tls is not None:
+                self.given.tls.renew(tls_files.decode(encoded))
+        except Mistake as mistake:  # of the user's ssl_context, which may be allowed less here
+            error_log.error("the certificates are not renewed, those of before go on: %s", mistake)
 
     def _stop(self, idle_grace: float) -> None:
-        self.given.view.alive = False
+        self.given.view.end()
         if self.loop is None:
             os._exit(0)  # no request was served, and a boot may take a long time
         self.given.channel.send(f"in-flight {self.loop.in_flight()}")
@@ -286,7 +319,7 @@ class Worker:
         """Close what the requests needed. A second thread waits here until the first has ended the process."""
         self._ending.acquire()
         loop.close()
-        self.hooks.worker_exit(self.given.server, self.given.view)
+        self._call_exit_hook()
         if self.logs is not None:
             self.logs.close()
 
@@ -297,7 +330,8 @@ class Worker:
 
     def _quit(self) -> None:
         """End now, whatever the main thread is doing."""
-        self.hooks.worker_int(self.given.view)
+        self._call_interrupt_hook()
+        self._call_exit_hook()
         if self.loop is not None:
             report_cut(self.loop, NO_WAIT)
         if self.logs is not None:

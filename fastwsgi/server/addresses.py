@@ -13,18 +13,23 @@ FORMS = "write HOST:PORT, [IPv6]:PORT, unix:/path or fd://NUMBER"
 
 
 class BindError(OSError):
-    """A failure to listen on an address; str() is one line that says why and what to do."""
+    """A failure to listen on an address; str() is one line that says why and what to do.
 
-    def __init__(self, message: str) -> None:
+    Attributes:
+        is_ours: the address is taken, by a process of this program.
+    """
+
+    def __init__(self, message: str, is_ours: bool = False) -> None:
         super().__init__(message)
         self.message = message
+        self.is_ours = is_ours
 
     def __str__(self) -> str:
         return self.message
 
 
 class Tcp(NamedTuple):
-    """A host, empty for all of IPv4, and a port, 0 for one that the system chooses."""
+    """A host, empty for all of IPv4, "*" for all of IPv4 and IPv6, and a port, 0 for one that the system chooses."""
 
     host: str
     port: int
@@ -54,7 +59,7 @@ def parse_address(text: str) -> Address:
     """The address that *text* names.
 
     Args:
-        text: HOST:PORT, [IPv6]:PORT, :PORT, HOST, tcp://HOST:PORT, unix:/path, unix:@name or fd://N.
+        text: HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, HOST, tcp://HOST:PORT, unix:/path, unix:@name or fd://N.
 
     Raises:
         BindError: it is none of these.
@@ -80,9 +85,28 @@ def split_address(text: str) -> tuple[str, int]:
     host = host[1:-1] if bracketed else host
     if not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise BindError(f"{text!r} has no port from 0 to 65535: {FORMS}")
+    if host.isascii() and host.isdigit() and not bracketed:  # inet_aton(3) takes 8000 for 0.0.31.64
+        raise BindError(f"{text!r} is a port without a host: write {suggest_address(host) or FORMS}")
     if ":" in host and not bracketed:
-        raise BindError(f"{text!r} does not tell host from port: write [{text}]:PORT if it is an IPv6 address")
+        meant = f"[{host}]:{port}" if host.count(":") > 1 else f"[{text}]:PORT"
+        raise BindError(f"{text!r} does not tell host from port: write {meant} if it is an IPv6 address")
     return host, int(port)
+
+
+def suggest_address(value: object) -> str:
+    """The address that a port alone, or a pair of host and port, was probably meant to be; "" for anything else."""
+    pair = value if isinstance(value, (tuple, list)) and len(value) == 2 else ("127.0.0.1", value)
+    host, port = pair[0] or "0.0.0.0", pair[1]
+    if not isinstance(host, str) or not is_port(port) or (pair is value and isinstance(port, str)):
+        return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_port(value: object) -> bool:
+    """Whether *value* is a number from 0 to 65535, or its text."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return False
+    return re.fullmatch("[0-9]{1,5}", str(value)) is not None and int(value) < 65536
 
 
 def _unix(text: str) -> Unix:

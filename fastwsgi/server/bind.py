@@ -57,7 +57,7 @@ def open_listener(
         if reuse_port:
             _share_port(listener)
         if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, parsed.host != "*")
         listener.bind(target)
         prepare(listener, defer_accept)
         listener.listen(backlog)
@@ -66,7 +66,7 @@ def open_listener(
         raise
     except OSError as error:
         listener.close()
-        raise BindError(_explain(address, parsed.port, error)) from None
+        raise _explained(address, parsed.port, error) from None
     return listener
 
 
@@ -111,11 +111,22 @@ def close_listener(listener: socket.socket) -> None:
 
 def _look_up(address: str, host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
     """The family and socket address of *host*. Raises BindError."""
+    if host == "*":
+        host = "::" if _has_ipv6() else ""
     try:
         found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError, ValueError):  # the last two for names that IDNA or C cannot express
         raise BindError(f"cannot find the host {host!r} of {address!r}: give an address of this machine") from None
     return found[0][0], found[0][4]
+
+
+def _has_ipv6() -> bool:
+    """Whether the system, which may be a container, has IPv6."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
 
 
 def _share_port(listener: socket.socket) -> None:
@@ -135,10 +146,21 @@ def _what_is_wrong(listener: socket.socket) -> str:
     return ""
 
 
-def _explain(address: str, port: int, error: OSError) -> str:
-    """What to do about a bind() that failed."""
-    if error.errno == errno.EADDRINUSE:
-        return f"{address} is taken{_holder(port)}: stop what listens there, or choose another port with --bind"
+def _explained(address: str, port: int, error: OSError) -> BindError:
+    """The error about a bind() that failed."""
+    if error.errno != errno.EADDRINUSE:
+        return BindError(_explain(address, error))
+    name, pid = _holder(port)
+    if pid == os.getpid():
+        own = f"{address} is taken by this very process (pid {pid})"
+        return BindError(f"{own}: give each address once, or choose another port with --bind")
+    by = f" by {name} (pid {pid})" if pid else ""
+    line = f"{address} is taken{by}: stop what listens there, or choose another port with --bind"
+    return BindError(line, is_ours=name.startswith("fastwsgi"))
+
+
+def _explain(address: str, error: OSError) -> str:
+    """What to do about it, where the address is not taken."""
     if error.errno == errno.EACCES:
         return f"not allowed to listen on {address}: ports below 1024 want privileges; choose a higher one"
     if error.errno == errno.EADDRNOTAVAIL:
@@ -146,8 +168,8 @@ def _explain(address: str, port: int, error: OSError) -> str:
     return f"cannot listen on {address}: {os.strerror(error.errno or 0)}"
 
 
-def _holder(port: int) -> str:
-    """The process that listens on *port*, if /proc shows it to this user: " by NAME (pid N)"."""
+def _holder(port: int) -> tuple[str, int]:
+    """The name and ID of the process that listens on *port*, if /proc shows it to this user; "" and 0 if not."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -161,7 +183,7 @@ def _holder(port: int) -> str:
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
         try:
             if any(os.readlink(fd) in inodes for fd in process.joinpath("fd").iterdir()):
-                return f" by {process.joinpath('comm').read_text().strip()} (pid {process.name})"
+                return process.joinpath("comm").read_text().strip(), int(process.name)
         except OSError:
             continue
-    return ""
+    return "", 0

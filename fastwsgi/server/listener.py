@@ -13,6 +13,7 @@ from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS, WSGI_INPUT
 from fastwsgi.http.peers import Trusted
 from fastwsgi.originals import os, socket
 from fastwsgi.server.preamble import PLAIN, Preamble
+from fastwsgi.version import VERSION
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from fastwsgi.tls.contexts import Tls
 
     Completer = Callable[[WSGIEnvironment], None]
+
+SOFTWARE = f"fastwsgi/{VERSION}"
 
 
 class Listener:
@@ -131,7 +134,7 @@ def environ_template(
         "SERVER_NAME": host,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_SOFTWARE": "fastwsgi",
+        "SERVER_SOFTWARE": SOFTWARE,
         "REMOTE_ADDR": "",
         "REMOTE_PORT": "",
         "wsgi.version": (1, 0),

@@ -77,6 +77,18 @@ def _identity(path: str) -> tuple[int, int]:
     return (status.st_dev, status.st_ino)
 
 
+def check_path(address: Unix) -> None:
+    """Raise BindError if no socket can be made at the path; one that is there already is not looked at."""
+    if address.is_abstract:
+        return
+    if os.path.exists(address.path) and not stat.S_ISSOCK(os.stat(address.path).st_mode):
+        raise BindError(f"{address.path} exists and is no socket: choose another path")
+    folder = os.path.dirname(os.path.abspath(address.path))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        number = errno.EACCES if os.path.isdir(folder) else errno.ENOENT
+        raise BindError(_explain(address, OSError(number, os.strerror(number))))
+
+
 def _remove_stale(path: str) -> None:
     """Remove a socket on which no process listens. Raises BindError if the path is in use."""
     try:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED, Unsupported
 from fastwsgi.mistakes import UsageError, nearest
+from fastwsgi.settings import habits
 from fastwsgi.settings.settings import SETTINGS, Setting
 
 SEE_HELP = "see fastwsgi --help"
@@ -20,6 +21,11 @@ COMMANDS = {
     "--version": "print versions and which build runs",
 }
 """Options that do something other than serve."""
+OTHERS = {"--version": ("-v",)}
+"""The short forms of those that have one."""
+COMPLETION_HELP = 'print the completion for bash, zsh or fish: eval "$(fastwsgi --completion bash)"'
+WORKER_CLASS = ("-k", "--worker-class")
+"""gunicorn's options for a kind of worker, in whose place there are threads."""
 CONFIG_HELP = (
     "configuration file: TOML, or Python as gunicorn's (gunicorn.conf.py, python:MODULE); "
     "else fastwsgi.toml or [tool.fastwsgi] in pyproject.toml"
@@ -64,6 +70,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         A namespace with *app*, *config*, *notices* (lines for the user), each of COMMANDS under its name, and *flags*:
         the settings that were given, as text.
     """
+    habits.refuse_options(argv)
     arguments, extra = make_parser().parse_known_args(argv, argparse.Namespace(notices=[]))
     for text in extra:
         if text.startswith("-"):
@@ -72,8 +79,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             hint = f"did you mean {meant}?" if meant else SEE_HELP
             raise UsageError(f"unknown option {option}; {hint}")
     if extra:
+        habits.refuse_address(argv, extra[0])
         raise UsageError(f"one application only: {arguments.app}, and not {extra[0]} ({SEE_HELP})")
-    arguments.flags = {name: value for name, value in vars(arguments).items() if name in SETTINGS}
+    known = {*SETTINGS, "worker_class"}
+    arguments.flags = {name: value for name, value in vars(arguments).items() if name in known}
     return arguments
 
 
@@ -95,10 +104,12 @@ def make_parser() -> Parser:
     )
     parser.add_argument("-c", "--config", metavar="PATH", help=CONFIG_HELP)
     for command, text in COMMANDS.items():
-        parser.add_argument(*(["-v"] if command == "--version" else []), command, action="store_true", help=text)
+        parser.add_argument(*OTHERS.get(command, ()), command, action="store_true", help=text)
+    parser.add_argument("--completion", metavar="SHELL", help=COMPLETION_HELP)
     groups = {title: parser.add_argument_group(title) for title in dict.fromkeys(s.group for s in SETTINGS.values())}
     for setting in SETTINGS.values():
         add_option(groups[setting.group], setting)
+    parser.add_argument(*WORKER_CLASS, dest="worker_class", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     for unsupported in UNSUPPORTED.values():
         add_unsupported(parser, unsupported)
     return parser
@@ -142,5 +153,5 @@ def help_text(setting: Setting[Any]) -> str:
 
 def all_flags() -> list[str]:
     """Every option there is."""
-    own = ["-h", "--help", "-c", "--config", "-v", *COMMANDS]
+    own = ["-h", "--help", "-c", "--config", "-v", "--completion", *COMMANDS]
     return own + [flag for setting in SETTINGS.values() for flag in setting.flags]

@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from fastwsgi.mistakes import UsageError, nearest
-from fastwsgi.settings.arguments import parse
+from fastwsgi.mistakes import Finding, UsageError, nearest
+from fastwsgi.server.addresses import is_port
+from fastwsgi.settings import habits
+from fastwsgi.settings.arguments import WORKER_CLASS, parse
 from fastwsgi.settings.given import Given, Layer
 from fastwsgi.settings.setting import PREFIX
-from fastwsgi.settings.settings import SETTINGS, Setting, SettingError
+from fastwsgi.settings.settings import KEYS, SETTINGS, Setting, SettingError, by_key
 
 APP = "FASTWSGI_APP"
 CONFIG = "FASTWSGI_CONFIG"
@@ -20,17 +22,28 @@ NOT_SETTINGS |= {"FASTWSGI_SYMBOLS", "FASTWSGI_SANITIZE", "FASTWSGI_LISTENERS", 
 """Variables that are not settings: the application and the file; the build; what an upgrade hands over."""
 
 
-def variables(environment: Mapping[str, str]) -> Layer:
-    """The settings in FASTWSGI_* variables. An empty one counts only if its setting can be empty. Raises UsageError."""
-    layer = {}
-    for name, setting in SETTINGS.items():
-        text = environment.get(setting.variable)
-        if text is None or not setting.from_variable or (not text and not _can_be_empty(setting)):
+def flag_of(name: str) -> str:
+    """The option that gives the setting *name*, or the kind of worker."""
+    return SETTINGS[name].flag if name in SETTINGS else WORKER_CLASS[-1]
+
+
+def variables(environment: Mapping[str, str], finding: Finding) -> Layer:
+    """The settings in FASTWSGI_* variables, by any of their names. Empty ones count if the setting can be empty.
+
+    Args:
+        environment: the variables.
+        finding: told the mistakes.
+    """
+    layer: Layer = {}
+    for key, (name, _) in KEYS.items():
+        variable = f"{PREFIX}{key.upper()}"
+        text = environment.get(variable)
+        if text is None or name in layer or (not text and not _can_be_empty(SETTINGS[name])):
             continue
         try:
-            layer[name] = Given(setting.read_text(text), setting.variable)
+            layer[name] = Given(by_key(key, SETTINGS[name].read_text(text))[1], variable)
         except SettingError as error:
-            raise UsageError(f"{setting.variable} {error.problem}") from None
+            finding.add(UsageError(f"{variable} {error.problem}"))
     if environment.get(APP):
         layer["app"] = Given(environment[APP], APP)
     return layer
@@ -50,9 +63,16 @@ def gunicorn_options(environment: Mapping[str, str]) -> tuple[str | None, Layer,
     except (UsageError, ValueError) as error:
         raise UsageError(f"{GUNICORN_OPTIONS}: {error}") from None
     layer = {
-        name: Given(value, f"{GUNICORN_OPTIONS}: {SETTINGS[name].flag}") for name, value in arguments.flags.items()
+        name: Given(value, f"{GUNICORN_OPTIONS}: {flag_of(name)}") for name, value in arguments.flags.items()
     }
     return arguments.config, layer, [f"{GUNICORN_OPTIONS}: {notice}" for notice in arguments.notices]
+
+
+def script_name(environment: Mapping[str, str], assignments: list[str]) -> Layer:
+    """The prefix of paths in CGI's variable, which gunicorn heeds; the *assignments* of --env go before."""
+    values = {**environment, **dict(one.split("=", 1) for one in assignments)}
+    prefix = values.get("SCRIPT_NAME", "").rstrip("/")
+    return {"root_path": Given(prefix, "SCRIPT_NAME")} if prefix else {}
 
 
 def _can_be_empty(setting: Setting[Any]) -> bool:
@@ -62,13 +82,16 @@ def _can_be_empty(setting: Setting[Any]) -> bool:
         return False
 
 
-def hosting_variables(environment: Mapping[str, str]) -> Layer:
-    """The settings in hosting services' variables: the port, the number of workers, the proxies. Raises UsageError."""
+def hosting_variables(environment: Mapping[str, str], finding: Finding) -> Layer:
+    """The settings in hosting services' variables: the port, the number of workers, the proxies.
+
+    HOST is not among them: shells and build tools set it to other things than an address to listen on.
+    """
     layer = {}
     port = environment.get("PORT")
-    if port:
-        if not (port.isascii() and port.isdigit() and int(port) < 65536):
-            raise UsageError(f"PORT {port!r} must be a port number, from 0 to 65535")
+    if port and not is_port(port):
+        finding.add(UsageError(f"PORT {port!r} must be a port number, from 0 to 65535"))
+    elif port:
         layer["bind"] = Given([f"0.0.0.0:{port}"], "PORT")
     if environment.get("WEB_CONCURRENCY"):
         layer["workers"] = Given(environment["WEB_CONCURRENCY"], "WEB_CONCURRENCY")
@@ -78,11 +101,13 @@ def hosting_variables(environment: Mapping[str, str]) -> Layer:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """A line about FASTWSGI_* variables that have no meaning, if there are any."""
-    known = {setting.variable for setting in SETTINGS.values() if setting.from_variable} | NOT_SETTINGS
+    """Lines about FASTWSGI_* variables that have no meaning, if there are any."""
+    strange, line = habits.in_variables(environment)
+    known = {f"{PREFIX}{key.upper()}" for key in KEYS} | NOT_SETTINGS
     unknown = []
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known | strange:
             meant = nearest(name[len(PREFIX) :], (one[len(PREFIX) :] for one in known))
             unknown.append(f"{name} (did you mean {PREFIX}{meant}?)" if meant else name)
-    return [f"no such setting, from the environment: {', '.join(unknown)}"] if unknown else []
+    lines = [f"no such setting, from the environment: {', '.join(unknown)}"] if unknown else []
+    return lines + [line] if line else lines

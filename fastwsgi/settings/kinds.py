@@ -1,20 +1,25 @@
 """The kinds of value a setting can have.
 
 A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`, TOML), into the one
-type the server uses. When it cannot, it raises a ValueError whose message completes the sentence "it must be ...". It
-also knows how to write its values in the help.
+type the server uses. When it cannot, it raises a ValueError whose message completes the sentence "it must be ...", or
+Unfit, whose message is a sentence of its own. It also knows how to write its values in the help.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
 
 from fastwsgi.http.forwarded import MISLEADING
 from fastwsgi.http.peers import Trusted
+from fastwsgi.mistakes import WrongValue, nearest
+from fastwsgi.observe.formats import read_format
 from fastwsgi.originals import os
+from fastwsgi.server.addresses import BindError, parse_address, suggest_address
 from fastwsgi.settings import cpus
 from fastwsgi.switch import SWITCH
 
@@ -22,6 +27,10 @@ T = TypeVar("T")
 
 C_INT_MAX = 2**31 - 1
 OFFSET_MAX = 2**63 - 1
+
+
+class Unfit(ValueError):
+    """A value that cannot be; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class Kind(Generic[T]):
         repeatable: whether the option may be given several times, each time with more.
         parse: gives what the text of an environment variable stands for; raises ValueError.
         bare: the value of the option without one; None if it needs a value.
+        words: the values that there are, if they are few, for the completion of a shell.
+        completes: what else a shell completes: "file", "directory", "user" or "group".
     """
 
     read: Callable[[object], T]
@@ -43,6 +54,8 @@ class Kind(Generic[T]):
     repeatable: bool = False
     parse: Callable[[str], object] = str
     bare: T | None = None
+    words: tuple[str, ...] = ()
+    completes: str = ""
 
 
 def flag() -> Kind[bool]:
@@ -85,7 +98,7 @@ def workers() -> Kind[int]:
         except ValueError as error:
             raise ValueError(f"auto or {error}") from None
 
-    return Kind(read, "N")
+    return Kind(read, "N", words=("auto",))
 
 
 def seconds(zero: bool = False) -> Kind[float]:
@@ -94,10 +107,19 @@ def seconds(zero: bool = False) -> Kind[float]:
     def read(value: object) -> float:
         number = _real(value)
         if number is None or number < 0 or (number == 0 and not zero):
-            raise ValueError(f"a number of seconds, {'0 or more' if zero else 'above 0'}")
+            raise ValueError(f"a number of seconds, {'0 or more' if zero else 'above 0'}{_without_unit(value)}")
         return number
 
     return Kind(read, "SECONDS", "{:g}".format)
+
+
+_UNITS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+def _without_unit(value: object) -> str:
+    """What to write for a number that a unit follows."""
+    match = re.fullmatch(r"([0-9]+\.?[0-9]*)\s*([a-z]+)", value.lower()) if isinstance(value, str) else None
+    return f", without a unit: {float(match[1]) * _UNITS[match[2]]:g}" if match and match[2] in _UNITS else ""
 
 
 def size(minimum: int = 0, maximum: int = C_INT_MAX) -> Kind[int]:
@@ -106,7 +128,10 @@ def size(minimum: int = 0, maximum: int = C_INT_MAX) -> Kind[int]:
     def read(value: object) -> int:
         number = _bytes(value)
         if number is None or not minimum <= number <= maximum:
-            raise ValueError(f"a number of bytes from {minimum} to {maximum}, such as 8190, 64K or 1G")
+            most = "" if maximum == OFFSET_MAX else f" to {maximum}"
+            example = re.fullmatch(r"([0-9]+)\s*([KMG])i?B", value, re.IGNORECASE) if isinstance(value, str) else None
+            shown = f"{example[1]}{example[2].upper()}" if example else "8190, 64K or 1G"
+            raise ValueError(f"a number of bytes from {minimum}{most or ' up'}, such as {shown}")
         return number
 
     return Kind(read, "BYTES", _show_bytes)
@@ -117,11 +142,18 @@ def choice(*words: str) -> Kind[str]:
 
     def read(value: object) -> str:
         if not isinstance(value, str) or value.lower() not in spellings:
-            raise ValueError(" or ".join([", ".join(words[:-1]), words[-1]]))
+            raise ValueError(_one_of(words, [value]))
         return spellings[value.lower()]
 
     spellings = {word.lower(): word for word in words}
-    return Kind(read, "{" + ",".join(words) + "}")
+    return Kind(read, "{" + ",".join(words) + "}", words=words)
+
+
+def _one_of(words: Iterable[str], given: Iterable[object]) -> str:
+    """The choice of *words*, and which of them was probably meant."""
+    *most, last = words
+    found = [meant for one in given if isinstance(one, str) and (meant := nearest(one, [*most, last]))]
+    return f"{', '.join(most)} or {last}" + (f"; did you mean {found[0]}?" if found else "")
 
 
 def verification() -> Kind[str]:
@@ -133,11 +165,11 @@ def verification() -> Kind[str]:
         number = _integer(value)
         return words[number] if number is not None and 0 <= number < len(words) else word.read(value)
 
-    return Kind(read, word.metavar)
+    return Kind(read, word.metavar, words=words)
 
 
-def path() -> Kind[str | None]:
-    """A file or directory name; None is "not given"."""
+def path(completes: str = "file") -> Kind[str | None]:
+    """The name of a file, or of a "directory"; None is "not given"."""
 
     def read(value: object) -> str | None:
         if value is None:
@@ -146,7 +178,7 @@ def path() -> Kind[str | None]:
             raise ValueError("a path")
         return os.fsdecode(value)
 
-    return Kind(read, "PATH")
+    return Kind(read, "PATH", completes=completes)
 
 
 def text(metavar: str) -> Kind[str | None]:
@@ -160,8 +192,8 @@ def text(metavar: str) -> Kind[str | None]:
     return Kind(read, metavar)
 
 
-def account() -> Kind[str | None]:
-    """A user or group by name or number; None is "not given"."""
+def account(completes: str) -> Kind[str | None]:
+    """A "user" or "group" by name or number; None is "not given"."""
 
     def read(value: object) -> str | None:
         number = _integer(value)
@@ -171,7 +203,7 @@ def account() -> Kind[str | None]:
             return value
         raise ValueError("a name or a number")
 
-    return Kind(read, "NAME")
+    return Kind(read, "NAME", completes=completes)
 
 
 def mode() -> Kind[str | None]:
@@ -198,11 +230,14 @@ def log_setup() -> Kind[str | dict[str, object] | None]:
             raise ValueError("a path, or a table for logging.config.dictConfig")
         return dict(value) if isinstance(value, dict) else name.read(value)
 
-    return Kind(read, "PATH", lambda value: "(a table)" if isinstance(value, dict) else str(value))
+    return Kind(read, "PATH", lambda value: "(a table)" if isinstance(value, dict) else str(value), completes="file")
 
 
-def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
-    """At least *least* strings: a list, or a single string, in which *separator* may divide several."""
+def texts(metavar: str, separator: str = "", least: int = 0, completes: str = "") -> Kind[list[str]]:
+    """At least *least* strings: a list, or a single string, in which *separator* may divide several.
+
+    In a variable, commas divide them all the same.
+    """
 
     def read(value: object) -> list[str]:
         given = [value] if isinstance(value, str) else value
@@ -210,10 +245,47 @@ def texts(metavar: str, separator: str = "", least: int = 0) -> Kind[list[str]]:
             raise ValueError("a string or a list of strings")
         parts = [part.strip() for item in given for part in (item.split(separator) if separator else [item])]
         if "" in parts or len(parts) < least:
-            raise ValueError("not empty")
+            raise ValueError("filled in: it is empty")
         return parts
 
-    return Kind(read, metavar, (separator or " ").join, repeatable=True)
+    show = (separator or " ").join
+    return Kind(read, metavar, show, repeatable=True, parse=lambda text: text.split(","), completes=completes)
+
+
+def addresses() -> Kind[list[str]]:
+    """Addresses to listen on, with commas as text, each once."""
+    several = texts("ADDRESS", ",", least=1)
+
+    def read(value: object) -> list[str]:
+        meant = suggest_address(value)
+        if meant and not isinstance(value, str):
+            raise Unfit(f"{value!r} is no address as text: write {meant}")
+        given = several.read(value)
+        for text in given:
+            try:
+                parse_address(text)
+            except BindError as error:
+                raise Unfit(str(error)) from None
+            if given.count(text) > 1 and not text.endswith(":0"):  # a port of the system's choice is another each time
+                raise Unfit(f"{text} is given twice: leave one out")
+        return given
+
+    return Kind(read, "ADDRESS", ",".join, repeatable=True, parse=lambda text: text.split(","))
+
+
+def log_format() -> Kind[str]:
+    """The format of the access log, by its name or in gunicorn's atoms."""
+    given = text("FORMAT")
+
+    def read(value: object) -> str:
+        read_value = given.read(value) or "combined"
+        try:
+            read_format(read_value)
+        except WrongValue as error:
+            raise Unfit(f"{value!r}{error.rest}") from None
+        return read_value
+
+    return Kind(read, "FORMAT")
 
 
 def peers(least: int = 0) -> Kind[list[str]]:
@@ -244,8 +316,9 @@ def forwarded_headers() -> Kind[list[str]]:
 
     def read(value: object) -> list[str]:
         names = [name.lower() for name in several.read(value)]
-        if not set(names) <= set(FORWARDED_HEADERS):
-            raise ValueError(f"some of {', '.join(FORWARDED_HEADERS[:-1])}, or forwarded")
+        wrong = [name for name in names if name not in FORWARDED_HEADERS]
+        if wrong:
+            raise ValueError(f"some of {_one_of(FORWARDED_HEADERS, wrong)}")
         if "forwarded" in names and len(names) > 1:
             raise ValueError("forwarded alone, or others without it: a client could choose which one counts")
         return names
@@ -262,7 +335,7 @@ def proxy_protocol() -> Kind[str]:
         given = value.lower() if isinstance(value, str) else value
         return words.read(gunicorns.get(given, given) if isinstance(given, (str, bool)) else given)
 
-    return Kind(read, words.metavar, bare="optional")
+    return Kind(read, words.metavar, bare="optional", words=words.words)
 
 
 def assignments() -> Kind[list[str]]:
@@ -279,7 +352,7 @@ def assignments() -> Kind[list[str]]:
     def show(assignments: list[str]) -> str:
         return " ".join(f"{one.partition('=')[0]}=..." for one in assignments)
 
-    return Kind(read, "NAME=VALUE", show, repeatable=True)
+    return Kind(read, "NAME=VALUE", show, repeatable=True, parse=shlex.split)
 
 
 def _is_assignment(value: object) -> bool:

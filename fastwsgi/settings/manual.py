@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastwsgi.settings.arguments import COMMANDS, CONFIG_HELP
+from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP
 from fastwsgi.settings.settings import SETTINGS, Setting
 from fastwsgi.version import VERSION
 
@@ -45,8 +45,9 @@ SIGNALS = {
 EXIT_CODES = {
     "0": "it was stopped, or the check found nothing wrong",
     "1": "the application cannot be loaded or does not answer, or has replaced Python's threads by those of gevent or "
-    "eventlet; an address cannot be listened on, a file not written",
-    "2": "an option, a variable or a configuration file is wrong",
+    "eventlet; an address cannot be listened on",
+    "2": "an option, a variable or a configuration file is wrong, or what it names cannot be used: a file, "
+    "a directory, a certificate, a user",
     "130": "interrupted before it served",
 }
 
@@ -59,9 +60,10 @@ FILES = {
 VARIABLES = {
     "FASTWSGI_APP": "the application",
     "FASTWSGI_CONFIG": "the configuration file, as -c",
-    "FASTWSGI_BACKEND": "c or py: the build to run",
+    "FASTWSGI_BACKEND": "the build to run: c, compiled, or py, pure Python",
     "GUNICORN_CMD_ARGS": "options, as on the command line, below it and the variables of each option",
-    "PORT": "the port, on all addresses",
+    "PORT": "the port, on all addresses; HOST is not read",
+    "SCRIPT_NAME": "the prefix of paths, where --root-path is not given",
     "WEB_CONCURRENCY": "the number of workers",
 }
 
@@ -97,7 +99,8 @@ def entries(texts: dict[str, str]) -> str:
 
 def commands() -> str:
     """The entries of the options that are not settings."""
-    return entries({"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options", **COMMANDS})
+    own = {"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options"}
+    return entries({**own, **COMMANDS, "--completion SHELL": COMPLETION_HELP})
 
 
 def group(title: str) -> str:
@@ -112,7 +115,7 @@ def entry(setting: Setting[object]) -> str:
     flags = ", ".join(f"\\fB{escaped(flag)}\\fR" for flag in setting.flags) + value
     facts = [
         *([f"default {setting.shown_default}"] if setting.shown_default else []),
-        *([f"variable {setting.variable}"] if setting.from_variable else []),
+        f"variable {setting.variable}",
         f"key {key(setting)}",
         "changed by a reload" if setting.reloadable else "not changed by a reload",
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, overload
 
-from fastwsgi.settings.kinds import Kind
+from fastwsgi.settings.kinds import Kind, Unfit
 
 T = TypeVar("T")
 
@@ -51,7 +51,6 @@ class Setting(Generic[T]):
             shown; derived from the name if empty.
         reloadable: whether a reload (SIGHUP) gives it a new value.
         supervised: whether only a supervisor can carry it out, so that any value but the default needs one.
-        from_variable: whether an environment variable can set it, too.
         name: its attribute of `Settings`.
     """
 
@@ -62,7 +61,6 @@ class Setting(Generic[T]):
     flags: tuple[str, ...] = ()
     reloadable: bool = True
     supervised: bool = False
-    from_variable: bool = True
     name: str = field(default="", init=False)
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -118,6 +116,31 @@ class Setting(Generic[T]):
         except ValueError as error:
             raise self._error(text, error) from None
 
+    @property
+    def keys(self) -> dict[str, bool]:
+        """Its names as a key, a keyword or (behind PREFIX) a variable: the attribute's, and those of its long flags.
+
+        True for one that says the opposite, such as no_scanner.
+        """
+        bare = [flag[2:].replace("-", "_") for flag in self.flags if flag.startswith("--")]
+        switch = [self.flag[2:], self.opposite[2:]] if isinstance(self.default, bool) else []
+        names = [self.name, *bare, *(one.replace("-", "_") for one in switch)]
+        return {name: bool(switch) and name.startswith("no_") for name in names}
+
     def _error(self, value: object, wanted: ValueError) -> SettingError:
-        problem = f"{value!r} must be {wanted}"
+        problem = str(wanted) if isinstance(wanted, Unfit) else f"{self._as_given(value)} must be {wanted}"
         return SettingError(f"{self.name}={problem}", (self.name,), problem, self.flag)
+
+    def _as_given(self, value: object) -> str:
+        """A wrong value as the user wrote it: of several, those that are wrong by themselves, or else all."""
+        if not isinstance(value, (list, tuple)) or not value:
+            return repr(value)
+        wrong = [one for one in value if not self._can_be([one])]
+        return ", ".join(map(repr, wrong or value))
+
+    def _can_be(self, value: object) -> bool:
+        try:
+            self.kind.read(value)
+        except ValueError:
+            return False
+        return True

@@ -34,10 +34,13 @@ class Settings:
     """
 
     chdir = Setting(
-        APPLICATION, kinds.path(), None, "change to this directory before all else", reloadable=False
+        APPLICATION, kinds.path("directory"), None, "change to this directory before all else", reloadable=False
     )
     pythonpath = Setting(
-        APPLICATION, kinds.texts("DIRS", ","), [], "directories (with commas) to import from first"
+        APPLICATION,
+        kinds.texts("DIRS", ",", completes="directory"),
+        [],
+        "directories (with commas) to import from first",
     )
     factory = Setting(
         APPLICATION, kinds.flag(), False, "ATTR is a function that makes the application: call it"
@@ -48,7 +51,6 @@ class Settings:
         [],
         "variable to set before the application is loaded; may be given several times",
         ("-e",),
-        from_variable=False,
     )
     root_path = Setting(
         APPLICATION,
@@ -60,9 +62,9 @@ class Settings:
 
     bind = Setting(
         SERVER,
-        kinds.texts("ADDRESS", ",", least=1),
+        kinds.addresses(),
         ["127.0.0.1:8000"],
-        "HOST:PORT, [::1]:PORT, :PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
+        "HOST:PORT, [::1]:PORT, :PORT, *:PORT, unix:/path/of.sock, unix:@name or fd://N; may be given several times",
         ("-b",),
     )
     reuse_port = Setting(
@@ -96,12 +98,12 @@ class Settings:
 
     certfile = Setting(
         ENCRYPTION,
-        kinds.texts("PATH"),
+        kinds.texts("PATH", completes="file"),
         [],
         "speak TLS, with the certificate and chain (PEM) in this file; may be given several times, for several hosts",
     )
     keyfile = Setting(
-        ENCRYPTION, kinds.texts("PATH"), [], "key (PEM) of each certificate, if not in the same file"
+        ENCRYPTION, kinds.texts("PATH", completes="file"), [], "key (PEM) of each certificate, if not in the same file"
     )
     ca_certs = Setting(
         ENCRYPTION, kinds.path(), None, "authorities (PEM) that sign the certificates of clients"
@@ -195,7 +197,7 @@ class Settings:
     )
     reload_extra_files = Setting(
         PROCESSES,
-        kinds.texts("PATH"),
+        kinds.texts("PATH", completes="file"),
         [],
         "a file that --reload watches, too",
         ("--reload-extra-file", "--reload-extra-files"),
@@ -203,7 +205,7 @@ class Settings:
     )
     user = Setting(
         PROCESSES,
-        kinds.account(),
+        kinds.account("user"),
         None,
         "user, by name or number, that the workers run as",
         ("-u",),
@@ -212,7 +214,7 @@ class Settings:
     )
     group = Setting(
         PROCESSES,
-        kinds.account(),
+        kinds.account("group"),
         None,
         "group, by name or number, that the workers run as",
         ("-g",),
@@ -302,13 +304,13 @@ class Settings:
         0,
         "connections that one address, of IPv6 one /64, may have open in each worker; 0: no limit",
     )
-    limit_request_line = Setting(LIMITS, kinds.size(1), 8190, "longest request line")
-    limit_request_fields = Setting(LIMITS, kinds.count(1), 100, "most fields in a request head")
+    limit_request_line = Setting(LIMITS, kinds.size(), 8190, "longest request line; 0: as the head")
+    limit_request_fields = Setting(LIMITS, kinds.count(0), 100, "most fields in a request head; 0: as many as fit")
     limit_request_field_size = Setting(
         LIMITS,
-        kinds.size(1),
+        kinds.size(),
         8190,
-        "longest field in a request head",
+        "longest field in a request head; 0: as the head",
         ("--limit-request-field-size", "--limit-request-field_size"),
     )
     limit_request_head = Setting(LIMITS, kinds.size(1, 64 * 1024), 64 * 1024, "longest request head")
@@ -340,7 +342,7 @@ class Settings:
     access_logfile = Setting(LOGS, kinds.path(), None, 'file for the access log; "-" is standard output')
     access_log_format = Setting(
         LOGS,
-        kinds.text("FORMAT"),
+        kinds.log_format(),
         "combined",
         "combined, json, or a format with gunicorn's atoms, such as '%(h)s %(s)s'",
         ("--access-log-format", "--access-logformat"),
@@ -390,7 +392,19 @@ SETTINGS: dict[str, Setting[Any]] = {
 """All settings by name, in the order of the help."""
 
 
+KEYS: dict[str, tuple[str, bool]] = {
+    key: (name, is_opposite) for name, setting in SETTINGS.items() for key, is_opposite in setting.keys.items()
+}
+"""The names by which a setting can be given, each with the setting's own, and whether it says the opposite."""
+
+
+def by_key(key: str, value: object) -> tuple[str, object]:
+    """The setting that *key*, one of KEYS, stands for, and its value."""
+    name, is_opposite = KEYS[key]
+    return name, not value if is_opposite and isinstance(value, bool) else value
+
+
 def unknown(name: str) -> str:
     """The line about a setting that does not exist."""
-    meant = nearest(name, SETTINGS)
+    meant = nearest(name, KEYS)
     return f"unknown setting {name!r}" + (f"; did you mean {meant!r}?" if meant else "")

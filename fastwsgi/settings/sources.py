@@ -12,17 +12,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastwsgi.gunicorn.file import FileValues
+from fastwsgi.gunicorn.near_names import ELSEWHERE
 from fastwsgi.gunicorn.translations import DEFAULTS
-from fastwsgi.mistakes import UsageError
+from fastwsgi.gunicorn.worker_class import name_of
+from fastwsgi.mistakes import Finding, UsageError
 from fastwsgi.originals import os
 from fastwsgi.settings import files
-from fastwsgi.settings.environment import CONFIG, gunicorn_options, hosting_variables, unknown_variables, variables
+from fastwsgi.settings.environment import (
+    CONFIG,
+    flag_of,
+    gunicorn_options,
+    hosting_variables,
+    script_name,
+    unknown_variables,
+    variables,
+)
 from fastwsgi.settings.given import Given, Layer
-from fastwsgi.settings.rules import without_effect
+from fastwsgi.settings.rules import remarks
 from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
+from fastwsgi.settings.worker_class import stand_in
 
 if TYPE_CHECKING:
-    from fastwsgi.gunicorn.file import FileValues
     from fastwsgi.gunicorn.hooks import Hooks
 
 
@@ -36,6 +47,7 @@ class Configuration:
         origins: where each value was given, by the name of its setting or "app"; a default has none, except for "app".
         notices: lines for the user.
         hooks: the user's functions.
+        worker_class: the kind of worker of gunicorn's that was asked for, or "".
     """
 
     settings: Settings
@@ -43,6 +55,7 @@ class Configuration:
     origins: dict[str, str]
     notices: list[str]
     hooks: Hooks
+    worker_class: str = ""
 
 
 class Sources:
@@ -61,12 +74,34 @@ class Sources:
         self.config = config
         self.start = start
 
-    def read(self, environment: Mapping[str, str]) -> Configuration:
-        """Read everything. Raises Mistake, which names the flag, the variable or the file's key."""
-        config, options, notices = gunicorn_options(environment)
-        layers = [self._flags(), variables(environment), options]
-        file = files.read(self.config or environment.get(CONFIG) or config, self.start, self._directory(layers))
-        hosting = hosting_variables(environment)
+    def read(self, environment: Mapping[str, str], finding: Finding | None = None) -> Configuration:
+        """Read everything.
+
+        Args:
+            environment: the variables.
+            finding: told all mistakes; the settings that are wrong get their defaults then.
+
+        Raises:
+            Mistake: something is wrong, and there is no *finding*; it names the flag, the variable or the file's key.
+        """
+        found = finding or Finding()
+        read = self._read(environment, found)
+        if finding is None:
+            found.end()
+        return read
+
+    def _read(self, environment: Mapping[str, str], finding: Finding) -> Configuration:
+        config: str | None = None
+        options: Layer = {}
+        notices: list[str] = []
+        file = FileValues()
+        with finding:
+            config, options, notices = gunicorn_options(environment)
+        layers = [self._flags(), variables(environment, finding), options]
+        with finding:
+            directory = self._directory(layers)
+            file = files.read(self.config or environment.get(CONFIG) or config, self.start, directory, finding)
+        hosting = hosting_variables(environment, finding)
         if file.python:
             layers += [_file_layer(file), hosting, gunicorn_defaults(file.name)]
         else:
@@ -76,15 +111,24 @@ class Sources:
         chosen: Layer = {}
         for layer in reversed(layers):
             chosen.update(layer)
-        app = _app(chosen.pop("app", None))
-        settings = self._settings(chosen)
+        app = None
+        with finding:
+            app = _app(chosen.pop("app", None))
+        worker_class = chosen.pop("worker_class", None)
+        if worker_class is not None:
+            notices += stand_in(worker_class, chosen)
+        settings = self._settings(chosen, finding)
+        if "root_path" not in chosen and (prefix := script_name(environment, settings.env)):
+            chosen.update(prefix)
+            settings = self._settings(chosen, finding)
         origins = {"app": app.origin if app else "default"}
         origins.update({name: given.origin for name, given in chosen.items()})
-        notices += unknown_variables(environment) + file.notices + without_effect(settings, chosen)
-        return Configuration(settings, str(app.value) if app else None, origins, notices, file.hooks)
+        notices += unknown_variables(environment) + file.notices + _not_read(file) + remarks(settings, chosen)
+        asked = name_of(worker_class.value) if worker_class is not None else ""
+        return Configuration(settings, str(app.value) if app else None, origins, notices, file.hooks, asked)
 
     def _flags(self) -> Layer:
-        return {name: Given(value, SETTINGS[name].flag) for name, value in self.flags.items()}
+        return {name: Given(value, flag_of(name)) for name, value in self.flags.items()}
 
     def _directory(self, layers: list[Layer]) -> str:
         """The directory in which configuration files are looked for. Raises UsageError."""
@@ -102,15 +146,26 @@ class Sources:
             raise UsageError(f"{given.origin} {given.value}: {problem}")
         return path
 
-    def _settings(self, chosen: Layer) -> Settings:
+    def _settings(self, chosen: Layer, finding: Finding) -> Settings:
         """The settings with these values. The directory becomes an absolute path, which keeps its meaning."""
-        values = {name: given.value for name, given in chosen.items()}
-        if "chdir" in chosen:
-            values["chdir"] = self._existing(chosen["chdir"])
+        values = {}
+        for name, given in chosen.items():
+            with finding:
+                values[name] = self._existing(given) if name == "chdir" else _checked(name, given)
         try:
             return Settings(**values)
         except SettingError as error:
-            raise _usage_error(error, chosen) from None
+            finding.add(_usage_error(error, chosen))
+            return Settings(**{name: value for name, value in values.items() if name not in error.names})
+
+
+def _checked(name: str, given: Given) -> object:
+    """The value as it was given, if it can be read. Raises UsageError."""
+    try:
+        SETTINGS[name].read(given.value)
+    except SettingError as error:
+        raise _usage_error(error, {name: given}) from None
+    return given.value
 
 
 def _usage_error(error: SettingError, given: Layer) -> UsageError:
@@ -122,6 +177,12 @@ def _app(given: Given | None) -> Given | None:
     if given is not None and (not isinstance(given.value, str) or not given.value):
         raise UsageError(f"{given.origin} {given.value!r} must be MODULE:ATTR, such as shop.wsgi:application")
     return given
+
+
+def _not_read(file: FileValues) -> list[str]:
+    """Lines about settings of ours in a file of gunicorn's, where their names could be anything."""
+    ours = [name for name in file.others if name in SETTINGS and "_" in name and name not in ELSEWHERE]
+    return [f"{file.name}: {name} is not read from a file of gunicorn's; give {SETTINGS[name].flag}" for name in ours]
 
 
 def _file_layer(file: FileValues) -> Layer:

@@ -7,9 +7,9 @@ read, and all have the same keys for session tickets: a session begun with one c
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import Mistake, UsageError, WrongValue
 from fastwsgi.tls import environ as tls_environ
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls import x509
@@ -28,6 +28,8 @@ OPTIONS = (
     | ssl.OP_SINGLE_DH_USE
     | ssl.OP_SINGLE_ECDH_USE
 )
+ContextMaker = Callable[[Callable[[], ssl.SSLContext]], ssl.SSLContext]
+"""Makes a context, and is given a function that makes it as the settings ask for it; it may raise Mistake."""
 TICKETS = 1  # sent at the start of a TLS 1.3 connection; each costs as much as a request, and resuming gives another
 
 
@@ -40,6 +42,7 @@ class Tls:
     Args:
         settings: certfile, keyfile, ca_certs, cert_reqs, ssl_min_version and ciphers are read.
         material: the contents of the files, which are read if it is not given.
+        maker: makes the contexts, if the user has a function for that.
 
     Raises:
         Mistake: a file cannot be read, or OpenSSL cannot use its contents.
@@ -54,13 +57,22 @@ class Tls:
         "SSL_CLIENT_VERIFY": "NONE",
     }
 
-    def __init__(self, settings: Settings, material: Material | None = None) -> None:
+    def __init__(
+        self, settings: Settings, material: Material | None = None, maker: ContextMaker | None = None
+    ) -> None:
         self.settings = settings
+        self._maker = maker
         material = material or tls_files.read(settings)
-        self.contexts = [_make_context(settings, material, number) for number in range(len(material.pairs))]
+        self.contexts = [self._make_context(material, number) for number in range(len(material.pairs))]
         self._kinds: list[bytes] = []
         self._authorities = material.authorities
         self._take_names(material)
+
+    def _make_context(self, material: Material, number: int) -> ssl.SSLContext:
+        if self._maker is None:
+            return _make_context(self.settings, material, number)
+        made = self._maker(lambda: _make_context(self.settings, material, number))
+        return checked(made)
 
     def _take_names(self, material: Material) -> None:
         """Note the context of each host; of several for the same host, the first counts."""
@@ -92,13 +104,13 @@ class Tls:
 
         A context that can replace its certificate is kept, with its keys for tickets. It is made anew if the key is of
         another kind, which would be added beside the old one, or if client authorities have changed, which can be added
-        to a context but not removed.
+        to a context but not removed. The user's own maker is asked anew each time, as what it adds may have changed.
 
         Raises:
             Mistake: *material* cannot be used; nothing has changed.
         """
-        new = Tls(self.settings, material)
-        if self._kinds == new._kinds and self._authorities == new._authorities:
+        new = Tls(self.settings, material, self._maker)
+        if self._maker is None and self._kinds == new._kinds and self._authorities == new._authorities:
             for context, pair in zip(self.contexts, material.pairs):
                 _load(context, pair, self.settings, 0)
             new.contexts = self.contexts
@@ -117,8 +129,9 @@ def _make_context(settings: Settings, material: Material, number: int) -> ssl.SS
     try:
         context.set_ciphers(settings.ciphers or "")
     except ssl.SSLError:
-        raise Mistake(
-            f"--ciphers {settings.ciphers}: OpenSSL knows no such cipher for TLS 1.2 (those of TLS 1.3 are fixed)"
+        raise WrongValue(
+            "--ciphers",
+            f"{settings.ciphers}: OpenSSL knows no such cipher for TLS 1.2 (those of TLS 1.3 are fixed)",
         ) from None
     _load(context, material.pairs[number], settings, number)
     if material.authorities:
@@ -127,24 +140,38 @@ def _make_context(settings: Settings, material: Material, number: int) -> ssl.SS
     return context
 
 
+def checked(context: object) -> ssl.SSLContext:
+    """*context*, if it can serve; only HTTP/1.1 is offered with it. Raises Mistake."""
+    if not isinstance(context, ssl.SSLContext):
+        raise Mistake(f"ssl_context has returned {context!r}: return what default_ssl_context_factory() makes")
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    except (ssl.SSLError, ValueError) as error:
+        raise Mistake(f"the context of ssl_context cannot serve, make it for CLIENT_AUTH: {error}") from None
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 def _load(context: ssl.SSLContext, pair: Pair, settings: Settings, number: int) -> None:
     """Give a context its certificate and key. Raises Mistake."""
     name = settings.certfile[number]
     key = settings.keyfile[number] if settings.keyfile else name
     if not x509.first_certificate(pair.certificate):
-        raise Mistake(f"--certfile {name} holds no certificate: it must be in PEM, with -----BEGIN CERTIFICATE-----")
+        raise WrongValue(
+            "--certfile", f"{name} holds no certificate: it must be in PEM, with -----BEGIN CERTIFICATE-----"
+        )
     if b"PRIVATE KEY-----" not in pair.key:
-        raise Mistake(f"{key} holds no private key in PEM" + ("" if settings.keyfile else ": give --keyfile"))
+        raise UsageError(f"{key} holds no private key in PEM" + ("" if settings.keyfile else ": give --keyfile"))
     try:
         with tls_files.as_file(pair.certificate) as certificate_path, tls_files.as_file(pair.key) as key_path:
             context.load_cert_chain(certificate_path, key_path, _refuse_password)
     except _Encrypted:
-        raise Mistake(
+        raise UsageError(
             f"the key in {key} is encrypted, and nobody is asked for a password: "
             "decrypt it, as with openssl pkey -in KEY -out KEY.plain"
         ) from None
     except ssl.SSLError as error:
-        raise Mistake(_explain(error, name, key)) from None
+        raise UsageError(_explain(error, name, key)) from None
 
 
 def _explain(error: ssl.SSLError, name: str, key: str) -> str:
@@ -160,7 +187,7 @@ def _load_authorities(context: ssl.SSLContext, pem: bytes, settings: Settings) -
         with tls_files.as_file(pem) as path:
             context.load_verify_locations(cafile=path)
     except ssl.SSLError:
-        raise Mistake(f"--ca-certs {settings.ca_certs} holds no certificates in PEM, or broken ones") from None
+        raise WrongValue("--ca-certs", f"{settings.ca_certs} holds no certificates in PEM, or broken ones") from None
 
 
 class _Encrypted(Exception):

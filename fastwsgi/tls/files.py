@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastwsgi.mistakes import Mistake
+from fastwsgi.mistakes import UsageError, WrongValue
 from fastwsgi.originals import os
 from fastwsgi.stamps import Stamp, stamp_of
 
@@ -41,16 +41,18 @@ def check(settings: Settings) -> None:
         for name in ("keyfile", "ca_certs", "cert_reqs", "ssl_min_version", "ciphers"):
             setting = getattr(type(settings), name)
             if getattr(settings, name) != setting.default:
-                raise Mistake(f"{setting.flag} is for TLS, and there is no certificate: give --certfile")
+                raise WrongValue(setting.flag, "is for TLS, and there is no certificate: give --certfile")
     elif len(settings.keyfile) not in (0, len(settings.certfile)):
-        raise Mistake(
+        raise UsageError(
             f"{len(settings.certfile)} --certfile and {len(settings.keyfile)} --keyfile: "
             "give a key for each certificate, in the same order, or have all keys in the files of the certificates"
         )
     elif settings.ca_certs and settings.cert_reqs == "none":
-        raise Mistake("--ca-certs is for certificates of clients: say --cert-reqs optional or required, too")
+        raise WrongValue("--ca-certs", "is for certificates of clients: say --cert-reqs optional or required, too")
     elif settings.cert_reqs != "none" and not settings.ca_certs:
-        raise Mistake(f"--cert-reqs {settings.cert_reqs}: name the file of the authorities to trust with --ca-certs")
+        raise WrongValue(
+            "--cert-reqs", f"{settings.cert_reqs}: name the file of the authorities to trust with --ca-certs"
+        )
 
 
 def paths(settings: Settings) -> list[tuple[str, str]]:
@@ -71,7 +73,7 @@ def _read(flag: str, path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise Mistake(f"{flag} {path}: {error.strerror}") from None
+        raise WrongValue(flag, f"{path}: {error.strerror}") from None
 
 
 def encode(material: Material) -> str:

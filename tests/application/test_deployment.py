@@ -121,3 +121,23 @@ def test_the_directory_is_entered_when_the_supervisor_asks(tmp_path: Path, monke
     for _ in range(2):
         told.settings()
         assert (os.getcwd(), told.directory) == (str(tmp_path / "sub"), str(tmp_path))
+
+
+def test_what_names_the_application_in_an_unread_file_is_mentioned(tmp_path: Path) -> None:
+    deployment = ConfiguredDeployment(Sources({}, None, None, str(tmp_path)), lambda line: None)
+    (tmp_path / "gunicorn.conf.py").write_text("# wsgi_app = 1\nworkers = 1\n")
+    with pytest.raises(UsageError, match=r"^say what to serve: MODULE:ATTR, such as"):
+        deployment.application(deployment.current.settings)
+    (tmp_path / "gunicorn.conf.py").write_text("wsgi_app = 'shop:app'\n")
+    with pytest.raises(UsageError, match=r"^say what to serve: -c gunicorn\.conf\.py, where wsgi_app names it, or M"):
+        deployment.application(deployment.current.settings)
+
+
+def test_a_worker_for_asgi_is_named_with_an_asgi_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "asgi_shop.py").write_text("async def app(scope, receive, send): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    told = Told(tmp_path, "worker_class = 'uvicorn.workers.UvicornWorker'\n", "asgi_shop")
+    assert "only WSGI applications are served; each worker runs 4 requests at a time" in told.lines[0]
+    with pytest.raises(Mistake, match=r"is an ASGI application; .*; uvicorn\.workers\.UvicornWorker is not here$"):
+        told.load(told.settings())

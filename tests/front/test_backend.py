@@ -66,6 +66,22 @@ def test_another_name_is_refused(copy: Path) -> None:
     assert run(copy, FASTWSGI_BACKEND="rust") == "ImportError: FASTWSGI_BACKEND is 'rust': it can be c or py"
 
 
+def test_a_source_folder_that_is_not_compiled_says_so(copy: Path) -> None:
+    show = "from fastwsgi import backend; print(f'({backend.uncompiled_source()})')"
+    for path in copy.rglob("*.so"):
+        path.unlink()
+    assert run(copy, show) == "()"  # as a wheel without compiled modules is installed
+    (copy / "setup.py").touch()
+    assert run(copy, show, FASTWSGI_BACKEND="py") == "()"
+    assert run(copy, show) == f"({copy} is not compiled, so the pure build runs: pip install -e . compiles it)"
+
+
+def test_the_version_is_told_without_metadata(copy: Path) -> None:
+    show = "import importlib.metadata as all; all.distribution = all.version = None\n"
+    show += "from fastwsgi import cli; cli.main(['--version'])"
+    assert run(copy, show, FASTWSGI_BACKEND="py").startswith("fastwsgi ")
+
+
 def test_the_pure_build_runs_where_nothing_was_compiled(copy: Path) -> None:
     for path in copy.rglob("*.so"):
         path.unlink()
@@ -141,9 +157,11 @@ def test_its_exceptions_are_what_serve_raises() -> None:
     with pytest.raises(fastwsgi.SettingError):
         fastwsgi.serve(app, workers="many")
     with pytest.raises(fastwsgi.BindError):
-        fastwsgi.serve(app, bind="nowhere.invalid:port")
+        fastwsgi.serve(app, bind="nowhere.invalid:80")
     with pytest.raises(fastwsgi.Mistake):
         fastwsgi.serve(app, bind="127.0.0.1:0", certfile="missing.pem")
+    with pytest.raises(fastwsgi.Mistake, match=r"^access_logfile missing/log: No such file or directory$"):
+        fastwsgi.serve(app, bind="127.0.0.1:0", access_logfile="missing/log")
 
 
 @pytest.mark.parametrize("given", [None, 5, "shop:app"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
 from fastwsgi import cli
+from fastwsgi.server import bind
 from tests.helpers.processes import ROOT, python_path, running
 
 TIMEOUT = 30.0
@@ -62,6 +65,7 @@ def project(tmp_path: Path) -> Path:
 def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the project's directory, and without what a test run may have in its environment."""
     monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the loader changes it
     for name in [*os.environ]:
         if name in ("PORT", "WEB_CONCURRENCY") or name.startswith("FASTWSGI_"):
             monkeypatch.delenv(name)
@@ -125,22 +129,70 @@ def test_check_config_loads_the_application_and_does_not_call_it(project: Path) 
     (project / "pyproject.toml").write_text('[tool.fastwsgi]\napp = "shop"\n')
     if sys.version_info < (3, 11):
         pytest.importorskip("tomli")
-    done = run(project, "--check-config")
+    done = run(project, "--check-config", "-b", "127.0.0.1:0")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("shop (function) can be loaded\nwould be served on 127.0.0.1:8000\n")
+    assert done.stdout.startswith("shop (function) can be loaded\nwould be served on 127.0.0.1:0\n")
 
 
 def test_check_config_says_what_is_wrong(project: Path) -> None:
     (project / "shop.py").write_text("raise OSError('no disk')\n")
-    done = run(project, "--check-config", "shop")
+    done = run(project, "--check-config", "shop", "-b", "127.0.0.1:0")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "fastwsgi: shop cannot be imported: OSError: no disk"
+
+
+def test_check_config_tells_all_that_is_wrong(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        (inside / "g.py").write_text(
+            "errorlog = 'none/e'\ncertfile = 'c.pem'\naccess_log_format = '%(x)s'\nuser = 'no-such'\n"
+        )
+        flags = ["-w", "x", "-b", taken, "--pid", "none/p", "--access-logfile", str(inside), "-b", "unix:g.py"]
+        assert cli.main(["-c", "g.py", "nowhere:app", "--check-config", *flags]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert [line[len("fastwsgi: ") :] for line in told.err.splitlines()] == [
+        ANY,
+        "--workers 'x' must be auto or a whole number from 1 to 2147483647",
+        f"there is no module 'nowhere' in {inside}; is that the project's directory? (--chdir names it)",
+        "g.py: user no-such: there is no such user; give the name of an account, or a number",
+        "g.py: certfile c.pem: No such file or directory",
+        f"--access-logfile {inside}: Is a directory",
+        "g.py: errorlog none/e: No such file or directory",
+        "--pid none/p: No such file or directory",
+        f"{taken} is taken by this very process (pid {os.getpid()}): give each address once, "
+        "or choose another port with --bind",
+        "g.py exists and is no socket: choose another path",
+    ]
+    assert "g.py: access_log_format '%(x)s': no atom %(x)s" in told.err
+
+
+def test_what_is_checked_is_left_as_it_was(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = ["--pid", "p", "--access-logfile", "a", "--error-logfile", "e", "-b", "unix:s", "-b", "127.0.0.1:0"]
+    assert cli.main(["fastwsgi.demo", "--check-config", *paths]) == 0, capsys.readouterr().err
+    assert sorted(os.listdir(inside)) == ["shop.py"]
+
+
+def test_an_address_of_a_service_that_runs_is_no_mistake(
+    inside: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--check-config` before a reload must not fail for it."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setattr(bind, "_holder", lambda port: ("fastwsgi", 1))
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        assert cli.main(["fastwsgi.demo", "--check-config", "-b", taken]) == 0
+        assert f"{taken} is in use by a running fastwsgi" in capsys.readouterr().out
 
 
 def test_help_and_mistakes_do_without_the_supervisor(project: Path) -> None:
     code = (
         "import sys; from fastwsgi import cli; cli.main(['--print-config']); cli.main(['--wrokers'])\n"
-        "assert not [name for name in sys.modules if name.startswith(('fastwsgi.process', 'fastwsgi.server'))]"
+        "served = ('fastwsgi.process', 'fastwsgi.server.b', 'fastwsgi.server.l')\n"
+        "assert not [name for name in sys.modules if name.startswith(served)]"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=TIMEOUT, check=True
@@ -160,7 +212,7 @@ def test_serves_by_gunicorns_file_and_calls_its_hooks(project: Path) -> None:
         server.line("hook post_fork 1")
         with server.connect() as client:
             client.send(b"GET /a%20b?c HTTP/1.1\r\nHost: h\r\n\r\n")
-            assert client.answer().body == b"open /a b http"
+            assert client.answer().body == b"open /a%20b http"
         server.line(r"hook post_request /a%20b\?c 200 1")
         server.signal(signal.SIGTERM)
         assert server.wait() == 0

@@ -17,7 +17,7 @@ from wsgiref import simple_server as wsgiref_server
 
 import pytest
 
-from fastwsgi import WSGIServer, backend, make_server, simple
+from fastwsgi import WSGIServer, backend, make_server, simple_loops
 from tests.helpers.serving import GET, PATIENCE, answering, request
 from tests.helpers.simple_servers import HELLO, LOCAL, QuietHandler, ask, connect, handling, quiet_server, served
 
@@ -114,7 +114,7 @@ def test_shutdown_answers_what_is_in_flight() -> None:
 
 
 def test_shutdown_does_not_wait_for_a_silent_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simple, "PATIENCE", 1000.0)
+    monkeypatch.setattr(simple_loops, "PATIENCE", 1000.0)
     with served(quiet_server()) as server, connect(server) as silent:
         ask(server)  # the silent one was accepted before
         server.shutdown()
@@ -122,7 +122,7 @@ def test_shutdown_does_not_wait_for_a_silent_connection(monkeypatch: pytest.Monk
 
 
 def test_what_stays_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simple, "PATIENCE", 0.0)
+    monkeypatch.setattr(simple_loops, "PATIENCE", 0.0)
     with served(quiet_server()) as server, connect(server) as slow:
         slow.send(GET[:-1])
         ask(server)

@@ -132,6 +132,14 @@ def test_classes_made_from_wsgirefs_alone_are_served_by_ours() -> None:
     assert lines == ['"GET / HTTP/1.1" 200 5']
 
 
+def test_the_handler_serves_sockets_for_other_servers() -> None:
+    with served(wsgiref_server.make_server(LOCAL, 0, HELLO, handler_class=QuietHandler)) as server:
+        with connect(server) as client:
+            answer = client.send(GET).rest()
+    assert answer.startswith(b"HTTP/1.0 200 OK")
+    assert answer.endswith(b"hello")
+
+
 def test_get_app_is_asked_for_each_request() -> None:
     class Server(WSGIServer):
         def get_app(self) -> Any:

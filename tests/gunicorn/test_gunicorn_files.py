@@ -15,6 +15,7 @@ import fastwsgi
 from fastwsgi.gunicorn import file as gunicorn_file
 from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
 from fastwsgi.mistakes import Mistake, UsageError
+from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.sources import Configuration, Sources
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -62,7 +63,11 @@ def test_workers_by_cpus_and_much_else() -> None:
     assert (settings.limit_request_line, settings.umask, settings.user, settings.pid) == (65536, "007", None, None)
     assert found.origins["keep_alive"] == "cpu_count.py: keepalive"
     reason = "not needed: the heartbeat is in shared memory, not in a file"
-    assert found.notices == [f"cpu_count.py: without effect here: worker_tmp_dir ({reason})"]
+    assert found.notices == [
+        f"cpu_count.py: without effect here: worker_tmp_dir ({reason})",
+        "cpu_count.py: limit_request_line 0: there is always a limit, here 65536, "
+        "as a whole head has at most 65536 bytes",
+    ]
     assert sorted(found.hooks.functions) == ["post_fork", "when_ready"]
 
 
@@ -103,16 +108,107 @@ def test_metrics_of_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "statsd_prefix (" in line
 
 
-def test_what_cannot_be_done_without_is_refused() -> None:
-    line = str(fails(CONFIGS, "gevent_and_tls.py"))
-    assert line.startswith("gevent_and_tls.py: ssl_context: no context of the user's own is taken; use ")
+def test_what_cannot_be_done_without_is_refused(tmp_path: Path) -> None:
+    assert str(fails(tmp_path, write(tmp_path, "protocol = 'uwsgi'"))).startswith("g.py: protocol: HTTP is spoken")
 
 
-def test_the_rest_of_it_is_listed_by_name(tmp_path: Path) -> None:
-    text = (CONFIGS / "gevent_and_tls.py").read_text().replace("ssl_context", "CERTIFICATE")
-    (line,) = read(write(tmp_path, text), tmp_path).notices
-    names = ["worker_class", "daemon", "capture_output", "secure_scheme_headers"]
-    assert [name for name in [*names, "forwarded_allow_ips", "CERTIFICATE"] if f"{name} (" in line] == names
+def test_another_kind_of_worker_and_what_has_no_effect() -> None:
+    found = read("gevent_and_tls.py")
+    kind, line = found.notices
+    assert kind == (
+        "gevent_and_tls.py: worker_class gevent: there is no such worker; each worker runs 4 requests at a time "
+        "(--threads), and none waits for slow clients"
+    )
+    names = ["daemon", "capture_output", "secure_scheme_headers"]
+    assert [name for name in [*names, "forwarded_allow_ips", "ssl_context"] if f"{name} (" in line] == names
+    assert (found.settings.threads, found.origins["threads"]) == (4, "gevent_and_tls.py: worker_class gevent")
+    assert sorted(found.hooks.functions) == ["ssl_context"]
+
+
+UVICORN = "uvicorn.workers.UvicornWorker"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "threads", "told"),
+    [
+        ("", "", 1, False),
+        ("threads = 3", "", 3, False),
+        ("worker_class = 'sync'", "", 1, False),
+        ("worker_class = 'egg:gunicorn#sync'\nthreads = 2", "", 2, False),
+        ("worker_class = 'gthread'\nthreads = 2", "", 2, False),
+        ("worker_class = 'gthread'", "", 4, True),
+        ("worker_class = 'gunicorn.workers.gthread.ThreadWorker'\nthreads = 16", "", 16, False),
+        ("worker_class = 'gevent'\nthreads = 2", "", 4, True),
+        ("worker_class = 'egg:gunicorn#gevent'\nthreads = 16", "", 16, True),
+        ("worker_class = 'eventlet'", "--threads 8", 8, True),
+        ("worker_class = 'tornado'", "", 4, True),
+        ("worker_class = 'aiohttp.GunicornWebWorker'", "", 4, True),
+        (f"worker_class = '{UVICORN}'", "", 4, True),
+        ("import threading\nclass GeventWorker(threading.Thread): pass\nworker_class = GeventWorker", "", 4, True),
+        ("", "-k gevent", 4, True),
+        ("", "-k gthread --threads 20", 20, False),
+        ("worker_class = 'gevent'", "-k sync", 1, False),
+        ("worker_class = None", "", 1, False),
+    ],
+)
+def test_no_kind_of_worker_gets_fewer_threads_than_it_can_use(
+    tmp_path: Path, text: str, options: str, threads: int, told: bool
+) -> None:
+    flags = parse(options.split()).flags
+    found = Sources(flags, None, write(tmp_path, text), str(tmp_path)).read({})
+    assert found.settings.threads == threads
+    assert [f"runs {threads} requests at a time" in line for line in found.notices] == [True] * told
+
+
+def test_a_number_of_threads_that_cannot_be_is_told_as_ever(tmp_path: Path) -> None:
+    name = write(tmp_path, "worker_class = 'gevent'\nthreads = 0")
+    assert str(fails(tmp_path, name)).startswith("g.py: threads 0 must")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("grateful_timeout = 120", "grateful_timeout (did you mean graceful_timeout?)"),
+        ("worker = 4", "worker (did you mean workers?)"),
+        ("limit_conn = 10", "limit_conn (did you mean worker_connections?)"),
+        ("log_level = 'info'\nname = 'x'", "log_level (did you mean loglevel?), name (did you mean proc_name?)"),
+        ("def post_forked(server, worker): pass", "post_forked (did you mean post_fork?)"),
+        ("preload = True", "preload (did you mean preload_app?)"),
+        ("worker = 4\nworkers = worker * 2", ""),
+        ("import os\nfrom threading import Thread\ncores = 2\n_worker = host = port = 8\nmax_workers_str = None", ""),
+        ("use_loglevel = loglevel = 'info'\ntimeout_str = web_concurrency = '3'\nlog_data = {}", ""),
+        ("def worker_count(): pass\ndef bindings(): pass\nclass Worker: pass", ""),
+    ],
+)
+def test_names_that_are_nearly_those_of_settings(tmp_path: Path, text: str, names: str) -> None:
+    notices = read(write(tmp_path, text), tmp_path).notices
+    assert notices == ([f"g.py: no such setting: {names}"] if names else [])
+
+
+def test_our_own_settings_are_given_elsewhere(tmp_path: Path) -> None:
+    found = read(write(tmp_path, "max_queue = 5\ntrace = True"), tmp_path)
+    assert found.notices == ["g.py: max_queue is not read from a file of gunicorn's; give --max-queue"]
+    assert found.settings.max_queue == 1024
+
+
+def test_all_addresses_are_those_of_ipv4_too(tmp_path: Path) -> None:
+    found = read(write(tmp_path, "bind = ['[::]:8000', '[::]:8001', '[::1]:1']"), tmp_path)
+    assert (found.settings.bind, found.notices) == (["*:8000", "*:8001", "[::1]:1"], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "prefix"),
+    [
+        ("", {"SCRIPT_NAME": "/shop"}, "/shop"),
+        ("raw_env = ['SCRIPT_NAME=/old', 'SCRIPT_NAME=/store/']", {"SCRIPT_NAME": "/shop"}, "/store"),
+        ("root_path = '/mine'", {"SCRIPT_NAME": "/shop"}, "/mine"),
+        ("", {"SCRIPT_NAME": "/"}, ""),
+    ],
+)
+def test_the_prefix_of_paths_in_the_environment(
+    tmp_path: Path, text: str, environment: dict[str, str], prefix: str
+) -> None:
+    assert read(write(tmp_path, text), tmp_path, **environment).settings.root_path == prefix
 
 
 @pytest.mark.parametrize(
@@ -175,7 +271,7 @@ def test_a_file_without_an_ending_is_python(tmp_path: Path) -> None:
     [
         ("workers = 'x'", "g.py: workers 'x' must be auto or a whole number from 1 to 2147483647"),
         ("keepalive = -1", "g.py: keepalive -1 must be a number of seconds, 0 or more"),
-        ("raw_env = ['A']", "g.py: raw_env ['A'] must be NAME=VALUE"),
+        ("raw_env = ['A']", "g.py: raw_env 'A' must be NAME=VALUE"),
         ("header_map = 'dangerous'", "g.py: header_map 'dangerous' must be drop or refuse"),
         ("logconfig_dict = 'a'", "g.py: logconfig_dict 'a' must be a table for logging.config.dictConfig"),
         ("logconfig_json = 1", "g.py: logconfig_json 1 must be the path of a JSON file"),

@@ -10,8 +10,9 @@ from fastwsgi.gunicorn import hooks
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED
 from fastwsgi.mistakes import UsageError
-from fastwsgi.settings.arguments import all_flags, parse
+from fastwsgi.settings.arguments import WORKER_CLASS, all_flags, parse
 from fastwsgi.settings.settings import SETTINGS
+from fastwsgi.settings.sources import Sources
 
 LINES = [
     line.split()
@@ -24,12 +25,12 @@ FLAGS = {flag: name for name, *flags in LINES for flag in flags}
 
 
 def test_each_setting_is_known() -> None:
-    known = [*TRANSLATIONS, *UNSUPPORTED, *hooks.NAMES, *OWN_FLAGS]
+    known = [*TRANSLATIONS, *UNSUPPORTED, *hooks.HOOKS, *OWN_FLAGS]
     assert sorted(known) == sorted(name for name, *_ in LINES)
 
 
 def test_what_is_taken_is_a_setting() -> None:
-    assert {setting.ours for setting in TRANSLATIONS.values()} - {"app"} <= set(SETTINGS)
+    assert {setting.ours for setting in TRANSLATIONS.values()} - {"app", "worker_class"} <= set(SETTINGS)
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -37,6 +38,8 @@ def test_each_option_means_the_same_setting_or_is_left_out(flag: str) -> None:
     name = FLAGS[flag]
     if name in UNSUPPORTED:
         assert flag in UNSUPPORTED[name].flags
+    elif name == "worker_class":
+        assert flag in WORKER_CLASS
     elif name in OWN_FLAGS:
         assert flag in OWN_FLAGS[name]
         assert flag in all_flags()
@@ -63,10 +66,42 @@ def test_an_option_that_is_left_out_says_what_to_use(name: str) -> None:
     assert "\n" not in left.instead
 
 
-@pytest.mark.parametrize("words", ["-k sync", "-kgthread", "--worker-class=gunicorn.workers.gthread.ThreadWorker"])
-def test_the_worker_classes_that_there_are_pass(words: str) -> None:
-    arguments = parse([*words.split(), "shop"])
-    assert (arguments.app, arguments.flags, arguments.notices) == ("shop", {}, [])
+SUPERSETS = (
+    "--bind 0.0.0.0:8088 --access-logfile - --error-logfile - --workers 1 --worker-class gthread --threads 20 "
+    "--timeout 60 --keep-alive 2 --max-requests 0 --max-requests-jitter 0 --limit-request-line 0 "
+    "--limit-request-field_size 0"
+)
+SUPERSETS_MANUAL = (
+    "-w 10 -k gevent --worker-connections 1000 --timeout 120 -b 0.0.0.0:6666 --limit-request-line 0 "
+    "--limit-request-field_size 0 --statsd-host localhost:8125 --statsd-prefix shop --dogstatsd-tags a:b"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "threads", "told"),
+    [
+        (SUPERSETS, 20, ["--limit-request-line", "--limit-request-field-size"]),
+        (
+            SUPERSETS_MANUAL,
+            4,
+            ["--worker-class", "--limit-request-line", "--limit-request-field-size"],
+        ),
+    ],
+)
+def test_public_start_lines_run_unchanged(line: str, threads: int, told: list[str], tmp_path: Path) -> None:
+    arguments = parse([*line.split(), "superset.app:create_app()"])
+    found = Sources(arguments.flags, arguments.app, None, str(tmp_path)).read({})
+    assert (found.app, found.settings.threads, found.settings.limit_request_line) == (arguments.app, threads, 65536)
+    assert [notice.split()[0] for notice in found.notices] == told
+    assert [notice.split(":")[0] for notice in arguments.notices] == [
+        word for word in line.split() if word.startswith(("--statsd", "--dogstatsd"))
+    ]
+
+
+def test_gunicorns_variable_names_a_kind_of_worker(tmp_path: Path) -> None:
+    found = Sources({}, None, None, str(tmp_path)).read({"GUNICORN_CMD_ARGS": "-k eventlet --threads 9"})
+    assert found.settings.threads == 9
+    assert found.notices[0].startswith("GUNICORN_CMD_ARGS: --worker-class eventlet: there is no such worker;")
 
 
 def test_gunicorns_short_forms() -> None:

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import socket
+import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fastwsgi.gunicorn import file as gunicorn_file
 from fastwsgi.gunicorn.cfg import Cfg
-from fastwsgi.gunicorn.hooks import GunicornHooks, Hooks
+from fastwsgi.gunicorn.hooks import HOOKS, GunicornHooks, Hooks
+from fastwsgi.gunicorn.listeners import ListenerView
 from fastwsgi.http.file_wrapper import FileWrapper
+from fastwsgi.mistakes import Mistake, UsageError
 from fastwsgi.process.hook_views import ServerView, WorkerView
+from fastwsgi.process.scoreboard import Scoreboard
 from fastwsgi.settings.settings import Settings
 from tests.helpers.serving import PATIENCE
 
 CONFIGS = Path(__file__).parent / "configs"
 LOGGER = logging.getLogger("fastwsgi.error")
-NAMES = [name for name in vars(Hooks) if not name.startswith("_") and name != "wrap"]
+NAMES = [name for name in HOOKS if name not in ("ssl_context", "pre_request", "post_request")]
 
 
-def views() -> tuple[ServerView, WorkerView]:
+def views(**values: Any) -> tuple[ServerView, WorkerView]:
     """A supervisor and a worker as process/ shows them."""
-    settings = Settings(bind=["127.0.0.1:80", "unix:s"], threads=4, pid="x.pid", proc_name="shop")
-    server = ServerView(settings, LOGGER)
-    server.pid, server.address = 1, ["127.0.0.1:80"]
-    worker = WorkerView(server, settings, 3)
+    given = {"bind": ["127.0.0.1:80", "unix:s"], "threads": 4, "pid": "x.pid", "proc_name": "shop", **values}
+    settings = Settings(**given)
+    supervisor = SimpleNamespace(
+        cfg=lambda settings: Cfg(settings, "shop:app"),
+        deployment=SimpleNamespace(directory="/srv", load=lambda settings: start_response),
+        settings=settings,
+        fleet=SimpleNamespace(size=2, served=False),
+        listeners=SimpleNamespace(bindings=[]),
+        upgrade=SimpleNamespace(predecessor=0, successor=7),
+    )
+    server = ServerView(settings, LOGGER, supervisor)  # type: ignore[arg-type]
+    server.pid = 1
+    worker = WorkerView(server, settings, 3, [])
     worker.pid, worker.booted = 2, True
     server.WORKERS = {2: worker, 3: worker}
     return server, worker
@@ -87,7 +103,7 @@ def test_every_hook_is_called() -> None:
     hooks.pre_exec(server)
     hooks.on_exit(server)
     assert global_of(hooks, "calls") == [
-        *[("on_starting", 1, ["127.0.0.1:80", "unix:s"]), ("when_ready", ["127.0.0.1:80"])],
+        *[("on_starting", 1, ["127.0.0.1:80", "unix:s"]), ("when_ready", [("127.0.0.1", 80), "s"])],
         *[("nworkers_changed", 2, None), ("pre_fork", 3), ("post_fork", 2), ("post_worker_init", "shop")],
         *[("worker_int", 2), ("worker_abort", 2), ("worker_exit", 2), ("child_exit", 2)],
         *[("on_reload", 2), ("pre_exec",), ("on_exit", 1)],
@@ -115,24 +131,64 @@ def raising(*arguments: Any) -> None:
 @pytest.mark.parametrize("name", ["post_fork", "post_worker_init"])
 def test_what_prepares_a_worker_ends_it_when_it_fails(name: str, caplog: pytest.LogCaptureFixture) -> None:
     hooks = GunicornHooks({name: raising}, "g.py")
-    with pytest.raises(ValueError, match="no database"):
+    with pytest.raises(Mistake, match=f"^g.py: {name} failed: ValueError: no database$") as caught:
         getattr(hooks, name)(*views()[-(2 if name == "post_fork" else 1) :])
-    assert f"g.py: {name} failed" in caplog.text
+    assert "in raising" in caught.value.details
+    assert caplog.text == ""  # it is told where the worker ends
+
+
+def test_a_worker_that_a_hook_ends_says_so() -> None:
+    hooks = GunicornHooks({"post_fork": lambda server, worker: sys.exit("no disk")}, "g.py")
+    with pytest.raises(Mistake, match=r"^g\.py: post_fork exits: SystemExit: no disk$"):
+        hooks.post_fork(*views())
+
+
+@pytest.mark.parametrize("name", ["nworkers_changed", "on_starting", "when_ready", "pre_fork"])
+def test_what_begins_the_service_ends_it_until_a_worker_has_served(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, worker = views()
+    hooks = GunicornHooks({name: raising}, "g.py")
+    arguments = (server, *{"nworkers_changed": (2, None), "pre_fork": (worker,)}.get(name, ()))
+    with pytest.raises(Mistake, match=f"^g.py: {name} failed: ValueError: no database$"):
+        getattr(hooks, name)(*arguments)
+    server._supervisor.fleet.served = True
+    getattr(hooks, name)(*arguments)
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert message.startswith(f"g.py: {name} failed: ValueError: no database\nTraceback")
+    assert (record.levelname, message.count("Traceback"), "fastwsgi/gunicorn" in message) == ("ERROR", 1, False)
 
 
 def test_what_else_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    GunicornHooks({"when_ready": raising}, "g.py").when_ready(views()[0])
-    (record,) = caplog.records
-    assert (record.getMessage(), record.levelname) == ("g.py: when_ready failed", "ERROR")
-    assert "in raising" in caplog.text
+    GunicornHooks({"worker_exit": raising}, "g.py").worker_exit(*views())
+    assert [record.getMessage().splitlines()[0] for record in caplog.records] == [
+        "g.py: worker_exit failed: ValueError: no database"
+    ]
 
 
-def test_last_arguments_may_be_left_out() -> None:
-    server, worker = views()
-    seen: list[Any] = []
-    GunicornHooks({"worker_exit": lambda first: seen.append(first.pid)}, "g.py").worker_exit(server, worker)
-    GunicornHooks({"worker_exit": lambda *all: seen.append(len(all))}, "g.py").worker_exit(server, worker)
-    assert seen == [1, 2]
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("post_fork = 3", "post_fork = 3 is no function; write def post_fork(server, worker)"),
+        ("def on_exit(): pass", "on_exit is called with (server), which it does not take; write def on_exit(server)"),
+        ("def child_exit(worker): pass", "child_exit is called with (server, worker), which it does not take;"),
+        ("def post_request(worker): pass", "post_request is called with (worker, req, environ, resp), which"),
+        ("when_ready = 'nowhere_at_all.hook'", "when_ready = 'nowhere_at_all.hook' cannot be imported: Modu"),
+        ("ssl_context = True", "ssl_context = True is no function; write def ssl_context(config, default_ssl"),
+    ],
+)
+def test_what_cannot_be_called_is_a_mistake(tmp_path: Path, text: str, line: str) -> None:
+    (tmp_path / "g.py").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        gunicorn_file.read("g.py", str(tmp_path / "g.py"), str(tmp_path))
+    assert str(caught.value).startswith(f"g.py: {line}")
+
+
+def test_a_hook_may_be_named_and_take_more_by_default() -> None:
+    found = gunicorn_file.translate("g.py", {"on_exit": "gc.collect", "on_reload": lambda server, again=True: None})
+    assert isinstance(found.hooks, GunicornHooks)
+    assert found.hooks.functions["on_exit"] is gc.collect
 
 
 def test_cfg_has_gunicorns_names_and_ours() -> None:
@@ -142,14 +198,19 @@ def test_cfg_has_gunicorns_names_and_ours() -> None:
     assert (cfg.pidfile, cfg.pid, cfg.keepalive, cfg.keep_alive) == ("x.pid", "x.pid", 75, 75)
     assert (cfg.proc_name, cfg.worker_class_str, cfg.preload_app) == ("shop", "gthread", False)
     assert cfg.address == [("127.0.0.1", 80), "s"]
-    assert cfg.settings["threads"] == 4
-    with pytest.raises(AttributeError, match="no setting 'statsd_host'"):
-        _ = cfg.statsd_host
+    assert (cfg.settings["threads"].value, cfg.settings["keepalive"].get()) == (4, 75)
+    assert (cfg.certfile, cfg.umask, cfg.is_ssl, cfg.env, cfg.cert_reqs, cfg.timeout) == (None, 0, False, {}, 0, 0)
+    assert (cfg.statsd_host, cfg.daemon, cfg.wsgi_app) == (None, False, "shop:app")
+    assert Cfg(Settings(), "a:b").proc_name == "a:b"
+    with pytest.raises(AttributeError, match="no setting 'statsd_hosts'"):
+        _ = cfg.statsd_hosts
+    with pytest.raises(AttributeError, match="write workers into the configuration file"):
+        cfg.set("workers", 3)
 
 
 def test_addresses_are_gunicorns() -> None:
-    cfg = Cfg(Settings(bind=["[::1]:80", "localhost", "tcp://:81", "unix:///run/s", "fd://3"]))
-    assert cfg.address == [("::1", 80), ("localhost", 8000), ("", 81), "/run/s", 3]
+    cfg = Cfg(Settings(bind=["[::1]:80", "localhost", "tcp://:81", "unix:///run/s", "fd://3", "*:82"]))
+    assert cfg.address == [("::1", 80), ("localhost", 8000), ("", 81), "/run/s", 3, ("::", 82)]
 
 
 def test_log_has_gunicorns_methods(caplog: pytest.LogCaptureFixture) -> None:
@@ -160,6 +221,80 @@ def test_log_has_gunicorns_methods(caplog: pytest.LogCaptureFixture) -> None:
     assert "said by exception" in caplog.text
     assert server.log.error_log is LOGGER
     assert server.log.access_log.name == "fastwsgi.access"
+
+
+# What the views show
+
+
+def test_the_supervisor_shows_what_it_is() -> None:
+    server, worker = views(timeout=30)
+    assert (server.timeout, server.proc_name, server.num_workers, server.app.app_uri) == (30, "shop", 2, "shop:app")
+    assert (server.master_pid, server.reexec_pid, server.LISTENERS) == (0, 7, [])
+    assert server.address == [("127.0.0.1", 80), "s"]
+    assert (server.app.callable, server.app.wsgi(), server.app.callable) == (None, start_response, start_response)
+    server.mine = worker.mine = {1}  # type: ignore[attr-defined]
+    assert server.mine is worker.mine  # type: ignore[attr-defined]
+
+
+def test_a_worker_shows_what_it_does() -> None:
+    worker = views(timeout=30)[1]
+    assert (worker.timeout, worker.ppid, worker.nr, worker.nr_conns, worker.futures) == (15, 1, 0, 0, [])
+    assert worker.max_requests == sys.maxsize
+    drawn = {views(max_requests=10, max_requests_jitter=2)[1].max_requests for _ in range(200)}
+    assert drawn == {10, 11, 12}
+    assert (hasattr(worker, "wsgi"), worker.aborted, worker.tmp.last_update()) == (False, False, 0.0)
+    board = Scoreboard()
+    slot = board.allocate()
+    slot.requests, slot.busy, slot.queued, slot.connections = 9, 2, 1, 5
+    worker.begin(slot)
+    worker.notify()
+    assert (worker.nr, worker.nr_conns, len(worker.futures), worker.tmp.last_update()) == (9, 5, 3, slot.heartbeat)
+    assert [one.running() for one in worker.futures] == [True, True, False]
+    pool = worker.tpool
+    assert (pool._work_queue.qsize(), len(pool._threads), pool._max_workers) == (1, 2, 4)
+    worker.bury()
+    board.close()
+    assert (worker.nr, worker.nr_conns, worker.alive) == (9, 0, False)
+
+
+def test_listeners_are_sockets_with_more() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        view = ListenerView(listener, "https")
+        assert (str(view), view.cfg_addr, view.sock) == (f"https://127.0.0.1:{port}", ("127.0.0.1", port), listener)
+        assert (view.FAMILY, view.fileno(), view.get_backlog()) == (socket.AF_INET, listener.fileno(), 0)
+        with socket.create_connection(view.getsockname()):
+            assert view.get_backlog() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("worker.wsgi", "worker.wsgi: the application is loaded after post_fork; worker.app.wsgi() loads it now"),
+        ("worker.poller", "worker.poller: one loop serves all connections; worker.nr_conns"),
+        ("worker.nonsense", "worker.nonsense: no such attribute"),
+        ("server.halt", "server.halt: send a signal to server.pid: os.kill(server.pid, signal.SIGTERM)"),
+        ("server.log.reopen_files()", "log.reopen_files: send a signal to the supervisor: os.kill("),
+        ("worker.tmp.fileno()", "worker.tmp.fileno: the heartbeat is in shared memory, not in a file"),
+        ("worker.tpool.submit(print)", "these threads run requests alone: make a ThreadPoolExecutor"),
+    ],
+)
+def test_what_is_not_here_names_the_way(name: str, line: str) -> None:
+    server, worker = views()
+    with pytest.raises(AttributeError) as caught:
+        eval(name, {"server": server, "worker": worker})
+    assert str(caught.value).startswith(line)
+
+
+def test_a_hook_may_end_its_worker() -> None:
+    worker = views()[1]
+    asked: list[int] = []
+    worker.ask_when_ended(lambda: asked.append(1))
+    worker.alive = False
+    worker.alive = False
+    worker.revive()
+    worker.end()
+    assert (asked, worker.alive) == ([1], False)
 
 
 # Around requests
@@ -192,9 +327,21 @@ def test_what_a_request_shows() -> None:
 
     assert hooks.wrap(app, views()[1])(environ(), start_response) == [b"x"]
     (req,) = seen
-    assert (req.method, req.path, req.query, req.uri) == ("GET", "/shop/a b", "id=1", "/shop/a%20b?id=1")
+    assert (req.method, req.path, req.query, req.uri) == ("GET", "/shop/a%20b", "id=1", "/shop/a%20b?id=1")
     assert req.headers == [("X-ONE", "1"), ("CONTENT-TYPE", "text/css")]
     assert (req.version, req.remote_addr, req.peer_addr) == ((1, 1), ("10.0.0.1", 777), ("10.0.0.1", 777))
+
+
+def test_what_a_hook_does_to_headers_reaches_the_application() -> None:
+    def change(worker: Any, req: Any) -> None:
+        req.headers.remove(("CONTENT-TYPE", "text/css"))
+        req.headers += [("X-One", "2"), ("X-Two", "3")]
+
+    def app(environ: Any, start: Any) -> list[bytes]:
+        return [str([environ.get(key) for key in ("HTTP_X_ONE", "HTTP_X_TWO", "CONTENT_TYPE")]).encode()]
+
+    wrapped = GunicornHooks({"pre_request": change}, "g.py").wrap(app, views()[1])
+    assert wrapped(environ(), start_response) == [b"['1,2', '3', None]"]
 
 
 def test_lists_and_files_stay_what_they_are(tmp_path: Path) -> None:
@@ -227,15 +374,33 @@ def test_an_application_that_raises_is_told_of_too() -> None:
     assert seen == [None]
 
 
-def test_a_hook_that_raises_harms_no_request(caplog: pytest.LogCaptureFixture) -> None:
-    hooks = GunicornHooks({"pre_request": raising, "post_request": raising}, "g.py")
+def test_a_request_that_is_not_prepared_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
+    """As in gunicorn: the exception gives a 500, and post_request is called all the same."""
+    seen: list[Any] = []
+    functions = {"pre_request": raising, "post_request": lambda worker, req, environ, resp: seen.append(resp.status)}
 
     def app(environ: Any, start: Any) -> list[bytes]:
-        return [b"x"]
+        raise AssertionError("it is called")
 
-    assert hooks.wrap(app, views()[1])(environ(), start_response) == [b"x"]
-    lines = [record.getMessage() for record in caplog.records]
-    assert lines == ["g.py: pre_request failed", "g.py: post_request failed"]
+    with pytest.raises(ValueError, match="no database"):
+        GunicornHooks(functions, "g.py").wrap(app, views()[1])(environ(), start_response)
+    assert (seen, caplog.text) == ([None], "")
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_post_request_may_leave_out_its_last_arguments_and_harms_nothing(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[int] = []
+
+    def after(*arguments: Any) -> None:
+        seen.append(len(arguments))
+        raising()
+
+    function = {2: lambda a, b: after(a, b), 3: lambda a, b, c: after(a, b, c), 4: after}[number]
+    wrapped = GunicornHooks({"post_request": function}, "g.py").wrap(lambda environ, start: [b"x"], views()[1])
+    assert wrapped(environ(), start_response) == [b"x"]
+    assert (seen, "g.py: post_request failed: ValueError: no database" in caplog.text) == ([number], True)
 
 
 def test_requests_on_several_threads_do_not_mix() -> None:

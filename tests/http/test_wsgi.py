@@ -10,6 +10,7 @@ from wsgiref.validate import validator
 
 import pytest
 
+import fastwsgi
 from tests.helpers.serving import GET, GET_1_0, HEAD, answering, chunked, request, serving
 
 CHUNKED_POST = request("POST", fields=[("Transfer-Encoding", "chunked")])
@@ -53,7 +54,7 @@ def test_environ_has_what_the_pep_wants(build: SimpleNamespace) -> None:
         "RAW_URI": "/a%20b?c=%20",
         "REQUEST_URI": "/a%20b?c=%20",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_SOFTWARE": "fastwsgi",
+        "SERVER_SOFTWARE": f"fastwsgi/{fastwsgi.__version__}",
         "CONTENT_TYPE": "text/x",
         "CONTENT_LENGTH": "4",
         "HTTP_HOST": "test",

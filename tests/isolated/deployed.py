@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import ctypes
 import os
+import ssl
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,16 @@ class ToldHooks(Hooks):
     def __getattribute__(self, name: str) -> Any:
         if name == "wrap":
             return lambda app, worker: app
+        if name == "context_maker":
+            return lambda cfg: None
         return lambda view, *more: print("hook", name, type(view).__name__, len(more), flush=True)
+
+
+def only_new_tls(default: Any) -> Any:
+    """A context as a user changes it."""
+    context = default()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context
 
 
 class Directory:
@@ -35,6 +45,8 @@ class Directory:
 
     def __init__(self, path: Path, given: dict[str, Any]) -> None:
         self.hooks: Any = ToldHooks() if os.environ.get("TELL_HOOKS") else Hooks()
+        if os.environ.get("ONLY_NEW_TLS"):
+            self.hooks.context_maker = lambda cfg: only_new_tls
         self.directory = os.getcwd()
         self.name = "site"
         self.path = path
@@ -47,6 +59,9 @@ class Directory:
         except SyntaxError:
             raise Mistake(f"{file} cannot be read") from None
         return Settings(**{"bind": ["127.0.0.1:0"], **self.given, **more})
+
+    def application(self, settings: Settings) -> str:
+        return "site:app"
 
     def load(self, settings: Settings) -> Any:
         file = self.path / "site.py"

@@ -16,11 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastwsgi import backend
-from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.formats import COMBINED, basic_user, read_format
-from fastwsgi.observe.logs import check
 from fastwsgi.observe.waiting import WaitingLines
-from fastwsgi.settings.settings import Settings
+from fastwsgi.settings.settings import SettingError, Settings
 from tests.conftest import without_compiled
 from tests.helpers.access_logs import logging
 from tests.helpers.memory import Bench
@@ -116,10 +114,10 @@ def test_times_and_process(build: SimpleNamespace, tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_atom_is_a_mistake_of_one_line(format: str, complaint: str) -> None:
-    with pytest.raises(Mistake, match=re.escape(complaint)) as found:
-        check(Settings(access_log_format=format))
+    with pytest.raises(SettingError, match=re.escape(complaint)) as found:
+        Settings(access_log_format=format)
     assert "\n" not in str(found.value)
-    assert str(found.value).startswith("--access-log-format: ")
+    assert str(found.value).startswith(f"access_log_format={format!r}: ")
 
 
 @pytest.mark.parametrize("credentials", ["Basic !", "Basic", "Bearer abc", "Basic Og==", "Basic YWJj", "\xff"])

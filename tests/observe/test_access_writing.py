@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from fastwsgi import backend
+from fastwsgi.mistakes import Mistake
 from fastwsgi.observe import access
 from fastwsgi.observe.access import AccessLog
 from fastwsgi.observe.error import error_log
@@ -241,12 +242,12 @@ def test_a_pipe_that_nobody_reads_does_not_stop_the_server(
 
 def test_a_named_pipe_without_a_reader_is_a_mistake(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="No such device"):
+    with pytest.raises(Mistake, match="No such device"):
         Logs(Settings(access_logfile=str(tmp_path / "pipe")), backend.current())
 
 
 def test_a_log_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(Mistake, match="No such file"):
         Logs(Settings(access_logfile=str(tmp_path / "missing" / "log")), backend.current())
 
 

@@ -23,7 +23,7 @@ NOBODY = pwd.getpwnam("nobody").pw_uid
 
 def write_log(path: Path) -> None:
     log = LogFile(str(path))
-    log.write(b"line\n")
+    os.write(log.fd, b"line\n")
     log.reopen()
     log.close()
 

@@ -89,7 +89,7 @@ def test_whatever_a_line_was(build: SimpleNamespace, tmp_path: Path) -> None:
         server.ask(b"GET\x01 / HTTP/1.1\r\nX-Y: z\r\n\r\n")
         server.ask(b"GET /%41 HTTP/1.1\r\nX-Y: z\r\n\r\n")
         assert log.text() == [
-            r"GET /a b\x22 HTTP/1.1|-|--|-|-",
-            r"GET\x01 / HTTP/1.1|-|--|-|-",
+            r"GET /a b\x22 HTTP/1.1|-|-|-|-",
+            r"GET\x01 / HTTP/1.1|-|-|-|-",
             "GET /%41 HTTP/1.1|GET|/A|z|-",
         ]

@@ -240,7 +240,7 @@ def test_an_application_forks_while_it_is_loaded(preload: str, backend: str, tmp
         assert server.line("left with (.*)")[1] == "3"
         pid = int(server.line("child (.*)")[1])
         assert ask(server, "/") == b"hello"
-        assert server.line("hook (.*)")[1] == "0"
+        assert "hook 0" in server.seen
         assert held_by(pid) == []
         assert pid_file.read_text() == f"{server.pid}\n"
         os.kill(pid, signal.SIGTERM)  # whose default it has

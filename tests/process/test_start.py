@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,10 +13,15 @@ from pathlib import Path
 import pytest
 
 from fastwsgi.process import startup
-from tests.helpers.processes import ROOT, python_path
-from tests.helpers.serving import PATIENCE
+from tests.helpers.processes import ROOT, python_path, running
+from tests.helpers.serving import GET, PATIENCE
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+SHOP = """
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"{}"]
+"""
 
 
 def complaint(directory: Path, shell: str, **variables: str) -> str:
@@ -37,6 +44,30 @@ def complaint(directory: Path, shell: str, **variables: str) -> str:
 def test_a_directory_that_is_gone(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     assert "the current directory has been removed" in complaint(tmp_path / "gone", 'rmdir ../gone; exec "$@"')
+
+
+def test_a_directory_that_goes_later(tmp_path: Path) -> None:
+    """One line for each reload; if it is made anew, as a deployment does, its new contents are served."""
+    folder = tmp_path / "release"
+    folder.mkdir()
+    (folder / "shop.py").write_text(SHOP.format("one"))
+    command = ["-m", "fastwsgi", "shop:app", "--bind", "127.0.0.1:0"]
+    there = f"import os, sys; os.chdir({str(folder)!r}); os.execv(sys.executable, [sys.executable, *{command}])"
+    with running(["-c", there], "py") as server:
+        server.connect().socket.close()
+        shutil.rmtree(folder)
+        server.signal(signal.SIGHUP)
+        server.line("the current directory has been removed")
+        server.line("the reload is given up")
+        folder.mkdir()
+        (folder / "shop.py").write_text(SHOP.format("two"))
+        server.signal(signal.SIGHUP)
+        server.line("reload complete")
+        with server.connect() as client:
+            assert client.send(GET).answer().body == b"two"
+        assert not any("Traceback" in line for line in server.seen)
+        server.signal()
+        assert server.wait() == 0
 
 
 @AS_ROOT

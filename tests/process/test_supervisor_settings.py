@@ -26,18 +26,20 @@ def next_hook(server: Deployment) -> str:
 def test_hooks_are_called_in_the_order_of_a_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELL_HOOKS", "1")
     with starting(tmp_path, "py", workers=1) as server:
-        assert [next_hook(server) for _ in range(5)] == [
+        assert [next_hook(server) for _ in range(6)] == [
+            "nworkers_changed ServerView 2",
             "on_starting ServerView 0",
+            "when_ready ServerView 0",
             "pre_fork ServerView 1",
             "post_fork ServerView 1",
             "post_worker_init WorkerView 0",
-            "when_ready ServerView 0",
         ]
         server.signal(signal.SIGTTIN)
         assert next_hook(server) == "nworkers_changed ServerView 2"
         assert next_hook(server) == "pre_fork ServerView 1"
         server.line("post_worker_init")
         server.signal(signal.SIGHUP)
+        assert next_hook(server) == "nworkers_changed ServerView 2"
         assert next_hook(server) == "on_reload ServerView 0"
         server.line("reload complete")
         server.signal()
@@ -64,7 +66,7 @@ def test_the_umask_holds_in_workers(tmp_path: Path) -> None:
 
 def test_a_user_that_does_not_exist_is_told_at_once(tmp_path: Path) -> None:
     with starting(tmp_path, "py", workers=1, user="nobody-of-that-name") as server:
-        assert server.wait() == 1
+        assert server.wait() == 2
         assert server.seen[0].startswith("fastwsgi: --user nobody-of-that-name: there is no such user")
 
 
@@ -76,7 +78,7 @@ def test_variables_are_set_before_the_application_is_loaded(tmp_path: Path) -> N
 
 def test_more_workers_than_there_is_room_for(tmp_path: Path) -> None:
     with starting(tmp_path, "py", workers=100_000) as server:
-        assert server.wait() == 1
+        assert server.wait() == 2
         assert server.seen[0].startswith("fastwsgi: --workers 100000: at most ")
 
 

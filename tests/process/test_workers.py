@@ -80,7 +80,7 @@ def test_a_first_boot_that_fails_ends_with_one_traceback(tmp_path: Path) -> None
 
 def test_a_log_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
     with starting(tmp_path, "py", workers=1, access_logfile=str(tmp_path / "none" / "log")) as server:
-        assert server.wait() == 1
+        assert server.wait() == 2
     assert not any("Traceback" in line for line in server.seen)
     assert any(f"{tmp_path}/none/log" in line for line in server.seen)
 
@@ -183,7 +183,7 @@ def test_one_worker_more_and_one_fewer(tmp_path: Path) -> None:
         server.signal(signal.SIGTTIN)
         workers = server.workers(2)
         server.signal(signal.SIGTTOU)
-        server.line("1 workers from now on")
+        server.line("1 worker from now on")
         while len(server.children()) > 1:
             assert server.ask() == b"one"
         assert server.children() < workers
@@ -218,6 +218,29 @@ def app(environ, start_response):
         wait_for_end(orphan)
         while is_alive(orphan):
             assert server.process.poll() is None
+
+
+def test_children_of_a_preloaded_application_are_its_own(tmp_path: Path) -> None:
+    """It gets the exit code of a program that it started, although workers end meanwhile."""
+    source = SITE + """
+import subprocess, threading
+until = "while [ ! -e $0 ]; do sleep 0.01; done; exit 7"
+child = subprocess.Popen(["sh", "-c", until, os.path.join(sys.argv[1], "go")])
+def wait():
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    while not os.path.exists(os.path.join(sys.argv[1], "replaced")):
+        signal.sigtimedwait([], 0.01)
+    print("child:", child.wait(), flush=True)
+threading.Thread(target=wait).start()
+"""
+    with deployed(tmp_path, "py", source, workers=1, preload=True) as server:
+        (worker,) = server.workers(1)
+        server.let_go()
+        os.kill(worker, signal.SIGKILL)
+        server.line("another takes its place")
+        server.workers(1)
+        server.write("", "replaced")
+        server.line("child: 7")
 
 
 SERVE = """

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from fastwsgi import originals
+from fastwsgi.process.sockets import Listeners
+from fastwsgi.server import bind
 from fastwsgi.server.bind import BindError, close_listener, open_listener, spell_address
+from fastwsgi.settings.settings import Settings
 from tests.helpers.machine import IPV6
 from tests.helpers.serving import GET, PATIENCE, serving
 
@@ -34,6 +37,35 @@ def test_open_listener(address: str, family: Any, spelt: str) -> None:
     assert not listener.getblocking()
     assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    close_listener(listener)
+
+
+@IPV6
+@pytest.mark.parametrize("reuse_port", [False, True])
+def test_all_addresses_of_both_families(reuse_port: bool) -> None:
+    listeners = Listeners()
+    listeners.open(Settings(bind=["*:0"], reuse_port=reuse_port, workers=2, defer_accept=False))
+    sockets = listeners.bindings[0].sockets
+    assert len(sockets) == 1 + reuse_port
+    (port,) = {listener.getsockname()[1] for listener in sockets}
+    assert listeners.urls("http") == [f"http://[::]:{port}"]
+    for host in ("127.0.0.1", "::1"):
+        socket.create_connection((host, port), PATIENCE).close()
+    listeners.close()
+
+
+@IPV6
+def test_all_addresses_of_ipv6_are_not_those_of_ipv4() -> None:
+    listener = open_listener("[::]:0")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1]), PATIENCE)
+    close_listener(listener)
+
+
+def test_without_ipv6_all_addresses_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bind, "_has_ipv6", lambda: False)
+    listener = open_listener("*:0")
+    assert (listener.family, listener.getsockname()[0]) == (socket.AF_INET, "0.0.0.0")
     close_listener(listener)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastwsgi.gunicorn.file import FileValues
-from fastwsgi.mistakes import UsageError
+from fastwsgi.mistakes import Finding, UsageError
 from fastwsgi.settings import files
 
 PROJECT_TABLE = "[tool.fastwsgi]\nkeep-alive = 5\n"
@@ -21,7 +21,10 @@ def toml_is_there() -> None:
 
 
 def read(directory: Path, given: str | None = None) -> FileValues:
-    return files.read(given, str(directory), str(directory))
+    finding = Finding()
+    found = files.read(given, str(directory), str(directory), finding)
+    finding.end()
+    return found
 
 
 def complaint(directory: Path, given: str | None = None) -> str:
@@ -73,6 +76,7 @@ def test_keys_with_hyphens_lists_and_tables(tmp_path: Path) -> None:
 COMPLAINTS = {
     "wrokers = 2": "fastwsgi.toml: unknown setting 'wrokers'; did you mean 'workers'?",
     "accesslog = '-'": "fastwsgi.toml: unknown setting 'accesslog'; did you mean 'access_logfile'?",
+    "worker_class = 'gevent'": "fastwsgi.toml: unknown setting 'worker_class'; did you mean 'threads'?",
     "zzz = 1": "fastwsgi.toml: unknown setting 'zzz'",
     "keep-alive = 1\nkeep_alive = 1": "fastwsgi.toml: keep-alive and keep_alive are the same setting; leave one out",
 }

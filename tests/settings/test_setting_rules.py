@@ -11,6 +11,7 @@ import fastwsgi
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import UsageError
 from fastwsgi.process import single, supervisor
+from fastwsgi.settings import rules
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import SettingError, Settings
 from fastwsgi.settings.sources import Sources
@@ -84,8 +85,23 @@ WITHOUT_EFFECT = [
     ({"forwarded_hops": 1}, "forwarded_hops has no effect without --forwarded-allow-ips"),
     ({"proxy_allow_ips": "::1"}, "proxy_allow_ips has no effect without --proxy-protocol"),
     ({"timeout": 5, "slow_log": 5}, "slow_log has no effect: it is not below the time-out of 5 s"),
+    ({"bind": "[::]:80"}, "bind [::]:80 is IPv6 alone; *:80 takes IPv4, too"),
+    (
+        {"limit_request_line": 0},
+        "limit_request_line 0: there is always a limit, here 65536, as a whole head has at most 65536 bytes",
+    ),
     ({"preload": True, "reload": True}, "preload has no effect with reload, which loads the application anew"),
 ]
+
+
+def test_a_name_needs_its_package(
+    served: list[Settings], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "find_spec", lambda name: None)
+    fastwsgi.serve(app, name="shop")
+    assert capfd.readouterr().err == (
+        "fastwsgi: name has no effect without the package setproctitle: pip install it\n"
+    )
 
 
 @pytest.mark.parametrize(("settings", "line"), WITHOUT_EFFECT)

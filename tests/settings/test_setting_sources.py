@@ -83,6 +83,14 @@ def test_the_proxy_protocol_without_a_word(project: Path) -> None:
     assert read(project, "--proxy-protocol=auto").settings.proxy_protocol == "optional"
 
 
+def test_cgis_variable_of_the_prefix(project: Path) -> None:
+    assert read(project, "", SCRIPT_NAME="/shop").settings.root_path == "/shop"
+    found = read(project, "-e SCRIPT_NAME=/store", SCRIPT_NAME="/shop")
+    assert (found.settings.root_path, found.origins["root_path"]) == ("/store", "SCRIPT_NAME")
+    assert read(project, "--root-path /mine", SCRIPT_NAME="/shop").settings.root_path == "/mine"
+    assert complaint(project, SCRIPT_NAME="shop").startswith("SCRIPT_NAME 'shop' must be a path that starts with")
+
+
 def test_gunicorns_variable_of_options(project: Path) -> None:
     (project / "g.py").write_text("threads = 9\nworkers = 9\n")
     options = "-c g.py --workers=2 --name 'the shop' --worker-tmp-dir /dev/shm"
@@ -140,7 +148,7 @@ COMPLAINTS = [
         "'proxy' does not appear to be an IPv4 or IPv6 network",
     ),
     ("-m 9", {}, "--umask '9' must be permission bits in octal, from 000 to 777, such as 022"),
-    ("-e A", {}, "--env ['A'] must be NAME=VALUE"),
+    ("-e A", {}, "--env 'A' must be NAME=VALUE"),
     ("--chdir nowhere", {}, "--chdir nowhere: No such file or directory"),
     ("", {"FASTWSGI_CHDIR": "nowhere"}, "FASTWSGI_CHDIR nowhere: No such file or directory"),
     (
@@ -158,9 +166,9 @@ def test_complaints_name_the_place(project: Path, command: str, environment: dic
 
 def test_unknown_variables_get_one_line(project: Path) -> None:
     known = {"FASTWSGI_BACKEND": "c", "FASTWSGI_NO_EXT": "1", "FASTWSGI_CONFIG": ""}
-    found = read(project, FASTWSGI_WORKER="3", FASTWSGI_ENV="test", **known)
+    found = read(project, FASTWSGI_WORKER="3", FASTWSGI_SHOP="test", **known)
     assert found.notices == [
-        "no such setting, from the environment: FASTWSGI_ENV, FASTWSGI_WORKER (did you mean FASTWSGI_WORKERS?)"
+        "no such setting, from the environment: FASTWSGI_SHOP, FASTWSGI_WORKER (did you mean FASTWSGI_WORKERS?)"
     ]
 
 
@@ -170,6 +178,8 @@ WITHOUT_EFFECT = {
     "--forwarded-headers forwarded": "--forwarded-headers has no effect without --forwarded-allow-ips",
     "--proxy-allow-from ::1": "--proxy-allow-from has no effect without --proxy-protocol",
     "--timeout 5 --slow-log 6": "--slow-log has no effect: it is not below the time-out of 5 s",
+    "--access-log-format json": "--access-log-format has no effect without --access-logfile",
+    "--socket-mode 660": "--socket-mode has no effect without a unix socket in --bind",
     "--preload --reload": "--preload has no effect with --reload, which loads the application anew",
 }
 

@@ -1,0 +1,107 @@
+"""What can be known before a service starts: whether it may have the accounts, files and addresses of its settings.
+
+At a start each of these is found by who needs it, and the first mistake ends the start; `--check-config` asks here, to
+have all of them. Nothing is left open.
+"""
+
+from __future__ import annotations
+
+import errno
+import stat
+from typing import TYPE_CHECKING
+
+from fastwsgi.gunicorn.cfg import Cfg
+from fastwsgi.mistakes import Finding, Mistake, WrongValue
+from fastwsgi.observe.log_config import set_up_logging
+from fastwsgi.originals import os
+from fastwsgi.process import accounts
+from fastwsgi.process.certificates import Certificates
+from fastwsgi.process.pidfile import PidFile
+from fastwsgi.process.scoreboard import check_number
+from fastwsgi.server.addresses import Tcp, Unix, parse_address
+from fastwsgi.server.bind import BindError, open_listener
+from fastwsgi.server.unix_sockets import check_path
+
+if TYPE_CHECKING:
+    from fastwsgi.gunicorn.hooks import Hooks
+    from fastwsgi.settings.settings import Settings
+
+
+def check(settings: Settings, finding: Finding, hooks: Hooks) -> list[str]:
+    """Look for mistakes, which *finding* is told; lines about what is no mistake but worth knowing."""
+    for look in (check_workers, accounts.worker_ids, check_access_log, check_error_log, check_pid_file):
+        with finding:
+            look(settings)
+    with finding:
+        Certificates(settings, hooks.context_maker(Cfg(settings)))
+    notes: list[str] = []
+    for address in () if os.environ.get("LISTEN_FDS") else settings.bind:  # systemd's sockets replace them all
+        with finding:
+            notes += _check_address(address, settings)
+    return notes
+
+
+def check_workers(settings: Settings) -> None:
+    """Refuse more workers than there can be. Raises WrongValue."""
+    check_number(settings.workers)
+
+
+def check_access_log(settings: Settings) -> None:
+    """Refuse a path on which no access log can be opened. Raises WrongValue."""
+    refuse_unwritable("--access-logfile", settings.access_logfile)
+
+
+def check_error_log(settings: Settings) -> None:
+    """Refuse a path on which no error log can be opened, and a configuration of logging. Raises WrongValue."""
+    refuse_unwritable("--error-logfile", settings.error_logfile)
+    if settings.log_config:
+        set_up_logging(settings.log_config)
+
+
+def check_pid_file(settings: Settings) -> None:
+    """Refuse a path that cannot be the file of the process ID. Raises WrongValue."""
+    if settings.pid is not None:
+        PidFile(settings.pid).check()
+        refuse_unwritable("--pid", settings.pid)
+
+
+def refuse_unwritable(flag: str, path: str | None) -> None:
+    """Raise WrongValue if a file at *path* cannot be opened for writing, or created there."""
+    if path in (None, "-"):
+        return
+    try:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC))
+        except FileNotFoundError:
+            folder = os.path.dirname(os.path.abspath(path))
+            os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            if os.statvfs(folder).f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS)) from None
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES)) from None
+    except OSError as error:
+        raise WrongValue(flag, f"{path}: {error.strerror}") from None
+
+
+def _is_socket(fd: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
+def _check_address(text: str, settings: Settings) -> list[str]:
+    """Open and close a listener. One of this program's on the same port may be the very service, to be reloaded."""
+    address = parse_address(text)
+    try:
+        if isinstance(address, Tcp):
+            open_listener(text, reuse_port=settings.reuse_port).close()
+        elif isinstance(address, Unix):
+            check_path(address)
+        elif not _is_socket(address.fd):
+            raise BindError(f"{text} is no open socket: the process that starts this one has to pass a listener")
+    except BindError as error:
+        if error.is_ours:
+            return [f"{text} is in use by a running fastwsgi"]
+        raise Mistake(str(error)) from None
+    return []

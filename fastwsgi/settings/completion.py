@@ -1,0 +1,153 @@
+"""`--completion SHELL`: the script by which bash, zsh or fish completes the command, made from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Callable
+
+from fastwsgi.mistakes import UsageError
+from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, OTHERS
+from fastwsgi.settings.settings import SETTINGS
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option as shells need to know it.
+
+    Attributes:
+        flags: the short one, if any, and the long ones that the help shows.
+        help: its purpose.
+        metavar: stands for its value; empty if it takes none.
+        words: the values that it can have, if they are few.
+        completes: what else its value is: file, directory, user, group or "".
+        repeatable: whether it may be given several times.
+    """
+
+    flags: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    words: tuple[str, ...] = ()
+    completes: str = ""
+    repeatable: bool = False
+
+
+def options() -> list[Option]:
+    """All options, in the order of the help."""
+    found = [Option(("-h", "--help"), "print the options"), Option(("-c", "--config"), CONFIG_HELP, "PATH", (), "file")]
+    found += [Option((*OTHERS.get(name, ()), name), help) for name, help in COMMANDS.items()]
+    found.append(Option(("--completion",), COMPLETION_HELP, "SHELL", SHELLS))
+    for setting in SETTINGS.values():
+        kind = setting.kind
+        shown = setting.flags[: setting.flags.index(setting.flag) + 1]
+        found.append(Option(shown, setting.help, kind.metavar, kind.words, kind.completes, kind.repeatable))
+    return found
+
+
+def script(shell: str) -> str:
+    """The script for one of SHELLS. Raises UsageError for another one."""
+    if shell not in SHELLS:
+        raise UsageError(f"--completion {shell!r} must be bash, zsh or fish")
+    makers: dict[str, Callable[[list[Option]], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
+    return makers[shell](options())
+
+
+BASH = """\
+# Completion of fastwsgi for bash: eval "$(fastwsgi --completion bash)"
+_fastwsgi() {{
+    local IFS=$'\\n' cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}}
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${{COMP_WORDS[COMP_CWORD - 2]}}
+    fi
+    COMPREPLY=()
+    case $prev in
+{cases}
+    esac
+    if [[ $cur == -* ]]; then
+        COMPREPLY=($(compgen -W $'{flags}' -- "$cur"))
+    fi
+}}
+complete -F _fastwsgi fastwsgi
+"""
+BASH_ACTIONS = {"file": "-f", "directory": "-d", "user": "-u", "group": "-g"}
+
+
+def bash(found: list[Option]) -> str:
+    """For bash, of version 3.2 or later."""
+    cases = []
+    for option in found:
+        action = BASH_ACTIONS.get(option.completes)
+        if option.words:
+            action = "-W $'" + "\\n".join(option.words) + "'"
+        reply = f'COMPREPLY=($(compgen {action} -- "$cur"))' if action else ""
+        if option.completes in ("file", "directory"):
+            reply = f"compopt -o filenames 2> /dev/null; {reply}"
+        if option.metavar:
+            cases.append(f"        {'|'.join(option.flags)}) {reply and f'{reply}; '}return ;;")
+    return BASH.format(cases="\n".join(cases), flags="\\n".join(_flags(found)))
+
+
+ZSH = """\
+#compdef fastwsgi
+# Completion of fastwsgi for zsh: fastwsgi --completion zsh > a directory of $fpath/_fastwsgi
+_fastwsgi() {{
+    _arguments -s \\
+{specifications} \\
+        '1:application: '
+}}
+if [[ $funcstack[1] == _fastwsgi ]]; then
+    _fastwsgi "$@"
+else
+    compdef _fastwsgi fastwsgi
+fi
+"""
+ZSH_ACTIONS = {"file": "_files", "directory": "_files -/", "user": "_users", "group": "_groups", "": " "}
+
+
+def zsh(found: list[Option]) -> str:
+    """For zsh's _arguments."""
+    lines = []
+    for option in found:
+        text = option.help
+        for character in "\\[]:":
+            text = text.replace(character, f"\\{character}")
+        action = f"({' '.join(option.words)})" if option.words else ZSH_ACTIONS[option.completes]
+        metavar = "" if option.words else option.metavar.lower()
+        value = f":{metavar.replace(':', '') or 'value'}:{action}" if option.metavar else ""
+        others = "*" if option.repeatable else f"({' '.join(option.flags)})" if len(option.flags) > 1 else ""
+        for flag in option.flags:
+            sign = ("=" if flag.startswith("--") else "+") if option.metavar else ""
+            lines.append("        " + _quoted(f"{others}{flag}{sign}[{text}]{value}"))
+    return ZSH.format(specifications=" \\\n".join(lines))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+FISH_ACTIONS = {
+    "file": "-r -F",
+    "directory": "-x -a '(__fish_complete_directories)'",
+    "user": "-x -a '(__fish_complete_users)'",
+    "group": "-x -a '(__fish_complete_groups)'",
+    "": "-x",
+}
+
+
+def fish(found: list[Option]) -> str:
+    """For fish."""
+    lines = ["# Completion of fastwsgi for fish: fastwsgi --completion fish | source", "complete -c fastwsgi -f"]
+    for option in found:
+        flags = [f"-s {flag[1:]}" if len(flag) == 2 else f"-l {flag[2:]}" for flag in option.flags]
+        action = f"-x -a '{' '.join(option.words)}'" if option.words else FISH_ACTIONS[option.completes]
+        text = option.help.replace("\\", "\\\\").replace("'", "\\'")
+        lines.append(" ".join(["complete -c fastwsgi", *flags, *([action] if option.metavar else []), f"-d '{text}'"]))
+    return "\n".join(lines) + "\n"
+
+
+def _flags(found: Iterable[Option]) -> list[str]:
+    return [flag for option in found for flag in option.flags]

@@ -1,0 +1,273 @@
+"""The options of other servers, and what they are here: a line that can be copied.
+
+uvicorn, granian, waitress, uWSGI, hypercorn, cheroot and Flask name the address, the application and other things in
+their own ways. Nothing of it is accepted, because one server would mean another thing by a name than the next; it is
+answered with our words for it, with the values that were given. `translate` knows the words; a function for each front
+door finds them there and writes the answer: options, keys of TOML, variables, keywords of `fastwsgi.serve`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+from fastwsgi.mistakes import UsageError
+from fastwsgi.server.addresses import is_port, suggest_address
+from fastwsgi.settings.setting import PREFIX
+from fastwsgi.settings.settings import KEYS, SETTINGS
+
+Pairs = list[tuple[str, str]]
+"""Names, bare and with underscores, and values."""
+
+HOSTS = {"host", "ip", "interface"}
+PORTS = {"port"}
+ADDRESSES = {"address", "addr", "listen", "http", "http_socket", "socket", "http11_socket", "insecure_bind"}
+SOCKETS = {"uds", "unix_socket", "unix"}
+MODULES = {"app", "application", "module", "wsgi", "wsgi_app"}
+FILES = {"wsgi_file", "file"}
+RENAMED = {
+    "access_log": "access_logfile", "access_log_fmt": "access_log_format", "app_dir": "pythonpath",
+    "blocking_threads": "threads", "buffer_size": "limit_request_head", "call": "factory", "cert": "certfile",
+    "channel_timeout": "keep_alive", "chmod_socket": "socket_mode", "connection_limit": "max_connections",
+    "debug": "reload", "gid": "group", "harakiri": "timeout", "http_keepalive": "keep_alive", "ident": "server_header",
+    "key": "keyfile", "limit_concurrency": "max_connections", "limit_max_requests": "max_requests",
+    "limit_post": "limit_request_body", "log_format": "access_log_format", "logto": "error_logfile",
+    "max_request_body_size": "limit_request_body", "max_worker_lifetime": "max_worker_age", "pid_file": "pid",
+    "process_name": "name", "processes": "workers", "procname": "name", "py_autoreload": "reload",
+    "reload_on_rss": "max_worker_rss", "ssl_ca": "ca_certs", "ssl_ca_certs": "ca_certs", "ssl_cert_reqs": "cert_reqs",
+    "ssl_certfile": "certfile", "ssl_certificate": "certfile", "ssl_ciphers": "ciphers", "ssl_keyfile": "keyfile",
+    "timeout_graceful_shutdown": "graceful_timeout", "timeout_keep_alive": "keep_alive",
+    "trusted_proxy": "forwarded_allow_ips", "uid": "user", "unix_socket_perms": "socket_mode",
+    "url_path_prefix": "root_path", "url_prefix": "root_path", "verify_mode": "cert_reqs",
+    "worker_reload_mercy": "graceful_timeout", "workers_kill_timeout": "graceful_timeout",
+    "workers_lifetime": "max_worker_age", "working_dir": "chdir",
+}  # fmt: skip
+NEEDLESS = {
+    "die_on_term", "enable_threads", "lazy_apps", "lifespan", "loop", "master", "need_app", "no_access_log",
+    "no_debug", "no_orphans", "proxy_headers", "runtime_mode", "runtime_threads", "single_interpreter",
+    "strict", "thunder_lock", "vacuum", "with_threads", "ws",
+}  # fmt: skip
+"""Left out of the answer: it is always so, or there is no such thing here."""
+SWITCHES = {"access_log", "call", "debug", *(NEEDLESS - {"lifespan", "loop", "runtime_mode", "runtime_threads", "ws"})}
+"""Those that take no value as options."""
+KNOWN = HOSTS | PORTS | ADDRESSES | SOCKETS | MODULES | FILES | {"fd", "callable"} | set(RENAMED) | NEEDLESS
+PARSERS = {"auto", "h11", "httptools", "1", "2"}  # values of --http in uvicorn and granian
+INTERFACES = {"auto", "wsgi"}  # of --interface there, in which it is not an address
+OTHER_INTERFACES = {"asgi", "asginl", "asgi2", "asgi3", "rsgi"}
+SHORT = {
+    "-p": ("[0-9]{1,5}", "is the file for the process ID here"),
+    "-b": ("[0-9]{1,5}", "takes a host, too"),
+    "-w": ("[A-Za-z_].*:.*", "is the number of workers here"),
+}
+"""Short options that mean another thing elsewhere: the values that show it, and what they mean here."""
+MOST_PROCESSES = 64  # -p with a larger number is a port
+
+
+def translate(given: Pairs) -> Pairs:
+    """Our names and values for those of KNOWN; "app" is the application. Raises UsageError for other interfaces."""
+    hosts, ports, modules, attributes = [], [], [], []
+    answer: Pairs = []
+    for name, value in given:
+        if name == "interface" and value in OTHER_INTERFACES:
+            raise UsageError(f"{value.upper()} is not spoken: serve such an application with a server that does")
+        if name in NEEDLESS or (name, value in INTERFACES) == ("interface", True):
+            continue
+        if name == "http" and value in PARSERS:
+            continue
+        if name in HOSTS:
+            hosts.append(value)
+        elif name in PORTS:
+            ports.append(value)
+        elif name in MODULES | FILES:
+            modules.append(_module(value))
+        elif name == "callable":
+            attributes.append(value)
+        else:
+            answer.append(_one(name, value))
+    if hosts or ports:
+        answer.insert(0, ("bind", _join((hosts or ["127.0.0.1"])[-1], (ports or ["8000"])[-1])))
+    if modules or attributes:
+        module = (modules or ["MODULE"])[-1]
+        answer.insert(0, ("app", f"{module}:{attributes[-1]}" if attributes and ":" not in module else module))
+    return answer
+
+
+def _one(name: str, value: str) -> tuple[str, str]:
+    """Our setting for a name that needs no other one, and its value."""
+    if name in ADDRESSES:
+        return "bind", _address(value)
+    if name in SOCKETS:
+        return "bind", f"unix:{value}"
+    if name == "fd":
+        return "bind", f"fd://{value}"
+    return RENAMED[name], "-" if name == "access_log" and not value else value
+
+
+def _join(host: str, port: str) -> str:
+    host = "0.0.0.0" if host in ("*", "") else host
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+
+
+def _address(text: str) -> str:
+    """The address that *text* means in other servers."""
+    text = re.sub("^https?://", "", text)
+    if is_port(text):
+        return suggest_address(text)
+    if text.startswith("*:"):
+        return f"0.0.0.0{text[1:]}"
+    is_path = "/" in text and not text.startswith(("unix:", "fd://", "tcp://"))
+    return f"unix:{text}" if is_path or (text.endswith(".sock") and ":" not in text) else text
+
+
+def _module(value: str) -> str:
+    """The module, perhaps with an attribute, that is given as one or by its file."""
+    path, colon, attribute = value.partition(":")
+    if path.endswith(".py") or "/" in path:
+        path = re.sub(r"\.py$", "", path).strip("./").replace("/", ".")
+    return f"{path}{colon}{attribute}"
+
+
+def refuse_options(argv: Sequence[str]) -> None:
+    """Raise UsageError if there are options of others in a command line, with the whole line that is meant."""
+    found: Pairs = []
+    reasons: list[str] = []
+    kept: list[str] = []
+    place = 0  # of the answer in *kept*
+    rest = list(argv)
+    while rest:
+        token = rest.pop(0)
+        if token == "--":
+            kept += [token, *rest]
+            break
+        pair, reason = _long(token, rest) if token.startswith("--") else _short(token, rest)
+        if pair is None:
+            kept.append(token)
+            continue
+        place = place if found else len(kept)
+        found.append(pair)
+        reasons += [reason] if reason not in reasons else []
+    if found:
+        kept[place:place] = _as_options(translate(found))
+        raise UsageError(f"{_listed(reasons)}: {shlex.join(['fastwsgi', *kept])}")
+
+
+def refuse_address(argv: Sequence[str], text: str) -> None:
+    """Raise UsageError if *text*, an argument too many, is a port or an address, as Django's runserver takes it."""
+    if is_port(text) or re.fullmatch(r"[\w.*-]*:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}", text):
+        place = list(argv).index(text)
+        line = ["fastwsgi", *argv[:place], "--bind", _address(text), *argv[place + 1 :]]
+        raise UsageError(f"an address needs --bind: {shlex.join(line)}")
+
+
+def _long(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:
+    """The name and value of a long option of others, taken from *rest* if it stands there, and what is wrong."""
+    option, equals, value = token.partition("=")
+    name = option[2:].replace("-", "_")
+    if option == "--bind":
+        value = value if equals else rest[0] if rest else ""
+        if not is_port(value):
+            return None, ""
+        name = "address"
+    elif name not in KNOWN or name in KEYS:
+        return None, ""
+    if not equals and name not in SWITCHES and rest and not rest[0].startswith("-"):
+        value = rest.pop(0)
+    return (name, value), "--bind takes a host, too" if option == "--bind" else f"{option} is not an option here"
+
+
+def _short(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:
+    """The same for a short option that means another thing elsewhere."""
+    option, value = token[:2], token[2:] or (rest[0] if rest else "")
+    pattern, meaning = SHORT.get(option, ("", ""))
+    if not pattern or not re.fullmatch(pattern, value):
+        return None, ""
+    if not token[2:]:
+        rest.pop(0)
+    name = {"-p": "port", "-b": "address", "-w": "module"}[option]
+    if option == "-p" and int(value) <= MOST_PROCESSES:
+        name = "processes"
+    return (name, value), f"{option} {meaning}"
+
+
+def _as_options(answer: Pairs) -> list[str]:
+    options: list[str] = []
+    for name, value in answer:
+        setting = SETTINGS.get(KEYS[name][0]) if name in KEYS else None
+        if setting is None:
+            options.append(value)
+        elif isinstance(setting.default, bool):
+            options.append(setting.flag)
+        else:
+            options += [setting.flag, value]
+    return options
+
+
+def _listed(reasons: list[str]) -> str:
+    """The reasons in one phrase; those that an option is none are put together."""
+    none = " is not an option here"
+    strangers = [reason[: -len(none)] for reason in reasons if reason.endswith(none)]
+    others = [reason for reason in reasons if not reason.endswith(none)]
+    if len(strangers) > 1:
+        others.insert(0, f"{', '.join(strangers[:-1])} and {strangers[-1]} are not options here")
+    elif strangers:
+        others.insert(0, f"{strangers[0]}{none}")
+    return ", ".join(others)
+
+
+def refuse_keys(table: Mapping[str, object]) -> None:
+    """Raise UsageError if there are names of others among the keys of TOML, with the keys that are meant."""
+    given = {key: value for key, value in table.items() if is_strange(key)}
+    if given:
+        answer = " and ".join(f"{name} = {_toml(name, value)}" for name, value in translate(_pairs(given)))
+        raise UsageError(f"{_no_settings(given)} here{': ' if answer else ', and not needed'}{answer}")
+
+
+def _toml(name: str, value: str) -> str:
+    if name in KEYS and isinstance(SETTINGS[KEYS[name][0]].default, bool):
+        return "true"
+    return value if re.fullmatch("[0-9]+", value) else json.dumps(value)
+
+
+def refuse_keywords(values: Mapping[str, object]) -> None:
+    """Raise UsageError if there are names of others among those keywords, with the call that is meant."""
+    given = {key: value for key, value in values.items() if is_strange(key)}
+    if given:
+        meant = {name for name, _ in translate(_pairs(given))}
+        kept = [f"{name}={value!r}" for name, value in values.items() if name not in given and name not in meant]
+        answer = [
+            f"{name}={value if value.isdigit() else repr(value)}"
+            for name, value in translate(_pairs(given))
+            if name != "app"
+        ]
+        raise UsageError(f"{_no_settings(given)} here: fastwsgi.serve({', '.join(['app', *answer, *kept])})")
+
+
+def in_variables(environment: Mapping[str, str]) -> tuple[set[str], str]:
+    """The variables that are named as if they were ours, and a line that says what they mean; it is not a mistake.
+
+    Kubernetes makes variables like FASTWSGI_PORT, with a URL in them, of the names of its services.
+    """
+    prefixed = {name[len(PREFIX) :].lower(): text for name, text in environment.items() if name.startswith(PREFIX)}
+    given = {key: text for key, text in prefixed.items() if is_strange(key) and "://" not in text and key != "app"}
+    if not given:
+        return set(), ""
+    names = {f"{PREFIX}{key.upper()}" for key in given}
+    answer = shlex.join(f"{PREFIX}{name.upper()}={value}" for name, value in translate(_pairs(given)))
+    return names, f"{_no_settings(sorted(names))}: {answer}"
+
+
+def is_strange(key: str) -> bool:
+    """Whether *key* is a name of others, and none of ours."""
+    bare = key.replace("-", "_")
+    return bare in KNOWN and bare not in KEYS and bare != "app"
+
+
+def _pairs(given: Mapping[str, object]) -> Pairs:
+    return [(key.replace("-", "_"), str(value)) for key, value in given.items()]
+
+
+def _no_settings(names: Sequence[str] | Mapping[str, object]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last} are no settings" if most else f"{last} is no setting"
