@@ -18,6 +18,7 @@ from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
+from fastwsgi.process.cut import NO_WAIT, report_cut
 from fastwsgi.process.signals import Hangup, disown_wakeup, handled, is_free
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
@@ -143,6 +144,7 @@ class Signals:
         self._reader.close()
         self._writer.close()
         if isinstance(error, StopNow):
+            report_cut(self.loop, NO_WAIT)
             self.loop.abort()
             return True
         return False

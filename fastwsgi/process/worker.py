@@ -16,6 +16,7 @@ from fastwsgi.originals import os, signal, socket, threading, time
 from fastwsgi.process import accounts, drain, life, process_setup
 from fastwsgi.process.channel import Channel
 from fastwsgi.process.control import Control
+from fastwsgi.process.cut import GRACE_IS_OVER, NO_WAIT, report_cut
 from fastwsgi.process.deferred_calls import DeferredCalls
 from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.ending import threads_left
@@ -313,6 +314,8 @@ class Worker:
             error_log.warning("worker %d ends without %s, which took too long", os.getpid(), unfinished)
         if is_ending:
             os._exit(1)
+        if self.loop is not None:
+            report_cut(self.loop, GRACE_IS_OVER)
 
     def _finish(self, loop: Loop) -> None:
         """Close what the requests needed. A second thread waits here until the first has ended the process."""
@@ -331,6 +334,8 @@ class Worker:
         """End now, whatever the main thread is doing."""
         self._call_interrupt_hook()
         self._call_exit_hook()
+        if self.loop is not None:
+            report_cut(self.loop, NO_WAIT)
         if self.logs is not None:
             self.logs.close()
         os._exit(0)
