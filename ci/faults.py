@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ci.scenarios import running
 from ci.scenarios.forks import forks
+from ci.scenarios.lines import lines
 from ci.scenarios.running import SHAPE, end, loaded, memory, summary, until, wanted
 from tests.helpers.deployments import deployed, wait_for_end
 from tests.helpers.serving import Client, request
@@ -275,7 +276,7 @@ def stalled(quick: bool) -> str:
 
 SCENARIOS = {
     one.__name__: one
-    for one in (kill, reload, edit, broken, term, upgrade, recycle, stuck, leftover, stalled, forks)
+    for one in (kill, reload, edit, broken, term, upgrade, recycle, stuck, leftover, stalled, forks, lines)
 }
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ cdef enum:  # the stage of a call
 cdef struct Call:
     int fd
     volatile int stage
+    void *connection  # as long as there is a call
+    bint logged  # the access log has the line of the monitor's answer
 
 
 @cython.final

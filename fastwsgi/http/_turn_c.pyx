@@ -36,6 +36,8 @@ cdef class Turn:
         self.held = connection
         self.given_up = False
         self.call.fd = fd
+        self.call.connection = <void *>connection
+        self.call.logged = False
         swap_stage(&self.call.stage, HELD_BACK if fd >= 0 else BEGUN)
         self.counter.number += 1
         if self.counter.dozing and self.counter.monitor is not None:

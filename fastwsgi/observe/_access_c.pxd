@@ -23,10 +23,21 @@ cdef struct Facts:  # see _access_py.py; the objects are borrowed, and NULL for 
     const char *iso
 
 
+cdef struct Line:  # one that stands alone
+    char *text  # to be freed
+    Py_ssize_t size
+    int fd
+
+
+cdef bint make_expired(void *lines, void *connection, int code, Line *line) noexcept nogil
+cdef void write_line(Line *line) noexcept nogil
+
+
 @cython.final
 cdef class Lines:
     cdef readonly object waiting
     cdef object full
+    cdef public int fd  # the file, for write_expired(); -1: none
     cdef list literals, calls, guards
     cdef tuple noted
     cdef bint json, disowned

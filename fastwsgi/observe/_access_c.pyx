@@ -14,9 +14,11 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
 from cpython.ref cimport Py_INCREF, PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
 from libc.errno cimport EINTR, errno
+from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcpy
 from posix.unistd cimport getpid, write
 
+from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
 
 from fastwsgi.observe import waiting as waiting_lines
@@ -28,13 +30,16 @@ cdef extern from "Python.h":
     int PyUnicode_1BYTE_KIND
     void *PyUnicode_DATA(PyObject *) nogil
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject *) nogil
-    PyObject **items_of_tuple "&PyTuple_GET_ITEM" (PyObject *, Py_ssize_t)
+    PyObject **items_of_tuple "&PyTuple_GET_ITEM" (PyObject *, Py_ssize_t) nogil
+    Py_ssize_t size_of_tuple "PyTuple_GET_SIZE" (PyObject *) nogil
     PyObject *Py_None
     PyObject **items_of_list "&PyList_GET_ITEM" (PyObject *, Py_ssize_t)
 
 cdef extern from *:
     """
+    #include <poll.h>
     #include <stdint.h>
+    #include <stdio.h>
     #include <time.h>
 
     #define commit(at, end) __atomic_store_n(at, end, __ATOMIC_RELEASE)
@@ -44,6 +49,28 @@ cdef extern from *:
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    }
+
+    /* The current second as formats.current_second() gives it, for a thread without the GIL. */
+    static double second_without_gil(char *stamp, char *iso) {
+        static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        struct timespec wall;
+        struct tm now;
+        char text[128];
+        clock_gettime(CLOCK_REALTIME, &wall);
+        gmtime_r(&wall.tv_sec, &now);
+        snprintf(text, sizeof(text), "[%02d/%.3s/%04d:%02d:%02d:%02d +0000]", now.tm_mday, months + 3 * now.tm_mon,
+                 now.tm_year + 1900, now.tm_hour, now.tm_min, now.tm_sec);
+        memcpy(stamp, text, 28);
+        snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d", now.tm_year + 1900, now.tm_mon + 1, now.tm_mday,
+                 now.tm_hour, now.tm_min, now.tm_sec);
+        memcpy(iso, text, 19);
+        return monotonic() + 1 - 1e-9 * (double)wall.tv_nsec;
+    }
+
+    static int has_room(int fd) {
+        struct pollfd one = {fd, POLLOUT, 0};
+        return poll(&one, 1, 0) == 1 && one.revents == POLLOUT;
     }
 
     /* Whether all of eight bytes are printable ASCII, but neither a quote nor a backslash. */
@@ -58,6 +85,8 @@ cdef extern from *:
     """
     void commit(long long *, long long) nogil
     double monotonic() noexcept nogil
+    double second_without_gil(char *, char *) noexcept nogil
+    bint has_room(int) noexcept nogil
     bint all_safe(const unsigned char *) noexcept nogil
 
 cdef enum:
@@ -67,12 +96,14 @@ cdef enum:
     MOST_OF_STEP = 40  # bytes of a step besides texts and literals
     STAMP_SIZE = 28  # bytes
     ISO_SIZE = 19
+    EXPIRED = 504
     CURRENT = 0  # the words of waiting.py, and the sizes
     DROPPED = 1
     END = 2
     WRITTEN = 4
     HEAD = 65536
     HALF = 4194304
+    TOO_MUCH = 1073741824
 
 cdef enum:  # as formats.Op
     LITERAL, HOST, NOTED, PATH, REQUEST, VERSION, CODE, SENT, SENT_OR_DASH, STAMP, ISO, SECONDS, MILLISECONDS
@@ -101,6 +132,7 @@ cdef class Lines:
     def __cinit__(self, format, waiting, full, bint prompt=False):
         PyObject_GetBuffer(waiting.memory, &self.memory, PyBUF_WRITABLE)
         self.words = <long long *>self.memory.buf
+        self.fd = -1
         self.waiting = waiting
         self.full = full
         self.shift = 0 if prompt else FULL_SHIFT
@@ -158,6 +190,8 @@ cdef class Lines:
         cdef tuple note = exchange.note
         if exchange.code == 0:
             return  # it was refused, or the client left
+        if exchange.code == EXPIRED and exchange.turn is not None and exchange.turn.call.logged:
+            return
         if self.guards:
             texts = self.call(exchange, note)
         client = exchange.connection.reader.client
@@ -415,20 +449,60 @@ cdef char *duration(char *to, int op, double spent) noexcept nogil:
     return to if op == SECONDS else six_digits(to, micros % 1000000)
 
 
-cdef inline Py_ssize_t bound_of(PyObject *text) except -1:
-    """The most bytes that *text* can take."""
+cdef inline Py_ssize_t bound_of(PyObject *text) noexcept nogil:
+    """The most bytes that *text* can take; too much for any memory if it is not latin-1."""
     if not PyUnicode_CheckExact(text):
         return 0  # None, or the head of the response, which comes last
     if PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
-        raise ValueError("not a text of latin-1")
+        return TOO_MUCH
     return MOST_ESCAPED * PyUnicode_GET_LENGTH(text)
 
 
-cdef inline Py_ssize_t bound_of_all(PyObject **texts, Py_ssize_t count) except -1:
+cdef inline Py_ssize_t bound_of_all(PyObject **texts, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t bound = 0, place
     for place in range(count):
         bound += bound_of(texts[place])
     return bound
+
+
+# For the monitor, whose thread does not have the GIL; what it reads cannot change as long as a call is ANSWERING
+
+
+cdef bint make_expired(void *lines, void *connection, int code, Line *line) noexcept nogil:
+    """Make the line of the call for *connection*, which gets *code* without a body; functions are not called for it."""
+    cdef Facts facts
+    cdef char stamp[STAMP_SIZE]
+    cdef char iso[ISO_SIZE]
+    cdef PyObject *exchange = <PyObject *>(<Connection>connection).exchange
+    cdef PyObject *note
+    cdef Py_ssize_t most
+    line.text, line.fd = NULL, (<Lines>lines).fd
+    if line.fd < 0 or exchange == Py_None:
+        return False
+    note = <PyObject *>(<Exchange>exchange).note
+    if note == Py_None:
+        return False
+    facts.until = second_without_gil(stamp, iso)
+    facts.stamp, facts.iso, facts.now = stamp, iso, monotonic()
+    facts.spent, facts.queued = facts.now - (<Exchange>exchange).started, (<Exchange>exchange).queued
+    facts.host, facts.line = <PyObject *>(<Connection>connection).reader.client, NULL
+    facts.note, facts.texts = items_of_tuple(note, 0), NULL
+    facts.version, facts.code, facts.sent = (<Exchange>exchange).version, code, 0
+    most = (<Lines>lines).bound + (<Lines>lines).hosts * bound_of(facts.host)
+    most += bound_of_all(facts.note, size_of_tuple(note))
+    if most < HALF:
+        line.text = <char *>malloc(most)
+    if line.text == NULL:
+        return False
+    line.size = (<Lines>lines).make(line.text, &facts) - line.text
+    return True
+
+
+cdef void write_line(Line *line) noexcept nogil:
+    """Write the line, unless it would have to wait for the reader of a pipe, and free it."""
+    if has_room(line.fd):
+        write(line.fd, line.text, line.size)
+    free(line.text)
 
 
 cdef one_byte(text):

@@ -56,6 +56,7 @@ class Lines:
         self._until = 0.0
         self._stamp = self._iso = b""
         self._disowned = False
+        self.fd = -1  # the file, for the monitor of the compiled build
 
     def note(self, environ: dict[str, Any]) -> tuple[str | None, ...]:
         """The values of *environ* that a line will need."""

@@ -41,6 +41,9 @@ REPORT_PERIOD = 60.0  # seconds at least between two reports of dropped lines
 class AccessLog:
     """An observer that writes a line for each response.
 
+    Attributes:
+        lines: makes them.
+
     Args:
         output: where the lines go.
         format: the form of the lines.
@@ -57,7 +60,8 @@ class AccessLog:
     ) -> None:
         self._output = output
         self._waiting = waiting or WaitingLines()
-        self._lines: Lines = build.access.Lines(format, self._waiting, self._full, output.is_terminal)
+        self.lines: Lines = build.access.Lines(format, self._waiting, self._full, output.is_terminal)
+        self.lines.fd = output.fd
         self._dropped = 0  # lines
         self._problem = ""
         self._reported = -REPORT_PERIOD
@@ -70,13 +74,13 @@ class AccessLog:
         if output.is_terminal:
             order.precede(self._catch_up)
         # The head of a response is copied only if the format needs it
-        self.note = self._lines.note
-        self.response_ended = self._lines.add
+        self.note = self.lines.note
+        self.response_ended = self.lines.add
         self.response_started = self._keep_head if format.wants_head else None
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
         """Make the line of a refused request, with what is known of it."""
-        self._lines.refuse(Refused(connection, refusal, self.note))
+        self.lines.refuse(Refused(connection, refusal, self.note))
 
     def tick(self) -> None:
         """Start the thread if it is not running; not sooner, since a fork would lose it."""
@@ -96,7 +100,7 @@ class AccessLog:
         """Write what has gathered, with the lock held; False if that failed."""
         try:
             while (piece := self._waiting.next_piece(self._output.piece)) is not None:
-                self._output.write_piece(self._lines, piece)
+                self._output.write_piece(self.lines, piece)
         except OSError as error:
             self._problem = error.strerror or str(error)
             return False
@@ -161,7 +165,7 @@ class AccessLog:
     def disown(self) -> None:
         """In a forked child, close the file: the parent writes the lines, those that gathered before the fork, too."""
         self._closed = True
-        self._lines.disown()
+        self.lines.disown()
         self._waiting = WaitingLines()
         self._wake = threading.Event()
         self._writing = threading.Lock()
@@ -174,6 +178,7 @@ class LoggerOutput:
     """Passes lines to the logger "fastwsgi.access", for the handlers of a --log-config: slow, about 10 us a line."""
 
     piece = HALF
+    fd = -1
 
     def __init__(self) -> None:
         self._logger = logging.getLogger("fastwsgi.access")

@@ -18,10 +18,12 @@ class Output(Protocol):
     """The destination of the lines of an access log.
 
     Attributes:
+        fd: the file, if there is one, else -1.
         piece: bytes that may be written at once.
         is_terminal: whether somebody looks on, so that each line is to be written at once.
     """
 
+    fd: int
     piece: int
     is_terminal: bool
 

@@ -136,6 +136,7 @@ class FileAndLogger:
     def __init__(self, file: LogFile, logger: LoggerOutput) -> None:
         self._file = file
         self._logger = logger
+        self.fd = file.fd
         self.piece = file.piece
         self.is_terminal = logger.is_terminal
 
@@ -160,6 +161,7 @@ class ObserverGroup:
     def __init__(self, observers: list[AccessLog | Trace | Refusals]) -> None:
         self._observers = observers
         self.note = getattr(observers[0], "note", None)
+        self.lines = getattr(observers[0], "lines", None)
         self.request_started = _call_all(observers, "request_started")
         self.response_started = _call_all(observers, "response_started")
         self.response_ended = _call_all(observers, "response_ended")

@@ -18,7 +18,8 @@ from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
-from fastwsgi.process.signals import Hangup, disown_wakeup, handled
+from fastwsgi.process.cut import NO_WAIT, report_cut
+from fastwsgi.process.signals import Hangup, disown_wakeup, handled, is_free
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
@@ -125,8 +126,7 @@ class Signals:
         if self._can_handle:
             forks.hold(self)
             self._handlers.enter_context(handled(STOP_SIGNALS, self._handle_signal))
-            free = [one for one in OTHERS if signal.getsignal(one) in (signal.SIG_DFL, signal.SIG_IGN)]
-            self._handlers.enter_context(handled(free, self._handle_signal))
+            self._handlers.enter_context(handled(filter(is_free, OTHERS), self._handle_signal))
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
             self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)
@@ -144,6 +144,7 @@ class Signals:
         self._reader.close()
         self._writer.close()
         if isinstance(error, StopNow):
+            report_cut(self.loop, NO_WAIT)
             self.loop.abort()
             return True
         return False

@@ -1,4 +1,5 @@
 from fastwsgi.http._turn_c cimport Call, CallCounter, Turn
+from fastwsgi.observe._access_c cimport Lines
 
 cdef extern from "pthread.h":
     ctypedef unsigned long pthread_t
@@ -14,6 +15,7 @@ cdef struct Watch:
     Call *call
     const char *answer  # to the client of a call that is given up; the Monitor keeps the bytes alive
     int date_at, size  # where its date begins, and where it ends
+    void *lines  # of the access log, which the Monitor keeps alive; NULL: none
     int limit  # the looks at one call before it is given up; 0: no limit
     volatile long long stuck_call
     volatile bint stopped
@@ -27,6 +29,7 @@ cdef class Monitor:
     cdef CallCounter counter
     cdef Turn turn
     cdef bytes answer
+    cdef Lines lines
     cdef Watch watch
     cdef pthread_t thread
     cdef bint running

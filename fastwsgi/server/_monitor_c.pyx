@@ -6,6 +6,7 @@ Its thread never takes the GIL, so it notices a stuck call even while that call 
 from cpython.bytes cimport PyBytes_AS_STRING
 
 from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
+from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
 
 cdef extern from *:
     """
@@ -64,17 +65,20 @@ cdef enum:
     TICK = 1000000  # nanoseconds
     PATIENCE = 100  # looks without a new call before the monitor dozes
     MARGIN = 100  # looks that the watchdog gets beyond its own pause, since it answers better if it can
+    EXPIRED = 504
     PAUSE = 250  # looks; the longest pause of the watchdog
 
 
 cdef class Monitor:
     """Watches the calls of one loop, and keeps spare threads waiting."""
 
-    def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0):
+    def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0, Lines lines=None):
         cdef int limit = <int>min(timeout * 1000, 1e9)
         self.counter = turn.counter
         self.answer = answer
         self.watch.answer = PyBytes_AS_STRING(answer)
+        self.lines = lines
+        self.watch.lines = NULL if lines is None else <void *>lines
         self.watch.date_at = date_at
         self.watch.size = len(answer)
         self.make_locks()
@@ -186,15 +190,22 @@ cdef void give_up(Watch *watch, long long calls) noexcept nogil:
     While it is ANSWERING, the thread of the call neither ends it nor begins another: see Turn.await_monitor().
     """
     cdef Call *call
+    cdef Line line
+    cdef bint logged = False
     pthread_mutex_lock(&watch.mutex)
     call = watch.call
     if advance_stage(&call.stage, HELD_BACK, ANSWERING):
         if watch.calls[0] == calls:
             send_dated(call.fd, watch.answer, watch.date_at, watch.size)
+            if watch.lines != NULL:
+                logged = make_expired(watch.lines, call.connection, EXPIRED, &line)
+            call.logged = logged
             advance_stage(&call.stage, ANSWERING, GIVEN_UP)
         else:
             advance_stage(&call.stage, ANSWERING, HELD_BACK)  # another call has begun this moment
     pthread_mutex_unlock(&watch.mutex)
+    if logged:
+        write_line(&line)
 
 
 cdef void doze(Watch *watch, long long calls) noexcept nogil:

@@ -13,6 +13,7 @@ from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn
+    from fastwsgi.observe._access_py import Lines
 
 TICK = 0.005  # seconds; a shorter one would cost more than it gains, since each look needs the GIL
 PATIENCE = 100  # looks without a new call before the monitor dozes
@@ -27,9 +28,12 @@ class Monitor:
             the call must be holding the GIL, and no other thread can. 0: never.
         answer: sent to that client.
         date_at: where the place for the date begins in *answer*.
+        lines: of the access log, to which the twin in C then adds the line of its answer; None if there is none.
     """
 
-    def __init__(self, turn: Turn, timeout: float = 0.0, answer: bytes = b"", date_at: int = 0) -> None:
+    def __init__(
+        self, turn: Turn, timeout: float = 0.0, answer: bytes = b"", date_at: int = 0, lines: Lines | None = None
+    ) -> None:
         self._counter = turn.counter
         self.stuck_call = 0  # the number of the last call for which a spare was called
         self._spares = threading.Semaphore(0)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def start_monitor(loop: Loop) -> Monitor:
     """The monitor of the calls of *loop*, started."""
     turn, template = loop.service.turn, expired_template()
+    lines = getattr(loop.service.observer, "lines", None)
     date_at = template.index(DATE) + len(DATE)
-    monitor: Monitor = loop.build.monitor.Monitor(turn, loop.settings.timeout, template, date_at)
+    monitor: Monitor = loop.build.monitor.Monitor(turn, loop.settings.timeout, template, date_at, lines)
     turn.counter.monitor = monitor
     monitor.start()
     return monitor

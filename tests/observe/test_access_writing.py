@@ -40,6 +40,7 @@ class Output:
         self.open.set()
         self.wrote = threading.Event()
 
+    fd = -1
     piece = 1048576
     is_terminal = False
 
@@ -261,7 +262,7 @@ def test_pipes_get_whole_lines_in_pieces_that_stay_whole(build: SimpleNamespace)
         sizes = []
         while (piece := waiting.next_piece(file.piece)) is not None:
             assert waiting.read(piece).endswith(b"\n")
-            file.write_piece(log._lines, piece)
+            file.write_piece(log.lines, piece)
             sizes.append(piece.size)
     assert os.read(reading, 65536).decode() == "".join(lines)
     assert [size for size in sizes if size > select.PIPE_BUF] == [5001]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import select
 import signal
 from pathlib import Path
@@ -31,7 +32,11 @@ def app(environ, start_response):
     if path == "/crash":
         ctypes.string_at(0)
     if path == "/hold":
-        ctypes.PyDLL(None).sleep(60)
+        ctypes.PyDLL(None).usleep(int(float(environ["QUERY_STRING"] or 60) * 1e6))
+    if path == "/begun":
+        start_response("200 OK", [], (ValueError, ValueError(), None))(b"begun")
+    if path in ("/begun", "/silent"):
+        time.sleep(60)
     return [str(os.getpid()).encode()]
 """
 
@@ -54,8 +59,51 @@ def test_no_line_is_lost_with_a_worker(build: SimpleNamespace, tmp_path: Path, e
             assert int(server.ask("/10")) != pid
         server.signal(signal.SIGQUIT if end == "QUIT" else signal.SIGTERM)
         assert server.wait() == 0
-    lines = log.read_text().splitlines()
-    assert lines[:10] == [f"GET /{number} HTTP/1.1 200" for number in range(10)]
+    lines = [line for line in log.read_text().splitlines() if line.endswith("200")]
+    assert lines == [f"GET /{number} HTTP/1.1 200" for number in range(10 if end == "QUIT" else 11)]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("seconds", [1.2, 60])
+def test_the_answer_of_the_monitor_has_its_line(tmp_path: Path, threads: int, seconds: float) -> None:
+    """Whether the call that has held the GIL returns in the end, or the worker is killed."""
+    log = tmp_path / "log"
+    logged = {"access_logfile": str(log), "access_log_format": "%(h)s %(r)s %(s)s %(B)s %(a)s %(t)s %(M)s"}
+    with deployed(tmp_path, "c", SITE, workers=1, timeout=0.3, threads=threads, **logged) as server:
+        with Client(server.address) as client:
+            client.send(request(target=f"/hold?{seconds}", fields=[("User-Agent", "me")]))
+            assert client.answer().status == 504
+        assert server.ask("/")
+        server.signal()
+        assert server.wait() == 0
+    held = [line for line in log.read_text().splitlines() if "hold" in line]
+    assert len(held) == 1
+    found = re.fullmatch(rf"127.0.0.1 GET /hold\?{seconds} HTTP/1.1 504 0 me \[[^]]+\] (\d+)", held[0])
+    assert found is not None, held
+    assert int(found[1]) >= 300
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_requests_that_a_stop_cuts_are_named(
+    build: SimpleNamespace, tmp_path: Path, number: signal.Signals
+) -> None:
+    log = tmp_path / "log"
+    logged = {"access_logfile": str(log), "access_log_format": "%(r)s %(s)s %(B)s"}
+    with deployed(tmp_path, build.name, SITE, workers=1, threads=4, graceful_timeout=0.3, **logged) as server:
+        with Client(server.address) as begun, Client(server.address) as silent, Client(server.address) as body:
+            begun.send(request(target="/begun?a")).until(b"begun")
+            silent.send(request(target="/silent?a"))
+            body.send(request("POST", "/body", [("Content-Length", "3"), ("Expect", "100-continue")])).until(b"100 ")
+            server.signal(number)
+            why = {signal.SIGTERM: "as --graceful-timeout is over", signal.SIGQUIT: "as the end does not wait for them"}
+            line = server.line(f"3 requests are cut, {why[number]}: (.*)")[1]
+            assert server.wait() == 0
+    assert {name.strip() for name in line.split(",")} == {
+        "GET /begun?... from 127.0.0.1",
+        "GET /silent?... from 127.0.0.1",
+        "POST /body from 127.0.0.1",
+    }
+    assert log.read_text() == "GET /begun?a HTTP/1.1 200 5\n"
 
 
 # What the supervisor does with them

@@ -1,0 +1,45 @@
+"""Requests that are cut, as the time for a stop is over.
+
+The error log names them, and those of which an answer has left have their line in the access log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastwsgi.observe.logs import error_log
+from fastwsgi.server.watchdog import name_of
+
+if TYPE_CHECKING:
+    from fastwsgi.http.exchange import Exchange
+    from fastwsgi.server.loop import Loop
+
+NO_WAIT = "as the end does not wait for them"
+GRACE_IS_OVER = "as --graceful-timeout is over"
+MOST_NAMES = 10  # requests named in a line
+
+
+def report_cut(loop: Loop, reason: str) -> None:
+    """Log the requests that are not answered, or not wholly, and end for *reason*. Called in any thread."""
+    cut = _unanswered(loop)
+    if not cut:
+        return
+    names = ", ".join(_name(exchange) for exchange in cut[:MOST_NAMES]) + (", ..." if len(cut) > MOST_NAMES else "")
+    error_log.warning("%d %s cut, %s: %s", len(cut), "request is" if len(cut) == 1 else "requests are", reason, names)
+    for exchange in cut:
+        if exchange.code != 0:
+            exchange.cut = True
+            exchange.report_end()
+
+
+def _unanswered(loop: Loop) -> list[Exchange]:
+    """The requests whose answer is not whole; what runs past --timeout is answered."""
+    exchanges = [getattr(one, "exchange", None) for one in loop.all_connections()]  # a Preamble has none
+    return [one for one in exchanges if one is not None and not one.over and not one.end_reported]
+
+
+def _name(exchange: Exchange) -> str:
+    try:
+        return name_of(exchange)
+    except Exception:  # the application has changed environ, or the end has come just now
+        return "?"
