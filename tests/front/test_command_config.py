@@ -242,7 +242,7 @@ def test_an_upgrade_gives_the_command_again_where_it_was_given(project: Path) ->
 def test_a_reload_tells_what_is_wrong_by_its_key(project: Path) -> None:
     (project / "g.py").write_text(GUNICORNS)
     with running(["-m", "fastwsgi", "-c", str(project / "g.py"), "--chdir", str(project)], "py") as server:
-        server.line("stop with Ctrl-C")
+        server.line("listening on")
         for value, told in (("'none/log'", "none/log: No such file"), ("7", "7 must be a path")):
             (project / "g.py").write_text(GUNICORNS.replace("accesslog = None", f"accesslog = {value}"))
             server.signal(signal.SIGHUP)
