@@ -15,8 +15,9 @@ from types import SimpleNamespace
 
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
-from fastwsgi.mistakes import Finding, Mistake, WrongValue, current_directory, file_mistake
+from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue, current_directory, file_mistake
 from fastwsgi.notices import Notices
+from fastwsgi.originals import os
 from fastwsgi.settings import completion, manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.sources import Sources
@@ -115,12 +116,13 @@ def print_check(deployment: ConfiguredDeployment, call: bool, finding: Finding) 
         server = version_line()
     with finding:
         settings = deployment.settings()
+    notes = preflight.check(settings, finding, deployment.hooks)  # the application may change the directory
+    with finding:
         name = deployment.application(settings)
         with watched(name):
             app = deployment.load(settings)
         answer = f"answers GET / with {check.call_once(app, name, settings)}" if call else "can be loaded"
         done = f"{name} ({type(app).__name__}) {answer}"
-    notes = preflight.check(settings, finding, deployment.hooks)
     finding.found = [deployment.told(mistake) for mistake in finding.found]
     finding.end()
     print(f"{done}\nwould be served on {', '.join(settings.bind)}\nby {server}")
@@ -137,6 +139,9 @@ def version_line() -> str:
 
 def loaded_build() -> SimpleNamespace:
     """The modules that serve. Raises Mistake if they cannot be loaded."""
+    forced = os.environ.get("FASTWSGI_BACKEND", "")
+    if forced not in ("", "c", "py"):
+        raise UsageError(f"FASTWSGI_BACKEND {forced!r} must be c, compiled, or py, pure Python")
     try:
         from fastwsgi import backend
 

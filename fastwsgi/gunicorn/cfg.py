@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import logging
+import pwd
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Union
 
 from fastwsgi.gunicorn import absent
@@ -24,12 +26,15 @@ AS_IN_GUNICORN: dict[str, Callable[[Settings], Any]] = {
     "chdir": lambda settings: settings.chdir or os.getcwd(),
     "env": lambda settings: dict(one.split("=", 1) for one in settings.env),
     "env_orig": lambda settings: dict(os.environ),
-    "gid": lambda settings: settings.group if settings.group is not None else os.getegid(),
+    **dict.fromkeys(("gid", "group"), lambda settings: _group(settings)),
     "is_ssl": lambda settings: bool(settings.certfile),
+    "logconfig_dict": lambda settings: settings.log_config if isinstance(settings.log_config, dict) else {},
+    "logconfig": lambda settings: settings.log_config if isinstance(settings.log_config, str) else None,
+    "logconfig_json": lambda settings: None,
     "keyfile": lambda settings: next(iter(settings.keyfile), None),
     "proxy_protocol": lambda settings: "off" if settings.proxy_protocol == "off" else "auto",
     "pythonpath": lambda settings: ",".join(settings.pythonpath) or None,
-    "uid": lambda settings: settings.user if settings.user is not None else os.geteuid(),
+    **dict.fromkeys(("uid", "user"), lambda settings: _user(settings)),
     "umask": lambda settings: int(settings.umask or "0", 8),
     "worker_class": lambda settings: "gthread" if settings.threads > 1 else "sync",
     "worker_class_str": lambda settings: "gthread" if settings.threads > 1 else "sync",
@@ -80,9 +85,14 @@ class Cfg:
         return self._app
 
     @property
+    def default_proc_name(self) -> str:
+        """The name in the process list if none is given."""
+        return self._app or "fastwsgi"
+
+    @property
     def proc_name(self) -> str:
         """The name in the process list, or else that of the application."""
-        return self._settings.proc_name or self._app or "fastwsgi"
+        return self._settings.proc_name or self.default_proc_name
 
     @property
     def address(self) -> list[Address]:
@@ -97,6 +107,22 @@ class Cfg:
     def set(self, name: str, value: object) -> None:
         """Refuse to change a setting: a change of the object would not reach those who have read it."""
         raise AttributeError(f"settings do not change while the server runs: write {name} into the configuration file")
+
+
+def _user(settings: Settings) -> int:
+    """The ID of the user that workers run as."""
+    name = settings.user
+    if name is None:
+        return os.geteuid()
+    return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
+
+
+def _group(settings: Settings) -> int:
+    """The ID of the group that workers run as: that of their user, if none is named."""
+    name = settings.group
+    if name is None:
+        return os.getegid() if settings.user is None else pwd.getpwuid(_user(settings)).pw_gid
+    return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
 
 
 def _whole(value: Any) -> Any:

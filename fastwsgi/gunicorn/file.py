@@ -160,4 +160,4 @@ def _failures_as_mistakes(name: str) -> Iterator[None]:
 
 
 def _failure(name: str, error: BaseException, advice: str = "") -> Mistake:
-    return Mistake(f"{name} failed: {summary(error)}{advice}", user_traceback(error))
+    return UsageError(f"{name} failed: {summary(error)}{advice}", user_traceback(error))

@@ -8,6 +8,7 @@ until the first worker serves, nworkers_changed and pre_fork), a worker (post_fo
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -134,10 +135,10 @@ class GunicornHooks(Hooks):
         self._prepare("post_worker_init", worker)
 
     def worker_int(self, worker: WorkerView) -> None:
-        self._try("worker_int", worker)
+        self._call_aside("worker_int", worker)
 
     def worker_abort(self, worker: WorkerView) -> None:
-        self._try("worker_abort", worker)
+        self._call_aside("worker_abort", worker)
 
     def worker_exit(self, server: ServerView, worker: WorkerView) -> None:
         self._try("worker_exit", server, worker)
@@ -200,6 +201,11 @@ class GunicornHooks(Hooks):
             self._call(name, view, *more)
         except Mistake as mistake:
             view.log.error("%s", f"{mistake}\n{mistake.details}".rstrip("\n"))
+
+    def _call_aside(self, name: str, worker: WorkerView) -> None:
+        """Call a hook beside the main thread; if it exits, only that call ends, as the worker ends anyway."""
+        with contextlib.suppress(SystemExit):
+            self._try(name, worker)
 
     def _call(self, name: str, *arguments: object) -> Any:
         """Call a hook if there is one; what it returns. Raises Mistake if it fails."""

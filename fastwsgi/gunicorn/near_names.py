@@ -17,17 +17,19 @@ from fastwsgi.gunicorn.unsupported import UNSUPPORTED
 
 ENOUGH = 0.82  # as difflib counts: "cores" is 0.67 like "workers", "timeout_str" 0.78 like "timeout"
 ELSEWHERE = {
-    **{translation.ours: name for name, translation in TRANSLATIONS.items() if "_" in translation.ours},
+    "access_logfile": "accesslog",
     "access_logformat": "access_log_format",
+    "after_fork": "post_fork",
+    "before_fork": "pre_fork",
+    "error_logfile": "errorlog",
+    "keep_alive": "keepalive",
     "limit_conn": "worker_connections",
     "log_config": "logconfig",
-    "log_file": "errorlog",
-    "name": "proc_name",
-    "pid": "pidfile",
+    "log_level": "loglevel",
     "preload": "preload_app",
     "worker_processes": "workers",
 }
-"""Names of gunicorn's options, of nginx and of ours, and the settings of gunicorn's that they are."""
+"""Names that options have, or other servers, and the settings and hooks of gunicorn's that they are."""
 SETTINGS = {*TRANSLATIONS, *UNSUPPORTED} - HOOKS.keys()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Callable
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -35,7 +34,7 @@ class Request:
         self.query = environ.get("QUERY_STRING", "")
         self.fragment = ""
         self.uri = environ["RAW_URI"]
-        self.path = self.uri.partition("?")[0] if self.uri.startswith("/") else urlsplit(self.uri).path
+        self.path = _path(self.uri.partition("?")[0])
         self.headers = [(_header_name(key), value) for key, value in environ.items() if _is_header(key)]
         major, _, minor = environ.get("SERVER_PROTOCOL", "HTTP/1.1").partition("/")[2].partition(".")
         self.version = (int(major), int(minor or 0))
@@ -43,6 +42,14 @@ class Request:
         self.remote_addr = (environ.get("REMOTE_ADDR", ""), int(environ.get("REMOTE_PORT") or 0))
         self.peer_addr = self.remote_addr
         self.body = environ.get("wsgi.input")
+
+
+def _path(target: str) -> str:
+    """The path of a target in origin form, or in absolute form (RFC 9112 3.2.2)."""
+    if target.startswith("/") or "://" not in target:
+        return target
+    _, slash, path = target.partition("://")[2].partition("/")
+    return slash + path
 
 
 def _is_header(key: str) -> bool:

@@ -8,9 +8,11 @@ up logging on its own keeps its configuration.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import stat
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from fastwsgi.mistakes import WrongValue
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 error_log = own_logger("fastwsgi.error")
 wsgi_log = own_logger(MESSAGES)
 access_log = own_logger("fastwsgi.access")
+gunicorns_log = logging.getLogger("gunicorn.error")
 
 
 def set_up_error_log(settings: Settings) -> None:
@@ -34,17 +37,34 @@ def set_up_error_log(settings: Settings) -> None:
     Raises:
         Mistake: the configuration cannot be read, or the file cannot be opened.
     """
+    _take_back_handlers()
     for handler in error_log.handlers[:]:
         if isinstance(handler, ErrorFile):
             error_log.removeHandler(handler)
             handler.end()
     error_log.setLevel(settings.log_level.upper())
     if settings.log_config:
-        _configure(settings.log_config)
+        with _importing_from(["", *settings.pythonpath]):
+            _configure(settings.log_config)
     if settings.error_logfile not in (None, "-"):
         _add(_open_error_file(settings.error_logfile))
     elif not error_log.hasHandlers():
         _add(_standard_handler())
+    _lend_handlers()
+
+
+def _lend_handlers() -> None:
+    """Have gunicorn's logger, unless it is configured, write to our log: applications use it, or copy its handlers."""
+    own: list[logging.Handler] = [one for one in error_log.handlers if isinstance(one, OwnHandler)]
+    if own and not gunicorns_log.handlers and not gunicorns_log.level:
+        gunicorns_log.handlers, gunicorns_log.propagate = own, False
+        gunicorns_log.setLevel(error_log.level)
+
+
+def _take_back_handlers() -> None:
+    if any(isinstance(one, OwnHandler) for one in gunicorns_log.handlers):
+        gunicorns_log.handlers, gunicorns_log.propagate = [], True
+        gunicorns_log.setLevel(logging.NOTSET)
 
 
 def _configure(config: str | dict[str, Any]) -> None:
@@ -53,6 +73,18 @@ def _configure(config: str | dict[str, Any]) -> None:
     take_over("gunicorn.access", access_log)
     if access_log.level == logging.NOTSET:
         access_log.setLevel(logging.INFO)  # the root logger's default would hide every line
+
+
+@contextlib.contextmanager
+def _importing_from(directories: list[str]) -> Iterator[None]:
+    """Find the project's own formatters and handlers, in a process that has not loaded the application."""
+    sys.path[:0] = directories
+    try:
+        yield
+    finally:
+        for directory in directories:
+            with contextlib.suppress(ValueError):  # somebody has taken it out
+                sys.path.remove(directory)
 
 
 def _standard_handler() -> OwnHandler:

@@ -72,8 +72,8 @@ class ErrorFile(OwnHandler):
     def __init__(self, path: str) -> None:
         super().__init__()
         self.file = LogFile(path, standard_error())
-        self.is_standard = path == "-"
-        if self.is_standard and _wants_colours(self.file.fd):
+        self.is_standard = path == "-" or _is_standard_error(self.file.fd)
+        if path == "-" and _wants_colours(self.file.fd):
             self.setFormatter(ColouredEntries(ENTRY))
 
     def append(self, text: str) -> None:
@@ -113,6 +113,14 @@ class ColouredEntries(logging.Formatter):
             return line
         colour = RED if record.levelno >= logging.ERROR else YELLOW
         return line.replace(record.levelname, f"{colour}{record.levelname}{PLAIN}", 1)
+
+
+def _is_standard_error(fd: int) -> bool:
+    """Whether what is written to *fd* comes where standard error goes, as in /dev/stderr."""
+    try:
+        return os.path.sameopenfile(fd, 2)
+    except OSError:
+        return False
 
 
 def _wants_colours(fd: int) -> bool:

@@ -61,6 +61,7 @@ class Children:
             error_log.warning("worker %d has not ended in time: killed", child.pid)
         child.state = "retiring"
         child.deadline = time.monotonic() + KILL_AGAIN
+        child.killed = number == signal.SIGKILL
         os.kill(child.pid, number)
 
     # News from them
@@ -147,7 +148,7 @@ class Children:
             self._short_lives.log(now, f"{told}; {trial}")
         elif not was_retiring:
             error_log.error("worker %d %s; another takes its place", child.pid, description)
-        else:
+        elif not child.killed:
             life.log_worker_end(child.pid, "ended" if status == 0 else description)
 
     def _release(self, child: Child) -> None:

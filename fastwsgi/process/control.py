@@ -12,7 +12,7 @@ from fastwsgi.observe.logs import log_error
 from fastwsgi.originals import select, time
 from fastwsgi.process.channel import Channel
 
-HEARTBEAT = 1.0  # seconds
+HEARTBEAT = 1.0  # seconds, or less where a request may not take much longer
 LONGEST_WAIT = 60.0  # seconds
 
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.mistakes import current_directory
+from fastwsgi.settings import keywords
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.mistakes import Mistake
     from fastwsgi.settings.settings import Settings
 
 
@@ -28,6 +30,9 @@ class FixedDeployment:
 
     def application(self, settings: Settings) -> str:
         return ""
+
+    def told(self, mistake: Mistake) -> Mistake:
+        return keywords.told(mistake)
 
     def load(self, settings: Settings) -> WSGIApplication:
         return self._app

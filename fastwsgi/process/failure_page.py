@@ -38,10 +38,13 @@ def is_local(environ: WSGIEnvironment) -> bool:
 
 
 def failure_page(text: str) -> WSGIApplication:
-    """A WSGI application that answers each request with 500 and *text*, a traceback: HTML for browsers, else plain."""
+    """A WSGI application that answers each request with 500 and *text*, a traceback: HTML for browsers, else plain.
+
+    "" is shown to nobody.
+    """
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        shown = text.rstrip() if is_local(environ) else HIDDEN
+        shown = (text.rstrip() if is_local(environ) else "") or HIDDEN
         is_browser = "text/html" in environ.get("HTTP_ACCEPT", "")
         page = PAGE.format(title=escape(TITLE), text=escape(shown), advice=escape(ADVICE))
         plain = f"{TITLE}\n\n{shown}\n\n{ADVICE}\n"

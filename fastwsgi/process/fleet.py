@@ -14,6 +14,7 @@ FIRST_DELAY = 0.1  # seconds, doubled with each worker that dies before it is re
 LONGEST_DELAY = 30.0
 SHORT_LIFE = 0.5  # seconds from ready to the end
 FREE_DEATHS = 3  # in a row after short lives, for which nothing is delayed
+QUIET = 30.0  # seconds without a death, after which those before are forgotten
 LONGEST_REST = 5.0  # seconds after such deaths: a request that kills could otherwise keep a service down for longer
 
 State = Literal["booting", "ready", "retiring"]
@@ -59,6 +60,7 @@ class Fleet(Generic[M]):
         failures: the number of workers in a row that died before they were ready.
         not_before: when the next worker may be started.
         short_lives: the number of workers in a row that died right after they were ready.
+        last_death: when the last worker died that was ready.
         rest_until: when the next worker may be started after these.
     """
 
@@ -72,6 +74,7 @@ class Fleet(Generic[M]):
     failures: int = 0
     not_before: float = 0.0
     short_lives: int = 0
+    last_death: float = float("-inf")
     rest_until: float = 0.0
 
     # Events
@@ -102,7 +105,10 @@ class Fleet(Generic[M]):
 
     def _judge_life(self, life: float, now: float) -> Outcome:
         """Replace a worker that served at once, but make the next start wait after several short lives in a row."""
-        self.short_lives = self.short_lives + 1 if life < SHORT_LIFE else 0
+        if life >= SHORT_LIFE or now >= self.last_death + QUIET:
+            self.short_lives = 0
+        self.last_death = now
+        self.short_lives += life < SHORT_LIFE
         if self.short_lives <= FREE_DEATHS:
             return ""
         self.rest_until = now + self.rest

@@ -78,6 +78,10 @@ class ServerView:
         """The number of workers that there shall be."""
         return self._supervisor.fleet.size
 
+    @num_workers.setter
+    def num_workers(self, value: int) -> None:
+        raise AttributeError("server.num_workers: SIGTTIN to server.pid makes it one more, SIGTTOU one fewer")
+
     @property
     def timeout(self) -> float:
         """Seconds that a request may take; 0: any time."""

@@ -36,6 +36,11 @@ def disable_stack_dumps() -> None:
     faulthandler.unregister(DUMP)
 
 
+def pulse(settings: Settings) -> float:
+    """Seconds between two heartbeats of a worker: by so much a request past its deadline may be found late."""
+    return min([HEARTBEAT, *(limit / 4 for limit in (settings.slow_log, settings.timeout) if limit)])
+
+
 class HungWorkers:
     """The workers whose heartbeat is missing, as the supervisor knows them.
 
@@ -66,7 +71,7 @@ class HungWorkers:
             self.next_check = now + (DUMP_TIME if self._dumped_at else CHECK_INTERVAL)
 
     def _check_one(self, child: Child, limit: float, timeout: float, now: float) -> None:
-        silence = now - child.slot.heartbeat - HEARTBEAT
+        silence = now - child.slot.heartbeat - child.slot.pulse
         if child.state == "booting" or silence < limit:
             self._dumped_at.pop(child.pid, None)
         elif child.pid not in self._dumped_at:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from fastwsgi.gunicorn.cfg import Cfg
     from fastwsgi.gunicorn.hooks import Hooks
+    from fastwsgi.mistakes import Mistake
     from fastwsgi.process.certificates import Certificates
     from fastwsgi.process.children import Children
     from fastwsgi.process.exit_functions import ExitFunctions
@@ -52,6 +53,9 @@ class Deployment(Protocol):
 
     def application(self, settings: Settings) -> str:
         """What is served, as it was named; "" if it was not named."""
+
+    def told(self, mistake: Mistake) -> Mistake:
+        """*mistake*, with the place where the value was given if it is about one."""
 
     def load(self, settings: Settings) -> WSGIApplication:
         """The application. Raises Mistake, with the traceback as its details if the user's code failed."""

@@ -45,15 +45,14 @@ def log_workers_start(settings: Settings, urls: Sequence[str], build: SimpleName
 
 def log_stop(requests: int, patience: float, number: int) -> None:
     """A graceful stop has begun, by the signal *number*, and waits at most *patience* seconds for *requests*."""
-    again = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
     limit = f", up to {patience:g} s" if requests else ""
     flight = f"{_count(requests, 'request')} in flight{limit}"
-    error_log.info("stopping: %s; a second %s ends it at once", flight, again)
+    error_log.info("stopping: %s; a second %s ends it at once", flight, _key(number))
 
 
-def log_drain(delay: float) -> None:
-    """A stop is wanted, and begins after *delay* seconds."""
-    error_log.info("not ready for more: the stop begins in %g s", delay)
+def log_drain(delay: float, number: int) -> None:
+    """A stop is wanted by the signal *number*, and begins after *delay* seconds."""
+    error_log.info("not ready for more, and stopping in %g s; a second %s ends it at once", delay, _key(number))
 
 
 def log_quit() -> None:
@@ -110,6 +109,11 @@ def to_stderr(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
     except (AttributeError, OSError, ValueError):
         pass
+
+
+def _key(number: int) -> str:
+    """What sends the signal *number*."""
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
 
 def _count(number: int, noun: str) -> str:

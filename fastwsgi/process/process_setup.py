@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastwsgi.mistakes import current_directory
 from fastwsgi.originals import os
 
 if TYPE_CHECKING:
@@ -44,13 +45,14 @@ class Surroundings(NamedTuple):
     umask: int
 
     def enter(self) -> None:
-        """Change to these."""
-        os.chdir(self.directory)
+        """Change to these, but stay in the directory if the other one has been removed."""
+        with contextlib.suppress(OSError):
+            os.chdir(self.directory)
         os.umask(self.umask)
 
 
 def surroundings() -> Surroundings:
-    """Those of this process now."""
+    """Those of this process now. Raises Mistake if the directory has been removed."""
     umask = os.umask(0o077)
     os.umask(umask)
-    return Surroundings(os.getcwd(), umask)
+    return Surroundings(current_directory(), umask)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log, set_up_error_log
+from fastwsgi.process import preflight
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.scoreboard import check_number
 from fastwsgi.process.sockets import Binding
@@ -78,10 +79,14 @@ class Reload:
         try:
             settings = owner.deployment.settings()
             size = check_number(settings.workers)
+            preflight.check_access_log(settings)
             certificates = Certificates(settings, owner.hooks.context_maker(owner.cfg(settings)))
             bindings = owner.listeners.prepare(settings)
         except (Mistake, OSError) as problem:
-            details = f"\n{problem.details}".rstrip("\n") if isinstance(problem, Mistake) else ""
+            details = ""
+            if isinstance(problem, Mistake):
+                problem = owner.deployment.told(problem)
+                details = f"\n{problem.details}".rstrip("\n")
             error_log.error("the reload is given up: %s%s", problem, details)
             owner.status.ready()
             return False

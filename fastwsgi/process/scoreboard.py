@@ -60,6 +60,7 @@ class Slot:
     connections = Word(8)
     saturated = Word(9)  # whether all its threads are busy
     spooled = Word(10)  # bytes in its temporary files
+    pulse = Seconds(11)  # between two heartbeats
 
     def __init__(self, words: memoryview, number: int) -> None:
         self.words = words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Callable
 
 from fastwsgi import forks
@@ -42,6 +43,18 @@ def handled(numbers: Iterable[int], handler: Callable[[int, object], None]) -> I
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number in mine:
             forks.give_back(number)
+
+
+def is_free(number: int) -> bool:
+    """Whether the program has set no handler for a signal, neither in Python nor in C, as faulthandler.register()."""
+    if signal.getsignal(number) not in (signal.SIG_DFL, signal.SIG_IGN):
+        return False
+    try:
+        status = Path("/proc/self/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    except (OSError, ValueError, IndexError):
+        return True
+    return not caught >> (number - 1) & 1
 
 
 class Hangup:

@@ -19,7 +19,7 @@ from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.cut import NO_WAIT, report_cut
-from fastwsgi.process.signals import Hangup, disown_wakeup, handled
+from fastwsgi.process.signals import Hangup, disown_wakeup, handled, is_free
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
@@ -126,8 +126,7 @@ class Signals:
         if self._can_handle:
             forks.hold(self)
             self._handlers.enter_context(handled(STOP_SIGNALS, self._handle_signal))
-            free = [one for one in OTHERS if signal.getsignal(one) in (signal.SIG_DFL, signal.SIG_IGN)]
-            self._handlers.enter_context(handled(free, self._handle_signal))
+            self._handlers.enter_context(handled(filter(is_free, OTHERS), self._handle_signal))
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
             self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)

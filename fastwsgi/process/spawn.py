@@ -32,6 +32,7 @@ class Child(Member):
         waiting: where lines of its access log wait to be written, if there is one.
         view: what hooks see of it.
         is_open: whether the other end of its channel is.
+        killed: the supervisor has ended it by SIGKILL.
         has_failed: whether it serves a page that says why the application cannot be loaded.
         told_at: when to tell that it is still loading the application (time.monotonic()).
     """
@@ -46,6 +47,7 @@ class Child(Member):
         self.channel = channel
         self.view = given.view
         self.is_open = True
+        self.killed = False
         self.has_failed = False
         self.told_at = given.slot.started + SLOW
 

@@ -45,7 +45,7 @@ class Stop:
         owner.status.stopping()
         self._number = number
         if owner.board.stopping and owner.settings.drain_delay:
-            life.log_drain(owner.settings.drain_delay)
+            life.log_drain(owner.settings.drain_delay, number)
         self.due = time.monotonic() + (owner.settings.drain_delay if owner.board.stopping else 0.0)
 
     def advance(self, now: float) -> None:

@@ -160,11 +160,11 @@ class Supervisor:
                     while self.exit_code is None:
                         self._act()
                         self._wait()
+                if self.is_stopping:
+                    self.stop.log_end()
             finally:
                 self._close()
                 forks.release(self)
-        if self.is_stopping:
-            self.stop.log_end()
         return self.exit_code
 
     def _open(self) -> None:

@@ -15,14 +15,14 @@ from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import os, signal, socket, threading, time
 from fastwsgi.process import accounts, drain, life, process_setup
 from fastwsgi.process.channel import Channel
-from fastwsgi.process.control import HEARTBEAT, Control
+from fastwsgi.process.control import Control
 from fastwsgi.process.cut import GRACE_IS_OVER, NO_WAIT, report_cut
 from fastwsgi.process.deferred_calls import DeferredCalls
 from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.ending import threads_left
 from fastwsgi.process.failure_page import failure_page
 from fastwsgi.process.hook_views import ServerView, WorkerView
-from fastwsgi.process.hung import disable_stack_dumps, enable_stack_dumps
+from fastwsgi.process.hung import disable_stack_dumps, enable_stack_dumps, pulse
 from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
@@ -104,7 +104,8 @@ class Worker:
         forks.hold(self)
         self._set_signal_handlers()
         enable_stack_dumps()
-        self.control.every(HEARTBEAT, self._write_heartbeat)
+        self.slot.pulse = pulse(self.settings)
+        self.control.every(self.slot.pulse, self._write_heartbeat)
         self.control.start()
         try:
             loop = self._boot()
@@ -175,7 +176,8 @@ class Worker:
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
             self.given.channel.send("failed")
-            return failure_page(text)
+            is_shown = self.settings.forwarded_untrusted == "pass"  # else it cannot be told who is behind a proxy
+            return failure_page(text if is_shown else "")
 
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"

@@ -72,7 +72,10 @@ def parse_address(text: str) -> Address:
         return Inherited(int(text[5:]))
     text = text[6:] if text.startswith("tcp://") else text
     if "/" in text:
-        raise BindError(f"{text!r} is no address: {FORMS}")
+        path = re.fullmatch("[^:]*", text)
+        url = re.fullmatch("https?://([^/]+)/?", text)
+        meant = f"write unix:{text}" if path else f"write {url[1]}" if url else FORMS
+        raise BindError(f"{text!r} is no address: {meant}")
     return Tcp(*split_address(text))
 
 

@@ -75,8 +75,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for text in extra:
         if text.startswith("-"):
             option = text.partition("=")[0]
-            meant = nearest(option, (flag for flag in all_flags() if flag.startswith("--")))
+            theirs = ("--host", "--port", "--listen")
+            meant = nearest(option, [*(flag for flag in all_flags() if flag.startswith("--")), *theirs])
             hint = f"did you mean {meant}?" if meant else SEE_HELP
+            hint += " It is --bind HOST:PORT here" if meant in theirs else ""
             raise UsageError(f"unknown option {option}; {hint}")
     if extra:
         habits.refuse_address(argv, extra[0])

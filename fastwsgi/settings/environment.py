@@ -11,8 +11,9 @@ from fastwsgi.server.addresses import is_port
 from fastwsgi.settings import habits
 from fastwsgi.settings.arguments import WORKER_CLASS, parse
 from fastwsgi.settings.given import Given, Layer
+from fastwsgi.settings.keys import KEYS, by_key
 from fastwsgi.settings.setting import PREFIX
-from fastwsgi.settings.settings import KEYS, SETTINGS, Setting, SettingError, by_key
+from fastwsgi.settings.settings import SETTINGS, Setting, SettingError
 
 APP = "FASTWSGI_APP"
 CONFIG = "FASTWSGI_CONFIG"

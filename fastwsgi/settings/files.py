@@ -17,7 +17,8 @@ from fastwsgi.gunicorn.file import FileValues
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.mistakes import Finding, UsageError
 from fastwsgi.settings import habits
-from fastwsgi.settings.settings import KEYS, by_key, unknown
+from fastwsgi.settings.keys import KEYS, by_key
+from fastwsgi.settings.settings import unknown
 
 OWN = "fastwsgi.toml"
 PROJECT = "pyproject.toml"

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 
 from fastwsgi.mistakes import UsageError
 from fastwsgi.server.addresses import is_port, suggest_address
+from fastwsgi.settings.keys import KEYS
 from fastwsgi.settings.setting import PREFIX
-from fastwsgi.settings.settings import KEYS, SETTINGS
+from fastwsgi.settings.settings import SETTINGS
 
 Pairs = list[tuple[str, str]]
 """Names, bare and with underscores, and values."""
@@ -60,6 +61,8 @@ SHORT = {
     "-p": ("[0-9]{1,5}", "is the file for the process ID here"),
     "-b": ("[0-9]{1,5}", "takes a host, too"),
     "-w": ("[A-Za-z_].*:.*", "is the number of workers here"),
+    "-h": (r"[0-9.]+|\[?[0-9a-fA-F]*:[0-9a-fA-F:]*\]?|localhost", "is the help here"),
+    "-s": (".*[:/.].*", "is not an option here"),
 }
 """Short options that mean another thing elsewhere: the values that show it, and what they mean here."""
 MOST_PROCESSES = 64  # -p with a larger number is a port
@@ -87,7 +90,7 @@ def translate(given: Pairs) -> Pairs:
         else:
             answer.append(_one(name, value))
     if hosts or ports:
-        answer.insert(0, ("bind", _join((hosts or ["127.0.0.1"])[-1], (ports or ["8000"])[-1])))
+        answer.insert(0, ("bind", _join((hosts or ["127.0.0.1"])[-1], (ports or [""])[-1] or "8000")))
     if modules or attributes:
         module = (modules or ["MODULE"])[-1]
         answer.insert(0, ("app", f"{module}:{attributes[-1]}" if attributes and ":" not in module else module))
@@ -185,7 +188,7 @@ def _short(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:
         return None, ""
     if not token[2:]:
         rest.pop(0)
-    name = {"-p": "port", "-b": "address", "-w": "module"}[option]
+    name = {"-p": "port", "-b": "address", "-w": "module", "-h": "host", "-s": "socket"}[option]
     if option == "-p" and int(value) <= MOST_PROCESSES:
         name = "processes"
     return (name, value), f"{option} {meaning}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
-from fastwsgi.mistakes import UsageError, WrongValue
+from fastwsgi.mistakes import Mistake, UsageError, WrongValue
 from fastwsgi.server.addresses import suggest_address
 from fastwsgi.settings import habits
 from fastwsgi.settings.given import Given
+from fastwsgi.settings.keys import KEYS, by_key
 from fastwsgi.settings.rules import remarks
-from fastwsgi.settings.settings import KEYS, SETTINGS, SettingError, Settings, by_key
+from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
 
 OF_THE_COMMAND = ("chdir", "pythonpath", "factory", "env")
 
@@ -45,8 +46,10 @@ def read(values: Mapping[str, object], announce: Callable[[str], None]) -> Setti
     return settings
 
 
-def told(mistake: WrongValue) -> WrongValue:
+def told(mistake: Mistake) -> Mistake:
     """*mistake*, in the words of a call."""
+    if not isinstance(mistake, WrongValue):
+        return mistake
     return mistake.told({setting.flag: name for name, setting in SETTINGS.items()})
 
 

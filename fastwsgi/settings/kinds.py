@@ -1,9 +1,4 @@
-"""The kinds of value a setting can have.
-
-A kind reads a value, given as text (command line) or as a Python object (`fastwsgi.serve`, TOML), into the one
-type the server uses. When it cannot, it raises a ValueError whose message completes the sentence "it must be ...", or
-Unfit, whose message is a sentence of its own. It also knows how to write its values in the help.
-"""
+"""The kinds of value a setting can have, each made by a function."""
 
 from __future__ import annotations
 
@@ -11,8 +6,6 @@ import math
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Callable, Generic, TypeVar
 
 from fastwsgi.http.forwarded import MISLEADING
 from fastwsgi.http.peers import Trusted
@@ -21,41 +14,11 @@ from fastwsgi.observe.formats import read_format
 from fastwsgi.originals import os
 from fastwsgi.server.addresses import BindError, parse_address, suggest_address
 from fastwsgi.settings import cpus
+from fastwsgi.settings.kind import Kind, Unfit
 from fastwsgi.switch import SWITCH
-
-T = TypeVar("T")
 
 C_INT_MAX = 2**31 - 1
 OFFSET_MAX = 2**63 - 1
-
-
-class Unfit(ValueError):
-    """A value that cannot be; the message names it."""
-
-
-@dataclass(frozen=True)
-class Kind(Generic[T]):
-    """The way to read and show values of one kind.
-
-    Attributes:
-        read: gives a value in the type of the setting; raises ValueError.
-        metavar: stands for the value in the help, and is its unit if it has one.
-        show: writes a value as it may be given.
-        repeatable: whether the option may be given several times, each time with more.
-        parse: gives what the text of an environment variable stands for; raises ValueError.
-        bare: the value of the option without one; None if it needs a value.
-        words: the values that there are, if they are few, for the completion of a shell.
-        completes: what else a shell completes: "file", "directory", "user" or "group".
-    """
-
-    read: Callable[[object], T]
-    metavar: str = ""
-    show: Callable[[T], str] = str
-    repeatable: bool = False
-    parse: Callable[[str], object] = str
-    bare: T | None = None
-    words: tuple[str, ...] = ()
-    completes: str = ""
 
 
 def flag() -> Kind[bool]:
@@ -349,10 +312,16 @@ def assignments() -> Kind[list[str]]:
             raise ValueError("NAME=VALUE")
         return list(given)
 
+    def parse(text: str) -> list[str]:
+        try:
+            return shlex.split(text)
+        except ValueError:
+            raise ValueError("NAME=VALUE, quoted as for a shell") from None
+
     def show(assignments: list[str]) -> str:
         return " ".join(f"{one.partition('=')[0]}=..." for one in assignments)
 
-    return Kind(read, "NAME=VALUE", show, repeatable=True, parse=shlex.split)
+    return Kind(read, "NAME=VALUE", show, repeatable=True, parse=parse)
 
 
 def _is_assignment(value: object) -> bool:

@@ -49,6 +49,7 @@ EXIT_CODES = {
     "2": "an option, a variable or a configuration file is wrong, or what it names cannot be used: a file, "
     "a directory, a certificate, a user",
     "130": "interrupted before it served",
+    "others": "that of an application which exits while it is loaded",
 }
 
 FILES = {

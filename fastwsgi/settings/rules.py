@@ -79,7 +79,7 @@ def without_effect(settings: Settings, given: Mapping[str, Given]) -> list[str]:
     if "socket_mode" in given and not any(address.startswith(("unix:", "fd:")) for address in settings.bind):
         lines.append(f"{given['socket_mode'].origin} has no effect without a unix socket in --bind")
     if settings.proc_name and "proc_name" in given and find_spec("setproctitle") is None:
-        lines.append(f"{given['proc_name'].origin} has no effect without the package setproctitle: pip install it")
+        lines.append(f"{given['proc_name'].origin} has no effect: it takes the package setproctitle (the extra title)")
     if settings.timeout and settings.slow_log >= settings.timeout:
         time_out = f"the time-out of {settings.timeout:g} s"
         lines.append(f"{given['slow_log'].origin} has no effect: it is not below {time_out}")

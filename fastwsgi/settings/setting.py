@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, overload
 
-from fastwsgi.settings.kinds import Kind, Unfit
+from fastwsgi.settings.kind import Kind, Unfit
 
 T = TypeVar("T")
 

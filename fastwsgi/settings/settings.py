@@ -392,19 +392,7 @@ SETTINGS: dict[str, Setting[Any]] = {
 """All settings by name, in the order of the help."""
 
 
-KEYS: dict[str, tuple[str, bool]] = {
-    key: (name, is_opposite) for name, setting in SETTINGS.items() for key, is_opposite in setting.keys.items()
-}
-"""The names by which a setting can be given, each with the setting's own, and whether it says the opposite."""
-
-
-def by_key(key: str, value: object) -> tuple[str, object]:
-    """The setting that *key*, one of KEYS, stands for, and its value."""
-    name, is_opposite = KEYS[key]
-    return name, not value if is_opposite and isinstance(value, bool) else value
-
-
 def unknown(name: str) -> str:
     """The line about a setting that does not exist."""
-    meant = nearest(name, KEYS)
+    meant = nearest(name, [key for setting in SETTINGS.values() for key in setting.keys])
     return f"unknown setting {name!r}" + (f"; did you mean {meant!r}?" if meant else "")

@@ -36,6 +36,9 @@ from fastwsgi.settings.worker_class import stand_in
 if TYPE_CHECKING:
     from fastwsgi.gunicorn.hooks import Hooks
 
+AMBIGUOUS = {*ELSEWHERE, "max_connections"}
+"""Names of ours that mean something else in a file of gunicorn's, or are told to be another setting there."""
+
 
 @dataclass
 class Configuration:
@@ -116,7 +119,7 @@ class Sources:
             app = _app(chosen.pop("app", None))
         worker_class = chosen.pop("worker_class", None)
         if worker_class is not None:
-            notices += stand_in(worker_class, chosen)
+            notices += stand_in(worker_class, chosen, _first(layers, "threads") < _first(layers, "worker_class"))
         settings = self._settings(chosen, finding)
         if "root_path" not in chosen and (prefix := script_name(environment, settings.env)):
             chosen.update(prefix)
@@ -179,9 +182,14 @@ def _app(given: Given | None) -> Given | None:
     return given
 
 
+def _first(layers: list[Layer], name: str) -> int:
+    """The place among *layers* of the one that decides about *name*; after all of them if none does."""
+    return next((place for place, layer in enumerate(layers) if name in layer), len(layers))
+
+
 def _not_read(file: FileValues) -> list[str]:
-    """Lines about settings of ours in a file of gunicorn's, where their names could be anything."""
-    ours = [name for name in file.others if name in SETTINGS and "_" in name and name not in ELSEWHERE]
+    """Lines about settings of ours in a file of gunicorn's, unless the name may well be of something else."""
+    ours = [name for name in file.others if name in SETTINGS and "_" in name and name not in AMBIGUOUS]
     return [f"{file.name}: {name} is not read from a file of gunicorn's; give {SETTINGS[name].flag}" for name in ours]
 
 

@@ -352,5 +352,5 @@ def test_unwritable_access_log(project: Path) -> None:
 @pytest.mark.parametrize("arguments", ["hello", "--check hello", "--version"])
 def test_build_that_does_not_exist(project: Path, monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
     monkeypatch.setenv("FASTWSGI_BACKEND", "rust")
-    line = complaint(*arguments.split())
-    assert line == "the server cannot be loaded: FASTWSGI_BACKEND is 'rust': it can be c or py"
+    line = complaint(*arguments.split(), code=2)
+    assert line == "FASTWSGI_BACKEND 'rust' must be c, compiled, or py, pure Python"

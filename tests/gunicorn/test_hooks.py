@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import pwd
 import socket
 import sys
 import threading
@@ -137,6 +138,12 @@ def test_what_prepares_a_worker_ends_it_when_it_fails(name: str, caplog: pytest.
     assert caplog.text == ""  # it is told where the worker ends
 
 
+@pytest.mark.parametrize("name", ["worker_int", "worker_abort"])
+def test_a_thread_of_ours_is_not_ended_by_a_hook(name: str) -> None:
+    hooks = GunicornHooks({name: lambda worker: sys.exit(1)}, "g.py")
+    getattr(hooks, name)(views()[1])
+
+
 def test_a_worker_that_a_hook_ends_says_so() -> None:
     hooks = GunicornHooks({"post_fork": lambda server, worker: sys.exit("no disk")}, "g.py")
     with pytest.raises(Mistake, match=r"^g\.py: post_fork exits: SystemExit: no disk$"):
@@ -208,6 +215,13 @@ def test_cfg_has_gunicorns_names_and_ours() -> None:
         cfg.set("workers", 3)
 
 
+def test_users_and_groups_are_numbers() -> None:
+    one = pwd.getpwall()[-1]
+    found = [Cfg(Settings(**values)) for values in ({}, {"user": one.pw_name}, {"user": "7", "group": "8"})]
+    assert [(cfg.uid, cfg.gid) for cfg in found] == [(os.geteuid(), os.getegid()), (one.pw_uid, one.pw_gid), (7, 8)]
+    assert (found[1].user, found[1].group, found[1].logconfig_dict) == (one.pw_uid, one.pw_gid, {})
+
+
 def test_addresses_are_gunicorns() -> None:
     cfg = Cfg(Settings(bind=["[::1]:80", "localhost", "tcp://:81", "unix:///run/s", "fd://3", "*:82"]))
     assert cfg.address == [("::1", 80), ("localhost", 8000), ("", 81), "/run/s", 3, ("::", 82)]
@@ -232,6 +246,8 @@ def test_the_supervisor_shows_what_it_is() -> None:
     assert (server.master_pid, server.reexec_pid, server.LISTENERS) == (0, 7, [])
     assert server.address == [("127.0.0.1", 80), "s"]
     assert (server.app.callable, server.app.wsgi(), server.app.callable) == (None, start_response, start_response)
+    with pytest.raises(AttributeError, match=r"SIGTTIN to server\.pid makes it one more"):
+        server.num_workers += 1
     server.mine = worker.mine = {1}  # type: ignore[attr-defined]
     assert server.mine is worker.mine  # type: ignore[attr-defined]
 
@@ -342,6 +358,17 @@ def test_what_a_hook_does_to_headers_reaches_the_application() -> None:
 
     wrapped = GunicornHooks({"pre_request": change}, "g.py").wrap(app, views()[1])
     assert wrapped(environ(), start_response) == [b"['1,2', '3', None]"]
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("/a%20b?c=/d", "/a%20b"), ("http://h:80/a/b?c", "/a/b"), ("http://h", ""), ("*", "*"), ("/a://b/c", "/a://b/c")],
+)
+def test_the_path_of_a_target(target: str, path: str) -> None:
+    seen: list[Any] = []
+    hooks = GunicornHooks({"pre_request": lambda worker, req: seen.append(req.path)}, "g.py")
+    hooks.wrap(lambda environ, start: [], views()[1])(environ(RAW_URI=target), start_response)
+    assert seen == [path]
 
 
 def test_lists_and_files_stay_what_they_are(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastwsgi import backend
+from fastwsgi.notices import Notices
 from fastwsgi.process.single import run
 from fastwsgi.settings.settings import Settings
 
@@ -138,7 +139,7 @@ def main() -> None:
     nofile = values.pop("nofile", None)
     if nofile is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
-    run(globals()[name], Settings(**{"bind": ["127.0.0.1:0"], "threads": 1, **values}), backend.current(), print)
+    run(globals()[name], Settings(**{"bind": ["127.0.0.1:0"], "threads": 1, **values}), backend.current(), Notices())
 
 
 WAITING = Waiting()

@@ -251,13 +251,14 @@ def app(environ: dict[str, Any], start_response: Any) -> Any:
 
 def main() -> None:
     from fastwsgi import backend, make_server
+    from fastwsgi.notices import Notices
     from fastwsgi.process.single import run
     from fastwsgi.settings.settings import Settings
 
     front, *settings = sys.argv[1:]
     values = {key: ast.literal_eval(value) for key, _, value in (one.partition("=") for one in settings)}
     if front == "serve":
-        run(app, Settings(**{"bind": ["127.0.0.1:0"], **values}), backend.current(), print)
+        run(app, Settings(**{"bind": ["127.0.0.1:0"], **values}), backend.current(), Notices())
     else:
         server = make_server("127.0.0.1", 0, app)
         print(f"http://127.0.0.1:{server.server_port}", flush=True)

@@ -256,6 +256,23 @@ def test_handlers_for_gunicorns_loggers_serve_ours(tmp_path: Path) -> None:
     assert (tmp_path / "accesses").read_text() == "gunicorn.access: a line\n"
 
 
+def test_gunicorns_logger_writes_to_our_log(tmp_path: Path) -> None:
+    """A recipe of Flask applications copies its handlers and its level."""
+    copied = logging.Logger("shop")
+    for _ in range(2):  # as after a reload
+        set_up_error_log(Settings(error_logfile=str(tmp_path / "log")))
+    theirs = logging.getLogger("gunicorn.error")
+    copied.handlers, copied.level = theirs.handlers, theirs.level
+    copied.info("sold")
+    theirs.debug("hidden")
+    theirs.warning("no stock")
+    text = (tmp_path / "log").read_text()
+    assert [line.split("] ")[1] for line in text.splitlines()] == ["INFO sold", "WARNING no stock"]
+    set_up_error_log(with_config(dictionary(tmp_path, "gunicorn")))
+    theirs.error("configured")
+    assert (tmp_path / "errors").read_text() == "gunicorn.error: configured\n"
+
+
 def test_loggers_of_others_go_on(tmp_path: Path) -> None:
     other = logging.getLogger("test_error_log.other")
     (tmp_path / "log.ini").write_text(ini(tmp_path))

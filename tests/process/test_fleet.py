@@ -95,9 +95,19 @@ def test_those_that_die_right_after_they_are_ready_are_replaced_more_and_more_sl
     assert yard.end(12) == ("", ["start 13 at 0"])
 
 
+def test_short_lives_of_long_ago_are_forgotten() -> None:
+    yard = Yard(2).booted()
+    yard.fleet.short_lives, yard.fleet.last_death = 9, yard.now - 1
+    assert yard.end(1)[0] == "rest"
+    yard.now += 31
+    yard.act()
+    yard.ready(3)
+    assert yard.end(3) == ("", ["start 4 at 0"])
+
+
 def test_a_reload_does_not_wait_for_that_delay() -> None:
     yard = Yard(1).booted()
-    yard.fleet.short_lives = 5
+    yard.fleet.short_lives, yard.fleet.last_death = 5, yard.now
     assert yard.end(1) == ("rest", [])
     yard.fleet.begin_generation(1)
     assert yard.act() == ["start 2 at 0"]
@@ -105,7 +115,7 @@ def test_a_reload_does_not_wait_for_that_delay() -> None:
 
 def test_another_that_is_ready_does_not_end_that_delay() -> None:
     yard = Yard(2).booted()
-    yard.fleet.short_lives = 2
+    yard.fleet.short_lives, yard.fleet.last_death = 2, yard.now
     assert yard.end(1) == ("", ["start 3 at 0"])
     assert yard.end(2) == ("rest", [])
     assert yard.ready(3) == []

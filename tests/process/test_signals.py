@@ -42,7 +42,7 @@ def test_it_obeys_its_signals_and_gives_them_back(how: str, workers: int, number
 @pytest.mark.parametrize("how", BEFORE)
 def test_a_worker_that_dies_is_replaced(how: str) -> None:
     with running(["-c", SERVE.format(before=BEFORE[how], workers=2)], "py") as server:
-        server.line("Ctrl-C")
+        server.line("worker .* started")
         victim = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0]
         os.kill(int(victim), signal.SIGKILL)
         server.line(f"worker {victim} was killed by SIGKILL.*another takes its place")

@@ -67,11 +67,17 @@ def test_quit_ends_at_once(threads: int) -> None:
             assert server.wait() == 0
 
 
-def test_handlers_of_the_program_stay() -> None:
-    before = "signal.signal(signal.SIGUSR1, lambda number, frame: print('mine', flush=True))"
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("signal.signal(signal.SIGUSR1, lambda number, frame: print('mine', flush=True))", "mine"),
+        ("import faulthandler; faulthandler.register(signal.SIGUSR1)", r"\(most recent call first\)"),
+    ],
+)
+def test_handlers_of_the_program_stay(before: str, line: str) -> None:
     with running(["-c", SERVE.format(before=before, settings="")], "py") as server, server.connect():
         server.signal(signal.SIGUSR1)
-        server.line("mine")
+        server.line(line)
 
 
 @pytest.mark.parametrize("settings", ["workers=1", "workers=2"])

@@ -36,8 +36,8 @@ def test_parse_address(text: str, address: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("http://127.0.0.1:80", "is no address"),
-        ("/run/shop.sock", "is no address"),
+        ("http://127.0.0.1:80", "is no address: write 127.0.0.1:80"),
+        ("/run/shop.sock", "is no address: write unix:/run/shop.sock"),
         ("udp://127.0.0.1:80", "is no address"),
         ("::1", "write [::1]:PORT"),
         ("fe80::1:80", "does not tell host from port"),

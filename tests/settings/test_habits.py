@@ -13,7 +13,8 @@ from fastwsgi.mistakes import UsageError
 from fastwsgi.settings import habits
 from fastwsgi.settings.arguments import COMMANDS, all_flags, parse
 from fastwsgi.settings.environment import unknown_variables
-from fastwsgi.settings.settings import KEYS, SettingError
+from fastwsgi.settings.keys import KEYS
+from fastwsgi.settings.settings import SettingError
 
 LINES = {
     "--port 8000 shop:app": "--port is not an option here: fastwsgi --bind 127.0.0.1:8000 shop:app",
@@ -44,6 +45,11 @@ LINES = {
     "fastwsgi shop --bind '[::]:8000'",
     "shop -p 4": "-p is the file for the process ID here: fastwsgi shop --workers 4",
     "-w shop:app": "-w is the number of workers here: fastwsgi shop:app",
+    "shop -p 8000 -h 0.0.0.0": "-p is the file for the process ID here, -h is the help here: "
+    "fastwsgi shop --bind 0.0.0.0:8000",
+    "shop -s :3031": "-s is not an option here: fastwsgi shop --bind :3031",
+    "shop --port": "--port is not an option here: fastwsgi shop --bind 127.0.0.1:8000",
+    "shop --prot 80": "unknown option --prot; did you mean --port? It is --bind HOST:PORT here",
     "shop 8000": "an address needs --bind: fastwsgi shop --bind 127.0.0.1:8000",
     "shop 0.0.0.0:8000 -w 2": "an address needs --bind: fastwsgi shop --bind 0.0.0.0:8000 -w 2",
     "shop --timeout-keep-alive 5": "--timeout-keep-alive is not an option here: fastwsgi shop --keep-alive 5",

@@ -100,7 +100,7 @@ def test_a_name_needs_its_package(
     monkeypatch.setattr(rules, "find_spec", lambda name: None)
     fastwsgi.serve(app, name="shop")
     assert capfd.readouterr().err == (
-        "fastwsgi: name has no effect without the package setproctitle: pip install it\n"
+        "fastwsgi: name has no effect: it takes the package setproctitle (the extra title)\n"
     )
 
 

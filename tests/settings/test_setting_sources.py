@@ -114,6 +114,12 @@ def test_switches_in_variables(project: Path, text: str, value: bool) -> None:
     assert (found.settings.preload, found.settings.scanner) == (value, value)
 
 
+def test_assignments_and_paths_in_variables(project: Path) -> None:
+    found = read(project, FASTWSGI_ENV="A=1 B='x y'", FASTWSGI_CERTFILE="a.pem,b.pem", FASTWSGI_NAME="shop")
+    assert (found.settings.env, found.settings.certfile) == (["A=1", "B=x y"], ["a.pem", "b.pem"])
+    assert (found.settings.proc_name, found.origins["proc_name"]) == ("shop", "FASTWSGI_NAME")
+
+
 def test_an_empty_variable_says_nothing_unless_its_setting_can_be_empty(project: Path) -> None:
     found = read(project, FASTWSGI_WORKERS="", FASTWSGI_SERVER_HEADER="", PORT="", WEB_CONCURRENCY="", FASTWSGI_APP="")
     assert (found.settings.workers, found.settings.server_header, found.app) == (1, "", None)
@@ -147,6 +153,7 @@ COMPLAINTS = [
         "FORWARDED_ALLOW_IPS 'proxy' must be addresses, networks, unix or *: "
         "'proxy' does not appear to be an IPv4 or IPv6 network",
     ),
+    ("", {"FASTWSGI_ENV": "A='"}, "FASTWSGI_ENV \"A='\" must be NAME=VALUE, quoted as for a shell"),
     ("-m 9", {}, "--umask '9' must be permission bits in octal, from 000 to 777, such as 022"),
     ("-e A", {}, "--env 'A' must be NAME=VALUE"),
     ("--chdir nowhere", {}, "--chdir nowhere: No such file or directory"),

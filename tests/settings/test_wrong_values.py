@@ -14,8 +14,9 @@ import pytest
 from fastwsgi.mistakes import Mistakes, UsageError
 from fastwsgi.settings import keywords
 from fastwsgi.settings.arguments import parse
+from fastwsgi.settings.keys import KEYS
 from fastwsgi.settings.setting import PREFIX, Setting
-from fastwsgi.settings.settings import KEYS, SETTINGS, SettingError
+from fastwsgi.settings.settings import SETTINGS, SettingError
 from fastwsgi.settings.sources import Configuration, Sources
 
 CANDIDATES = ("x", "-7", "a b", "\x01", "../", " ", "")

@@ -103,8 +103,9 @@ def lines_of(server: str, folder: Path, conf: str) -> tuple[list[str], list[str]
     (folder / "log.json").write_text(JSON)
     (folder / "g.py").write_text(ALWAYS + conf)
     file = folder / "access.log"
-    start = f"import os, runpy; os.chdir({str(folder)!r}); runpy.run_module({server!r}, run_name='__main__')"
-    arguments = ["-c", f"import sys; sys.argv = ['x', '-c', 'g.py', 'shop:app']; sys.path.insert(0, ''); {start}"]
+    start = f"import os, sys, runpy; os.chdir({str(folder)!r}); sys.path.remove('')"  # what the command is started with
+    argv = "sys.argv = ['x', '-c', 'g.py', 'shop:app']"
+    arguments = ["-c", f"{start}; {argv}; runpy.run_module({server!r}, {{}}, '__main__')"]
     with running(arguments, backend.NAME) as process:
         with process.connect() as client:
             assert client.send(request(target="/shop")).answer().body == b"hello"

@@ -1,0 +1,32 @@
+"""How soon the supervisor notices that no Python runs in a worker; that it does is in test_expired_requests.py."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fastwsgi.process.hung import HungWorkers, pulse
+from fastwsgi.settings.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [({}, 1.0), ({"timeout": 30}, 1.0), ({"timeout": 1}, 0.25), ({"timeout": 30, "slow_log": 0.2}, 0.05)],
+)
+def test_the_pulse_follows_the_deadline(given: dict[str, float], seconds: float) -> None:
+    assert pulse(Settings(**given)) == seconds
+
+
+def test_each_worker_is_judged_by_its_own_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One from before a reload may have a slower one."""
+    killed: list[Any] = []
+    monkeypatch.setattr("fastwsgi.process.hung.os.kill", lambda pid, number: None)
+    slots = {1: SimpleNamespace(heartbeat=99.2, pulse=1.0), 2: SimpleNamespace(heartbeat=97.0, pulse=0.25)}
+    members = {pid: SimpleNamespace(pid=pid, state="ready", slot=slot) for pid, slot in slots.items()}
+    hung = HungWorkers(killed.append, lambda child: None)
+    fleet: Any = SimpleNamespace(members=members)
+    for now in (100.0, 100.15):
+        hung.check(fleet, Settings(timeout=1), now)
+    assert [child.pid for child in killed] == [2]
