@@ -31,6 +31,7 @@ TOLERANCE = 1.05
 BUILDS = ("c", "py")
 PURE_PROFILES = ("hello", "browser", "access")  # under valgrind the pure build takes its time
 
+FORMATS = {"access": "combined", "access-json": "json"}  # of the access log
 GET = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
 
 
@@ -54,6 +55,7 @@ PROFILES: dict[str, tuple[Callable[..., Any], Callable[[int], bytes], int]] = {
     "post": (apps.post, lambda number: GET.replace(b"GET", b"POST") + b"Content-Length: 1024\r\n\r\n" + b"x" * 1024, 1),
     "stream": (apps.stream, lambda number: GET + b"\r\n", 1),
     "access": (apps.hello, lambda number: GET + b"\r\n", 1),  # hello with the access log on, to a file
+    "access-json": (apps.hello, lambda number: GET + b"\r\n", 1),
 }
 
 
@@ -67,7 +69,7 @@ def serve(build: str, profile: str, rounds: int) -> None:
     if build == "none":
         source, sink = os.open("/dev/zero", os.O_RDONLY), os.open("/dev/null", os.O_WRONLY)
     else:
-        logs = make_logs(build, profile == "access")
+        logs = make_logs(build, FORMATS.get(profile))
         on_ready = connect(build, app, served, logs.observer)
     answer = b""
     room = 65536 if profile == "stream" else 4096  # bytes of a response, all of which must be read
@@ -81,14 +83,15 @@ def serve(build: str, profile: str, rounds: int) -> None:
         raise SystemExit(f"wrong answer: {answer!r}")
 
 
-def make_logs(build: str, access: bool) -> Any:
-    """No logs, or an access log in a file that is gone already."""
+def make_logs(build: str, format: str | None) -> Any:
+    """No logs, or an access log of that *format* in a file that is gone already."""
     from fastwsgi import backend
     from fastwsgi.observe.logs import Logs
     from fastwsgi.settings.settings import Settings
 
     with tempfile.NamedTemporaryFile() as file:
-        return Logs(Settings(access_logfile=file.name if access else None), backend.build(build))
+        settings = Settings(access_logfile=file.name if format else None, access_log_format=format or "combined")
+        return Logs(settings, backend.build(build))
 
 
 def connect(build: str, app: Callable[..., Any], served: socket.socket, observer: Any) -> Any:

@@ -15,6 +15,7 @@ cdef struct Facts:  # see _access_py.py; the objects are borrowed, and NULL for 
     double now, until, spent, queued
     PyObject *host
     PyObject *line
+    PyObject *request_id
     PyObject **note
     PyObject **texts
     int version, code
@@ -49,16 +50,19 @@ cdef class Lines:
     cdef char iso[32]
     cdef Py_buffer memory
     cdef long long *words
-    cdef Py_ssize_t hosts, lines  # steps that write the client's address, and a request line
+    cdef Py_ssize_t hosts, lines, ids  # steps that write the client's address, a request line, an ID
+    cdef int pid
     cdef Py_ssize_t bound  # the most bytes of a line besides its texts
 
     cpdef tuple note(self, dict environ)
     cpdef add(self, Exchange exchange)
     cpdef refuse(self, refused)
+    cdef object id_of(self, environ)
     cdef list call(self, request, tuple note)
     cdef add_step(self, bytes literal, int op, int place)
     cdef int put(self, Facts *facts, tuple note, list texts) except -1
     cdef char *make(self, char *to, const Facts *facts) noexcept nogil
+    cdef char *time(self, char *to, int op, double seconds, bint missing) noexcept nogil
     cdef char *nothing(self, char *to) noexcept nogil
     cdef char *request_line(self, char *to, const Facts *facts, int at) noexcept nogil
     cdef char *version(self, char *to, int version, bint quoted) noexcept nogil

@@ -22,7 +22,7 @@ from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
 
 from fastwsgi.observe import waiting as waiting_lines
-from fastwsgi.observe.formats import SAFE_CHARS, Op, current_second
+from fastwsgi.observe.formats import SAFE_CHARS, Op, as_text, current_second
 
 cdef extern from "Python.h":
     int PyUnicode_CheckExact(PyObject *) nogil
@@ -107,11 +107,11 @@ cdef enum:
 
 cdef enum:  # as formats.Op
     LITERAL, HOST, NOTED, PATH, REQUEST, VERSION, CODE, SENT, SENT_OR_DASH, STAMP, ISO, SECONDS, MILLISECONDS
-    MICROSECONDS, DURATION, QUEUED, PID, CALLED
+    MICROSECONDS, DURATION, QUEUED, PID, CALLED, REQUEST_ID
 
 assert [op.name for op in Op] == [
     "LITERAL", "HOST", "NOTED", "PATH", "REQUEST", "VERSION", "CODE", "SENT", "SENT_OR_DASH", "STAMP", "ISO", "SECONDS",
-    "MILLISECONDS", "MICROSECONDS", "DURATION", "QUEUED", "PID", "CALLED",
+    "MILLISECONDS", "MICROSECONDS", "DURATION", "QUEUED", "PID", "CALLED", "REQUEST_ID",
 ]
 assert (CURRENT, DROPPED, END, WRITTEN, HEAD, HALF) == (
     waiting_lines.CURRENT, waiting_lines.DROPPED, waiting_lines.END, waiting_lines.WRITTEN, waiting_lines.HEAD,
@@ -120,6 +120,10 @@ assert (CURRENT, DROPPED, END, WRITTEN, HEAD, HALF) == (
 
 cdef unsigned char UNSAFE[256]
 cdef const char *HEX = b"0123456789abcdef"
+
+cdef char PAIRS[200]  # the digits of 0 to 99
+cdef bytes pairs = b"".join([b"%02d" % pair for pair in range(100)])
+memcpy(PAIRS, <const char *>pairs, 200)
 
 cdef int byte
 for byte in range(256):
@@ -133,6 +137,7 @@ cdef class Lines:
         PyObject_GetBuffer(waiting.memory, &self.memory, PyBUF_WRITABLE)
         self.words = <long long *>self.memory.buf
         self.fd = -1
+        self.pid = getpid()  # a child adds no lines
         self.waiting = waiting
         self.full = full
         self.shift = 0 if prompt else FULL_SHIFT
@@ -162,6 +167,7 @@ cdef class Lines:
         self.bound += MOST_OF_STEP + len(padded)
         self.hosts += op == HOST
         self.lines += op == REQUEST
+        self.ids += op == REQUEST_ID
         step.op, step.at = op, place
         step.literal, step.size = PyBytes_AS_STRING(padded), PyBytes_GET_SIZE(literal)
 
@@ -195,8 +201,10 @@ cdef class Lines:
         if self.guards:
             texts = self.call(exchange, note)
         client = exchange.connection.reader.client
+        request_id = self.id_of(exchange.environ) if self.ids else None
+        facts.request_id = <PyObject *>request_id if request_id is not None else NULL
         facts.now = monotonic()
-        facts.host, facts.line = <PyObject *>client, NULL
+        facts.host, facts.line = text_or_null(<PyObject *>client), NULL
         facts.version, facts.code, facts.sent = exchange.version, exchange.code, exchange.sent
         facts.spent, facts.queued = max(0.0, facts.now - exchange.started), exchange.queued
         self.put(&facts, note, texts)
@@ -207,8 +215,10 @@ cdef class Lines:
         cdef tuple note = refused.note
         host, line = refused.host, refused.line
         cdef list texts = None if note is None else self.call(refused, note)
+        request_id = self.id_of(refused.environ)
+        facts.request_id = <PyObject *>request_id if request_id is not None else NULL
         facts.now = monotonic()
-        facts.host, facts.line = <PyObject *>host, <PyObject *>line if line is not None else NULL
+        facts.host, facts.line = text_or_null(<PyObject *>host), <PyObject *>line if line is not None else NULL
         facts.version, facts.code, facts.sent = refused.version, refused.code, refused.sent
         facts.spent, facts.queued = refused.spent, 0.0
         self.put(&facts, note, texts)
@@ -231,6 +241,14 @@ cdef class Lines:
     def disown(self):
         """Add no more lines: in a forked child the memory is still the parent's."""
         self.disowned = True
+
+    cdef object id_of(self, environ):
+        """The text of the request's ID; None if it has none."""
+        cdef PyObject *value
+        if environ is None:
+            return None
+        value = PyDict_GetItemWithError(environ, "fastwsgi.request_id")
+        return None if value == NULL else one_byte(as_text(<object>value))
 
     cdef list call(self, request, tuple note):
         """What the functions of the format make of *request*; None if none is to be called."""
@@ -261,6 +279,8 @@ cdef class Lines:
         if texts is not None:
             facts.texts = items_of_list(<PyObject *>texts, 0)
             most += bound_of_all(facts.texts, PyList_GET_SIZE(texts))
+        if facts.request_id != NULL:
+            most += self.ids * bound_of(facts.request_id)
         if facts.line != NULL:
             most += self.lines * bound_of(facts.line)
         if self.disowned:
@@ -294,7 +314,7 @@ cdef class Lines:
             if op == LITERAL:
                 pass
             elif op == HOST:
-                to = self.text(to, facts.host if PyUnicode_GET_LENGTH(facts.host) else NULL, False)
+                to = self.text(to, facts.host, False)
             elif op == NOTED:
                 to = self.text(to, at_place(facts.note, step.at), False)
             elif op == PATH:
@@ -308,23 +328,29 @@ cdef class Lines:
             elif op == SENT:
                 to = number(to, facts.sent)
             elif op == SENT_OR_DASH:
-                to = number(to, facts.sent) if facts.sent > 0 else self.nothing(to)
+                if facts.sent > 0:
+                    to = number(to, facts.sent)
+                else:
+                    to = self.nothing(to)
             elif op == STAMP:
                 memcpy(to, facts.stamp, STAMP_SIZE)
                 to += STAMP_SIZE
             elif op == ISO:
                 to = self.iso_time(to, facts)
             elif op == PID:
-                to = number(to, getpid())
+                to = number(to, self.pid)
             elif op == CALLED:
                 to = self.text(to, at_place(facts.texts, step.at), False)
-            elif facts.spent < 0.0:
-                to = self.nothing(to)
+            elif op == REQUEST_ID:
+                to = self.text(to, facts.request_id, False)
             elif op == QUEUED:
-                to = duration(to, DURATION, facts.queued)
+                to = self.time(to, DURATION, facts.queued, facts.spent < 0.0)
             else:
-                to = duration(to, op, facts.spent)
+                to = self.time(to, op, facts.spent, facts.spent < 0.0)
         return to
+
+    cdef inline char *time(self, char *to, int op, double seconds, bint missing) noexcept nogil:
+        return self.nothing(to) if missing else duration(to, op, seconds)
 
     cdef inline char *nothing(self, char *to) noexcept nogil:
         if self.json:
@@ -379,7 +405,7 @@ cdef class Lines:
         return to + 1
 
 
-cdef char *escaped(char *to, const unsigned char *at, const unsigned char *end, bint json) noexcept nogil:
+cdef inline char *escaped(char *to, const unsigned char *at, const unsigned char *end, bint json) noexcept nogil:
     cdef const unsigned char *stop
     while at < end:
         if end - at >= 8 and all_safe(at):
@@ -401,6 +427,11 @@ cdef char *escaped(char *to, const unsigned char *at, const unsigned char *end, 
     return to
 
 
+cdef inline PyObject *text_or_null(PyObject *text) noexcept nogil:
+    """*text*, which is a str; NULL for an empty one."""
+    return text if PyUnicode_GET_LENGTH(text) else NULL
+
+
 cdef inline char *copy(char *to, const char *data, Py_ssize_t size) noexcept nogil:
     memcpy(to, data, size)
     return to + size
@@ -413,7 +444,14 @@ cdef inline PyObject *at_place(PyObject **texts, Py_ssize_t place) noexcept nogi
     return texts[place]
 
 
-cdef char *number(char *to, unsigned long long value) noexcept nogil:
+cdef inline char *number(char *to, unsigned long long value) noexcept nogil:
+    if value < 10:
+        to[0] = 48 + <int>value
+        return to + 1
+    return digits(to, value)
+
+
+cdef char *digits(char *to, unsigned long long value) noexcept nogil:
     cdef char reversed[24]
     cdef int size = 0
     while True:
@@ -429,13 +467,12 @@ cdef char *number(char *to, unsigned long long value) noexcept nogil:
     return to
 
 
-cdef char *six_digits(char *to, unsigned int value) noexcept nogil:
+cdef inline char *six_digits(char *to, unsigned int value) noexcept nogil:
     """A fraction in millionths, with its point."""
-    cdef int place
     to[0] = b"."
-    for place in range(6, 0, -1):
-        to[place] = 48 + value % 10
-        value //= 10
+    memcpy(to + 1, &PAIRS[2 * (value // 10000)], 2)
+    memcpy(to + 3, &PAIRS[2 * (value // 100 % 100)], 2)
+    memcpy(to + 5, &PAIRS[2 * (value % 100)], 2)
     return to + 7
 
 
@@ -451,7 +488,7 @@ cdef char *duration(char *to, int op, double spent) noexcept nogil:
 
 cdef inline Py_ssize_t bound_of(PyObject *text) noexcept nogil:
     """The most bytes that *text* can take; too much for any memory if it is not latin-1."""
-    if not PyUnicode_CheckExact(text):
+    if text == NULL or text == Py_None or not PyUnicode_CheckExact(text):
         return 0  # None, or the head of the response, which comes last
     if PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
         return TOO_MUCH
@@ -485,8 +522,8 @@ cdef bint make_expired(void *lines, void *connection, int code, Line *line) noex
     facts.until = second_without_gil(stamp, iso)
     facts.stamp, facts.iso, facts.now = stamp, iso, monotonic()
     facts.spent, facts.queued = facts.now - (<Exchange>exchange).started, (<Exchange>exchange).queued
-    facts.host, facts.line = <PyObject *>(<Connection>connection).reader.client, NULL
-    facts.note, facts.texts = items_of_tuple(note, 0), NULL
+    facts.host, facts.line = text_or_null(<PyObject *>(<Connection>connection).reader.client), NULL
+    facts.note, facts.texts, facts.request_id = items_of_tuple(note, 0), NULL, NULL
     facts.version, facts.code, facts.sent = (<Exchange>exchange).version, code, 0
     most = (<Lines>lines).bound + (<Lines>lines).hosts * bound_of(facts.host)
     most += bound_of_all(facts.note, size_of_tuple(note))

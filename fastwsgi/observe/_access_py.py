@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from fastwsgi.observe.formats import SAFE_CHARS, Format, Op, Step, current_second
+from fastwsgi.observe.formats import SAFE_CHARS, Format, Op, Step, as_text, current_second
 from fastwsgi.observe.waiting import CURRENT, DROPPED, END, HALF, HEAD, Piece, WaitingLines
 from fastwsgi.originals import os, time
 
@@ -31,6 +31,7 @@ class _Facts(NamedTuple):
     sent: int
     note: Sequence[str | None] | None
     texts: list[str | None] | None  # results of the functions of the format
+    request_id: str | None
     version: int = 0  # 0: missing
     spent: float = -1.0  # negative: missing, as is *queued*
     queued: float = 0.0
@@ -68,15 +69,15 @@ class Lines:
             return  # it was refused, or the client left
         now = time.monotonic()
         client, spent = exchange.connection.reader.client, max(0.0, now - exchange.started)
-        facts = (exchange.version, spent, exchange.queued)
-        self._put(_Facts(now, client, exchange.code, exchange.sent, exchange.note, self._call(exchange), *facts))
+        facts = (exchange.note, self._call(exchange), _id(exchange), exchange.version, spent, exchange.queued)
+        self._put(_Facts(now, client, exchange.code, exchange.sent, *facts))
 
     def refuse(self, refused: Refused) -> None:
         """Make the line of a request that was refused."""
         now = time.monotonic()
         texts = None if refused.note is None else self._call(refused)
         facts = (refused.version, refused.spent, 0.0, refused.line)
-        self._put(_Facts(now, refused.host, refused.code, refused.sent, refused.note, texts, *facts))
+        self._put(_Facts(now, refused.host, refused.code, refused.sent, refused.note, texts, _id(refused), *facts))
 
     def _call(self, request: Any) -> list[str | None]:
         """What the functions of the format make of *request*, an Exchange or a Refused."""
@@ -132,6 +133,8 @@ class Lines:
             return self._escape(target and target.partition("?")[0])
         if op is Op.CALLED:
             return self._escape(facts.texts[place] if facts.texts else None)
+        if op is Op.REQUEST_ID:
+            return self._escape(facts.request_id)
         if op is Op.REQUEST:
             note, line = facts.note, facts.line
             if line is None and note:
@@ -168,6 +171,11 @@ class Lines:
         data = text.encode("latin-1", "backslashreplace")
         safe = _UNSAFE.sub(lambda match: b"%s%02x" % (self._format.escape, match.group()[0]), data)
         return b'"%s"' % safe if self._format.json else safe
+
+
+def _id(request: Any) -> str | None:
+    """The ID of *request*, an Exchange or a Refused, if it has one."""
+    return as_text((request.environ or {}).get("fastwsgi.request_id"))
 
 
 def _duration(op: Op, spent: float) -> bytes:

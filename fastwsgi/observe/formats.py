@@ -47,6 +47,7 @@ class Op(enum.IntEnum):
     QUEUED = 15  # how long the request waited for a thread, in seconds with six digits
     PID = 16
     CALLED = 17  # text: the result of the function at this place
+    REQUEST_ID = 18  # text: fastwsgi.request_id in environ, as it is at the end
 
 
 class Step(NamedTuple):
@@ -108,9 +109,10 @@ PLAIN = {
     "D": Op.MICROSECONDS,
     "L": Op.DURATION,
     "queue": Op.QUEUED,
+    "request_id": Op.REQUEST_ID,
 }
 FIELDS = {"m": "REQUEST_METHOD", "q": "QUERY_STRING", "f": "HTTP_REFERER", "a": "HTTP_USER_AGENT"}
-OTHERS = ("l", "u", "r", "U", "p", "request_id")
+OTHERS = ("l", "u", "r", "U", "p")
 
 # OpenTelemetry's names, where there is one
 JSON = (
@@ -125,7 +127,7 @@ JSON = (
     ("http.response.body.size", Op.SENT, ""),
     ("http.server.request.duration", Op.DURATION, ""),
     ("http.server.request.queue_time", Op.QUEUED, ""),
-    ("http.request.id", Op.CALLED, "request_id"),
+    ("http.request.id", Op.REQUEST_ID, ""),
     ("http.request.header.referer", Op.NOTED, "HTTP_REFERER"),
     ("user_agent.original", Op.NOTED, "HTTP_USER_AGENT"),
     ("process.pid", Op.PID, ""),
@@ -167,10 +169,7 @@ class _Reader:
         for name, op, key in JSON:
             self._write(f'{opening}"{name}": ')
             opening = ", "
-            if op is Op.CALLED:
-                self._call(_request_id)
-            else:
-                self.steps.append(Step(op, place=self._note(key) if key else -1))
+            self.steps.append(Step(op, place=self._note(key) if key else -1))
         self._write("}\n")
         return self._finish()
 
@@ -210,8 +209,6 @@ class _Reader:
             self._write("<")
             self.steps.append(Step(Op.PID))
             self._write(">")
-        elif atom == "request_id":
-            self._call(_request_id)
         else:
             known = ", ".join(sorted([*PLAIN, *FIELDS, *OTHERS], key=str.lower))
             known += ", {name}i, {name}o, {name}e"
@@ -224,7 +221,7 @@ class _Reader:
             self.wants_head = True
             self._call(lambda exchange: response_field(exchange.note[-1], name))
         elif kind == "e":
-            self._call(lambda exchange: _as_text((exchange.environ or {}).get(name)))
+            self._call(lambda exchange: as_text((exchange.environ or {}).get(name)))
         else:
             raise WrongValue("--access-log-format", f": no atom %({{{name}}}{kind})s; behind the name comes i, o or e")
 
@@ -251,11 +248,7 @@ def response_field(head: object, name: str) -> str | None:
     return None
 
 
-def _request_id(exchange: Exchange) -> str | None:
-    return _as_text((exchange.environ or {}).get("fastwsgi.request_id"))
-
-
-def _as_text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
     """A value that the application left in environ, as text; None for types whose __str__ may be the application's."""
     return str(value) if type(value) in (str, int, float, bool) else None
 

@@ -12,6 +12,7 @@ from fastwsgi.observe.error_stream import ErrorStream
 from fastwsgi.observe.files import LogFile, handed, standard_output
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.refusals import Refusals
+from fastwsgi.observe.request_id import id_of
 from fastwsgi.observe.trace import Trace
 from fastwsgi.originals import os
 
@@ -91,7 +92,8 @@ class Logs:
         self.trace = Trace() if settings.trace else None
         self.refusals = Refusals()
         observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]
-        self.observer = observers[0] if len(observers) == 1 else ObserverGroup(observers)
+        is_alone = len(observers) == 1 and settings.request_id == "off"
+        self.observer = observers[0] if is_alone else ObserverGroup(observers, settings.request_id)
 
     def reopen(self, opened: dict[str, int] | None = None) -> None:
         """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1).
@@ -156,10 +158,16 @@ class FileAndLogger:
 
 
 class ObserverGroup:
-    """Several observers as one; only the first makes notes."""
+    """Several observers as one; only the first makes notes.
 
-    def __init__(self, observers: list[AccessLog | Trace | Refusals]) -> None:
+    Args:
+        observers: those.
+        request_id: the setting.
+    """
+
+    def __init__(self, observers: list[AccessLog | Trace | Refusals], request_id: str = "off") -> None:
         self._observers = observers
+        self._accepts_ids = None if request_id == "off" else request_id == "accept"
         self.note = getattr(observers[0], "note", None)
         self.lines = getattr(observers[0], "lines", None)
         self.request_started = _call_all(observers, "request_started")
@@ -168,7 +176,10 @@ class ObserverGroup:
         self.connection_refused = _call_all(observers, "connection_refused")
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """Notify all of them."""
+        """Notify all of them, after the request got its ID: no application will see it."""
+        if self._accepts_ids is not None and refusal.request is not None and refusal.request.environ is not None:
+            environ = refusal.request.environ
+            environ["fastwsgi.request_id"] = id_of(environ, self._accepts_ids)
         for observer in self._observers:
             observer.request_refused(connection, refusal)
 

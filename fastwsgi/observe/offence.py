@@ -38,11 +38,12 @@ def describe(connection: Connection, refusal: HttpError) -> str:
     request = refusal.request
     if request is None:
         return line
+    environ = request.environ or {}
+    if "fastwsgi.request_id" in environ:
+        line += f", request {environ['fastwsgi.request_id']}"
     if request.head:
         return f"{line}: {shown(offence(request.head, refusal.reason))}"
-    if request.environ is not None:
-        return f"{line}: {shown(request_name(request.environ).encode('latin-1', 'replace'))}"
-    return line
+    return f"{line}: {shown(request_name(environ).encode('latin-1', 'replace'))}" if environ else line
 
 
 def offence(head: bytes, reason: str) -> bytes:

@@ -42,8 +42,7 @@ class RequestIds:
         self.accept = accept
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        given = environ.get("HTTP_X_REQUEST_ID", "") if self.accept else ""
-        request_id = given if VALID.fullmatch(given) else make_id()
+        request_id = id_of(environ, self.accept)
         environ["HTTP_X_REQUEST_ID"] = environ["fastwsgi.request_id"] = request_id
 
         def start(
@@ -54,6 +53,12 @@ class RequestIds:
             return start_response(status, headers, exc_info)
 
         return self.app(environ, start)
+
+
+def id_of(environ: WSGIEnvironment, accept: bool) -> str:
+    """The ID of the request with that *environ*: the client's, if it is accepted and sound, or a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "") if accept else ""
+    return given if VALID.fullmatch(given) else make_id()
 
 
 def make_id() -> str:

@@ -125,6 +125,21 @@ def test_both_logs_have_it(build: SimpleNamespace, tmp_path: Path, format: str) 
         assert lines == ["abc-1 abc-1", "abc-1 abc-1", "- abc-1"]
 
 
+@pytest.mark.parametrize(("mode", "wanted"), [("off", "-"), ("accept", "abc-1"), ("make", "[0-9a-f]{32}")])
+def test_a_refused_request_has_it(build: SimpleNamespace, tmp_path: Path, mode: str, wanted: str) -> None:
+    path = tmp_path / "log"
+    logs = Logs(Settings(access_logfile=str(path), access_log_format="%(request_id)s", request_id=mode), build)
+    with serving(build, RequestIds(None, accept=True), logs.observer, limit_request_body=10) as server:
+        for length in ("11", "x"):
+            server.ask(request("POST", fields=[("X-Request-ID", "abc-1"), ("Content-Length", length)]))
+        server.ask(b"nonsense\r\n\r\n")
+    logs.close()
+    first, second, third = path.read_text().splitlines()
+    assert re.fullmatch(wanted, first)
+    assert re.fullmatch(wanted, second)
+    assert third == "-"
+
+
 def test_ids_differ_also_after_a_fork() -> None:
     made = {make_id() for _ in range(1000)}
     assert len(made) == 1000

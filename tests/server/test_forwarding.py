@@ -58,7 +58,7 @@ def test_the_access_log_names_the_client(build: SimpleNamespace, tmp_path: Path)
         "forwarded_allow_ips": ["127.0.0.1"],
         "proxy_protocol": "optional",
     }
-    logs = Logs(SimpleNamespace(log_config=None, trace=False, **settings), build)
+    logs = Logs(SimpleNamespace(log_config=None, trace=False, request_id="off", **settings), build)
     with serving(build, telling, logs.observer, **settings) as server:
         ask(server, request(fields=[("X-Forwarded-For", "192.0.2.7")]))
         ask(server, GET)
