@@ -31,7 +31,8 @@ def disown(loop: Loop) -> None:
         listener.socket.close()
     loop.acceptor.listeners.clear()
     loop.wakers.clear()  # one may have been reported just before a handler of a signal has forked
-    loop.close_own()
+    loop.poller.close()
+    loop.wake_pipe.close()
     loop.poller = NoPoller()
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Callable
 from fastwsgi import forks
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
-from fastwsgi.originals import os, socket, threading, time
+from fastwsgi.originals import socket, threading, time
 from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.deadlines import Deadlines
 from fastwsgi.server.disowned import disown
@@ -29,10 +29,10 @@ from fastwsgi.server.housekeeping import OVERDUE, SECOND, Housekeeping
 from fastwsgi.server.listener import Listener
 from fastwsgi.server.monitoring import start_monitor
 from fastwsgi.server.poller import BATCH, Poller, open_poller
-from fastwsgi.server.readiness import empty
 from fastwsgi.server.relief import Relief
 from fastwsgi.server.spool import Disk
 from fastwsgi.server.threads import Pool
+from fastwsgi.server.wake_pipe import WakePipe
 from fastwsgi.server.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -90,10 +90,8 @@ class Loop:
         self.deadlines = Deadlines(self)
         self.wakers: dict[int, Callable[[], None]] = {}
         self._events: Iterator[tuple[int, int]] = iter(())
-        self._woken, self._waker = os.pipe()
-        os.set_blocking(self._woken, False)
-        os.set_blocking(self._waker, False)
-        self.add_waker(self._woken, self._handle_wake_up)
+        self.wake_pipe = WakePipe()
+        self.add_waker(self.wake_pipe.fileno(), self._handle_wake_up)
         self.asked_to_stop = False
         self._idle_grace = 0.0
         self._may_accept_again = False
@@ -297,13 +295,10 @@ class Loop:
 
     def wake(self) -> None:
         """End the wait of the loop. Called in any thread and in signal handlers."""
-        try:
-            os.write(self._waker, b"\0")
-        except OSError:
-            pass  # closed, or full, when the loop is awake anyway
+        self.wake_pipe.wake()
 
     def _handle_wake_up(self) -> None:
-        empty(self._woken)
+        self.wake_pipe.empty()
         if self.aborted:
             self.drop_all()
 
@@ -397,15 +392,8 @@ class Loop:
         """End all connections, and close the poller and the loop's own pipe."""
         self.drop_all()
         self.acceptor.listeners.clear()
-        self.close_own()
-
-    def close_own(self) -> None:
-        """Close the poller and the loop's own pipe, once."""
         self.poller.close()
-        pipe, self._woken, self._waker = (self._woken, self._waker), -1, -1
-        for fd in pipe:
-            if fd >= 0:
-                os.close(fd)
+        self.wake_pipe.close()
 
     def disown(self) -> None:
         """In a child that the application has forked, leave everything to the parent."""
