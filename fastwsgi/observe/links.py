@@ -29,15 +29,15 @@ class Place(NamedTuple):
     is_magic: bool  # the target of the link is not a path, but what is open
 
 
-def open_file(path: str, flags: int, mode: int) -> int:
+def open_file(path: str, flags: int, mode: int = 0o600) -> int:
     """As os.open(). Raises OSError, also for links that are not followed."""
-    with found(path) as place:
+    with located(path) as place:
         kept = 0 if place.is_magic else os.O_NOFOLLOW
         return os.open(place.name, flags | kept, mode, dir_fd=place.folder)
 
 
 @contextmanager
-def found(path: str, follow_last: bool = True) -> Iterator[Place]:
+def located(path: str, follow_last: bool = True) -> Iterator[Place]:
     """The place of *path*, inside the block. Raises OSError.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastwsgi.mistakes import WrongValue
-from fastwsgi.observe.links import found
+from fastwsgi.observe.links import located
 from fastwsgi.originals import os
 
 
@@ -27,7 +27,7 @@ class PidFile:
         Raises:
             Mistake: it belongs to a running process, or cannot be written.
         """
-        with self._as_mistakes(), found(self.path), found(self.path, follow_last=False) as (folder, name, _):
+        with self._as_mistakes(), located(self.path), located(self.path, follow_last=False) as (folder, name, _):
             draft = f"{name}.{os.getpid()}"
             _write(draft, folder)
             try:

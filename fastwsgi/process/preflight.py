@@ -1,7 +1,7 @@
 """What can be known before a service starts: whether it may have the accounts, files and addresses of its settings.
 
-At a start each of these is found by who needs it, and the first mistake ends the start; `--check-config` asks here, to
-have all of them. Nothing is left open.
+At a start each of these is found by the code that needs it, and the first mistake ends the start; `--check-config` asks
+here, to have all of them. Nothing is left open.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.mistakes import Finding, Mistake, WrongValue
+from fastwsgi.observe.links import located, open_file
 from fastwsgi.observe.log_config import set_up_logging
 from fastwsgi.originals import os
 from fastwsgi.process import accounts
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 
 def check(settings: Settings, finding: Finding, hooks: Hooks) -> list[str]:
-    """Look for mistakes, which *finding* is told; lines about what is no mistake but worth knowing."""
-    for look in (check_workers, accounts.worker_ids, check_access_log, check_error_log, check_pid_file):
+    """Look for mistakes, and give them to *finding*; the lines returned are worth knowing, but no mistakes."""
+    for look in (_check_workers, accounts.worker_ids, check_access_log, _check_error_log, _check_pid_file):
         with finding:
             look(settings)
     with finding:
@@ -41,46 +42,47 @@ def check(settings: Settings, finding: Finding, hooks: Hooks) -> list[str]:
     return notes
 
 
-def check_workers(settings: Settings) -> None:
-    """Refuse more workers than there can be. Raises WrongValue."""
+def check_access_log(settings: Settings) -> None:
+    """Refuse a path on which no access log can be opened. Raises WrongValue."""
+    _refuse_unwritable("--access-logfile", settings.access_logfile)
+
+
+def _check_workers(settings: Settings) -> None:
     check_number(settings.workers)
 
 
-def check_access_log(settings: Settings) -> None:
-    """Refuse a path on which no access log can be opened. Raises WrongValue."""
-    refuse_unwritable("--access-logfile", settings.access_logfile)
-
-
-def check_error_log(settings: Settings) -> None:
-    """Refuse a path on which no error log can be opened, and a configuration of logging. Raises WrongValue."""
-    refuse_unwritable("--error-logfile", settings.error_logfile)
+def _check_error_log(settings: Settings) -> None:
+    _refuse_unwritable("--error-logfile", settings.error_logfile)
     if settings.log_config:
         set_up_logging(settings.log_config)
 
 
-def check_pid_file(settings: Settings) -> None:
-    """Refuse a path that cannot be the file of the process ID. Raises WrongValue."""
+def _check_pid_file(settings: Settings) -> None:
     if settings.pid is not None:
         PidFile(settings.pid).check()
-        refuse_unwritable("--pid", settings.pid)
+        _refuse_unwritable("--pid", settings.pid)
 
 
-def refuse_unwritable(flag: str, path: str | None) -> None:
+def _refuse_unwritable(flag: str, path: str | None) -> None:
     """Raise WrongValue if a file at *path* cannot be opened for writing, or created there."""
     if path in (None, "-"):
         return
     try:
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC))
+            os.close(open_file(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC))
         except FileNotFoundError:
-            folder = os.path.dirname(os.path.abspath(path))
-            os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-            if os.statvfs(folder).f_flag & os.ST_RDONLY:
-                raise OSError(errno.EROFS, os.strerror(errno.EROFS)) from None
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise OSError(errno.EACCES, os.strerror(errno.EACCES)) from None
+            with located(path) as place:
+                _refuse_closed(place.folder)
     except OSError as error:
         raise WrongValue(flag, f"{path}: {error.strerror}") from None
+
+
+def _refuse_closed(folder: int) -> None:
+    """Raise OSError if no file can be created in *folder*, a descriptor."""
+    if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _is_socket(fd: int) -> bool:

@@ -81,22 +81,28 @@ def check_path(address: Unix) -> None:
     """Raise BindError if no socket can be made at the path; one that is there already is not looked at."""
     if address.is_abstract:
         return
-    if os.path.exists(address.path) and not stat.S_ISSOCK(os.stat(address.path).st_mode):
-        raise BindError(f"{address.path} exists and is no socket: choose another path")
+    _is_socket(address.path)
     folder = os.path.dirname(os.path.abspath(address.path))
     if not os.access(folder, os.W_OK | os.X_OK):
         number = errno.EACCES if os.path.isdir(folder) else errno.ENOENT
         raise BindError(_explain(address, OSError(number, os.strerror(number))))
 
 
-def _remove_stale(path: str) -> None:
-    """Remove a socket on which no process listens. Raises BindError if the path is in use."""
+def _is_socket(path: str) -> bool:
+    """Whether a socket is at *path*, where there may be nothing. Raises BindError for anything else."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
-        return
+        return False
     if not stat.S_ISSOCK(mode):
         raise BindError(f"{path} exists and is no socket: choose another path")
+    return True
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket on which no process listens. Raises BindError if the path is in use."""
+    if not _is_socket(path):
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(PROBE_SECONDS)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -167,6 +168,25 @@ def test_check_config_tells_all_that_is_wrong(inside: Path, capsys: pytest.Captu
         f"there is no module 'nowhere' in {inside}; is that the project's directory? (--chdir names it)",
     ]
     assert "g.py: access_log_format '%(x)s': no atom %(x)s" in told.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("flag", ["--access-logfile", "--error-logfile", "--pid"])
+def test_check_config_follows_no_link_that_the_server_would_not(
+    inside: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    (inside / "shared").mkdir()
+    (inside / "shared").chmod(0o1777)
+    (inside / "shared/file").symlink_to(inside / "target")
+    os.chown(inside / "shared/file", pwd.getpwnam("nobody").pw_uid, -1, follow_symlinks=False)
+    assert cli.main(["fastwsgi.demo", "--check-config", "-b", "127.0.0.1:0", flag, "shared/file"]) == 2
+    assert "'file' in it is a symbolic link that another user could have made" in capsys.readouterr().err
+
+
+def test_check_config_takes_no_link_for_a_socket(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (inside / "link").symlink_to("nowhere")
+    assert cli.main(["fastwsgi.demo", "--check-config", "-b", "unix:link"]) == 1
+    assert "link exists and is no socket" in capsys.readouterr().err
 
 
 def test_what_is_checked_is_left_as_it_was(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
