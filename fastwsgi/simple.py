@@ -13,9 +13,11 @@ The handler's handle(), setup() and finish() are never called.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import socketserver
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from wsgiref import simple_server
@@ -102,8 +104,8 @@ class WSGIServer(simple_server.WSGIServer):
             self.address_family = socket.AF_INET6
         self.multithread = self.multithread or isinstance(self, socketserver.ThreadingMixIn)
         self.multiprocess = self.multiprocess or isinstance(self, getattr(socketserver, "ForkingMixIn", ()))
-        self.connections = Connections()
-        self._serving: Serving | None = None
+        self._connections = Connections()
+        self._serving: Serving | None = None  # while it serves
         self._stop_asked = False
         self._ended = threading.Event()
         self._ended.set()
@@ -132,7 +134,7 @@ class WSGIServer(simple_server.WSGIServer):
         """
         self._ended.clear()
         try:
-            with self._serve() as serving, Contained():
+            with self._begun() as serving, Contained():
                 while not (self._stop_asked or serving.interrupted):
                     serving.step(SECOND if poll_interval is None else min(poll_interval, SECOND))
                     self.service_actions()
@@ -151,7 +153,7 @@ class WSGIServer(simple_server.WSGIServer):
         if not self._wait_for_connection():
             self.handle_timeout()
             return
-        with self._serve() as serving, Contained():
+        with self._begun() as serving, Contained():
             serving.serve_one()
 
     def shutdown(self) -> None:
@@ -173,24 +175,32 @@ class WSGIServer(simple_server.WSGIServer):
         A ThreadingMixIn waits for these threads, unless it says otherwise (block_on_close, daemon_threads).
         """
         super().server_close()
-        self.connections.closed = True
-        self.connections.stop()
+        self._connections.closed = True
+        self._connections.stop()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve the connection *request* in this thread, until it ends; called by process_request()."""
-        serve_connection(self, request, client_address)
+        serving = self._serving
+        is_alone = serving is not None and serving.thread is threading.current_thread()
+        serve_connection(self, self._connections, request, client_address, is_alone)
 
     def disown(self) -> None:
         """In a forked child, be a server that does not run."""
         self._serving = None
-        self.connections.disown()
+        self._connections.disown()
         self._ended = threading.Event()
         self._ended.set()
 
-    def _serve(self) -> Run | Accepting:
-        """What serves: with methods of the class's own for handing connections on, by these."""
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[Serving]:
+        """What serves, inside the block: by the class's own methods for handing connections on, if it has any."""
         own = [name for name in HANDING_ON if getattr(type(self), name) is not getattr(WSGIServer, name)]
-        return Accepting(self) if own else Run(self)
+        self._serving = Accepting(self, self._connections) if own else Run(self)
+        try:
+            with self._serving as serving:
+                yield serving
+        finally:
+            self._serving = None
 
     def _wait_for_connection(self) -> bool:
         limits = [limit for limit in (self.timeout, self.socket.gettimeout() or None) if limit is not None]

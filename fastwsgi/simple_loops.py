@@ -39,7 +39,7 @@ PATIENCE = 10.0  # seconds for requests in flight once the loop is to end
 
 
 class Serving:
-    """The serving of *server* in this thread, until shutdown() or Ctrl-C; a block.
+    """The serving of *server* in this thread, until shutdown() or Ctrl-C: a context manager.
 
     Python delivers Ctrl-C between two bytecodes, so in the middle of the application, where it would look like a
     failure. Here the first one is noted, and raised once requests in flight are answered; a second is raised at once.
@@ -64,6 +64,10 @@ class Serving:
         """Wait for something to do, at most *timeout* seconds, and do it."""
         raise NotImplementedError
 
+    def serve_one(self) -> None:
+        """Serve the connection that waits, and no other."""
+        raise NotImplementedError
+
     def finish(self) -> None:
         """End what is served."""
         raise NotImplementedError
@@ -71,8 +75,7 @@ class Serving:
     def close(self) -> None:
         """Close what is the class's own."""
 
-    def __enter__(self) -> Any:
-        self.server._serving = self
+    def __enter__(self) -> Serving:
         if self.thread is threading.main_thread():
             self._catches = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._catches:
@@ -87,7 +90,6 @@ class Serving:
             if error is None:
                 self.finish()
         finally:
-            self.server._serving = None
             self.close()
             with self._waking:
                 self._sent.close()
@@ -160,8 +162,9 @@ class Run(Serving):
 class Accepting(Serving):
     """Accepts connections, and leaves them to the methods of socketserver, which may start a thread for each."""
 
-    def __init__(self, server: WSGIServer) -> None:
+    def __init__(self, server: WSGIServer, connections: Connections) -> None:
         super().__init__(server)
+        self._connections = connections
         self._poll = select.poll()
         self._poll.register(server.socket, select.POLLIN)
         self._poll.register(self._awaited, select.POLLIN)
@@ -179,17 +182,21 @@ class Accepting(Serving):
         self.server._handle_request_noblock()  # type: ignore[attr-defined]  # not in the stubs
 
     def finish(self) -> None:
-        """Let connections end behind their requests in flight, for which server_close() may wait."""
-        self.server.connections.stop()
+        """Let connections end after their requests in flight, for which server_close() may wait."""
+        self._connections.stop()
 
 
 class Connections:
-    """The loops of the connections that have one each."""
+    """The loops of the connections that have one each.
+
+    Attributes:
+        closed: whether a new one is to end after its first request.
+    """
 
     def __init__(self) -> None:
         self._loops: set[Loop] = set()
         self._lock = threading.Lock()
-        self.closed = False  # no other is to stay open
+        self.closed = False
 
     def add(self, loop: Loop) -> None:
         """Add one that is about to serve."""
@@ -215,15 +222,21 @@ class Connections:
         self._loops.clear()
 
 
-def serve_connection(server: WSGIServer, request: socket.socket, client_address: Any) -> None:
+def serve_connection(
+    server: WSGIServer, connections: Connections, request: socket.socket, client_address: Any, is_alone: bool
+) -> None:
     """Serve the connection *request* in this thread until it ends, and close it.
 
-    In the thread that accepts, only one request is answered, since others could not even connect meanwhile.
+    Args:
+        server: accepted it.
+        connections: where it is counted while it lasts.
+        request: the socket, which becomes ours.
+        client_address: as accept() gives it.
+        is_alone: this is the thread that accepts: one request is answered, as others cannot even connect meanwhile.
     """
     loop = make_loop(server)
     loop.thread = threading.get_ident()
-    serving = server._serving
-    if serving is not None and serving.thread is threading.current_thread():
+    if is_alone:
         loop.stopping = loop.service.draining = True
     try:
         listener = Listener(loop, request, base_environ(server))
@@ -232,13 +245,13 @@ def serve_connection(server: WSGIServer, request: socket.socket, client_address:
         fd = request.detach()
         os.set_blocking(fd, False)
         forks.hold(loop)
-        server.connections.add(loop)
+        connections.add(loop)
         with Contained():
             listener.open(fd, host, port).on_ready()
             while loop.connections:
                 loop.step(SECOND)
     finally:
-        server.connections.remove(loop)
+        connections.remove(loop)
         loop.close()
         forks.release(loop)
 
