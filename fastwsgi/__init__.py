@@ -75,8 +75,8 @@ def serve(
     from fastwsgi import backend
     from fastwsgi.gunicorn.green_threads import refuse_green_threads
     from fastwsgi.mistakes import WrongValue
-    from fastwsgi.notices import Notices
-    from fastwsgi.process import life, single, supervisor
+    from fastwsgi.notices import Notices, to_stderr
+    from fastwsgi.process import single, supervisor
     from fastwsgi.process.deployment import FixedDeployment
     from fastwsgi.settings import keywords
 
@@ -96,6 +96,6 @@ def serve(
     except WrongValue as mistake:
         raise keywords.told(mistake) from None
     finally:
-        notices.pass_on(lambda line: life.to_stderr(f"fastwsgi: {line}"))
+        notices.pass_on(lambda line: to_stderr(f"fastwsgi: {line}"))
     if code:
         raise SystemExit(code)

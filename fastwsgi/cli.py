@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue, current_directory, file_mistake
-from fastwsgi.notices import Notices
+from fastwsgi.notices import Notices, to_stderr
 from fastwsgi.originals import os
 from fastwsgi.settings import completion, manual, report
 from fastwsgi.settings.arguments import parse
@@ -30,18 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(parse(sys.argv[1:] if argv is None else argv))
     except Mistake as mistake:
         for one in mistake.each:
-            announce(f"{one.details}fastwsgi: {one}")
+            to_stderr(f"{one.details}fastwsgi: {one}")
         return mistake.exit_code
     except KeyboardInterrupt:
         return 130
-
-
-def announce(text: str) -> None:
-    """Write to standard error, unbuffered, unless it is closed."""
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return carry_out(arguments, notices)
     finally:
-        notices.pass_on(lambda notice: announce(f"fastwsgi: {notice}"))
+        notices.pass_on(lambda notice: to_stderr(f"fastwsgi: {notice}"))
 
 
 def carry_out(arguments: argparse.Namespace, notices: Notices) -> int:

@@ -1,10 +1,13 @@
 """Lines for the user about what was asked for, such as a setting that has no effect.
 
-They come up before there is an error log, and are kept until there is one, or it is clear that there will be none.
+They come up before there is an error log, and are kept until there is one, or it is clear that there will be none: then
+they go to standard error, as mistakes do.
 """
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import Callable
 
 
@@ -23,3 +26,10 @@ class Notices:
         kept, self._kept, self._write = self._kept, [], write
         for line in kept:
             write(line)
+
+
+def to_stderr(line: str) -> None:
+    """Print *line* to standard error, unless it is closed."""
+    if sys.stderr is not None:  # print() would take standard output
+        with contextlib.suppress(OSError, ValueError):
+            print(line, file=sys.stderr, flush=True)

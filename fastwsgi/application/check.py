@@ -16,7 +16,7 @@ from wsgiref.util import FileWrapper, setup_testing_defaults
 
 from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, summary, user_traceback
-from fastwsgi.version import VERSION
+from fastwsgi.version import SOFTWARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +73,7 @@ def request_environ(settings: Settings) -> WSGIEnvironment:
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": "8000",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_SOFTWARE": f"fastwsgi/{VERSION}",
+        "SERVER_SOFTWARE": SOFTWARE,
         "REMOTE_ADDR": "127.0.0.1",
         "HTTP_HOST": "127.0.0.1:8000",
         "HTTP_ACCEPT": "*/*",

@@ -120,7 +120,7 @@ class Children:
         owner.fleet.mark_ready(child, time.monotonic())
         if is_first:
             urls = owner.listeners.urls(owner.certificates.scheme)
-            life.log_workers_start(owner.settings, urls, owner.build, owner.fleet.size)
+            life.log_start(owner.settings, urls, owner.build, owner.fleet.size)
             owner.status.ready()
         life.log_worker_start(child.pid)
 

@@ -6,7 +6,6 @@ The words stand here, one function for each line; when it is time for them is de
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -24,23 +23,22 @@ if TYPE_CHECKING:
 SHOWS_REQUESTS = ("access_logfile", "log_config", "trace")  # settings
 
 
-def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, processes: str) -> None:
+def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, workers: int) -> None:
     """The service can be used; on a terminal, also how to see what it does, and how to end it.
 
     Args:
-        processes: the number of those that serve.
+        settings: the threads, and whether requests are shown.
+        urls: where it listens.
+        build: the modules that run, from fastwsgi.backend.
+        workers: their number; 0 for a process that serves alone.
     """
     what = f"fastwsgi {VERSION} ({build.title} build, pid {os.getpid()})"
+    processes = _count(workers, "worker") if workers else "1 process"
     threads = _count(settings.threads, "thread")
     error_log.info("%s, %s x %s, listening on %s", what, processes, threads, ", ".join(urls))
     if shows_on_terminal():
         seen = any(getattr(settings, name) for name in SHOWS_REQUESTS)
         error_log.info("%sstop with Ctrl-C", "" if seen else "requests are shown with --access-logfile -; ")
-
-
-def log_workers_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, size: int) -> None:
-    """The same, where workers serve."""
-    log_start(settings, urls, build, _count(size, "worker"))
 
 
 def log_stop(requests: int, patience: float, number: int) -> None:
@@ -101,14 +99,6 @@ def log_failure(mistake: Mistake) -> None:
     """The service cannot start; the user is told on standard error, and here."""
     if logs_elsewhere():
         error_log.error("%s", f"{mistake}\n{mistake.details}".rstrip("\n"))
-
-
-def to_stderr(line: str) -> None:
-    """Print *line* to standard error, unless it is closed."""
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except (AttributeError, OSError, ValueError):
-        pass
 
 
 def _key(number: int) -> str:

@@ -40,11 +40,11 @@ class SlowBoots:
         """Tell of those that have taken long."""
         booting = [child for child in fleet.members.values() if child.state == "booting"]
         for child in booting:
-            if now >= child.told_at:
+            if now >= child.tell_at:
                 since = now - child.slot.started
                 error_log.info("loading %s since %.0f s (worker %d)", self._name(), since, child.pid)
-                child.told_at = now + since
-        self.next_check = min((child.told_at for child in booting), default=None)
+                child.tell_at = now + since
+        self.next_check = min((child.tell_at for child in booting), default=None)
 
 
 @contextmanager

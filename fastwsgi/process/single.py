@@ -79,7 +79,7 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
         privileges.warn(settings, None)
         warn_of_temporary_files()
         with Signals(loop, listeners, logs, settings.graceful_timeout):
-            life.log_start(settings, listeners.urls(certificates.scheme), build, "1 process")
+            life.log_start(settings, listeners.urls(certificates.scheme), build, 0)
             loop.run()
         loop.close()
         life.log_end()

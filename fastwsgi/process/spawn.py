@@ -34,7 +34,7 @@ class Child(Member):
         is_open: whether the other end of its channel is.
         killed: the supervisor has ended it by SIGKILL.
         has_failed: whether it serves a page that says why the application cannot be loaded.
-        told_at: when to tell that it is still loading the application (time.monotonic()).
+        tell_at: when to tell that it is still loading the application (time.monotonic()).
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Child(Member):
         self.is_open = True
         self.killed = False
         self.has_failed = False
-        self.told_at = given.slot.started + SLOW
+        self.tell_at = given.slot.started + SLOW
 
 
 class Spawner:

@@ -49,7 +49,6 @@ from fastwsgi.tls import files as tls_files
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from fastwsgi.gunicorn.hooks import Hooks
     from fastwsgi.notices import Notices
     from fastwsgi.process.interfaces import Deployment
     from fastwsgi.process.process_setup import Surroundings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
 from fastwsgi.gunicorn.application import AppView
@@ -94,7 +94,7 @@ class Worker:
         self._until = float("inf")  # when the end must be over (time.monotonic())
         self._ending = threading.Lock()  # held by the thread that ends the process
         self.logs: Logs | None = None
-        self._said: set[str] = set()  # hooks that are called once
+        self._called: set[str] = set()  # of the hooks that are called once
         given.view.app = AppView(self._load, given.view.cfg, given.app)
         given.view.ask_when_ended(lambda: self._ask_for_successor("a hook has set worker.alive to False"))
 
@@ -216,28 +216,22 @@ class Worker:
     def _handle_expired(self) -> None:
         """Have this worker replaced, as one of its threads may never come back."""
         self._ask_for_successor("a request ran past its deadline")
-        if self._is_first("worker_abort"):
-            self.given.view.aborted = True
-            self.hooks.worker_abort(self.given.view)
+        self.given.view.aborted = True
+        self._call_once(self.hooks.worker_abort, self.given.view)
 
-    def _is_first(self, name: str) -> bool:
-        """Whether the hook *name* has not been called yet; it is now."""
-        is_first = name not in self._said
-        self._said.add(name)
-        return is_first
-
-    def _call_interrupt_hook(self) -> None:
-        if self._is_first("worker_int"):
-            self.hooks.worker_int(self.given.view)
+    def _call_once(self, hook: Callable[..., None], *arguments: object) -> None:
+        """Call *hook*, unless it has been called in this worker."""
+        if hook.__name__ not in self._called:
+            self._called.add(hook.__name__)
+            hook(*arguments)
 
     def _call_exit_hook(self) -> None:
-        if self._is_first("worker_exit"):
-            self.hooks.worker_exit(self.given.server, self.given.view)
+        self._call_once(self.hooks.worker_exit, self.given.server, self.given.view)
 
     def _handle_command(self, line: str) -> None:
         command, _, argument = line.partition(" ")
         if command == "interrupt":
-            self._call_interrupt_hook()
+            self._call_once(self.hooks.worker_int, self.given.view)
         elif command == "stop":
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self.drain.shut)
@@ -332,7 +326,7 @@ class Worker:
 
     def _quit(self) -> None:
         """End now, whatever the main thread is doing."""
-        self._call_interrupt_hook()
+        self._call_once(self.hooks.worker_int, self.given.view)
         self._call_exit_hook()
         if self.loop is not None:
             report_cut(self.loop, NO_WAIT)

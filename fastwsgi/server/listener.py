@@ -13,7 +13,7 @@ from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS, WSGI_INPUT
 from fastwsgi.http.peers import Trusted
 from fastwsgi.originals import os, socket
 from fastwsgi.server.preamble import PLAIN, Preamble
-from fastwsgi.version import VERSION
+from fastwsgi.version import SOFTWARE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from fastwsgi.tls.contexts import Tls
 
     Completer = Callable[[WSGIEnvironment], None]
-
-SOFTWARE = f"fastwsgi/{VERSION}"
 
 
 class Listener:

@@ -21,8 +21,8 @@ COMMANDS = {
     "--version": "print versions and which build runs",
 }
 """Options that do something other than serve."""
-OTHERS = {"--version": ("-v",)}
-"""The short forms of those that have one."""
+SHORT_FORMS = {"--version": ("-v",)}
+"""Those of COMMANDS that have short forms."""
 COMPLETION_HELP = 'print the completion for bash, zsh or fish: eval "$(fastwsgi --completion bash)"'
 WORKER_CLASS = ("-k", "--worker-class")
 """gunicorn's options for a kind of worker, in whose place there are threads."""
@@ -106,7 +106,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("-c", "--config", metavar="PATH", help=CONFIG_HELP)
     for command, text in COMMANDS.items():
-        parser.add_argument(*OTHERS.get(command, ()), command, action="store_true", help=text)
+        parser.add_argument(*SHORT_FORMS.get(command, ()), command, action="store_true", help=text)
     parser.add_argument("--completion", metavar="SHELL", help=COMPLETION_HELP)
     groups = {title: parser.add_argument_group(title) for title in dict.fromkeys(s.group for s in SETTINGS.values())}
     for setting in SETTINGS.values():
@@ -155,5 +155,6 @@ def help_text(setting: Setting[Any]) -> str:
 
 def all_flags() -> list[str]:
     """Every option there is."""
-    own = ["-h", "--help", "-c", "--config", "-v", "--completion", *COMMANDS]
+    short = [flag for flags in SHORT_FORMS.values() for flag in flags]
+    own = ["-h", "--help", "-c", "--config", "--completion", *short, *COMMANDS]
     return own + [flag for setting in SETTINGS.values() for flag in setting.flags]

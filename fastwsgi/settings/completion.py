@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from fastwsgi.mistakes import UsageError
-from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, OTHERS
+from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, SHORT_FORMS
 from fastwsgi.settings.settings import SETTINGS
 
 SHELLS = ("bash", "zsh", "fish")
@@ -37,7 +37,7 @@ class Option:
 def options() -> list[Option]:
     """All options, in the order of the help."""
     found = [Option(("-h", "--help"), "print the options"), Option(("-c", "--config"), CONFIG_HELP, "PATH", (), "file")]
-    found += [Option((*OTHERS.get(name, ()), name), help) for name, help in COMMANDS.items()]
+    found += [Option((*SHORT_FORMS.get(name, ()), name), help) for name, help in COMMANDS.items()]
     found.append(Option(("--completion",), COMPLETION_HELP, "SHELL", SHELLS))
     for setting in SETTINGS.values():
         kind = setting.kind

@@ -63,12 +63,12 @@ class Tls:
         self.settings = settings
         self._maker = maker
         material = material or tls_files.read(settings)
-        self.contexts = [self._make_context(material, number) for number in range(len(material.pairs))]
+        self.contexts = [self._new_context(material, number) for number in range(len(material.pairs))]
         self._kinds: list[bytes] = []
         self._authorities = material.authorities
         self._take_names(material)
 
-    def _make_context(self, material: Material, number: int) -> ssl.SSLContext:
+    def _new_context(self, material: Material, number: int) -> ssl.SSLContext:
         if self._maker is None:
             return _make_context(self.settings, material, number)
         made = self._maker(lambda: _make_context(self.settings, material, number))
