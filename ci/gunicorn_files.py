@@ -140,7 +140,7 @@ class Life:
         self.wait_for("child_exit", workers + 1)
 
 
-def account(life: Life, answers: list[list[Any]], name: str) -> dict[str, list[str]]:
+def account(life: Life, answers: list[list[Any]]) -> dict[str, list[str]]:
     """All that is compared of a life, without what is meant to differ."""
     server: list[str] = []
     workers: dict[int, list[str]] = {}
@@ -183,7 +183,7 @@ def compare(name: str, servers: dict[str, list[str]], directory: Path) -> list[s
     def run(server: str) -> dict[str, Any]:
         life = lives[server]
         try:
-            return account(life, life.live(name in LONG_LIVES, prefix), name)
+            return account(life, life.live(name in LONG_LIVES, prefix))
         except Exception as error:
             raise RuntimeError(f"{server}: {life.output.read_text()}") from error
         finally:
@@ -193,7 +193,7 @@ def compare(name: str, servers: dict[str, list[str]], directory: Path) -> list[s
     with ThreadPoolExecutor() as pool:
         theirs, ours = pool.map(run, servers)
     output = lives["fastwsgi"].output.read_text()
-    noise = re.findall(r"fastwsgi: .*no such setting.*", output) if name != "gauges" else []
+    noise = re.findall(r".*no such setting.*", output) if name != "gauges" else []
     return noise + [
         f"  {key}: {line}"
         for key in theirs

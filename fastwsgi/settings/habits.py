@@ -58,42 +58,40 @@ PARSERS = {"auto", "h11", "httptools", "1", "2"}  # values of --http in uvicorn 
 INTERFACES = {"auto", "wsgi"}  # of --interface there, in which it is not an address
 OTHER_INTERFACES = {"asgi", "asginl", "asgi2", "asgi3", "rsgi"}
 SHORT = {
-    "-p": ("[0-9]{1,5}", "is the file for the process ID here"),
-    "-b": ("[0-9]{1,5}", "takes a host, too"),
-    "-w": ("[A-Za-z_].*:.*", "is the number of workers here"),
-    "-h": (r"[0-9]+(\.[0-9]+){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:]*\]?|localhost", "is the help here"),
-    "-s": (".*[:/.].*", "is not an option here"),
+    "-p": ("port", "[0-9]{1,5}", "is the file for the process ID here"),
+    "-b": ("address", "[0-9]{1,5}", "takes a host, too"),
+    "-w": ("module", "[A-Za-z_].*:.*", "is the number of workers here"),
+    "-h": ("host", r"[0-9]+(\.[0-9]+){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:]*\]?|localhost", "is the help here"),
+    "-s": ("socket", ".*[:/.].*", "is not an option here"),
 }
-"""Short options that mean another thing elsewhere: the values that show it, and what they mean here."""
+"""Short options that mean another thing elsewhere: its name in KNOWN, the values that show it, and what to tell."""
 MOST_PROCESSES = 64  # -p with a larger number is a port
 
 
 def translate(given: Pairs) -> Pairs:
     """Our names and values for those of KNOWN; "app" is the application. Raises UsageError for other interfaces."""
-    hosts, ports, modules, attributes = [], [], [], []
     answer: Pairs = []
+    host = port = module = attribute = ""
     for name, value in given:
         if name == "interface" and value in OTHER_INTERFACES:
             raise UsageError(f"{value.upper()} is not spoken: serve such an application with a server that does")
-        if name in NEEDLESS or (name, value in INTERFACES) == ("interface", True):
-            continue
-        if name == "http" and value in PARSERS:
+        if name in NEEDLESS or (name == "interface" and value in INTERFACES) or (name == "http" and value in PARSERS):
             continue
         if name in HOSTS:
-            hosts.append(value)
+            host = value or "0.0.0.0"
         elif name in PORTS:
-            ports.append(value)
+            port = value or "8000"
         elif name in MODULES | FILES:
-            modules.append(_module(value))
+            module = _module(value)
         elif name == "callable":
-            attributes.append(value)
+            attribute = value
         else:
             answer.append(_one(name, value))
-    if hosts or ports:
-        answer.insert(0, ("bind", _join((hosts or ["127.0.0.1"])[-1], (ports or [""])[-1] or "8000")))
-    if modules or attributes:
-        module = (modules or ["MODULE"])[-1]
-        answer.insert(0, ("app", f"{module}:{attributes[-1]}" if attributes and ":" not in module else module))
+    if host or port:
+        answer.insert(0, ("bind", _join(host or "127.0.0.1", port or "8000")))
+    if module or attribute:
+        app = module or "MODULE"
+        answer.insert(0, ("app", f"{app}:{attribute}" if attribute and ":" not in app else app))
     return answer
 
 
@@ -109,7 +107,7 @@ def _one(name: str, value: str) -> tuple[str, str]:
 
 
 def _join(host: str, port: str) -> str:
-    host = "0.0.0.0" if host in ("*", "") else host
+    host = "0.0.0.0" if host == "*" else host
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
@@ -183,12 +181,13 @@ def _long(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:
 def _short(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:
     """The same for a short option that means another thing elsewhere."""
     option, value = token[:2], token[2:] or (rest[0] if rest else "")
-    pattern, meaning = SHORT.get(option, ("", ""))
-    if not pattern or not re.fullmatch(pattern, value):
+    if option not in SHORT:
+        return None, ""
+    name, pattern, meaning = SHORT[option]
+    if not re.fullmatch(pattern, value):
         return None, ""
     if not token[2:]:
         rest.pop(0)
-    name = {"-p": "port", "-b": "address", "-w": "module", "-h": "host", "-s": "socket"}[option]
     if option == "-p" and int(value) <= MOST_PROCESSES:
         name = "processes"
     return (name, value), f"{option} {meaning}"
@@ -237,13 +236,10 @@ def refuse_keywords(values: Mapping[str, object]) -> None:
     """Raise UsageError if there are names of others among those keywords, with the call that is meant."""
     given = {key: value for key, value in values.items() if is_strange(key)}
     if given:
-        meant = {name for name, _ in translate(_pairs(given))}
-        kept = [f"{name}={value!r}" for name, value in values.items() if name not in given and name not in meant]
-        answer = [
-            f"{name}={value if value.isdigit() else repr(value)}"
-            for name, value in translate(_pairs(given))
-            if name != "app"
-        ]
+        meant = translate(_pairs(given))
+        answer = [f"{name}={value if value.isdigit() else repr(value)}" for name, value in meant if name != "app"]
+        replaced = {*given, *(name for name, _ in meant)}
+        kept = [f"{name}={value!r}" for name, value in values.items() if name not in replaced]
         raise UsageError(f"{_no_settings(given)} here: fastwsgi.serve({', '.join(['app', *answer, *kept])})")
 
 
