@@ -20,82 +20,38 @@ from posix.unistd cimport getpid, write
 
 from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
+from fastwsgi.observe._line_text_c cimport (
+    ISO_SIZE, STAMP_SIZE, Py_None, PyUnicode_GET_LENGTH, at_place, bound_of, bound_of_all, copy, escaped, is_unsafe,
+    monotonic, number, one_byte, second_without_gil, six_digits, text_or_null,
+)
 
 from fastwsgi.observe import waiting as waiting_lines
 from fastwsgi.observe.formats import SAFE_CHARS, Op, as_text, current_second
 
 cdef extern from "Python.h":
-    int PyUnicode_CheckExact(PyObject *) nogil
-    int PyUnicode_KIND(PyObject *) nogil
-    int PyUnicode_1BYTE_KIND
     void *PyUnicode_DATA(PyObject *) nogil
-    Py_ssize_t PyUnicode_GET_LENGTH(PyObject *) nogil
     PyObject **items_of_tuple "&PyTuple_GET_ITEM" (PyObject *, Py_ssize_t) nogil
     Py_ssize_t size_of_tuple "PyTuple_GET_SIZE" (PyObject *) nogil
-    PyObject *Py_None
     PyObject **items_of_list "&PyList_GET_ITEM" (PyObject *, Py_ssize_t)
 
 cdef extern from *:
     """
     #include <poll.h>
-    #include <stdint.h>
-    #include <stdio.h>
-    #include <time.h>
 
     #define commit(at, end) __atomic_store_n(at, end, __ATOMIC_RELEASE)
-
-    /* Seconds on the clock of time.monotonic(). */
-    static double monotonic(void) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    }
-
-    /* The current second as formats.current_second() gives it, for a thread without the GIL. */
-    static double second_without_gil(char *stamp, char *iso) {
-        static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-        struct timespec wall;
-        struct tm now;
-        char text[128];
-        clock_gettime(CLOCK_REALTIME, &wall);
-        gmtime_r(&wall.tv_sec, &now);
-        snprintf(text, sizeof(text), "[%02d/%.3s/%04d:%02d:%02d:%02d +0000]", now.tm_mday, months + 3 * now.tm_mon,
-                 now.tm_year + 1900, now.tm_hour, now.tm_min, now.tm_sec);
-        memcpy(stamp, text, 28);
-        snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d", now.tm_year + 1900, now.tm_mon + 1, now.tm_mday,
-                 now.tm_hour, now.tm_min, now.tm_sec);
-        memcpy(iso, text, 19);
-        return monotonic() + 1 - 1e-9 * (double)wall.tv_nsec;
-    }
 
     static int has_room(int fd) {
         struct pollfd one = {fd, POLLOUT, 0};
         return poll(&one, 1, 0) == 1 && one.revents == POLLOUT;
     }
-
-    /* Whether all of eight bytes are printable ASCII, but neither a quote nor a backslash. */
-    #define EACH(byte) (0x0101010101010101ULL * (byte))
-    static inline int all_safe(const unsigned char *at) {
-        uint64_t eight;
-        memcpy(&eight, at, 8);
-        uint64_t quotes = eight ^ EACH(0x22), slashes = eight ^ EACH(0x5c);
-        uint64_t unsafe = eight | (eight + EACH(1)) | (eight - EACH(0x20)) | (quotes - EACH(1)) | (slashes - EACH(1));
-        return !(unsafe & EACH(0x80));
-    }
     """
     void commit(long long *, long long) nogil
-    double monotonic() noexcept nogil
-    double second_without_gil(char *, char *) noexcept nogil
     bint has_room(int) noexcept nogil
-    bint all_safe(const unsigned char *) noexcept nogil
 
 cdef enum:
     FULL_SHIFT = 18  # 256 KiB, after which full() is called
-    MOST_ESCAPED = 6  # bytes that one byte may become
     PADDING = 16  # bytes
     MOST_OF_STEP = 40  # bytes of a step besides texts and literals
-    STAMP_SIZE = 28  # bytes
-    ISO_SIZE = 19
     EXPIRED = 504
     CURRENT = 0  # the words of waiting.py, and the sizes
     DROPPED = 1
@@ -103,7 +59,6 @@ cdef enum:
     WRITTEN = 4
     HEAD = 65536
     HALF = 4194304
-    TOO_MUCH = 1073741824
 
 cdef enum:  # as formats.Op
     LITERAL, HOST, NOTED, PATH, REQUEST, VERSION, CODE, SENT, SENT_OR_DASH, STAMP, ISO, SECONDS, MILLISECONDS
@@ -117,17 +72,7 @@ assert (CURRENT, DROPPED, END, WRITTEN, HEAD, HALF) == (
     waiting_lines.CURRENT, waiting_lines.DROPPED, waiting_lines.END, waiting_lines.WRITTEN, waiting_lines.HEAD,
     waiting_lines.HALF,
 )
-
-cdef unsigned char UNSAFE[256]
-cdef const char *HEX = b"0123456789abcdef"
-
-cdef char PAIRS[200]  # the digits of 0 to 99
-cdef bytes pairs = b"".join([b"%02d" % pair for pair in range(100)])
-memcpy(PAIRS, <const char *>pairs, 200)
-
-cdef int byte
-for byte in range(256):
-    UNSAFE[byte] = byte not in SAFE_CHARS
+assert [byte for byte in range(256) if not is_unsafe(byte)] == sorted(SAFE_CHARS)
 
 
 cdef class Lines:
@@ -405,77 +350,6 @@ cdef class Lines:
         return to + 1
 
 
-cdef inline char *escaped(char *to, const unsigned char *at, const unsigned char *end, bint json) noexcept nogil:
-    cdef const unsigned char *stop
-    while at < end:
-        if end - at >= 8 and all_safe(at):
-            memcpy(to, at, 8)
-            at += 8
-            to += 8
-            continue
-        stop = at + min(8, end - at)
-        while at < stop:
-            if UNSAFE[at[0]]:
-                to = copy(to, b"\\u00", 4) if json else copy(to, b"\\x", 2)
-                to[0] = HEX[at[0] >> 4]
-                to[1] = HEX[at[0] & 15]
-                to += 2
-            else:
-                to[0] = at[0]
-                to += 1
-            at += 1
-    return to
-
-
-cdef inline PyObject *text_or_null(PyObject *text) noexcept nogil:
-    """*text*, which is a str; NULL for an empty one."""
-    return text if PyUnicode_GET_LENGTH(text) else NULL
-
-
-cdef inline char *copy(char *to, const char *data, Py_ssize_t size) noexcept nogil:
-    memcpy(to, data, size)
-    return to + size
-
-
-cdef inline PyObject *at_place(PyObject **texts, Py_ssize_t place) noexcept nogil:
-    """A text of several, or NULL for None."""
-    if texts == NULL or texts[place] == Py_None:
-        return NULL
-    return texts[place]
-
-
-cdef inline char *number(char *to, unsigned long long value) noexcept nogil:
-    if value < 10:
-        to[0] = 48 + <int>value
-        return to + 1
-    return digits(to, value)
-
-
-cdef char *digits(char *to, unsigned long long value) noexcept nogil:
-    cdef char reversed[24]
-    cdef int size = 0
-    while True:
-        reversed[size] = 48 + value % 10
-        value //= 10
-        size += 1
-        if value == 0:
-            break
-    while size:
-        size -= 1
-        to[0] = reversed[size]
-        to += 1
-    return to
-
-
-cdef inline char *six_digits(char *to, unsigned int value) noexcept nogil:
-    """A fraction in millionths, with its point."""
-    to[0] = b"."
-    memcpy(to + 1, &PAIRS[2 * (value // 10000)], 2)
-    memcpy(to + 3, &PAIRS[2 * (value // 100 % 100)], 2)
-    memcpy(to + 5, &PAIRS[2 * (value % 100)], 2)
-    return to + 7
-
-
 cdef char *duration(char *to, int op, double spent) noexcept nogil:
     cdef unsigned long long micros = <unsigned long long>(spent * 1e6) if spent > 0 else 0
     if op == MICROSECONDS:
@@ -484,22 +358,6 @@ cdef char *duration(char *to, int op, double spent) noexcept nogil:
         return number(to, micros // 1000)
     to = number(to, micros // 1000000)
     return to if op == SECONDS else six_digits(to, micros % 1000000)
-
-
-cdef inline Py_ssize_t bound_of(PyObject *text) noexcept nogil:
-    """The most bytes that *text* can take; too much for any memory if it is not latin-1."""
-    if text == NULL or text == Py_None or not PyUnicode_CheckExact(text):
-        return 0  # None, or the head of the response, which comes last
-    if PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
-        return TOO_MUCH
-    return MOST_ESCAPED * PyUnicode_GET_LENGTH(text)
-
-
-cdef inline Py_ssize_t bound_of_all(PyObject **texts, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t bound = 0, place
-    for place in range(count):
-        bound += bound_of(texts[place])
-    return bound
 
 
 # For the monitor, whose thread does not have the GIL; what it reads cannot change as long as a call is ANSWERING
@@ -540,10 +398,3 @@ cdef void write_line(Line *line) noexcept nogil:
     if has_room(line.fd):
         write(line.fd, line.text, line.size)
     free(line.text)
-
-
-cdef one_byte(text):
-    """*text* as a str of latin-1, other characters as \\uNNNN."""
-    if text is None or PyUnicode_KIND(<PyObject *>text) == PyUnicode_1BYTE_KIND:
-        return text
-    return text.encode("latin-1", "backslashreplace").decode("latin-1")
