@@ -100,7 +100,9 @@ class Children:
         elif word == "in-flight":
             owner.stop.count(child, int(rest))
         elif word == "terminated" and owner.is_stopping:
-            life.log_worker_told(child.pid)
+            if not child.replace_reason:  # it may have got several
+                child.replace_reason = "the group stops"
+                life.log_worker_told(child.pid)
         elif word == "terminated":
             self._replace(child, "it got SIGTERM")
         elif word == "replace" and not owner.is_stopping:

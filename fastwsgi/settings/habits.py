@@ -61,7 +61,7 @@ SHORT = {
     "-p": ("[0-9]{1,5}", "is the file for the process ID here"),
     "-b": ("[0-9]{1,5}", "takes a host, too"),
     "-w": ("[A-Za-z_].*:.*", "is the number of workers here"),
-    "-h": (r"[0-9.]+|\[?[0-9a-fA-F]*:[0-9a-fA-F:]*\]?|localhost", "is the help here"),
+    "-h": (r"[0-9]+(\.[0-9]+){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:]*\]?|localhost", "is the help here"),
     "-s": (".*[:/.].*", "is not an option here"),
 }
 """Short options that mean another thing elsewhere: the values that show it, and what they mean here."""

@@ -31,6 +31,14 @@ COVERAGE = """
 section [run] of its configuration (coverage 7.10 or later); then "coverage combine".
 """
 
+LOGGERS = {
+    "fastwsgi.error": "the entries of the error log: start, stop, workers, refusals, failures of the application",
+    "fastwsgi.error.wsgi": "what the application writes to wsgi.errors. Without --log-config it is in the error log as "
+    "it is; the handlers of a configuration get what comes up to a flush, or to the end of the request, as one record, "
+    "of the level that is set for this logger, or else ERROR",
+    "fastwsgi.access": "the access log, for the handlers that a configuration gives it",
+}
+
 SIGNALS = {
     "TERM, INT": "stop: answer what is accepted or waiting, at most graceful-timeout seconds, and exit; a second INT "
     "stops at once",
@@ -63,6 +71,7 @@ VARIABLES = {
     "FASTWSGI_CONFIG": "the configuration file, as -c",
     "FASTWSGI_BACKEND": "the build to run: c, compiled, or py, pure Python",
     "GUNICORN_CMD_ARGS": "options, as on the command line, below it and the variables of each option",
+    "NO_COLOR": "the error log has no colours on a terminal; FORCE_COLOR gives standard error colours, whatever it is",
     "PORT": "the port, on all addresses; HOST is not read",
     "SCRIPT_NAME": "the prefix of paths, where --root-path is not given",
     "WEB_CONCURRENCY": "the number of workers",
@@ -78,6 +87,7 @@ def page() -> str:
         section("description", escaped(DESCRIPTION)),
         section("configuration", escaped(SOURCES)),
         section("options", commands() + "".join(map(group, dict.fromkeys(s.group for s in SETTINGS.values())))),
+        section("loggers", entries(LOGGERS)),
         section("signals", entries(SIGNALS)),
         section("the end of a worker", escaped(LEFT_BEHIND)),
         section("coverage", escaped(COVERAGE)),

@@ -157,10 +157,10 @@ def test_check_config_tells_all_that_is_wrong(inside: Path, capsys: pytest.Captu
         ANY,
         "--workers 'x' must be auto or a whole number from 1 to 2147483647",
         "g.py: user no-such: there is no such user; give the name of an account, or a number",
-        "g.py: certfile c.pem: No such file or directory",
         f"--access-logfile {inside}: Is a directory",
         "g.py: errorlog none/e: No such file or directory",
         "--pid none/p: No such file or directory",
+        "g.py: certfile c.pem: No such file or directory",
         f"{taken} is taken by this very process (pid {os.getpid()}): give each address once, "
         "or choose another port with --bind",
         "g.py exists and is no socket: choose another path",
@@ -242,7 +242,7 @@ def test_an_upgrade_gives_the_command_again_where_it_was_given(project: Path) ->
 def test_a_reload_tells_what_is_wrong_by_its_key(project: Path) -> None:
     (project / "g.py").write_text(GUNICORNS)
     with running(["-m", "fastwsgi", "-c", str(project / "g.py"), "--chdir", str(project)], "py") as server:
-        server.line("stop with Ctrl-C")
+        server.line("listening on")
         for value, told in (("'none/log'", "none/log: No such file"), ("7", "7 must be a path")):
             (project / "g.py").write_text(GUNICORNS.replace("accesslog = None", f"accesslog = {value}"))
             server.signal(signal.SIGHUP)

@@ -46,9 +46,9 @@ class Deployment(Process):
         self.directory = directory
         self.address: Any = None
 
-    def begin(self) -> Deployment:
-        """Wait until it serves."""
-        found = self.line(ADDRESS.pattern)
+    def begin(self, log: Path | None = None) -> Deployment:
+        """Wait until it serves, by the word of its error log, the file *log* if that is one."""
+        found = self.line(ADDRESS.pattern) if log is None else self.found_in(log, ADDRESS.pattern)
         self.address = self._address = (found[1], int(found[2]))
         return self
 
@@ -114,10 +114,12 @@ def wait_for_end(pid: int) -> None:
 
 
 @contextmanager
-def deployed(directory: Path, backend: str = "c", source: str = SITE, **settings: Any) -> Iterator[Deployment]:
-    """A Deployment that serves, and does not outlive the test."""
+def deployed(
+    directory: Path, backend: str = "c", source: str = SITE, log: Path | None = None, **settings: Any
+) -> Iterator[Deployment]:
+    """A Deployment that serves, and does not outlive the test; *log* is as in begin()."""
     with starting(directory, backend, source, **settings) as process:
-        yield process.begin()
+        yield process.begin(log)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 
 from fastwsgi.process import channel
 from fastwsgi.process.channel import Channel
-from tests.helpers.deployments import SITE, deployed
+from tests.helpers.deployments import SITE, starting
 
 Pair = tuple[Channel, Channel]
 
@@ -96,7 +96,8 @@ def test_long_news_of_a_worker_arrive(tmp_path: Path) -> None:
     name = "x" * 400_000
     source = SITE + "\nimport gc\nchannel = [one for one in gc.get_objects() if type(one).__name__ == 'Channel'][-1]\n"
     source += "for _ in range(3): channel.send('replace ' + 'x' * 400_000)\n"
-    with deployed(tmp_path, "py", source, workers=1) as server:
+    with starting(tmp_path, "py", source, workers=1) as server:
         server.line(f"to be replaced: {name}$")
+        server.begin()
         server.signal()
         assert server.wait() == 0

@@ -39,7 +39,7 @@ def rotate(server: Deployment, number_to: int, *paths: Path) -> None:
 def test_workers_of_another_user_log_into_the_new_files(build: SimpleNamespace, tmp_path: Path, told: str) -> None:
     access, error = tmp_path / "access", tmp_path / "error"
     logs = {"access_logfile": str(access), "error_logfile": str(error)}
-    with deployed(tmp_path, build.name, SOURCE, workers=1, **logs, **NOBODY) as server:
+    with deployed(tmp_path, build.name, SOURCE, error, workers=1, **logs, **NOBODY) as server:
         (worker,) = server.workers(1)
         for _ in range(2):
             rotate(server, server.pid if told == "supervisor" else worker, access, error)
@@ -59,7 +59,8 @@ def test_so_do_handlers_of_a_log_configuration(tmp_path: Path) -> None:
         "handlers": {"file": {"class": "logging.FileHandler", "filename": str(file)}},
         "loggers": {"fastwsgi.error": {"handlers": ["file"], "level": "INFO"}},
     }
-    with deployed(tmp_path, "py", SOURCE, workers=1, log_config=config, error_logfile=None, **NOBODY) as server:
+    settings = {"log_config": config, "error_logfile": None, **NOBODY}
+    with deployed(tmp_path, "py", SOURCE, file, workers=1, **settings) as server:
         server.ask()
         assert "told" in file.read_text()
         rotate(server, server.pid, file)

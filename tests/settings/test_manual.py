@@ -39,7 +39,7 @@ def test_an_entry() -> None:
 def test_its_sections() -> None:
     assert re.findall(r"^\.SH (.*)$", PAGE, re.MULTILINE) == [
         *["NAME", "SYNOPSIS", "DESCRIPTION", "CONFIGURATION", "OPTIONS"],
-        *["SIGNALS", "THE END OF A WORKER", "COVERAGE", "EXIT STATUS", "ENVIRONMENT", "FILES"],
+        *["LOGGERS", "SIGNALS", "THE END OF A WORKER", "COVERAGE", "EXIT STATUS", "ENVIRONMENT", "FILES"],
     ]
     groups = {setting.group.capitalize() for setting in SETTINGS.values()}
     assert set(re.findall(r"^\.SS (.*)$", PAGE, re.MULTILINE)) == groups
