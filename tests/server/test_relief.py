@@ -34,7 +34,10 @@ def test_who_holds_most_is_ended_until_there_is_room(build: SimpleNamespace, cap
     caplog.set_level("WARNING", "fastwsgi.error")
     with serving(build, app, refusals, max_buffered=MIB, threads=1) as server, ExitStack() as stack:
         small = [stack.enter_context(server.connect()).send(PART[:100]) for _ in range(5)]
-        large = [stack.enter_context(server.connect()).send(PART) for _ in range(40)]
+        large = []
+        for _ in range(40):
+            large.append(stack.enter_context(server.connect()).send(PART))
+            server.settle()
         await_loop(server, lambda loop: server.errors and not loop.service.holdings.is_full and not loop.turns)
         assert server.ask().body == b"hello"
         server.settle()
