@@ -51,7 +51,7 @@ def lines(quick: bool) -> str:
             end(server)
         found = Counter(line.split()[0] for line in log.read_text().splitlines())
     missing = [target for target in clients.answered if not found[target]]
-    twice = [target for target, count in found.items() if count > 1]
+    twice = [target for target in clients.answered if found[target] > 1]
     wanted(not missing, f"{len(missing)} of {len(clients.answered)} answered requests have no line: {missing[:3]}")
     wanted(len(twice) <= times * 1000, "at most a piece for each kill is written twice")
     return f"{times} ends, {len(clients.answered)} answered requests, each with its line, {len(twice)} with two"

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable
 
-from fastwsgi.daemon import Daemon
 from fastwsgi.observe.logs import error_log
-from fastwsgi.originals import os, threading, time
+from fastwsgi.originals import os, start_new_thread, threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.process.fleet import Fleet
@@ -50,21 +49,24 @@ class SlowBoots:
 @contextmanager
 def watched(name: str) -> Iterator[None]:
     """Tell, while the block loads the application *name* in this process, that it takes long, or os._exit() in it."""
-    done = threading.Event()
+    loads, tells = threading.Lock(), threading.Lock()
+    loads.acquire()
+    tells.acquire()
 
     def tell() -> None:
         began, wait = time.monotonic(), SLOW
-        while not done.wait(wait):
+        while not loads.acquire(timeout=wait):
             error_log.info("loading %s since %.0f s", name, time.monotonic() - began)
             wait *= 2
+        tells.release()
 
-    thread = Daemon(tell, "fastwsgi loading")
-    thread.start()
+    start_new_thread(tell, ())  # no threading.Thread: gevent may come and change the account of these
     theirs: Any = sys.modules["os"]  # the application's
     pid, leave = os.getpid(), theirs._exit
+    is_loading = True
 
     def told(status: int) -> None:
-        if os.getpid() == pid and not done.is_set():
+        if is_loading and os.getpid() == pid:
             error_log.error("%s ends the process when imported: os._exit(%r)", name, status)
         leave(status)
 
@@ -72,6 +74,8 @@ def watched(name: str) -> Iterator[None]:
     try:
         yield
     finally:
+        is_loading = False
         theirs._exit = leave
-        done.set()
-        thread.join()
+        loads.release()
+        if os.getpid() == pid:  # a child that the application has forked has only the thread that it forked in
+            tells.acquire()

@@ -86,6 +86,18 @@ def test_links_of_others_are_not_followed(
     assert not exists or (target / "file").read_text() == "precious"
 
 
+@AS_ROOT
+def test_others_than_root_follow_what_others_have_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.chown(tmp_path, NOBODY, -1)
+    (tmp_path / "releases").mkdir()
+    current = link(tmp_path / "current", Path("releases"), NOBODY)
+    with pytest.raises(OSError, match="is not followed"):
+        write_log(current / "log")
+    monkeypatch.setattr("fastwsgi.observe.links.os.geteuid", lambda: 1000)
+    write_log(current / "log")
+    assert (tmp_path / "releases" / "log").read_text() == "line\n"
+
+
 @pytest.mark.parametrize("target", ["/dev/stdout", "/dev/stderr", "/proc/self/fd/1", "/dev/fd/1"])
 def test_container_images_link_logs_to_the_standard_streams(tmp_path: Path, target: str) -> None:
     if os.geteuid() == 0 and target != "/dev/fd/1":

@@ -24,8 +24,8 @@ def app(environ, start_response):
 """
 
 
-def complaint(directory: Path, shell: str, **variables: str) -> str:
-    """What the command prints that *shell* runs as "$@" in a directory, where it cannot start."""
+def complaint(directory: Path, shell: str, code: int = 1, **variables: str) -> str:
+    """What the command prints that *shell* runs as "$@" in a directory, where it cannot start, with the exit code."""
     command = [sys.executable, "-m", "fastwsgi", "shop:app", "--bind", "127.0.0.1:0"]
     done = subprocess.run(
         ["sh", "-c", shell, "sh", *command],
@@ -35,7 +35,7 @@ def complaint(directory: Path, shell: str, **variables: str) -> str:
         text=True,
         timeout=PATIENCE,
     )
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == code, done.stderr
     assert done.stderr.startswith("fastwsgi: ")
     assert done.stderr.count("\n") == 1
     return done.stderr
@@ -81,7 +81,7 @@ def test_a_user_that_may_not_read_the_directory(tmp_path: Path) -> None:
 def test_root_without_capabilities(tmp_path: Path) -> None:
     drop = "import ctypes, os, sys; [ctypes.CDLL(None).prctl(24, one) for one in (6, 7)]; "  # PR_CAPBSET_DROP
     drop += "os.execv(sys.argv[1], sys.argv[1:])"
-    said = complaint(tmp_path, f'{sys.executable} -c "{drop}" "$@" --user nobody')
+    said = complaint(tmp_path, f'{sys.executable} -c "{drop}" "$@" --user nobody', code=2)
     assert "--user nobody: this root lacks the capability CAP_SETUID" in said
 
 

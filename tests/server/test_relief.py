@@ -31,9 +31,13 @@ def app(environ: dict[str, Any], start_response: Any) -> Any:
 def test_who_holds_most_is_ended_until_there_is_room(build: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
     """40 heads of 56 KiB where 1 MiB may be held: enough of them get a 408, and small ones and others stay."""
     refusals = Refusals()
+    caplog.set_level("WARNING", "fastwsgi.error")
     with serving(build, app, refusals, max_buffered=MIB, threads=1) as server, ExitStack() as stack:
         small = [stack.enter_context(server.connect()).send(PART[:100]) for _ in range(5)]
-        large = [stack.enter_context(server.connect()).send(PART) for _ in range(40)]
+        large = []
+        for _ in range(40):
+            large.append(stack.enter_context(server.connect()).send(PART))
+            server.settle()
         await_loop(server, lambda loop: server.errors and not loop.service.holdings.is_full and not loop.turns)
         assert server.ask().body == b"hello"
         server.settle()
@@ -45,8 +49,7 @@ def test_who_holds_most_is_ended_until_there_is_room(build: SimpleNamespace, cap
             assert client.send(b"\r\n\r\n").answer().status == 200
         lines = [message for message, _ in server.errors if "--max-buffered" in message]
         assert len(lines) == 1
-    with caplog.at_level("WARNING", "fastwsgi.error"):
-        refusals.close()
+    refusals.close()
     told = re.findall(r"408 \(--max-buffered\): ([0-9]+)", caplog.text)
     assert sum(map(int, told)) == len(refused)
 
