@@ -72,7 +72,7 @@ class Mistakes(Mistake):
 
 
 class Finding:
-    """A search for mistakes that goes on behind each: a `with` block of it notes the one that ends the block."""
+    """Collects mistakes: a `with` block of it notes the one that ends the block, and what follows the block goes on."""
 
     def __init__(self) -> None:
         self.found: list[Mistake] = []

@@ -15,7 +15,7 @@ class HttpError(Exception):
 
     Attributes:
         request: what is known of the request; set before observers are notified.
-        sent: bytes of the answer's body; set as well.
+        sent: bytes of the answer's body; set then, too.
     """
 
     def __init__(self, status: int, reason: str, advice: str = "") -> None:

@@ -21,7 +21,7 @@ from fastwsgi.daemon import Daemon
 from fastwsgi.observe import order
 from fastwsgi.observe.formats import Format
 from fastwsgi.observe.refused import Refused
-from fastwsgi.observe.waiting import HALF, WaitingLines
+from fastwsgi.observe.waiting import WaitingLines
 from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.observe._access_py import Lines
     from fastwsgi.observe.interfaces import Output
-    from fastwsgi.observe.waiting import Piece
 
 PERIOD = 1.0  # seconds between two writes
 CATCH_UP = 0.1  # seconds that a line of the error log waits for lines before it
@@ -172,41 +171,3 @@ class AccessLog:
         order.leave(self._catch_up)
         atexit.unregister(self.close)
         self._output.close()
-
-
-class LoggerOutput:
-    """Passes lines to the logger "fastwsgi.access", for the handlers of a --log-config: slow, about 10 us a line."""
-
-    piece = HALF
-    fd = -1
-
-    def __init__(self) -> None:
-        self._logger = logging.getLogger("fastwsgi.access")
-        self.is_terminal = any(_is_on_terminal(handler) for handler in self._logger.handlers)
-
-    def write_piece(self, lines: Lines, piece: Piece) -> int:
-        """Log an entry for each line: bytes."""
-        waiting = lines.waiting
-        self.write(waiting.read(piece))
-        waiting.note_written(piece, piece.size)
-        return piece.size
-
-    def write(self, data: bytes) -> int:
-        """Log an entry for each line."""
-        for line in data.decode("utf-8", "backslashreplace").splitlines():
-            self._logger.info("%s", line)
-        return len(data)
-
-    def reopen(self) -> None:
-        """Do nothing: error.reopen_files() reopens the files of the handlers of all loggers."""
-
-    def close(self) -> None:
-        """Do nothing: logging closes the handlers."""
-
-
-def _is_on_terminal(handler: logging.Handler) -> bool:
-    """Whether *handler* writes to a terminal."""
-    try:
-        return bool(handler.stream.isatty())  # type: ignore[attr-defined]  # few have a stream
-    except (AttributeError, ValueError):
-        return False

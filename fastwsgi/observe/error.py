@@ -83,7 +83,7 @@ def _importing_from(directories: list[str]) -> Iterator[None]:
         yield
     finally:
         for directory in directories:
-            with contextlib.suppress(ValueError):  # somebody has taken it out
+            with contextlib.suppress(ValueError):  # it has been taken out meanwhile
                 sys.path.remove(directory)
 
 

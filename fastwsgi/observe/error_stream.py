@@ -1,6 +1,6 @@
 """wsgi.errors: a text stream that goes into the error log as it is (PEP 3333, "Input and Error Streams").
 
-Into the log's own file, or standard error, each write passes at once and in one piece, without level and time: who
+Into the log's own file, or standard error, each write passes at once and in one piece, without level and time: what
 writes there, such as a handler of logging, has put them in. A line that is begun waits for its end, for flush() or for
 the end of the request, so that lines of several threads do not mix.
 

@@ -1,4 +1,4 @@
-"""What this folder asks of objects from elsewhere."""
+"""What this folder asks of objects from elsewhere, and of the dicts that are a log_config."""
 
 from __future__ import annotations
 

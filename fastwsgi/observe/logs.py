@@ -6,11 +6,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.mistakes import WrongValue
-from fastwsgi.observe.access import AccessLog, LoggerOutput
+from fastwsgi.observe.access import AccessLog
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
 from fastwsgi.observe.error_stream import ErrorStream
 from fastwsgi.observe.files import LogFile, handed, standard_output
 from fastwsgi.observe.formats import read_format
+from fastwsgi.observe.outputs import FileAndLogger, LoggerOutput
 from fastwsgi.observe.refusals import Refusals
 from fastwsgi.observe.request_id import id_of
 from fastwsgi.observe.trace import Trace
@@ -19,9 +20,8 @@ from fastwsgi.originals import os
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
-    from fastwsgi.observe._access_py import Lines
     from fastwsgi.observe.interfaces import Output
-    from fastwsgi.observe.waiting import Piece, WaitingLines
+    from fastwsgi.observe.waiting import WaitingLines
     from fastwsgi.settings.settings import Settings
 
 __all__ = [
@@ -132,37 +132,12 @@ def _open_access_log(path: str) -> LogFile:
         raise WrongValue("--access-logfile", f"{path}: {error.strerror}") from None
 
 
-class FileAndLogger:
-    """A file, and beside it the handlers of a configuration, which get what the file has taken."""
-
-    def __init__(self, file: LogFile, logger: LoggerOutput) -> None:
-        self._file = file
-        self._logger = logger
-        self.fd = file.fd
-        self.piece = file.piece
-        self.is_terminal = logger.is_terminal
-
-    def write_piece(self, lines: Lines, piece: Piece) -> int:
-        """Write as much of *piece* as may go at once: bytes written. Raises OSError."""
-        count = self._file.write_piece(lines, piece)
-        self._logger.write(lines.waiting.read(piece)[:count])
-        return count
-
-    def reopen(self) -> None:
-        """Reopen the file by its path. Raises OSError."""
-        self._file.reopen()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
 class ObserverGroup:
     """Several observers as one; only the first makes notes.
 
     Args:
-        observers: those.
-        request_id: the setting.
+        observers: all of them.
+        request_id: the setting; with "make" or "accept", a refused request gets an ID, too.
     """
 
     def __init__(self, observers: list[AccessLog | Trace | Refusals], request_id: str = "off") -> None:

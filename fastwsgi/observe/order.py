@@ -1,6 +1,6 @@
 """The order of lines on a terminal: those of the access log that wait are written before one of the error log is.
 
-An access log that goes to a terminal registers here; elsewhere, nobody does.
+Only an access log that goes to a terminal registers here.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class WaitingLines:
     def close(self) -> None:
         """Unmap the memory."""
         self.words.release()
-        with contextlib.suppress(BufferError):  # somebody else's view of it ends with its owner
+        with contextlib.suppress(BufferError):  # another view of it ends with its owner
             self.memory.close()
 
     def _half_to_write(self) -> int:

@@ -50,7 +50,7 @@ class Channel:
         self._end = end
         self._incomplete = bytearray()  # the beginning of a line
         self._unsent: deque[tuple[memoryview, Sequence[int]]] = deque()
-        self._sending = threading.Lock()  # held by who sends; others leave their lines to that one
+        self._sending = threading.Lock()  # held by the thread that sends; others leave their lines to it
 
     def fileno(self) -> int:
         """The descriptor to wait for."""

@@ -12,9 +12,9 @@ import stat
 from collections import deque
 from typing import TYPE_CHECKING
 
-from fastwsgi.observe.access import LoggerOutput
 from fastwsgi.observe.files import LogFile, standard_output
 from fastwsgi.observe.logs import access_destinations, error_log
+from fastwsgi.observe.outputs import LoggerOutput
 from fastwsgi.observe.waiting import WaitingLines
 from fastwsgi.originals import os, select, time
 

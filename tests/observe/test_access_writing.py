@@ -24,6 +24,7 @@ from fastwsgi.observe.error_handlers import ErrorFile
 from fastwsgi.observe.files import LogFile
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.logs import Logs
+from fastwsgi.observe.outputs import FileAndLogger, LoggerOutput
 from fastwsgi.observe.waiting import Piece
 from fastwsgi.settings.settings import Settings
 from tests.helpers.access_logs import log_to, refuse
@@ -148,6 +149,15 @@ def test_on_a_terminal_lines_come_in_the_order_of_events(
     assert re.findall(rb"first|second|third", seen) == [b"first", b"first", b"second", b"third"]
     os.close(reading)
     os.close(writing)
+
+
+def test_a_terminal_beside_the_handlers_of_a_configuration_gets_lines_at_once() -> None:
+    theirs, ours = os.openpty()
+    file = LogFile(os.ttyname(ours))
+    assert FileAndLogger(file, LoggerOutput()).is_terminal
+    file.close()
+    os.close(theirs)
+    os.close(ours)
 
 
 # What the disk may do
