@@ -33,7 +33,6 @@ class PidFile:
             try:
                 # Unlike a rename, this fails if the file exists
                 os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-                return
             except FileExistsError:
                 self._refuse_if_used()
                 os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
