@@ -59,6 +59,7 @@ class AccessLog:
     ) -> None:
         self._output = output
         self._waiting = waiting or WaitingLines()
+        self._is_alone = waiting is None  # nobody writes what close() leaves, such as lines of calls that end after it
         self.lines: Lines = build.access.Lines(format, self._waiting, self._full, output.is_terminal)
         self.lines.fd = output.fd
         self._dropped = 0  # lines
@@ -124,7 +125,8 @@ class AccessLog:
             self._thread.join(CLOSE_TIMEOUT)
             if self._thread.is_alive():
                 return  # the thread is stuck in a write, and needs the descriptor
-        self._dropped += self._waiting.discard()
+        if self._is_alone:
+            self._dropped += self._waiting.discard()
         self._reported = -REPORT_PERIOD
         self._report()
         self._output.close()

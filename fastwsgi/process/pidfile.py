@@ -1,14 +1,20 @@
-"""The file in which other programs find the supervisor's process ID."""
+"""The file in which other programs find the supervisor's process ID.
+
+What is at its path and is another kind of file, such as a device or a pipe, is not read, replaced or removed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.links import located
 from fastwsgi.originals import os
+
+MOST_READ = 64  # bytes
+NONE, OTHER = 0, -1  # in place of a process ID: there is none, and something else is there
 
 
 class PidFile:
@@ -42,7 +48,7 @@ class PidFile:
 
     def check(self) -> None:
         """Raise WrongValue if it is there and another kind of file."""
-        if self._read() < 0:
+        if self._read() == OTHER:
             raise WrongValue("--pid", f"{self.path} is there and holds no process ID: choose another file")
 
     def rename(self, path: str) -> None:
@@ -63,18 +69,24 @@ class PidFile:
         return self._read() == os.getpid()
 
     def _read(self) -> int:
-        """The process ID in it; 0 if there is none, -1 if it holds something else."""
+        """The process ID in it, NONE or OTHER."""
         try:
-            return int(Path(self.path).read_text() or 0)
+            if not stat.S_ISREG(os.stat(self.path).st_mode):
+                return OTHER
+            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
-            return 0
+            return NONE
+        try:
+            return int(os.read(fd, MOST_READ) or NONE)
         except ValueError:
-            return -1
+            return OTHER
+        finally:
+            os.close(fd)
 
     def _refuse_if_used(self) -> None:
         self.check()
         pid = self._read()
-        if pid not in (0, os.getpid()) and is_alive(pid):
+        if pid not in (NONE, os.getpid()) and is_alive(pid):
             raise WrongValue("--pid", f"{self.path} is held by process {pid}: stop that one, or choose another file")
 
     @contextlib.contextmanager

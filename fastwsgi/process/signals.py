@@ -21,6 +21,7 @@ WATCHED = (
     signal.SIGTTOU,
     signal.SIGCHLD,
 )
+STOP_SIGNALS = WATCHED[:3]
 
 
 def ignore(number: int, frame: object) -> None:
@@ -90,6 +91,14 @@ def disown_wakeup(reader: socket.socket, writer: socket.socket) -> None:
     writer.close()
 
 
+class Interrupted(BaseException):
+    """A signal that asks for the end has come, and nothing is served yet."""
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise Interrupted
+
+
 class SignalQueue:
     """Holds the signals of WATCHED that arrive while it is open; for the main thread only.
 
@@ -111,6 +120,17 @@ class SignalQueue:
         for number in WATCHED:
             signal.signal(number, ignore)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """In the block, in which nobody reads the queue, those that ask for the end raise Interrupted."""
+        for number in STOP_SIGNALS:
+            forks.handle(number, _interrupt)
+        try:
+            yield
+        finally:
+            for number in STOP_SIGNALS:
+                forks.handle(number, ignore)
 
     def __exit__(self, *exception: object) -> None:
         self._handlers.close()

@@ -23,8 +23,9 @@ from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
+from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log, set_up_error_log
-from fastwsgi.originals import os, select, signal, socket, time
+from fastwsgi.originals import os, select, signal, socket, threading, time
 from fastwsgi.process import accounts, exits, life, preflight, privileges, process_setup
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
@@ -38,7 +39,7 @@ from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.salvage import Salvage
 from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
-from fastwsgi.process.signals import Hangup, SignalQueue
+from fastwsgi.process.signals import STOP_SIGNALS, Hangup, Interrupted, SignalQueue
 from fastwsgi.process.sockets import Listeners, at_position, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 LONGEST_TURN = 10.0  # seconds
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def run(deployment: Deployment, build: SimpleNamespace, notices: Notices) -> int:
@@ -74,6 +74,11 @@ def run(deployment: Deployment, build: SimpleNamespace, notices: Notices) -> int
         Mistake: raised by the deployment, before anything is served.
         BindError: an address cannot be listened on.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise Mistake(
+            "worker processes, and settings that need a supervisor, take the main thread, which gets the signals: "
+            "call serve() there, or without them"
+        )
     with life.failures_logged():
         return Supervisor(deployment, build, notices).run()
 
@@ -154,13 +159,17 @@ class Supervisor:
             self.poller.register(self.signals.fileno(), select.POLLIN)
             forks.hold(self)
             try:
-                self._open()
+                with self.signals.interrupting():
+                    self._open()
                 with Contained():
                     while self.exit_code is None:
                         self._act()
                         self._wait()
                 if self.is_stopping:
                     self.stop.log_end()
+            except Interrupted:
+                self.exit_code = 0
+                life.log_end()
             finally:
                 self._close()
                 forks.release(self)

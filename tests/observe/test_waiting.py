@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -13,7 +14,7 @@ from fastwsgi.observe import waiting as waiting_module
 from fastwsgi.observe.files import LogFile
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.waiting import HALF, WaitingLines
-from tests.helpers.access_logs import REFUSAL, log_to
+from tests.helpers.access_logs import REFUSAL, log_to, refuse
 
 
 def lines_of(build: SimpleNamespace, waiting: WaitingLines) -> SimpleNamespace:
@@ -55,6 +56,19 @@ def test_a_part_that_was_written_is_not_written_again(build: SimpleNamespace) ->
     waiting.note_written(piece, 2)
     lines.add("def")
     assert waiting.rest() == b"c\ndef\n"
+
+
+def test_what_is_left_at_the_end_is_not_dropped_where_somebody_else_writes_it(build: SimpleNamespace) -> None:
+    """Another thread may still answer when the log is closed, as at SIGQUIT."""
+
+    class Full(LogFile):
+        def write_piece(self, lines: object, piece: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    waiting = WaitingLines()
+    with log_to(Full(os.devnull), build, "%(h)s", waiting) as log:
+        refuse(log, 1)
+    assert waiting.rest() == b"192.0.2.1\n"
 
 
 def test_what_does_not_fit_is_dropped_and_counted(build: SimpleNamespace) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,9 +69,29 @@ def test_a_file_that_is_none_is_left_alone(path: Path) -> None:
     assert path.read_text() == "precious"
 
 
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+def make_device(path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may make one")
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5))  # of endless zeros
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, make_socket, make_device, lambda path: path.symlink_to("/dev/null")])
+def test_other_kinds_of_files_are_left_alone(path: Path, make: Callable[[Path], None]) -> None:
+    make(path)
+    before = path.lstat()
+    assert complaint(path).endswith("holds no process ID: choose another file")
+    assert not PidFile(str(path)).is_ours()
+    assert path.lstat().st_ino == before.st_ino
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_it_cannot_be_made(path: Path) -> None:
     assert complaint(path.parent / "missing" / "pid").endswith("/missing/pid: No such file or directory")
-    assert complaint(path.parent).startswith(f"--pid {path.parent}: ")
 
 
 def test_an_upgrade_moves_it_away_and_back(path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_user_that_may_not_read_the_directory(tmp_path: Path) -> None:
 def test_root_without_capabilities(tmp_path: Path) -> None:
     drop = "import ctypes, os, sys; [ctypes.CDLL(None).prctl(24, one) for one in (6, 7)]; "  # PR_CAPBSET_DROP
     drop += "os.execv(sys.argv[1], sys.argv[1:])"
-    said = complaint(tmp_path, f'{sys.executable} -c "{drop}" "$@" --user nobody', code=2)
+    said = complaint(tmp_path, f'"{sys.executable}" -c "{drop}" "$@" --user nobody', code=2)
     assert "--user nobody: this root lacks the capability CAP_SETUID" in said
 
 

@@ -7,14 +7,18 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+import fastwsgi
+from fastwsgi.mistakes import Mistake
 from fastwsgi.process.supervisor import is_needed
 from fastwsgi.settings.settings import SETTINGS, Settings
 from tests.helpers.deployments import SITE, Deployment, deployed, starting
 from tests.helpers.processes import ROOT
+from tests.helpers.serving import PATIENCE
 from tests.helpers.traffic import Load
 
 
@@ -134,6 +138,21 @@ def test_what_only_a_supervisor_acts_upon_says_so() -> None:
     only = read_settings(supervising) - read_settings(alone)
     assert {"max_requests", "pid"} <= only
     assert sorted(only - COMPANIONS - {name for name, setting in SETTINGS.items() if setting.supervised}) == []
+
+
+def test_serve_in_another_thread_has_no_workers() -> None:
+    caught: list[Mistake] = []
+
+    def serve() -> None:
+        try:
+            fastwsgi.serve(print, "127.0.0.1:0", workers=2)
+        except Mistake as mistake:
+            caught.append(mistake)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join(PATIENCE)
+    assert "take the main thread" in str(caught[0])
 
 
 def read_settings(sources: set[Path]) -> set[str]:

@@ -107,6 +107,15 @@ def test_a_preloaded_application_that_ends_the_process_is_told(tmp_path: Path) -
     assert any("site ends the process when imported: os._exit(7)" in line for line in server.seen)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_stop_ends_the_loading_before_the_fork(tmp_path: Path, number: signal.Signals) -> None:
+    with starting(tmp_path, "py", "print('begun', flush=True)\nimport time; time.sleep(600)", preload=True) as server:
+        server.line("begun")
+        server.signal(number)
+        assert server.wait() == 0
+    assert "INFO stopped" in server.seen[-2]
+
+
 @pytest.mark.parametrize("preload", [False, True])
 def test_one_that_takes_long_to_load_is_told(tmp_path: Path, preload: bool) -> None:
     """Also one that holds the GIL, as sleep() of a library loaded by ctypes.PyDLL does."""
