@@ -35,6 +35,7 @@ NATIVE = (
     "observe/_access_c",
 )
 COMPILED_ONLY = ("http/_scanner_c", "http/_lines_c")
+INLINE = ("observe/_line_text_c",)  # no modules, but a .pxd each, whose functions become part of those that cimport it
 SHARED = (
     "http/framing",
     "http/head",

@@ -38,7 +38,7 @@ def setup_list(name: str) -> tuple[str, ...]:
 NATIVE = setup_list("NATIVE")  # "http/_inbox_c"
 COMPILED_ONLY = setup_list("COMPILED_ONLY")  # "http/_scanner_c"
 SHARED = setup_list("SHARED")  # "http/framing"
-INLINE = ("observe/_line_text_c",)  # a .pxd alone, whose functions become part of the modules that use them
+INLINE = setup_list("INLINE")
 
 
 def dotted(path: str) -> str:
