@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import stat
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from fastwsgi.observe import order
 from fastwsgi.observe.formats import Format
 from fastwsgi.observe.refused import Refused
 from fastwsgi.observe.waiting import WaitingLines
-from fastwsgi.originals import threading, time
+from fastwsgi.originals import os, threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
@@ -107,7 +108,9 @@ class AccessLog:
         return True
 
     def reopen(self) -> None:
-        """Reopen the file by its path. Raises OSError."""
+        """Reopen the file by its path, once the lines until now are in the one that was there. Raises OSError."""
+        if self._output.fd >= 0 and stat.S_ISREG(os.fstat(self._output.fd).st_mode):  # which takes them at once
+            self._catch_up()
         self._output.reopen()
 
     def close(self) -> None:

@@ -148,6 +148,7 @@ class Children:
             told = f"worker {child.pid} {description} right after it was ready, as those before it"
             trial = f"the next try in {owner.fleet.rest:.1f} s, at most {LONGEST_REST:g} s later"
             self._short_lives.log(now, f"{told}; {trial}")
+            life.log_worker_end(child.pid, description)
         elif not was_retiring:
             error_log.error("worker %d %s; another takes its place", child.pid, description)
         elif not child.killed:

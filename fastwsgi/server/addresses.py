@@ -89,7 +89,9 @@ def split_address(text: str) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise BindError(f"{text!r} has no port from 0 to 65535: {FORMS}")
     if host.isascii() and host.isdigit() and not bracketed:  # inet_aton(3) takes 8000 for 0.0.31.64
-        raise BindError(f"{text!r} is a port without a host: write {suggest_address(host) or FORMS}")
+        meant = suggest_address(host)
+        problem = f"is a port without a host: write {meant}" if meant else f"has no port from 0 to 65535: {FORMS}"
+        raise BindError(f"{text!r} {problem}")
     if ":" in host and not bracketed:
         meant = f"[{host}]:{port}" if host.count(":") > 1 else f"[{text}]:PORT"
         raise BindError(f"{text!r} does not tell host from port: write {meant} if it is an IPv6 address")
@@ -101,6 +103,8 @@ def suggest_address(value: object) -> str:
     pair = value if isinstance(value, (tuple, list)) and len(value) == 2 else ("127.0.0.1", value)
     host, port = pair[0] or "0.0.0.0", pair[1]
     if not isinstance(host, str) or not is_port(port) or (pair is value and isinstance(port, str)):
+        return ""
+    if host.count(":") == 1:  # it has a port already
         return ""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

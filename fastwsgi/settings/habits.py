@@ -36,7 +36,8 @@ RENAMED = {
     "key": "keyfile", "limit_concurrency": "max_connections", "limit_max_requests": "max_requests",
     "limit_post": "limit_request_body", "log_format": "access_log_format", "logto": "error_logfile",
     "max_request_body_size": "limit_request_body", "max_worker_lifetime": "max_worker_age", "pid_file": "pid",
-    "process_name": "name", "processes": "workers", "procname": "name", "py_autoreload": "reload",
+    "process_name": "name", "processes": "workers", "procname": "name",
+    "proxy_headers": "forwarded_allow_ips", "py_autoreload": "reload",
     "reload_on_rss": "max_worker_rss", "ssl_ca": "ca_certs", "ssl_ca_certs": "ca_certs", "ssl_cert_reqs": "cert_reqs",
     "ssl_certfile": "certfile", "ssl_certificate": "certfile", "ssl_ciphers": "ciphers", "ssl_keyfile": "keyfile",
     "timeout_graceful_shutdown": "graceful_timeout", "timeout_keep_alive": "keep_alive",
@@ -47,11 +48,13 @@ RENAMED = {
 }  # fmt: skip
 NEEDLESS = {
     "die_on_term", "enable_threads", "lazy_apps", "lifespan", "loop", "master", "need_app", "no_access_log",
-    "no_debug", "no_orphans", "proxy_headers", "runtime_mode", "runtime_threads", "single_interpreter",
+    "no_debug", "no_orphans", "runtime_mode", "runtime_threads", "single_interpreter",
     "strict", "thunder_lock", "vacuum", "with_threads", "ws",
 }  # fmt: skip
 """Left out of the answer: it is always so, or there is no such thing here."""
-SWITCHES = {"access_log", "call", "debug", *(NEEDLESS - {"lifespan", "loop", "runtime_mode", "runtime_threads", "ws"})}
+SWITCHES = {"access_log", "call", "debug", "proxy_headers", *NEEDLESS} - {
+    "lifespan", "loop", "runtime_mode", "runtime_threads", "ws",
+}  # fmt: skip
 """Those that take no value as options."""
 KNOWN = HOSTS | PORTS | ADDRESSES | SOCKETS | MODULES | FILES | {"fd", "callable"} | set(RENAMED) | NEEDLESS
 PARSERS = {"auto", "h11", "httptools", "1", "2"}  # values of --http in uvicorn and granian
@@ -62,6 +65,7 @@ SHORT = {
     "-b": ("address", "[0-9]{1,5}", "takes a host, too"),
     "-w": ("module", "[A-Za-z_].*:.*", "is the number of workers here"),
     "-h": ("host", r"[0-9]+(\.[0-9]+){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:]*\]?|localhost", "is the help here"),
+    "-A": ("app", ".+", "is not an option here"),
     "-s": ("socket", ".*[:/.].*", "is not an option here"),
 }
 """Short options that mean another thing elsewhere: its name in KNOWN, the values that show it, and what to tell."""
@@ -103,6 +107,8 @@ def _one(name: str, value: str) -> tuple[str, str]:
         return "bind", f"unix:{value}"
     if name == "fd":
         return "bind", f"fd://{value}"
+    if name == "proxy_headers":
+        return RENAMED[name], "127.0.0.1"
     return RENAMED[name], "-" if name == "access_log" and not value else value
 
 
@@ -150,6 +156,8 @@ def refuse_options(argv: Sequence[str]) -> None:
         found.append(pair)
         reasons += [reason] if reason not in reasons else []
     if found:
+        if any(name == "app" for name, _ in found) and "run" in kept:  # flask --app shop run
+            kept.remove("run")
         kept[place:place] = _as_options(translate(found))
         raise UsageError(f"{_listed(reasons)}: {shlex.join(['fastwsgi', *kept])}")
 
@@ -184,7 +192,7 @@ def _short(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:
     if option not in SHORT:
         return None, ""
     name, pattern, meaning = SHORT[option]
-    if not re.fullmatch(pattern, value):
+    if not re.fullmatch(pattern, value) or (option == "-b" and not is_port(value)):
         return None, ""
     if not token[2:]:
         rest.pop(0)

@@ -40,6 +40,16 @@ def test_the_log_is_reopened_by_its_path(build: SimpleNamespace, tmp_path: Path)
     assert path.read_text() == "400\n"
 
 
+def test_lines_from_before_a_rotation_are_in_the_old_file(build: SimpleNamespace, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with log_to(LogFile(str(path)), build) as log:
+        refuse(log, 1)
+        path.rename(tmp_path / "log.1")
+        log.reopen()
+        refuse(log, 2)
+    assert [len((tmp_path / name).read_text().splitlines()) for name in ("log.1", "log")] == [1, 2]
+
+
 def test_a_log_that_cannot_be_reopened_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "folder" / "log"
     path.parent.mkdir()

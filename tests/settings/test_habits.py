@@ -38,6 +38,10 @@ LINES = {
     "--wsgi-file a/shop.py --callable app --master --processes 2": "--wsgi-file, --callable, --master and --processes "
     "are not options here: fastwsgi a.shop:app --workers 2",
     "--app shop.py --debug": "--app and --debug are not options here: fastwsgi shop --reload",
+    "--app shop run -p 5000": "--app is not an option here, -p is the file for the process ID here: "
+    "fastwsgi shop --bind 127.0.0.1:5000",
+    "-A shop run": "-A is not an option here: fastwsgi shop",
+    "shop --proxy-headers": "--proxy-headers is not an option here: fastwsgi shop --forwarded-allow-ips 127.0.0.1",
     "shop -b 8000": "-b takes a host, too: fastwsgi shop --bind 127.0.0.1:8000",
     "shop --bind=8000": "--bind takes a host, too: fastwsgi shop --bind 127.0.0.1:8000",
     "shop -p 8000": "-p is the file for the process ID here: fastwsgi shop --bind 127.0.0.1:8000",
