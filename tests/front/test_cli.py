@@ -110,6 +110,11 @@ class Server:
         """Return the next line, once it is there."""
         return self.lines.get(timeout=TIMEOUT)
 
+    def end(self) -> None:
+        """Kill it, and wait until its workers, which have its standard error, are gone, too."""
+        self.process.kill()
+        self.reader.join(TIMEOUT)
+
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, list[str]]:
         """Send a signal, wait for the end, and return the exit code and the lines not read yet."""
         self.process.send_signal(number)
@@ -132,8 +137,9 @@ def start(project: Path) -> Iterator[Start]:
                     [*COMMAND, *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
                 )
             )
-            stack.callback(process.kill)
-            return Server(process)
+            server = Server(process)
+            stack.callback(server.end)
+            return server
 
         yield start
 
