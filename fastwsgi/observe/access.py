@@ -42,7 +42,7 @@ class AccessLog:
     """An observer that writes a line for each response.
 
     Attributes:
-        lines: makes them.
+        lines: makes them as the file has them, for the monitor of the compiled build.
 
     Args:
         output: where the lines go.
@@ -61,7 +61,10 @@ class AccessLog:
         self._output = output
         self._waiting = waiting or WaitingLines()
         self._is_alone = waiting is None  # nobody writes what close() leaves, such as lines of calls that end after it
-        self.lines: Lines = build.access.Lines(format, self._waiting, self._full, output.is_terminal)
+        self._lines: Lines = build.access.Lines(format, self._waiting, self._full, output.is_terminal)
+        self.lines = self._lines
+        if format.in_file is not None:
+            self.lines = build.access.Lines(format.in_file, self._waiting, self._full)
         self.lines.fd = output.fd
         self._dropped = 0  # lines
         self._problem = ""
@@ -75,13 +78,13 @@ class AccessLog:
         if output.is_terminal:
             order.precede(self._catch_up)
         # The head of a response is copied only if the format needs it
-        self.note = self.lines.note
-        self.response_ended = self.lines.add
+        self.note = self._lines.note
+        self.response_ended = self._lines.add
         self.response_started = self._keep_head if format.wants_head else None
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
         """Make the line of a refused request, with what is known of it."""
-        self.lines.refuse(Refused(connection, refusal, self.note))
+        self._lines.refuse(Refused(connection, refusal, self.note))
 
     def tick(self) -> None:
         """Start the thread if it is not running; not sooner, since a fork would lose it."""
@@ -101,7 +104,7 @@ class AccessLog:
         """Write what has gathered, with the lock held; False if that failed."""
         try:
             while (piece := self._waiting.next_piece(self._output.piece)) is not None:
-                self._output.write_piece(self.lines, piece)
+                self._output.write_piece(self._lines, piece)
         except OSError as error:
             self._problem = error.strerror or str(error)
             return False
@@ -169,7 +172,7 @@ class AccessLog:
     def disown(self) -> None:
         """In a forked child, close the file: the parent writes the lines, those that gathered before the fork, too."""
         self._closed = True
-        self.lines.disown()
+        self._lines.disown()
         self._waiting = WaitingLines()
         self._wake = threading.Event()
         self._writing = threading.Lock()

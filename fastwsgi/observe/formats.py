@@ -68,6 +68,7 @@ class Format(NamedTuple):
             the call, or -1.
         json: whether texts are written as JSON.
         wants_head: whether the functions need the head of the response, which is then the last value noted.
+        in_file: what makes lines for a file of the same notes, if the lines themselves are not meant for one.
     """
 
     steps: list[Step]
@@ -75,6 +76,7 @@ class Format(NamedTuple):
     calls: list[tuple[Callable[[Exchange], str | None], int]]
     json: bool = False
     wants_head: bool = False
+    in_file: Format | None = None
 
     @property
     def escape(self) -> bytes:
@@ -91,7 +93,27 @@ def read_format(text: str | None) -> Format:
     """The format with that *text* or name; None stands for "combined". Raises WrongValue for an unknown atom."""
     if text == "json":
         return _Reader(json=True).read_json()
-    return _Reader(json=False).read(COMBINED if text is None or text == "combined" else text)
+    text = text_of(text)
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise WrongValue("--access-log-format", ": a line cannot have control characters in it")
+    return _Reader(json=False).read(text)
+
+
+def read_atoms(names: list[str], separator: str, in_file: str) -> Format:
+    """A format of the atoms *names* with *separator* between them, which may be a control character.
+
+    A file gets lines in the format *in_file*, which has been read before.
+    """
+    reader = _Reader(json=False)
+    reader.read(separator.join([f"%({name})s" for name in names]))
+    steps, calls, reader.steps = reader.steps, reader.calls[:], []
+    format = reader.read(in_file)  # notes and functions of both are in one row
+    return format._replace(steps=steps, calls=calls, in_file=format)
+
+
+def text_of(text: str | None) -> str:
+    """The text of a format that may be given by its name or left out."""
+    return COMBINED if text is None or text == "combined" else text
 
 
 ATOM = re.compile(r"%\((?:\{(?P<name>[^{}()]+)\}(?P<kind>[a-z])|(?P<atom>\w+))\)s|(?P<percent>%%)|(?P<wrong>%.{0,12})")
@@ -145,8 +167,6 @@ class _Reader:
         self.wants_head = False
 
     def read(self, text: str) -> Format:
-        if re.search(r"[\x00-\x1f\x7f]", text):
-            raise WrongValue("--access-log-format", ": a line cannot have control characters in it")
         end = 0
         for match in ATOM.finditer(text):
             self._write(text[end : match.start()])

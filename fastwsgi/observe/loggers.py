@@ -74,5 +74,6 @@ def _write_plainly(message: object, args: Any, error: object) -> None:
         if isinstance(error, BaseException):
             trace = traceback.format_exception(type(error), error, error.__traceback__)
     with contextlib.suppress(Exception):
-        line = str(message) % args if args else str(message)
+        values = args[0] if args and isinstance(args[0], dict) else args  # as in logging
+        line = str(message) % values if args else str(message)
         os.write(2, "".join([f"{line}\n", *trace]).encode("utf-8", "backslashreplace"))

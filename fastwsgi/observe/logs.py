@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.access import AccessLog
+from fastwsgi.observe.entries import Entries
 from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_error_log
 from fastwsgi.observe.error_stream import ErrorStream
 from fastwsgi.observe.files import LogFile, handed, standard_output
@@ -85,7 +86,11 @@ class Logs:
     def __init__(self, settings: Settings, build: SimpleNamespace, waiting: WaitingLines | None = None) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
-        output = _access_output(settings)
+        path, to_logger = access_destinations(settings)
+        logger = LoggerOutput(Entries(settings.access_log_format)) if to_logger else None
+        output = _access_output(path, logger)
+        if logger is not None:
+            format = logger.entries.format
         if output is not None:
             self.access = AccessLog(output, format, build, waiting)
         self.errors = ErrorStream()
@@ -116,13 +121,12 @@ class Logs:
             self.access.close()
 
 
-def _access_output(settings: Settings) -> Output | None:
+def _access_output(path: str | None, logger: LoggerOutput | None) -> Output | None:
     """The destination of the access log, if there is one."""
-    path, to_logger = access_destinations(settings)
     if path is None:
-        return LoggerOutput() if to_logger else None
+        return logger
     file = _open_access_log(path)
-    return FileAndLogger(file, LoggerOutput()) if to_logger else file
+    return file if logger is None else FileAndLogger(file, logger)
 
 
 def _open_access_log(path: str) -> LogFile:

@@ -12,6 +12,7 @@ import stat
 from collections import deque
 from typing import TYPE_CHECKING
 
+from fastwsgi.observe.entries import Entries
 from fastwsgi.observe.files import LogFile, standard_output
 from fastwsgi.observe.logs import access_destinations, error_log
 from fastwsgi.observe.outputs import LoggerOutput
@@ -79,10 +80,11 @@ class Salvage:
         if dropped:
             _report(dropped, "they came faster than they could be written")
         path, to_logger = access_destinations(settings)
+        entries = Entries(settings.access_log_format)
         if data and path is not None:
-            self._add(Remains(path, data, time.monotonic() + SECONDS))
+            self._add(Remains(path, entries.plain(data), time.monotonic() + SECONDS))
         if data and to_logger:
-            LoggerOutput().write(data)
+            LoggerOutput(entries).write(data)
 
     def advance(self, now: float) -> None:
         """Write more of what waits, or drop it if its time is over."""

@@ -19,6 +19,7 @@ from fastwsgi import backend
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe import access
 from fastwsgi.observe.access import AccessLog
+from fastwsgi.observe.entries import Entries
 from fastwsgi.observe.error import error_log
 from fastwsgi.observe.error_handlers import ErrorFile
 from fastwsgi.observe.files import LogFile
@@ -154,7 +155,7 @@ def test_on_a_terminal_lines_come_in_the_order_of_events(
 def test_a_terminal_beside_the_handlers_of_a_configuration_gets_lines_at_once() -> None:
     theirs, ours = os.openpty()
     file = LogFile(os.ttyname(ours))
-    assert FileAndLogger(file, LoggerOutput()).is_terminal
+    assert FileAndLogger(file, LoggerOutput(Entries(None))).is_terminal
     file.close()
     os.close(theirs)
     os.close(ours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -40,6 +41,11 @@ def app(environ, start_response):
     return [str(os.getpid()).encode()]
 """
 
+HANDLERS = {
+    "handlers": {"null": {"class": "logging.NullHandler"}},
+    "loggers": {"fastwsgi.access": {"handlers": ["null"], "level": "INFO"}},
+}
+
 
 @pytest.mark.parametrize("end", ["KILL", "/exit", "/crash", "/hold", "QUIT"])
 def test_no_line_is_lost_with_a_worker(build: SimpleNamespace, tmp_path: Path, end: str) -> None:
@@ -64,11 +70,16 @@ def test_no_line_is_lost_with_a_worker(build: SimpleNamespace, tmp_path: Path, e
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-@pytest.mark.parametrize("seconds", [1.2, 60])
-def test_the_answer_of_the_monitor_has_its_line(tmp_path: Path, threads: int, seconds: float) -> None:
+@pytest.mark.parametrize(("seconds", "handlers"), [(1.2, {}), (60, {}), (60, HANDLERS)])
+def test_the_answer_of_the_monitor_has_its_line(
+    tmp_path: Path, threads: int, seconds: float, handlers: dict[str, object]
+) -> None:
     """Whether the call that has held the GIL returns in the end, or the worker is killed."""
     log = tmp_path / "log"
     logged = {"access_logfile": str(log), "access_log_format": "%(h)s %(r)s %(s)s %(B)s %(a)s %(t)s %(M)s"}
+    if handlers:
+        (tmp_path / "log.json").write_text(json.dumps(handlers))
+        logged["log_config"] = str(tmp_path / "log.json")
     with deployed(tmp_path, "c", SITE, workers=1, timeout=0.3, threads=threads, **logged) as server:
         with Client(server.address) as client:
             client.send(request(target=f"/hold?{seconds}", fields=[("User-Agent", "me")]))

@@ -20,6 +20,12 @@ class Json(logging.Formatter):
     def format(self, record):
         return json.dumps({"logger": record.name, "level": record.levelname, "message": record.getMessage()})
 
+class Atoms(logging.Formatter):
+    def format(self, record):
+        atoms = record.args
+        found = {name: atoms[name] for name in ("h", "m", "s", "B", "{x-none}i")}
+        return json.dumps({"line": record.msg % atoms, "name": record.name, **found})
+
 def app(environ, start_response):
     log.debug("hidden")
     log.info("sold %s", environ["PATH_INFO"])
@@ -85,6 +91,17 @@ logconfig_dict = {
         "gunicorn.error": {"level": "INFO", "handlers": ["console"], "propagate": False},
         "gunicorn.access": {"level": "INFO", "handlers": ["accesses"], "propagate": True},
     },
+}
+""",
+    "the atoms of a line": """
+accesslog = "-"
+logconfig_dict = {
+    "formatters": {"atoms": {"()": "shop.Atoms"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
+        "accesses": {"class": "logging.FileHandler", "filename": "access.log", "formatter": "atoms"},
+    },
+    "loggers": {"gunicorn.access": {"level": "INFO", "handlers": ["accesses"], "propagate": False}},
 }
 """,
     "an INI": 'logconfig = "log.ini"',
