@@ -3,12 +3,12 @@
 HOOKS lists them in the order of a life, with their arguments. A hook that fails is logged with its traceback, once.
 What it was to prepare does not happen then, as under gunicorn: a start of the service (on_starting, when_ready, and
 until the first worker serves, nworkers_changed and pre_fork), a worker (post_fork, post_worker_init), a request
-(pre_request, which gives a 500). All others have no consequences.
+(pre_request, which gives a 500). All others have no consequences, even if they exit. One that exits at a start gives the
+service its exit code.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -135,10 +135,10 @@ class GunicornHooks(Hooks):
         self._prepare("post_worker_init", worker)
 
     def worker_int(self, worker: WorkerView) -> None:
-        self._call_aside("worker_int", worker)
+        self._try("worker_int", worker)
 
     def worker_abort(self, worker: WorkerView) -> None:
-        self._call_aside("worker_abort", worker)
+        self._try("worker_abort", worker)
 
     def worker_exit(self, server: ServerView, worker: WorkerView) -> None:
         self._try("worker_exit", server, worker)
@@ -189,23 +189,18 @@ class GunicornHooks(Hooks):
             self._call(name, server, *more)
 
     def _prepare(self, name: str, *arguments: object) -> None:
-        """Call a hook without which a worker is not ready."""
+        """Call a hook if there is one. Raises Mistake if it fails or exits."""
         try:
             self._call(name, *arguments)
-        except SystemExit as error:
+        except (SystemExit, KeyboardInterrupt) as error:
             raise Mistake(f"{self.origin}: {name} exits: {summary(error)}", user_traceback(error)) from None
 
     def _try(self, name: str, view: ServerView | WorkerView, *more: object) -> None:
         """Call a hook if there is one, and log its failure."""
         try:
-            self._call(name, view, *more)
+            self._prepare(name, view, *more)
         except Mistake as mistake:
             view.log.error("%s", f"{mistake}\n{mistake.details}".rstrip("\n"))
-
-    def _call_aside(self, name: str, worker: WorkerView) -> None:
-        """Call a hook beside the main thread; if it exits, only that call ends, as the worker ends anyway."""
-        with contextlib.suppress(SystemExit):
-            self._try(name, worker)
 
     def _call(self, name: str, *arguments: object) -> Any:
         """Call a hook if there is one; what it returns. Raises Mistake if it fails."""

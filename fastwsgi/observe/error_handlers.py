@@ -12,24 +12,27 @@ from typing import TextIO
 
 from fastwsgi.observe import order
 from fastwsgi.observe.files import LogFile, standard_error
+from fastwsgi.observe.whole_writes import PATIENCE, write_whole
 from fastwsgi.originals import os
 
 ENTRY = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
 MESSAGES = "fastwsgi.error.wsgi"  # the logger of what is written to wsgi.errors
 
+CUT = -1  # in the place of a thread: an entry ended within its line
+
 YELLOW, RED, PLAIN = "\x1b[33m", "\x1b[31m", "\x1b[0m"
 
 
 class OwnHandler(logging.Handler):
-    """Appends entries, each with one write; a failure of that costs the entry and nothing else."""
+    """Appends entries, each in one piece; a failure of that costs the entry and nothing else."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter(ENTRY))
-        self._begun_by = 0  # the thread that has begun the last line, which is not ended
+        self._begun_by = 0  # the thread that has begun the last line, which is not ended, or CUT
 
-    def append(self, text: str) -> None:
-        """Write *text*. Raises OSError or ValueError."""
+    def append(self, text: str) -> bool:
+        """Write *text*: whether all of it, or else a part. Raises OSError or ValueError if it is nothing."""
         raise NotImplementedError
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -47,8 +50,8 @@ class OwnHandler(logging.Handler):
         self.acquire()
         try:
             apart = "\n" if self._begun_by not in (0, thread) else ""
-            self._begun_by = 0 if text.endswith("\n") else thread
-            self.append(apart + text)
+            is_whole = self.append(apart + text)
+            self._begun_by = CUT if not is_whole else 0 if text.endswith("\n") else thread
         except (OSError, ValueError):
             pass
         finally:
@@ -75,15 +78,20 @@ class ErrorFile(OwnHandler):
         self.is_standard = path == "-" or _is_standard_error(self.file.fd)
         if path == "-" and _wants_colours(self.file.fd):
             self.setFormatter(ColouredEntries(ENTRY))
+        self._patience = PATIENCE  # none, once it was in vain, until something is written again
 
-    def append(self, text: str) -> None:
+    def append(self, text: str) -> bool:
         data = text.encode("utf-8", "backslashreplace")
         try:
-            os.write(self.file.fd, data)
+            written = write_whole(self.file.fd, data, self._patience)
         except OSError as error:
             if error.errno != errno.EBADF:
                 raise
-            os.write(2, data)  # the application has closed all descriptors but the standard ones
+            written = write_whole(2, data, self._patience)  # the application has closed all other descriptors
+        self._patience = PATIENCE if written == len(data) else 0.0
+        if not written and data:
+            raise BlockingIOError
+        return written == len(data)
 
     def end(self) -> None:
         """Close the file."""
@@ -98,10 +106,11 @@ class StreamHandler(OwnHandler):
         super().__init__()
         self.stream = stream
 
-    def append(self, text: str) -> None:
+    def append(self, text: str) -> bool:
         if self.stream is not None:
             self.stream.write(text)
             self.stream.flush()
+        return True
 
 
 class ColouredEntries(logging.Formatter):

@@ -69,7 +69,7 @@ class ErrorStream(io.TextIOBase):
             if len(rest) > LONGEST:
                 rest = ""
             self._pass_on(handlers, thread, whole[: len(whole) - len(rest)])
-            if rest:
+            if rest or (handlers is not None and not whole.endswith("\n")):
                 self._keep(thread, rest)
         return len(text)
 

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from fastwsgi.http.errors import HttpError
 
 MOST = 200  # bytes shown
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LINE_END = re.compile(rb"\r?\n(?![ \t])")  # a line that begins with a blank continues the one before (RFC 9112 5.2)
 _FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*")
+_REST = rb"[^\n]*(?:\n[ \t][^\n]*)*"  # of a line, with those that continue it, and with each bare CR
 _SECRET = re.compile(
-    rb"((?:authori[sz]ation|cookie|token|secret|passw|credential|session|signature|api[-_]?key)[\w-]*[ \t]*:?[ \t]*)"
-    rb"([^\r\n]+(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*)",  # with the lines that continue it
+    rb"((?:authori[sz]ation|x-auth|bearer|cookie|token|jwt|secret|passw|pwd|credential|assertion|session|signature"
+    rb"|api_?key|[-_]key(?![a-z]))[\w-]*[ \t]*:?[ \t]*)(" + _REST + rb")",
     re.IGNORECASE,
 )
-_QUERY = re.compile(rb"(?<=\?)[^ \r\n]+")
-_USER = re.compile(rb"(?<=//)[^/ \r\n]*(?=@)")
+_QUERY = re.compile(rb"(?<=\?)(?:" + _REST + rb"(?= HTTP/)|" + _REST + rb"(?<!\r))")
+_USER = re.compile(rb"(?<=//)[^/\n]*(?=@)")
 _UNSAFE = re.compile(r"[^ -~]|\\")
 _ESCAPES = {"\r": r"\r", "\n": r"\n", "\t": r"\t", "\\": r"\\"}
 
@@ -68,7 +69,15 @@ def _is_meant(field: bytes, about: str) -> bool:
 
 def shown(data: bytes) -> str:
     """*data* as it may stand in a log."""
-    data = _USER.sub(b"...", _QUERY.sub(b"...", data))
-    data = _SECRET.sub(lambda match: match[1] + b"(%d bytes)" % len(match[2]), data)
+    data = _USER.sub(b"...", _QUERY.sub(lambda match: match[0] and b"...", data))
+    data = _SECRET.sub(_hidden, data)
     text = data[:MOST].decode("latin-1") + ("..." if len(data) > MOST else "")
     return _UNSAFE.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
+
+
+def _hidden(match: re.Match[bytes]) -> bytes:
+    """The name of a secret, and its size in place of the secret."""
+    name, value = match.groups()
+    end = b"\r" if value.endswith(b"\r") else b""
+    size = len(value) - len(end)
+    return b"%b(%d bytes)%b" % (name, size, end) if size else match[0]

@@ -138,10 +138,42 @@ def test_what_prepares_a_worker_ends_it_when_it_fails(name: str, caplog: pytest.
     assert caplog.text == ""  # it is told where the worker ends
 
 
-@pytest.mark.parametrize("name", ["worker_int", "worker_abort"])
-def test_a_thread_of_ours_is_not_ended_by_a_hook(name: str) -> None:
-    hooks = GunicornHooks({name: lambda worker: sys.exit(1)}, "g.py")
-    getattr(hooks, name)(views()[1])
+TOLD = ["on_reload", "child_exit", "nworkers_changed", "pre_fork", "pre_exec", "on_exit", "worker_exit"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=["exit", "interrupt"])
+@pytest.mark.parametrize("name", [*TOLD, "worker_int", "worker_abort"])
+def test_a_hook_that_is_only_told_ends_nothing(
+    name: str, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, worker = views()
+    server._supervisor.fleet.served = True
+    given = {"server": server, "worker": worker, "new_value": 2, "old_value": 1}
+    getattr(GunicornHooks({name: exiting(error)}, "g.py"), name)(*(given[argument] for argument in HOOKS[name]))
+    assert f"g.py: {name} exits: {type(error).__name__}" in caplog.text
+    assert "in fail" in caplog.text
+
+
+def exiting(error: BaseException) -> Any:
+    """A hook that ends with *error*."""
+
+    def fail(*arguments: Any) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_good_answer_stays_one_though_post_request_exits(caplog: pytest.LogCaptureFixture) -> None:
+    hooks = GunicornHooks({"post_request": exiting(SystemExit(3))}, "g.py")
+    app = hooks.wrap(lambda environ, start_response: [b"good"], views()[1])
+    assert app(environ(), start_response) == [b"good"]
+    assert "g.py: post_request exits: SystemExit: 3" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["on_starting", "when_ready"])
+def test_a_start_ends_with_the_code_of_a_hook_that_exits(name: str) -> None:
+    with pytest.raises(SystemExit, match="^3$"):
+        getattr(GunicornHooks({name: exiting(SystemExit(3))}, "g.py"), name)(views()[0])
 
 
 def test_a_worker_that_a_hook_ends_says_so() -> None:

@@ -132,12 +132,15 @@ def test_what_waits_is_bounded(tmp_path: Path) -> None:
     for _ in range(3):
         errors.write("x" * (LONGEST // 2))
     assert path.read_text() == "x" * (LONGEST // 2 * 3)
+    errors.end_request()
+    errors.write("next\n")
+    assert path.read_text() == "x" * (LONGEST // 2 * 3) + "\nnext\n"
 
 
 def test_a_write_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_file(tmp_path)
     writes: list[bytes] = []
-    monkeypatch.setattr("fastwsgi.observe.error_handlers.os.write", lambda fd, data: writes.append(data))
+    monkeypatch.setattr("fastwsgi.observe.whole_writes.os.write", lambda fd, data: writes.append(data) or len(data))
     ErrorStream().write("a\nb\n" * 9)
     assert writes == [b"a\nb\n" * 9]
 

@@ -38,10 +38,30 @@ def test_the_lines_that_are_wrong(more: bytes, reason: str, wanted: bytes) -> No
         (b"COOKIE : a=b\nHost: c", r"COOKIE : (3 bytes)\nHost: c"),
         (b"Set-Cookie a=b", "Set-Cookie (3 bytes)"),
         (b"\x00Authorization:Basic abc\r\n more\r\n\tmore\r\nHost: c", r"\x00Authorization:(23 bytes)\r\nHost: c"),
-        (b"a\rProxy-Authorization: abc\rb", r"a\rProxy-Authorization: (3 bytes)\rb"),
+        (b"a\rProxy-Authorization: abc\rb\r\nc", r"a\rProxy-Authorization: (5 bytes)\r\nc"),
+        (b"Authorization:\r\n abc\r\nHost: c", r"Authorization:(6 bytes)\r\nHost: c"),
         (b"X-Api-Key: abc\r\nX-Auth-Token: abcd", r"X-Api-Key: (3 bytes)\r\nX-Auth-Token: (4 bytes)"),
+        (b"X-Auth: abc\nX-Shop-Key: abc\nKeyboard: abc", r"X-Auth: (3 bytes)\nX-Shop-Key: (3 bytes)\nKeyboard: abc"),
+        (b"Jwt: a\nMy-Pwd: b\nSAMLAssertion=c", r"Jwt: (1 bytes)\nMy-Pwd: (1 bytes)\nSAMLAssertion(2 bytes)"),
+        (b"Shop: Bearer abc", "Shop: Bearer (3 bytes)"),
         (b"GET http://me:secret@shop/a?b=c HTTP/1.1", "GET http://...@shop/a?... HTTP/1.1"),
+        (b"GET /a?b=c hunter2 HTTP/1.1\r\na: ?\r\nb: c", r"GET /a?... HTTP/1.1\r\na: ?\r\nb: c"),
+        (b"GET /a?b HTTP/1.1 hunter2 HTTP/1.1\r\n", r"GET /a?... HTTP/1.1\r\n"),
+        (b"GET /a?b=c hunter2\r\n hunter2\r\nb: c", r"GET /a?...\r\nb: c"),
     ],
 )
 def test_no_secret_is_shown(data: bytes, wanted: str) -> None:
     assert shown(data) == wanted
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        (b"Authorization: Basic\r\n hunter2\r\na: b", r"Authorization: (15 bytes)"),
+        (b"Cookie: a=b;\r\n\thunter2", r"Cookie: (14 bytes)"),
+        (b"Cookie: a=b;\rhunter2\r\na: b", r"Cookie: (12 bytes)"),
+        (b"a: b\r\n more", r"a: b\r\n more"),
+    ],
+)
+def test_a_line_that_continues_a_field_is_shown_with_its_name(more: bytes, wanted: str) -> None:
+    assert shown(offence(HEAD + more, "Invalid header value char")) == wanted
