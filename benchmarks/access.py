@@ -33,7 +33,8 @@ def main() -> None:
                 log = ("--access-logfile", f"{folder}/log", "--access-log-format", format) if format else ()
                 server = variant(profile, "--threads", "1", *log)
                 timed[profile].append(hello(server, core, options.seconds)[0])
-    print(f"| | instructions | of hello | CPU us | of hello (least to most) | least CPU us | of hello |\n|{' --- |' * 7}")
+    print("| | instructions | of hello | CPU us | of hello (least to most) | least CPU us | of hello |")
+    print(f"|{' --- |' * 7}")
     for profile, times in timed.items():
         ratios = sorted(one / first for one, first in zip(times, timed["hello"]))
         share = counted[profile] / counted["hello"]

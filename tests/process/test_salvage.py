@@ -33,7 +33,9 @@ def app(environ, start_response):
     if path == "/crash":
         ctypes.string_at(0)
     if path == "/hold":
-        ctypes.PyDLL(None).usleep(int(float(environ["QUERY_STRING"] or 60) * 1e6))
+        until = time.monotonic() + float(environ["QUERY_STRING"] or 60)
+        while time.monotonic() < until:  # a signal interrupts the sleep
+            ctypes.PyDLL(None).usleep(int(max(0, until - time.monotonic()) * 1e6))
     if path == "/begun":
         start_response("200 OK", [], (ValueError, ValueError(), None))(b"begun")
     if path in ("/begun", "/silent"):
