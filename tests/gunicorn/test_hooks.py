@@ -172,7 +172,7 @@ def test_a_good_answer_stays_one_though_post_request_exits(caplog: pytest.LogCap
 
 @pytest.mark.parametrize("name", ["on_starting", "when_ready"])
 def test_a_start_ends_with_the_code_of_a_hook_that_exits(name: str) -> None:
-    with pytest.raises(SystemExit, match="^3$"):
+    with pytest.raises(SystemExit, match=r"^3$"):
         getattr(GunicornHooks({name: exiting(SystemExit(3))}, "g.py"), name)(views()[0])
 
 
