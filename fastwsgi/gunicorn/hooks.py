@@ -3,8 +3,8 @@
 HOOKS lists them in the order of a life, with their arguments. A hook that fails is logged with its traceback, once.
 What it was to prepare does not happen then, as under gunicorn: a start of the service (on_starting, when_ready, and
 until the first worker serves, nworkers_changed and pre_fork), a worker (post_fork, post_worker_init), a request
-(pre_request, which gives a 500). All others have no consequences, even if they exit. One that exits at a start gives
-the service its exit code.
+(pre_request, which gives a 500). All others have no consequences, even if they exit. A hook that exits ends
+a start with its code.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ To the supervisor:
     failed             what serves is a page that says why the application cannot be loaded (--reload)
     reopen             the log files are to be reopened: from a worker that may not open them
     replace REASON     a successor is wanted
+    dismissed REASON   the same, by a hook of the user's
     terminated         it got a SIGTERM: all processes of the service did, or a successor is wanted
     in-flight NUMBER   the answer to stop, retire and hurry: requests that are not answered yet
 """

@@ -107,11 +107,23 @@ class Children:
             self._replace(child, "it got SIGTERM")
         elif word == "replace" and not owner.is_stopping:
             self._replace(child, rest)
+        elif word == "dismissed" and not owner.is_stopping:
+            self._dismiss(child, rest)
 
     def _replace(self, child: Child, reason: str) -> None:
         if not child.replace_reason:
             child.replace_reason = reason
             error_log.info("worker %d is to be replaced: %s", child.pid, reason)
+
+    def _dismiss(self, child: Child, reason: str) -> None:
+        """Replace a worker that a hook does not want, later each time if it comes to that before they have served."""
+        now, fleet = time.monotonic(), self._supervisor.fleet
+        if child.replace_reason or child.state == "retiring" or not fleet.mark_dismissed(child, now):
+            self._replace(child, reason)
+            return
+        child.replace_reason = reason
+        told = f"worker {child.pid} is to be replaced as early as those before it: {reason}"
+        self._short_lives.log(now, f"{told}; its successor in {fleet.rest:.1f} s, at most {LONGEST_REST:g} s later")
 
     def _handle_ready(self, child: Child) -> None:
         owner = self._supervisor

@@ -2,11 +2,13 @@
 
 Clients on this machine are told why. A traceback shows code, paths and values, so others are told only that it is so:
 who comes from another address, by a unix socket, before which there is a proxy as a rule, or with a field by which
-proxies say whom they speak for.
+proxies say whom they speak for. So is who asks for another host than this machine: a page of the internet whose name
+has come to mean 127.0.0.1 (DNS rebinding) could read the answer.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
@@ -17,7 +19,12 @@ from fastwsgi.http.peers import LOOPBACK
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PROXIED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
+PROXIED = (
+    *("HTTP_FORWARDED", "HTTP_X_FORWARDED_", "HTTP_X_ORIGINAL_FORWARDED_FOR", "HTTP_VIA"),
+    *("HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP", "HTTP_CF_CONNECTING_IP"),
+)
+"""How the keys of fields begin that proxies add."""
+PORT = re.compile(r":[0-9]*\Z")
 TITLE = "The application cannot be loaded"
 ADVICE = "Mend it and save: it is loaded again."
 HIDDEN = "The error log of the server says why."
@@ -34,7 +41,22 @@ PAGE = """<!DOCTYPE html>
 def is_local(environ: WSGIEnvironment) -> bool:
     """Whether a request comes from this machine, as far as can be seen."""
     addresses = environ["REMOTE_ADDR"], str(environ.get(PEER, environ["REMOTE_ADDR"]))
-    return not any(name in environ for name in PROXIED) and all(one in LOOPBACK for one in addresses)
+    return (
+        not any(key.startswith(PROXIED) for key in environ)
+        and all(one in LOOPBACK for one in addresses)
+        and _means_this_machine(environ.get("HTTP_HOST", ""))
+    )
+
+
+def _means_this_machine(host: str) -> bool:
+    """Whether a Host field names this machine whoever is asked for the name (RFC 6761 6.3)."""
+    name = PORT.sub("", host).lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return bool(name) and name.strip("[]") in LOOPBACK
+    except ValueError:
+        return False
 
 
 def failure_page(text: str) -> WSGIApplication:

@@ -59,8 +59,8 @@ class Fleet(Generic[M]):
         closed: no more workers are started.
         failures: the number of workers in a row that died before they were ready.
         not_before: when the next worker may be started.
-        short_lives: the number of workers in a row that died right after they were ready.
-        last_death: when the last worker died that was ready.
+        short_lives: the number of workers in a row that died right after they were ready, or were dismissed by then.
+        last_death: when the last worker died that was ready, or was dismissed.
         rest_until: when the next worker may be started after these.
     """
 
@@ -102,6 +102,10 @@ class Fleet(Generic[M]):
             return "reload failed"
         self.delay_next_start(now)
         return "start delayed"
+
+    def mark_dismissed(self, member: M, now: float) -> Outcome:
+        """Note that a hook has *member* replaced; its successor waits as if it had died."""
+        return self._judge_life(now - member.ready_at if member.state == "ready" else 0.0, now)
 
     def _judge_life(self, life: float, now: float) -> Outcome:
         """Replace a worker that served at once, but make the next start wait after several short lives in a row."""

@@ -96,7 +96,7 @@ class Worker:
         self.logs: Logs | None = None
         self._called: set[str] = set()  # of the hooks that are called once
         given.view.app = AppView(self._load, given.view.cfg, given.app)
-        given.view.ask_when_ended(lambda: self._ask_for_successor("a hook has set worker.alive to False"))
+        given.view.ask_when_ended(lambda: given.channel.send("dismissed a hook has set worker.alive to False"))
 
     def run(self) -> int:
         """Boot, serve and end; the exit code."""

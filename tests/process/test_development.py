@@ -13,7 +13,7 @@ from tests.helpers.serving import Answer, Client, request
 def page(address: tuple[str, int]) -> Answer:
     """What the server answers."""
     with Client(address) as client:
-        return client.send(request()).answer()
+        return client.send(request().replace(b"Host: test", b"Host: localhost")).answer()
 
 
 def test_a_change_a_mistake_and_its_mending(tmp_path: Path) -> None:

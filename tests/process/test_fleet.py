@@ -95,6 +95,25 @@ def test_those_that_die_right_after_they_are_ready_are_replaced_more_and_more_sl
     assert yard.end(12) == ("", ["start 13 at 0"])
 
 
+def test_those_that_a_hook_dismisses_before_they_have_served_are_replaced_more_and_more_slowly() -> None:
+    yard = Yard(1).booted()
+    yard.now += 1
+    delays = []
+    for pid in range(1, 8):
+        yard.fleet.members[pid].replace_reason = "a hook"
+        said = yard.fleet.mark_dismissed(yard.fleet.members[pid], yard.now)
+        if pid > 1:
+            yard.ready(pid)
+            yard.end(pid - 1)
+        delays.append(round((yard.fleet.next_time(yard.now) or yard.now) - yard.now, 1))
+        assert said == ("rest" if delays[-1] else "")
+        yard.now += delays[-1]
+        yard.act()
+    assert delays == [0, 0, 0, 0, 0.2, 0.4, 0.8]  # the first has served
+    yard.fleet.begin_generation(1)
+    assert yard.fleet.short_lives == 0
+
+
 def test_short_lives_of_long_ago_are_forgotten() -> None:
     yard = Yard(2).booted()
     yard.fleet.short_lives, yard.fleet.last_death = 9, yard.now - 1

@@ -132,6 +132,17 @@ def test_a_successor_gets_the_number_of_the_worker_that_it_replaces(tmp_path: Pa
     assert not [line for line in server.seen if "failed" in line]
 
 
+@pytest.mark.parametrize("hook", ["post_fork(server, worker)", "post_worker_init(worker)"])
+def test_workers_that_their_hooks_do_not_want_are_replaced_slowly(hook: str, tmp_path: Path) -> None:
+    with serving_by(tmp_path, f"def {hook}: worker.alive = False", "py") as server:
+        with server.connect() as client:
+            assert client.send(request()).answer().body == b"hello"
+        server.line(r"is to be replaced as early as those before it: a hook has set worker\.alive to False; .* 0\.2 s")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert len([line for line in server.seen if "is to be replaced: " in line]) == 3
+
+
 LEAVING = """
 def post_worker_init(worker):
     served = worker.wsgi
