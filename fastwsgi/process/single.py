@@ -1,9 +1,9 @@
 """Serving with a single process, as fastwsgi.serve() does: it binds, runs the loop, and obeys signals by itself.
 
 The command always has a supervisor, so that there is one behaviour to explain: a killed worker is replaced, HUP
-reloads, --timeout replaces a worker that hangs. That costs 6 to 10 MB (PSS of all processes: 23 MB alone, 31 with a
-supervisor; with Flask 33 and 43) and some 20 ms of the start. A program that calls serve() has state of its own in
-this process, which a fork would copy: there a supervisor comes only with a setting that needs one.
+reloads, --timeout replaces a worker that hangs. That costs 6 MB (PSS of all processes: 20.7 MB alone, 26.9 with a
+supervisor) and no measurable part of the start: benchmarks/supervisor.py. A program that calls serve() has state of its
+own in this process, which a fork would copy: there a supervisor comes only with a setting that needs one.
 """
 
 from __future__ import annotations

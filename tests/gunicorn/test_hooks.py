@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import pwd
-import socket
 import sys
-import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,73 +14,11 @@ import pytest
 from fastwsgi.gunicorn import file as gunicorn_file
 from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.gunicorn.hooks import HOOKS, GunicornHooks, Hooks
-from fastwsgi.gunicorn.listeners import ListenerView
-from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.mistakes import Mistake, UsageError
-from fastwsgi.process.hook_views import ServerView, WorkerView
-from fastwsgi.process.scoreboard import Scoreboard
 from fastwsgi.settings.settings import Settings
-from tests.helpers.serving import PATIENCE
+from tests.helpers.gunicorn_hooks import LOGGER, environ, global_of, hooks_of, raising, start_response, views
 
-CONFIGS = Path(__file__).parent / "configs"
-LOGGER = logging.getLogger("fastwsgi.error")
 NAMES = [name for name in HOOKS if name not in ("ssl_context", "pre_request", "post_request")]
-
-
-def views(**values: Any) -> tuple[ServerView, WorkerView]:
-    """A supervisor and a worker as process/ shows them."""
-    given = {"bind": ["127.0.0.1:80", "unix:s"], "threads": 4, "pid": "x.pid", "proc_name": "shop", **values}
-    settings = Settings(**given)
-    supervisor = SimpleNamespace(
-        cfg=lambda settings: Cfg(settings, "shop:app"),
-        deployment=SimpleNamespace(directory="/srv", load=lambda settings: start_response),
-        settings=settings,
-        fleet=SimpleNamespace(size=2, served=False),
-        listeners=SimpleNamespace(bindings=[]),
-        upgrade=SimpleNamespace(predecessor=0, successor=7),
-    )
-    server = ServerView(settings, LOGGER, supervisor)  # type: ignore[arg-type]
-    server.pid = 1
-    worker = WorkerView(server, settings, 3, [])
-    worker.pid, worker.booted = 2, True
-    server.WORKERS = {2: worker, 3: worker}
-    return server, worker
-
-
-def hooks_of(name: str) -> GunicornHooks:
-    path = CONFIGS / name
-    hooks = gunicorn_file.read(name, str(path), str(CONFIGS)).hooks
-    assert isinstance(hooks, GunicornHooks)
-    return hooks
-
-
-def global_of(hooks: GunicornHooks, name: str) -> Any:
-    return next(iter(hooks.functions.values())).__globals__[name]
-
-
-def environ(**values: Any) -> dict[str, Any]:
-    return {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "/shop",
-        "PATH_INFO": "/a b",
-        "QUERY_STRING": "id=1",
-        "RAW_URI": "/shop/a%20b?id=1",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_X_ONE": "1",
-        "CONTENT_TYPE": "text/css",
-        "REMOTE_ADDR": "10.0.0.1",
-        "REMOTE_PORT": "777",
-        "wsgi.url_scheme": "http",
-        "wsgi.file_wrapper": FileWrapper,
-        **values,
-    }
-
-
-def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
-    return lambda data: None
-
-
-# Server hooks
 
 
 def test_every_hook_is_called() -> None:
@@ -123,10 +57,6 @@ def test_no_hooks_do_nothing() -> None:
 
     assert Hooks().wrap(app, worker) is app
     assert GunicornHooks({"post_fork": print}, "g.py").wrap(app, worker) is app
-
-
-def raising(*arguments: Any) -> None:
-    raise ValueError("no database")
 
 
 @pytest.mark.parametrize("name", ["post_fork", "post_worker_init"])
@@ -267,218 +197,3 @@ def test_log_has_gunicorns_methods(caplog: pytest.LogCaptureFixture) -> None:
     assert "said by exception" in caplog.text
     assert server.log.error_log is LOGGER
     assert server.log.access_log.name == "fastwsgi.access"
-
-
-# What the views show
-
-
-def test_the_supervisor_shows_what_it_is() -> None:
-    server, worker = views(timeout=30)
-    assert (server.timeout, server.proc_name, server.num_workers, server.app.app_uri) == (30, "shop", 2, "shop:app")
-    assert (server.master_pid, server.reexec_pid, server.LISTENERS) == (0, 7, [])
-    assert server.address == [("127.0.0.1", 80), "s"]
-    assert (server.app.callable, server.app.wsgi(), server.app.callable) == (None, start_response, start_response)
-    with pytest.raises(AttributeError, match=r"SIGTTIN to server\.pid makes it one more"):
-        server.num_workers += 1
-    server.mine = worker.mine = {1}  # type: ignore[attr-defined]
-    assert server.mine is worker.mine  # type: ignore[attr-defined]
-
-
-def test_a_worker_shows_what_it_does() -> None:
-    worker = views(timeout=30)[1]
-    assert (worker.timeout, worker.ppid, worker.nr, worker.nr_conns, worker.futures) == (15, 1, 0, 0, [])
-    assert worker.max_requests == sys.maxsize
-    drawn = {views(max_requests=10, max_requests_jitter=2)[1].max_requests for _ in range(200)}
-    assert drawn == {10, 11, 12}
-    assert (hasattr(worker, "wsgi"), worker.aborted, worker.tmp.last_update()) == (False, False, 0.0)
-    board = Scoreboard()
-    slot = board.allocate()
-    slot.requests, slot.busy, slot.queued, slot.connections = 9, 2, 1, 5
-    worker.begin(slot)
-    worker.notify()
-    assert (worker.nr, worker.nr_conns, len(worker.futures), worker.tmp.last_update()) == (9, 5, 3, slot.heartbeat)
-    assert [one.running() for one in worker.futures] == [True, True, False]
-    pool = worker.tpool
-    assert (pool._work_queue.qsize(), len(pool._threads), pool._max_workers) == (1, 2, 4)
-    worker.bury()
-    board.close()
-    assert (worker.nr, worker.nr_conns, worker.alive) == (9, 0, False)
-
-
-def test_listeners_are_sockets_with_more() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        view = ListenerView(listener, "https")
-        assert (str(view), view.cfg_addr, view.sock) == (f"https://127.0.0.1:{port}", ("127.0.0.1", port), listener)
-        assert (view.FAMILY, view.fileno(), view.get_backlog()) == (socket.AF_INET, listener.fileno(), 0)
-        with socket.create_connection(view.getsockname()):
-            assert view.get_backlog() == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
-        ("worker.wsgi", "worker.wsgi: the application is loaded after post_fork; worker.app.wsgi() loads it now"),
-        ("worker.poller", "worker.poller: one loop serves all connections; worker.nr_conns"),
-        ("worker.nonsense", "worker.nonsense: no such attribute"),
-        ("server.halt", "server.halt: send a signal to server.pid: os.kill(server.pid, signal.SIGTERM)"),
-        ("server.log.reopen_files()", "log.reopen_files: send a signal to the supervisor: os.kill("),
-        ("worker.tmp.fileno()", "worker.tmp.fileno: the heartbeat is in shared memory, not in a file"),
-        ("worker.tpool.submit(print)", "these threads run requests alone: make a ThreadPoolExecutor"),
-    ],
-)
-def test_what_is_not_here_names_the_way(name: str, line: str) -> None:
-    server, worker = views()
-    with pytest.raises(AttributeError) as caught:
-        eval(name, {"server": server, "worker": worker})
-    assert str(caught.value).startswith(line)
-
-
-def test_a_hook_may_end_its_worker() -> None:
-    worker = views()[1]
-    asked: list[int] = []
-    worker.ask_when_ended(lambda: asked.append(1))
-    worker.alive = False
-    worker.alive = False
-    worker.revive()
-    worker.end()
-    assert (asked, worker.alive) == ([1], False)
-
-
-# Around requests
-
-
-def test_hooks_around_a_request() -> None:
-    worker = views()[1]
-    hooks = hooks_of("requests.py")
-
-    def app(environ: dict[str, Any], start: Any) -> Any:
-        assert (environ["HTTP_X_QUEUE"], environ["wsgi.url_scheme"]) == ("short", "https")
-        start("201 Created", [("Content-Type", "text/plain")])(b"abc")
-        yield b"defg"
-
-    body = hooks.wrap(app, worker)(environ(), start_response)
-    assert list(body) == [b"defg"]
-    assert global_of(hooks, "seen") == []
-    body.close()
-    assert global_of(hooks, "seen") == [
-        ("/shop/a%20b?id=1", "201 Created", 201, 7, "short", {"Content-Type": "text/plain"})
-    ]
-
-
-def test_what_a_request_shows() -> None:
-    seen: list[Any] = []
-    hooks = GunicornHooks({"pre_request": lambda worker, req: seen.append(req)}, "g.py")
-
-    def app(environ: Any, start: Any) -> list[bytes]:
-        return [b"x"]
-
-    assert hooks.wrap(app, views()[1])(environ(), start_response) == [b"x"]
-    (req,) = seen
-    assert (req.method, req.path, req.query, req.uri) == ("GET", "/shop/a%20b", "id=1", "/shop/a%20b?id=1")
-    assert req.headers == [("X-ONE", "1"), ("CONTENT-TYPE", "text/css")]
-    assert (req.version, req.remote_addr, req.peer_addr) == ((1, 1), ("10.0.0.1", 777), ("10.0.0.1", 777))
-
-
-def test_what_a_hook_does_to_headers_reaches_the_application() -> None:
-    def change(worker: Any, req: Any) -> None:
-        req.headers.remove(("CONTENT-TYPE", "text/css"))
-        req.headers += [("X-One", "2"), ("X-Two", "3")]
-
-    def app(environ: Any, start: Any) -> list[bytes]:
-        return [str([environ.get(key) for key in ("HTTP_X_ONE", "HTTP_X_TWO", "CONTENT_TYPE")]).encode()]
-
-    wrapped = GunicornHooks({"pre_request": change}, "g.py").wrap(app, views()[1])
-    assert wrapped(environ(), start_response) == [b"['1,2', '3', None]"]
-
-
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [("/a%20b?c=/d", "/a%20b"), ("http://h:80/a/b?c", "/a/b"), ("http://h", ""), ("*", "*"), ("/a://b/c", "/a://b/c")],
-)
-def test_the_path_of_a_target(target: str, path: str) -> None:
-    seen: list[Any] = []
-    hooks = GunicornHooks({"pre_request": lambda worker, req: seen.append(req.path)}, "g.py")
-    hooks.wrap(lambda environ, start: [], views()[1])(environ(RAW_URI=target), start_response)
-    assert seen == [path]
-
-
-def test_lists_and_files_stay_what_they_are(tmp_path: Path) -> None:
-    """So that the server knows the length of the one, and sends the other by sendfile."""
-    sent: list[int] = []
-    hooks = GunicornHooks({"post_request": lambda worker, req, environ, resp: sent.append(resp.sent)}, "g.py")
-    pieces = [b"ab", b"c"]
-    with open(os.devnull, "rb") as file:
-        wrapper = FileWrapper(file)
-
-        def app(environ: Any, start: Any) -> Any:
-            start("200 OK", [("Content-Length", "9")] if environ["PATH_INFO"] == "/file" else [])
-            return wrapper if environ["PATH_INFO"] == "/file" else pieces
-
-        wrapped = hooks.wrap(app, views()[1])
-        assert wrapped(environ(), start_response) is pieces
-        assert wrapped(environ(PATH_INFO="/file"), start_response) is wrapper
-    assert sent == [3, 9]
-
-
-def test_an_application_that_raises_is_told_of_too() -> None:
-    seen: list[Any] = []
-    hooks = GunicornHooks({"post_request": lambda worker, req, environ, resp: seen.append(resp.status)}, "g.py")
-
-    def app(environ: Any, start: Any) -> Any:
-        raise KeyError("price")
-
-    with pytest.raises(KeyError, match="price"):
-        hooks.wrap(app, views()[1])(environ(), start_response)
-    assert seen == [None]
-
-
-def test_a_request_that_is_not_prepared_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
-    """As in gunicorn: the exception gives a 500, and post_request is called all the same."""
-    seen: list[Any] = []
-    functions = {"pre_request": raising, "post_request": lambda worker, req, environ, resp: seen.append(resp.status)}
-
-    def app(environ: Any, start: Any) -> list[bytes]:
-        raise AssertionError("it is called")
-
-    with pytest.raises(ValueError, match="no database"):
-        GunicornHooks(functions, "g.py").wrap(app, views()[1])(environ(), start_response)
-    assert (seen, caplog.text) == ([None], "")
-
-
-@pytest.mark.parametrize("number", [2, 3, 4])
-def test_post_request_may_leave_out_its_last_arguments_and_harms_nothing(
-    number: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    seen: list[int] = []
-
-    def after(*arguments: Any) -> None:
-        seen.append(len(arguments))
-        raising()
-
-    function = {2: lambda a, b: after(a, b), 3: lambda a, b, c: after(a, b, c), 4: after}[number]
-    wrapped = GunicornHooks({"post_request": function}, "g.py").wrap(lambda environ, start: [b"x"], views()[1])
-    assert wrapped(environ(), start_response) == [b"x"]
-    assert (seen, "g.py: post_request failed: ValueError: no database" in caplog.text) == ([number], True)
-
-
-def test_requests_on_several_threads_do_not_mix() -> None:
-    seen: dict[str, int] = {}
-    hooks = GunicornHooks(
-        {"post_request": lambda worker, req, environ, resp: seen.update({req.query: resp.status_code})}, "g.py"
-    )
-    met = threading.Barrier(2)
-
-    def app(environ: Any, start: Any) -> list[bytes]:
-        start(f"{environ['QUERY_STRING']} X", [])
-        met.wait(PATIENCE)
-        return []
-
-    wrapped = hooks.wrap(app, views()[1])
-    requests = [environ(QUERY_STRING=text) for text in ("201", "202")]
-    threads = [threading.Thread(target=wrapped, args=(request, start_response)) for request in requests]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert seen == {"201": 201, "202": 202}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import ssl
@@ -127,3 +128,17 @@ class TlsBench(Bench):
         wanted = [client.fd] if event == "read" else []
         writing = [client.fd] if event == "write" else []
         return any(select.select(wanted, writing, [], 0))
+
+
+def handshaken(tls: Tls, context: ssl.SSLContext, host: str = "localhost") -> ssl.SSLObject:
+    """A client that has shaken hands, in memory, with a server of *tls* that it names *host*."""
+    server, incoming, outgoing = tls.wrap(host)
+    back, forth = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(back, forth, server_hostname=host)
+    for _ in range(4):
+        for side in (client, server):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+            incoming.write(forth.read())
+            back.write(outgoing.read())
+    return client

@@ -19,6 +19,7 @@ from fastwsgi.tls.contexts import Tls
 from fastwsgi.tls.environ import distinguished_name
 from fastwsgi.tls.files import Watch
 from tests.helpers.pki import Pki, client_hello
+from tests.helpers.tls_memory import handshaken
 
 # Certificates
 
@@ -181,17 +182,6 @@ def test_what_cannot_be_used_changes_nothing(pki: Pki, tmp_path: Path) -> None:
 
 def handshake(tls: Tls, pki: Pki) -> dict[str, object]:
     """The certificate that a client sees."""
-    server, incoming, outgoing = tls.wrap("")
-    back, forth = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = pki.context().wrap_bio(back, forth, server_hostname="localhost")
-    for _ in range(3):
-        for side in (client, server):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            incoming.write(forth.read())
-            back.write(outgoing.read())
-    found = client.getpeercert()
+    found = handshaken(tls, pki.context()).getpeercert()
     assert found is not None
     return found

@@ -17,6 +17,7 @@ from fastwsgi.tls import files as tls_files
 from tests.helpers.deployments import deployed
 from tests.helpers.pki import Pki
 from tests.helpers.serving import request
+from tests.helpers.tls_memory import handshaken
 
 Default = Callable[[], ssl.SSLContext]
 
@@ -31,20 +32,10 @@ def only_new(default: Default) -> ssl.SSLContext:
 def agreed(certificates: Certificates, pki: Pki, most: ssl.TLSVersion, host: str = "localhost") -> tuple[Any, ...]:
     """What a handshake in memory agrees on: version, protocol, and the name in the certificate."""
     assert certificates.tls is not None
-    server, incoming, outgoing = certificates.tls.wrap(host)
-    back, forth = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = pki.context()
     context.check_hostname, context.maximum_version = False, most
     context.set_alpn_protocols(["h2", "http/1.1"])
-    client = context.wrap_bio(back, forth, server_hostname=host)
-    for _ in range(4):
-        for side in (client, server):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            incoming.write(forth.read())
-            back.write(outgoing.read())
+    client = handshaken(certificates.tls, context, host)
     names = client.getpeercert()["subjectAltName"]  # type: ignore[index]
     return client.version(), client.selected_alpn_protocol(), names[0][1]
 
