@@ -35,10 +35,10 @@ class Unsupported:
         return value is None or str(value) in map(str, self.harmless)
 
 
+_BACKLOG = "the backlog is the metric listen_queue of --status-bind"
 _HTTP2 = "HTTP/2 is not spoken; a proxy may speak it with the clients"
 _ASGI = "ASGI and WebSockets are not spoken; serve such an application with an ASGI server"
 _DIRTY = "there are no processes for long work; use a task queue"
-_STATSD = "no statistics are sent by statsd; have the access log as JSON (--access-log-format json) and count there"
 _SYSLOG = "log to standard error, which systemd and Docker pass on, or set up a SysLogHandler with --log-config"
 _GRAMMAR = "requests that are malformed in this way are refused, always"
 _SOCKET = "there is no control socket; use signals: HUP, TTIN, TTOU, USR1, USR2, TERM"
@@ -110,10 +110,7 @@ UNSUPPORTED = {
     "syslog_addr": Unsupported(_SYSLOG, ("--log-syslog-to",), ("udp://localhost:514",)),
     "syslog_prefix": Unsupported(_SYSLOG, ("--log-syslog-prefix",)),
     "syslog_facility": Unsupported(_SYSLOG, ("--log-syslog-facility",), ("user",)),
-    "statsd_host": Unsupported(_STATSD, ("--statsd-host",), treatment=ACCEPTED),
-    "statsd_prefix": Unsupported(_STATSD, ("--statsd-prefix",), ("",), ACCEPTED),
-    "dogstatsd_tags": Unsupported(_STATSD, ("--dogstatsd-tags",), ("",), ACCEPTED),
-    "enable_backlog_metric": Unsupported(_STATSD, ("--enable-backlog-metric",), (False,), ACCEPTED, 0),
+    "enable_backlog_metric": Unsupported(_BACKLOG, ("--enable-backlog-metric",), (False,), ACCEPTED, 0),
     "default_proc_name": Unsupported("use --name", (), ("gunicorn",)),
     "paste": Unsupported(
         "there is no PasteDeploy in this version; name what makes the application: 'MODULE:FACTORY()'",

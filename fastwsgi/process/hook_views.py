@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from fastwsgi.gunicorn.figures import Figures, ThreadPoolView
     from fastwsgi.originals import socket
     from fastwsgi.process.interfaces import ViewedSupervisor
-    from fastwsgi.process.scoreboard import Slot
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
+    from fastwsgi.status.scoreboard import Slot
 
 
 class ServerView:

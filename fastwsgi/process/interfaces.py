@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.reload import Reload
     from fastwsgi.process.salvage import Salvage
-    from fastwsgi.process.scoreboard import Scoreboard
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
     from fastwsgi.process.stop import Stop
     from fastwsgi.process.systemd_status import SystemdStatus
     from fastwsgi.process.upgrade import Upgrade
     from fastwsgi.settings.settings import Settings
+    from fastwsgi.status.scoreboard import Scoreboard
 
 
 class Deployment(Protocol):

@@ -18,10 +18,10 @@ from fastwsgi.originals import os
 from fastwsgi.process import accounts
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.pidfile import PidFile
-from fastwsgi.process.scoreboard import check_number
 from fastwsgi.server.addresses import Tcp, Unix, parse_address
 from fastwsgi.server.bind import BindError, open_listener
 from fastwsgi.server.unix_sockets import check_path
+from fastwsgi.status.scoreboard import check_number
 
 if TYPE_CHECKING:
     from fastwsgi.gunicorn.hooks import Hooks

@@ -12,8 +12,8 @@ from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process import preflight
 from fastwsgi.process.certificates import Certificates
-from fastwsgi.process.scoreboard import check_number
 from fastwsgi.process.sockets import Binding
+from fastwsgi.status.scoreboard import check_number
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ReloadingSupervisor

@@ -38,13 +38,13 @@ from fastwsgi.process.loading import SlowBoots, watched
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.salvage import Salvage
-from fastwsgi.process.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.process.signals import STOP_SIGNALS, Hangup, Interrupted, SignalQueue
 from fastwsgi.process.sockets import Listeners, at_position, close_others
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
 from fastwsgi.settings.settings import SETTINGS
+from fastwsgi.status.scoreboard import Scoreboard, check_number, nearest_number
 from fastwsgi.tls import files as tls_files
 
 if TYPE_CHECKING:

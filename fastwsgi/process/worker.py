@@ -24,12 +24,12 @@ from fastwsgi.process.failure_page import failure_page
 from fastwsgi.process.hook_views import ServerView, WorkerView
 from fastwsgi.process.hung import disable_stack_dumps, enable_stack_dumps, pulse
 from fastwsgi.process.recycle import watch_limits
-from fastwsgi.process.scoreboard import Scoreboard, Slot
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.source_files import files_of_failure, imported_files
 from fastwsgi.process.source_watcher import SourceWatcher
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
+from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.tls import files as tls_files
 
 if TYPE_CHECKING:

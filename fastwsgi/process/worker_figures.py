@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
-    from fastwsgi.process.scoreboard import Slot
     from fastwsgi.server.loop import Loop
+    from fastwsgi.status.scoreboard import Slot
 
 
 class LoopFigures:

@@ -1,7 +1,8 @@
 """Every setting, declared once: name, kind, default, help and flags.
 
-The body of `Settings` is the table; setting.py lists what each entry makes. A `Settings` object holds the values and
-never changes. A setting that gunicorn has, too, has gunicorn's name. Times are in seconds, sizes in bytes.
+The bodies of `Settings` and of its base are the table; setting.py lists what each entry makes. A `Settings` object
+holds the values and never changes. A setting that gunicorn has, too, has gunicorn's name. Times are in seconds, sizes
+in bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from fastwsgi.mistakes import nearest
 from fastwsgi.settings import kinds, rules
 from fastwsgi.settings.kinds import OFFSET_MAX
 from fastwsgi.settings.setting import Setting, SettingError
+from fastwsgi.settings.status_settings import StatusSettings
 
 __all__ = ["SETTINGS", "Setting", "SettingError", "Settings"]
 
@@ -25,7 +27,7 @@ LIMITS = "limits"
 LOGS = "logs"
 
 
-class Settings:
+class Settings(StatusSettings):
     """The values of all settings: those given, and the defaults of the others.
 
     Raises:
@@ -72,20 +74,6 @@ class Settings:
     )
     socket_mode = Setting(
         SERVER, kinds.mode(), None, "mode, in octal, of unix sockets; default: as umask has it, or else 600"
-    )
-    liveness_path = Setting(
-        SERVER,
-        kinds.url_prefix(),
-        "",
-        "path that is answered with 200 while the worker serves, such as /livez",
-        supervised=True,
-    )
-    readiness_path = Setting(
-        SERVER,
-        kinds.url_prefix(),
-        "",
-        "path that is answered with 200, or with 503 once a stop has begun, such as /readyz",
-        supervised=True,
     )
     backlog = Setting(SERVER, kinds.count(1), 2048, "how many connections may wait for accept")
     defer_accept = Setting(
@@ -387,7 +375,10 @@ class Settings:
 
 
 SETTINGS: dict[str, Setting[Any]] = {
-    name: setting for name, setting in vars(Settings).items() if isinstance(setting, Setting)
+    name: setting
+    for part in (Settings, StatusSettings)
+    for name, setting in vars(part).items()
+    if isinstance(setting, Setting)
 }
 """All settings by name, in the order of the help."""
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fastwsgi.gunicorn.listeners import ListenerView
-from fastwsgi.process.scoreboard import Scoreboard
+from fastwsgi.status.scoreboard import Scoreboard
 from tests.helpers.gunicorn_hooks import start_response, views
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastwsgi.process.scoreboard import Scoreboard, Slot
+from fastwsgi.status.scoreboard import Scoreboard, Slot
 
 
 @pytest.fixture

@@ -1,0 +1,193 @@
+"""The figures of each worker, in memory that the supervisor and all processes of the service share, not on disk.
+
+A slot is the memory of one worker, laid out by fastwsgi/figures.py. The first slot is the head: it belongs to the
+supervisor and concerns the whole service.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+from fastwsgi import figures
+from fastwsgi.mistakes import WrongValue
+from fastwsgi.originals import time
+
+CAPACITY = 1024  # slots; during a rolling reload each worker has two for a while
+MOST_WORKERS = CAPACITY // 2 - 1
+SILENT = 3_000_000_000  # ns without a heartbeat after which a worker is not considered free
+STATES = ("none", "booting", "ready", "retiring", "failed")
+READY = STATES.index("ready")
+
+# The words of the head
+HIGHEST = 0  # the highest slot that was ever in use
+STOPPING = 1  # whether a stop has begun
+GENERATION = 2
+WANTED = 3  # workers
+SUPERVISOR = 4  # its process ID
+SINCE = 5  # when the service was started, in nanoseconds since 1970
+START_REASONS = ("boot", "crash", "reload", "recycle", "timeout", "scale")
+STARTS = 8  # of workers, a word for each reason
+RELOAD_RESULTS = ("success", "failure")
+RELOADS = 16  # a word for each result
+RELOAD_FAILED = 18  # whether the last one failed
+FAILING_STARTS = 19  # workers in a row that ended before they were ready, or right after
+LISTENERS = 32  # their number, then the records
+LISTENER_WORDS = 16  # of each: connections that wait for accept, how many may, then its address (UTF-8, with zeros)
+MOST_LISTENERS = 64
+CERTIFICATES = 1088  # their number, then for each: when it ends in seconds since 1970, then its name (UTF-8)
+CERTIFICATE_WORDS = 16
+MOST_CERTIFICATES = 64
+DEAD_CPU = 2144  # for each position: nanoseconds of CPU of the workers there that have ended; MOST_WORKERS + 1 words
+
+
+class Word:
+    """An integer attribute, kept in the word *index* of its slot."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __get__(self, slot: Slot, owner: type) -> int:
+        return slot.words[slot.base + self.index]
+
+    def __set__(self, slot: Slot, value: int) -> None:
+        slot.words[slot.base + self.index] = int(value)
+
+
+class Seconds:
+    """A time in seconds, kept as nanoseconds in the word *index* of its slot."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __get__(self, slot: Slot, owner: type) -> float:
+        return slot.words[slot.base + self.index] / 10**9
+
+    def __set__(self, slot: Slot, value: float) -> None:
+        slot.words[slot.base + self.index] = int(value * 10**9)
+
+
+class Slot:
+    """One worker's part of the scoreboard."""
+
+    pid = Word(figures.PID)
+    phase = Word(figures.PHASE)
+    generation = Word(figures.GENERATION)
+    heartbeat = Seconds(figures.HEARTBEAT)
+    started = Seconds(figures.STARTED)
+    requests = Word(figures.REQUESTS)
+    busy = Word(figures.BUSY)
+    queued = Word(figures.QUEUED)
+    connections = Word(figures.CONNECTIONS)
+    saturated = Word(figures.SATURATED)
+    spooled = Word(figures.SPOOLED)
+    pulse = Seconds(figures.PULSE)
+    position = Word(figures.POSITION)
+    threads = Word(figures.THREADS)
+    streams_waiting = Word(figures.STREAMS_WAITING)
+    buffered = Word(figures.BUFFERED)
+    oldest_queued = Seconds(figures.OLDEST_QUEUED)
+    saturated_since = Seconds(figures.SATURATED_SINCE)
+    has_failed = Word(figures.HAS_FAILED)
+
+    def __init__(self, words: memoryview, number: int) -> None:
+        self.words = words
+        self.number = number
+        self.base = number * figures.SIZE
+
+    @property
+    def state(self) -> str:
+        """One of STATES."""
+        return STATES[self.phase]
+
+    @state.setter
+    def state(self, name: str) -> None:
+        self.phase = STATES.index(name)
+
+    def summary(self) -> str:
+        """All figures in one line, for the log."""
+        now = time.monotonic()
+        return (
+            f"worker {self.pid} {self.state}, generation {self.generation}, for {now - self.started:.0f} s: "
+            f"{self.requests} requests, {self.connections} connections, {self.busy} threads busy, {self.queued} wait, "
+            f"seen {now - self.heartbeat:.1f} s ago"
+        )
+
+    def clear(self) -> None:
+        """Have it be free: without gauges and running calls. What was counted stays, as the next worker counts on."""
+        for begin, end in ((0, figures.GAUGES), (figures.CALL, figures.RING)):
+            self.words[self.base + begin : self.base + end] = _ZEROS[: end - begin]
+
+    def others_free(self) -> bool:
+        """Whether another worker with a recent heartbeat has a thread free."""
+        words = self.words
+        since = time.monotonic_ns() - SILENT
+        return any(
+            words[base + figures.PHASE] == READY
+            and not words[base + figures.SATURATED]
+            and words[base + figures.HEARTBEAT] > since
+            and base != self.base
+            for base in _bases(words)
+        )
+
+    def others_spooled(self) -> int:
+        """Bytes that the other workers have in temporary files; those of a dead worker are gone with it."""
+        words = self.words
+        others = (base for base in _bases(words) if words[base + figures.PHASE] and base != self.base)
+        return sum(words[base + figures.SPOOLED] for base in others)
+
+
+class Scoreboard:
+    """The slots; made by the supervisor before it forks."""
+
+    def __init__(self) -> None:
+        # Anonymous and shared; pages that nobody has written to cost nothing
+        self._memory = mmap.mmap(-1, CAPACITY * figures.SIZE * figures.WORD)
+        self.words = memoryview(self._memory).cast("q")
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop of the service has begun, so that it is not ready for more."""
+        return bool(self.words[STOPPING])
+
+    @stopping.setter
+    def stopping(self, value: bool) -> None:
+        self.words[STOPPING] = value
+
+    def allocate(self) -> Slot:
+        """The lowest free slot, with *started* set."""
+        number = next(number for number in range(1, CAPACITY) if not self.words[number * figures.SIZE + figures.PHASE])
+        slot = Slot(self.words, number)
+        slot.clear()
+        slot.state = "booting"
+        slot.started = slot.heartbeat = time.monotonic()
+        self.words[HIGHEST] = max(self.words[HIGHEST], number)
+        return slot
+
+    def slots(self) -> list[Slot]:
+        """All that were ever in use; those whose state is "none" have counters alone."""
+        return [Slot(self.words, number) for number in range(1, self.words[HIGHEST] + 1)]
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.words.release()
+        self._memory.close()
+
+
+_ZEROS = memoryview(bytes(figures.SIZE * figures.WORD)).cast("q")
+
+
+def _bases(words: memoryview) -> range:
+    """The first words of all slots that were ever in use, but the head."""
+    return range(figures.SIZE, (words[HIGHEST] + 1) * figures.SIZE, figures.SIZE)
+
+
+def check_number(workers: int) -> int:
+    """*workers*, if there is room for them. Raises Mistake."""
+    if workers > MOST_WORKERS:
+        raise WrongValue("--workers", f"{workers}: at most {MOST_WORKERS}; one or two for each CPU are usual")
+    return workers
+
+
+def nearest_number(workers: int) -> int:
+    """The number of workers nearest to *workers* for which there is room."""
+    return max(1, min(workers, MOST_WORKERS))

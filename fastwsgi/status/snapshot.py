@@ -1,0 +1,243 @@
+"""What the service tells of itself at one moment: the one source of all views, the page, JSON, metrics and statsd.
+
+The classes here are the form of it. `status/reading.py` makes a Snapshot from the scoreboard and /proc. What has no
+number in shared memory, such as events and settings, is what the supervisor has told (Told). `/status.json` is a
+Snapshot as JSON (`document()`), with the keys of these classes; times of the wall clock are seconds since 1970, all
+others are durations in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT = 1  # of the JSON: raised when a key is removed or changes its meaning
+
+
+@dataclass
+class Histogram:
+    """Observations by size.
+
+    Attributes:
+        counts: how many were in each bucket, and above the last (not cumulative).
+        total: their sum, in seconds.
+    """
+
+    counts: list[int]
+    total: float
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return sum(self.counts)
+
+
+@dataclass
+class Running:
+    """A request that the application is answering.
+
+    Attributes:
+        path: without its query, cut after some 180 bytes.
+        seconds: since its head was complete.
+        worker: the position of its worker.
+        thread: the native ID of its thread.
+        request_id: "" if it has none.
+    """
+
+    method: str
+    path: str
+    seconds: float
+    worker: int
+    pid: int
+    thread: int
+    request_id: str
+
+
+@dataclass
+class WorkerFigures:
+    """One worker process.
+
+    Attributes:
+        worker: its position; during a reload two processes may have the same.
+        state: booting, ready, retiring or failed.
+        age: seconds since it was started.
+        seen: seconds since its last heartbeat.
+        is_stuck: it has not been seen for so long that some C call must hold the GIL.
+        has_failed: it serves a page that says why the application cannot be loaded.
+        threads_busy: that run the application.
+        saturated: seconds for which all threads have been busy; 0: some is free.
+        oldest_queued: seconds for which the first request in the queue has waited; 0: none waits.
+        rss: bytes resident.
+        cpu: seconds of CPU that it has used.
+        oldest: seconds for which its oldest request has run; 0: none runs.
+        requests, durations, busy_seconds, errors: those of its slot of the scoreboard, so that what is counted grows
+            also when another process takes its place: differences tell rates. *durations* are those of all classes.
+    """
+
+    worker: int
+    pid: int
+    generation: int
+    state: str
+    age: float
+    seen: float
+    is_stuck: bool
+    has_failed: bool
+    threads: int
+    threads_busy: int
+    saturated: float
+    queued: int
+    oldest_queued: float
+    streams_waiting: int
+    connections: int
+    buffered: int
+    spooled: int
+    rss: int
+    cpu: float
+    oldest: float
+    requests: int
+    errors: int  # answers with 5xx
+    busy_seconds: float
+    durations: Histogram
+
+
+@dataclass
+class ListenQueue:
+    """A listener, and what waits at it for accept."""
+
+    address: str
+    waiting: int
+    limit: int
+
+
+@dataclass
+class Certificate:
+    """A certificate of the service; *not_after* is in seconds since 1970."""
+
+    name: str
+    not_after: float
+
+
+@dataclass
+class Event:
+    """Something that has happened to the service.
+
+    Attributes:
+        at: when (seconds since 1970).
+        kind: start, exit, reload, reload-failed, timeout, stop, upgrade, certificates, log or scale.
+        is_bad: whether it is a fault.
+        text: one line.
+        worker: the position concerned, or -1.
+        pid: the process concerned, or 0.
+        details: more lines, such as the stack of a request that was given up; "" if there are none.
+    """
+
+    at: float
+    kind: str
+    is_bad: bool
+    text: str
+    worker: int = -1
+    pid: int = 0
+    details: str = ""
+
+
+@dataclass
+class Told:
+    """What the supervisor tells the status process in words.
+
+    Attributes:
+        name: what is served, such as "shop:app".
+        urls: where.
+        settings: those that differ from their defaults, as text, without secrets.
+        reload_failure: why the last reload failed; "" if it did not.
+        crash_loop: why new workers do not come up; "" if they do.
+        events: the last ones, oldest first.
+    """
+
+    name: str = ""
+    urls: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    reload_failure: str = ""
+    crash_loop: str = ""
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass
+class Snapshot:
+    """All of it.
+
+    Attributes:
+        format: FORMAT.
+        at: when (seconds since 1970).
+        clock: the same moment on time.monotonic().
+        durations: of answered requests from their complete heads to the end of the response, by class.
+        codes: responses by code.
+        queue: seconds in which requests waited for a thread, 0 included.
+        proxy_queue: seconds from X-Request-Start to the complete head, where a believed peer says it.
+        refused: by code; "none" is for connections that were closed without an answer.
+        refused_peers: addresses with how many refusals of the last minute they got, most first.
+        timeouts: by kind.
+        logged: records of the error log by level.
+        starts: of workers, by reason.
+        reloads: by result.
+        busy_seconds: of threads with requests, those that run now included.
+    """
+
+    format: int
+    version: str
+    build: str
+    python: str
+    at: float
+    clock: float
+    since: float  # when the service was started (seconds since 1970)
+    supervisor: int
+    generation: int
+    workers_wanted: int
+    is_stopping: bool
+    failing_starts: int
+    workers: list[WorkerFigures]
+    running: list[Running]  # oldest first
+    listeners: list[ListenQueue]
+    certificates: list[Certificate]
+    durations: dict[str, Histogram]
+    codes: dict[str, int]
+    queue: Histogram
+    proxy_queue: Histogram
+    busy_seconds: float
+    accepted: int
+    received: int
+    sent: int
+    refused: dict[str, int]
+    refused_peers: dict[str, int]
+    timeouts: dict[str, int]
+    queue_full: int
+    application_errors: int
+    abandoned: int
+    lines_dropped: int
+    logged: dict[str, int]
+    starts: dict[str, int]
+    reloads: dict[str, int]
+    told: Told
+
+    @property
+    def requests(self) -> int:
+        """Requests answered since the start."""
+        return sum(one.count for one in self.durations.values())
+
+    @property
+    def threads(self) -> int:
+        """Threads of the workers that take new requests."""
+        return sum(one.threads for one in self.workers if one.state == "ready")
+
+    @property
+    def threads_busy(self) -> int:
+        """Threads that run the application."""
+        return sum(one.threads_busy for one in self.workers)
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a thread."""
+        return sum(one.queued for one in self.workers)
+
+    def document(self) -> dict[str, Any]:
+        """It as what json.dumps() takes, with the verdict and rates that status/server.py adds."""
+        return asdict(self)

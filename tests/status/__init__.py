@@ -1,0 +1,1 @@
+"""Sockets, time and threads: fastwsgi/server."""
