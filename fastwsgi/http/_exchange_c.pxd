@@ -1,7 +1,7 @@
 cimport cython
 
 # The modules: exchange.py imports these classes by name for the type checker
-from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _routes_c, _service_c, _turn_c
+from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
 
 
 cdef str OPEN, BEGUN, STARTED, DONE, EARLY_HINTS, CLIENT_DISCONNECTED
@@ -42,7 +42,6 @@ cdef class Exchange:
     cdef public long long left
     cdef bint bound
 
-    @cython.locals(routes=_routes_c.Routes)
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
     cdef int enter(self) except -1
     cdef int _begin_head(self, status, headers) except -1
@@ -53,6 +52,7 @@ cdef class Exchange:
     cpdef bint is_whole(self) except -1
     cpdef bint is_in_application(self) except -1
     cpdef bint is_held_back(self) except -1
+    cdef bint has_result(self) except -1
     cpdef bint is_answered(self) except -1
     cdef int stop_if_given_up(self) except -1
     cpdef object replace(self, answer)

@@ -23,7 +23,7 @@ cdef class Service:
     cdef public object quota_reached, end_messages
     cdef public double now
     cdef public _turn_c.Turn turn
-    cdef public bint full
+    cdef public bint full, kept
 
     cpdef object disown(self)
     cpdef object renew_time(self)

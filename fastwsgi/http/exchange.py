@@ -67,8 +67,7 @@ class Exchange:
         self.connection = connection
         self.out = out
         self.environ = head.environ  # belongs to the application, once that is called
-        routes = self.service.routes
-        self.route = None if routes is None else routes.find(head.environ)
+        self.route = None if self.service.routes is None else self.service.routes.find(head.environ)
         self.is_head = head.is_head
         self.version = head.version
         self.keep_alive = head.keep_alive
@@ -363,6 +362,10 @@ class Exchange:
             self.connection.flush()
         self._finish()
         return True
+
+    def has_result(self) -> bool:
+        """Whether the application's iterable is still to be asked for pieces, or closed."""
+        return self.result is not None and self.route is None
 
     def is_held_back(self) -> bool:
         """Whether no part of the response is sent yet, so that another answer can take its place."""

@@ -25,6 +25,7 @@ class Service:
         draining: no connection is kept after its response.
         threaded: a response made piece by piece stays on the thread that began it.
         pool: the threads, if several run the application.
+        kept: the thread that has the loop is not the application's, and only keeps it meanwhile (server/keeper.py).
         forked: the application has forked this process, which ends as soon as it leaves the application.
         holdings: the account of what clients make this worker hold in memory.
         disk: the account of temporary files.
@@ -66,7 +67,7 @@ class Service:
         self.quota_reached: Callable[[], None] = lambda: None
         self.now = 0.0
         self.turn = build.turn.Turn(build.inbox.Inbox(), build.outbox.OutBuffer(), build.turn.CallCounter())
-        self.full = False
+        self.full = self.kept = False
         self.forked = False
         self.has_messages = False
         self.end_messages: Callable[[], None] = lambda: None

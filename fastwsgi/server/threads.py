@@ -13,6 +13,7 @@ connection back, and becomes a spare. So N threads can wait for a database, and 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
@@ -117,7 +118,7 @@ class Pool:
         self.lock = threading.Lock()
         self.ended = self.done = True
 
-    def yield_gil(self) -> None:
+    def end_step(self) -> None:
         """Let a thread whose call has returned have the GIL, after a batch of events."""
         if self.running:
             self.monitor.yield_gil()
@@ -137,11 +138,7 @@ class Pool:
             return [one for one in self.detached.items() if one[1] not in self.waiting_streams]
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
-        """Answer a call that is past its deadline with 504, and let other threads have its place, and the loop.
-
-        Returns:
-            False if it has just ended.
-        """
+        """Answer a call past its deadline with 504, and give others its place and the loop; False if it has ended."""
         with self.lock:
             if not self._is_running(thread, connection) or not connection.expire(exchange):
                 return False
@@ -233,29 +230,33 @@ class Pool:
     def _work(self) -> None:
         """The main function of each thread."""
         try:
-            stuck_call: int | None = 0  # never the number of a call
-            while not self.ended:
-                if self._take_loop(stuck_call):
-                    if self._serve():
-                        break
-                    self._leave_place()
-                    stuck_call = None  # any call that runs now may also be slow
-                elif self._answer_queued():
-                    self._leave_place()
-                    stuck_call = None
-                else:
-                    if not self._wait_as_spare():
-                        return
-                    stuck_call = self.monitor.stuck_call
+            if not self._take_part():
+                return
         except BaseException as error:
             self.failure = error
         self.done = True
-        try:
+        with suppress(RuntimeError):  # another thread may have released it
             self._done_signal.release()
-        except RuntimeError:
-            pass  # another thread has released it
         if self.loop.caller in self.given_up:
             self.loop.caller_stuck()
+
+    def _take_part(self) -> bool:
+        """Run the loop and empty the queue, whenever that is needed; False if there are enough threads."""
+        stuck_call: int | None = 0  # never the number of a call
+        while not self.ended:
+            if self._take_loop(stuck_call):
+                if self._serve():
+                    break
+                self._leave_place()
+                stuck_call = None  # any call that runs now may also be slow
+            elif self._answer_queued():
+                self._leave_place()
+                stuck_call = None
+            else:
+                if not self._wait_as_spare():
+                    return False
+                stuck_call = self.monitor.stuck_call
+        return True
 
     def _serve(self) -> bool:
         """Run the loop: True when all is done, False when another thread has taken it."""
