@@ -1,7 +1,7 @@
 cimport cython
 
 # The modules: exchange.py imports these classes by name for the type checker
-from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
+from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _routes_c, _service_c, _turn_c
 
 
 cdef str OPEN, BEGUN, STARTED, DONE, EARLY_HINTS, CLIENT_DISCONNECTED
@@ -35,12 +35,14 @@ cdef class Exchange:
     cdef public _turn_c.Turn turn
     cdef public bint cut, overrun, over, end_reported
     cdef public int code
+    cdef readonly object route  # what answers ahead of the application; None: the application answers
     cdef object result, iterator, stretch
     cdef public object ahead
     cdef public list pieces
     cdef public long long left
     cdef bint bound
 
+    @cython.locals(routes=_routes_c.Routes)
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
     cdef int enter(self) except -1
     cdef int _begin_head(self, status, headers) except -1

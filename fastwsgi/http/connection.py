@@ -486,14 +486,15 @@ class Connection:
         else:
             head = reader.parser
             self.exchange = service.new_exchange.of(self, self.out, head)
-            service.served += 1
-            if service.served == service.quota:
-                service.quota_reached()
+            if self.exchange.route is None:
+                service.served += 1
+                if service.served == service.quota:
+                    service.quota_reached()
             if service.request_started is not None:
                 service.request_started(self, self.exchange, inbox.since(begin))
             if head.body_length != 0 and not self._begin_body(inbox):
                 return False
-        if service.full:
+        if service.full and self.exchange is not None and self.exchange.route is None:
             self._queue()
             return False
         return self._respond()
@@ -561,6 +562,8 @@ class Connection:
                 return exchange.go_on(first)
             finally:
                 self.service.pool.await_taker()
+        if exchange.route is not None:
+            return exchange.go_on(first)  # it returns at once: the loop stays here
         turn = self.service.turn
         exchange.turn = turn
         # Answers gathered earlier must be sent first: the monitor may write only if there are none

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from fastwsgi.http.interfaces import ConnectionLoop, Observer, ThreadPool
+    from fastwsgi.http.routes import Routes
     from fastwsgi.settings.settings import Settings
 
 NO_POOL: Any = None  # Any: with one thread nothing asks for a pool
@@ -19,7 +20,8 @@ class Service:
     and *full*, whether all threads are busy, so that requests queue.
 
     Attributes:
-        served: requests so far; when this reaches *quota*, quota_reached() is called.
+        served: requests for the application so far; when this reaches *quota*, quota_reached() is called.
+        routes: what is answered ahead of the application; None if all requests are the application's.
         draining: no connection is kept after its response.
         threaded: a response made piece by piece stays on the thread that began it.
         pool: the threads, if several run the application.
@@ -47,6 +49,7 @@ class Service:
         loop: ConnectionLoop,
     ) -> None:
         self.app = app
+        self.routes: Routes | None = None
         self.log_error = log_error
         self.loop = loop
         self.pool: ThreadPool = NO_POOL

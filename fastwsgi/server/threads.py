@@ -20,6 +20,7 @@ from fastwsgi.http.errors import ClientDisconnected, LoopLost
 from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import select, threading, time
 from fastwsgi.server.readiness import is_gone
+from fastwsgi.server.request_queue import RequestQueue
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
@@ -45,7 +46,6 @@ class Pool:
         self.loop = loop
         self.service = loop.service
         self.size = settings.threads
-        self.max_queue = settings.max_queue
         self.max_waiting_streams = settings.max_waiting_streams
         self.monitor = monitor
         self.lock = threading.Lock()  # guards everything below
@@ -53,7 +53,7 @@ class Pool:
         self.detached: dict[int, Connection] = {}  # the connections of running calls, by their threads' identifiers
         self.given_up: set[int] = set()  # threads whose calls are past the deadline, and not counted
         self.waiting_streams: set[Connection] = set()
-        self.queued_requests: deque[tuple[Connection, float]] = deque()  # each with the time at which it was queued
+        self.queued_requests = RequestQueue(settings.max_queue, loop.slot)
         self.resuming: deque[threading.Lock] = deque()  # for each waiting stream whose client has read
         self.loop_is_free = False  # no thread has it
         self.loop_thread = 0  # the identifier of the thread that has it, or had it last
@@ -172,12 +172,12 @@ class Pool:
 
     def has_room(self) -> bool:
         """Whether another request may queue."""
-        return len(self.queued_requests) < int(self.max_queue)
+        return self.queued_requests.has_room()
 
     def queue(self, connection: Connection) -> None:
         """Have the request of *connection*, which is detached, wait for a thread. Called in the loop's thread."""
         with self.lock:
-            self.queued_requests.append((connection, time.monotonic()))
+            self.queued_requests.append(connection)
             if self.running < self.size:  # a thread has just become free
                 self._call_spare()
 
@@ -350,8 +350,8 @@ class Pool:
                 if self.resuming or not self.queued_requests or self.ended:
                     self._free_place()
                     return
-                connection, since = self.queued_requests.popleft()
-            self._answer(connection, since)
+                connection = self.queued_requests.popleft()
+            self._answer(connection)
 
     def _was_given_up(self) -> bool:
         """Whether this thread's call was given up, so that another thread has its place."""
@@ -367,15 +367,13 @@ class Pool:
         with self.lock:
             if not self.queued_requests or self.running >= self.size or self.ended:
                 return False
-            connection, since = self.queued_requests.popleft()
+            connection = self.queued_requests.popleft()
             self._set_running(self.running + 1)
             self._keep_spare()
-        self._answer(connection, since)
+        self._answer(connection)
         return True
 
-    def _answer(self, connection: Connection, since: float) -> None:
-        if connection.exchange is not None:
-            connection.exchange.queued = time.monotonic() - since
+    def _answer(self, connection: Connection) -> None:
         self.detached[threading.get_ident()] = connection
         if is_gone(connection.fd):
             connection.drop(False)  # no client waits for the answer
