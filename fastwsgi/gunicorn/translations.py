@@ -122,6 +122,7 @@ TRANSLATIONS = {
             *("backlog", "workers", "threads", "max_requests", "max_requests_jitter", "timeout", "graceful_timeout"),
             *("limit_request_line", "limit_request_fields", "limit_request_field_size", "reload_extra_files"),
             *("chdir", "user", "group", "umask", "access_log_format"),
+            *("statsd_host", "statsd_prefix", "dogstatsd_tags"),
             *("proc_name", "pythonpath", "root_path", "certfile", "keyfile", "ca_certs", "cert_reqs", "ciphers"),
         )
     },

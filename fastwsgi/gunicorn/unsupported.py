@@ -35,7 +35,7 @@ class Unsupported:
         return value is None or str(value) in map(str, self.harmless)
 
 
-_BACKLOG = "the backlog is the metric listen_queue of --status-bind"
+_BACKLOG = "not needed: --statsd-host is sent it always, and --status-bind shows it as listen_queue"
 _HTTP2 = "HTTP/2 is not spoken; a proxy may speak it with the clients"
 _ASGI = "ASGI and WebSockets are not spoken; serve such an application with an ASGI server"
 _DIRTY = "there are no processes for long work; use a task queue"

@@ -47,12 +47,12 @@ class StatusSettings:
     )
     statsd_host = Setting(
         STATUS,
-        kinds.text("ADDRESS"),
+        status_kinds.statsd_address(),
         None,
         "HOST:PORT or unix:/path/of.sock of a statsd that gets the metrics, under gunicorn's names",
         supervised=True,
     )
-    statsd_prefix = Setting(STATUS, kinds.text("PREFIX"), None, "beginning of the names sent to statsd")
+    statsd_prefix = Setting(STATUS, status_kinds.statsd_prefix(), "", "beginning of the names sent to statsd")
     dogstatsd_tags = Setting(
-        STATUS, kinds.texts("TAGS", ","), [], "tags, with commas, sent with each metric in DogStatsD's form"
+        STATUS, status_kinds.statsd_tags(), [], "tags, with commas, sent with each metric in DogStatsD's form"
     )

@@ -11,6 +11,7 @@ import mmap
 from fastwsgi import figures
 from fastwsgi.mistakes import WrongValue
 from fastwsgi.originals import time
+from fastwsgi.status.calls import calls
 
 CAPACITY = 1024  # slots; during a rolling reload each worker has two for a while
 MOST_WORKERS = CAPACITY // 2 - 1
@@ -113,7 +114,12 @@ class Slot:
         )
 
     def clear(self) -> None:
-        """Have it be free: without gauges and running calls. What was counted stays, as the next worker counts on."""
+        """Have it be free: without gauges and running calls. What was counted stays, as the next worker counts on.
+
+        Calls that run end here, with their process, and are counted as far as they came.
+        """
+        now = time.monotonic_ns()
+        self.words[self.base + figures.BUSY_TIME] += sum(now - one.started for one in calls(self.words, self.base))
         for begin, end in ((0, figures.GAUGES), (figures.CALL, figures.RING)):
             self.words[self.base + begin : self.base + end] = _ZEROS[: end - begin]
 

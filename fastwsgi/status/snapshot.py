@@ -59,6 +59,7 @@ class WorkerFigures:
 
     Attributes:
         worker: its position; during a reload two processes may have the same.
+        slot: the number of its memory; only figures of the same slot have differences.
         state: booting, ready, retiring or failed.
         age: seconds since it was started.
         seen: seconds since its last heartbeat.
@@ -75,6 +76,7 @@ class WorkerFigures:
     """
 
     worker: int
+    slot: int
     pid: int
     generation: int
     state: str
@@ -179,6 +181,7 @@ class Snapshot:
         logged: records of the error log by level.
         starts: of workers, by reason.
         reloads: by result.
+        cpu: seconds of CPU of all processes that there were at a position, by position.
         busy_seconds: of threads with requests, those that run now included.
     """
 
@@ -193,6 +196,7 @@ class Snapshot:
     generation: int
     workers_wanted: int
     is_stopping: bool
+    is_reload_failed: bool
     failing_starts: int
     workers: list[WorkerFigures]
     running: list[Running]  # oldest first
@@ -216,6 +220,7 @@ class Snapshot:
     logged: dict[str, int]
     starts: dict[str, int]
     reloads: dict[str, int]
+    cpu: dict[str, float]
     told: Told
 
     @property

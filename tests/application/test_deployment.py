@@ -99,11 +99,11 @@ def test_variables_twice() -> None:
 
 
 def test_notices_are_told_once(tmp_path: Path) -> None:
-    told = Told(tmp_path, "statsd_prefix = 'x'\n")
+    told = Told(tmp_path, "syslog_prefix = 'x'\n")
     told.settings()
     told.settings()
     assert len(told.lines) == 1
-    assert told.lines[0].startswith("g.py: without effect here: statsd_prefix (")
+    assert told.lines[0].startswith("g.py: without effect here: syslog_prefix (")
 
 
 def test_no_application(tmp_path: Path) -> None:

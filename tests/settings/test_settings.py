@@ -18,8 +18,6 @@ DEFAULTS = {
     "bind": ["127.0.0.1:8000"],
     "reuse_port": False,
     "socket_mode": None,
-    "liveness_path": "",
-    "readiness_path": "",
     "backlog": 2048,
     "defer_accept": True,
     "scanner": True,
@@ -82,6 +80,14 @@ DEFAULTS = {
     "request_id": "off",
     "log_level": "info",
     "trace": False,
+    "status_bind": None,
+    "status_allow": ["*"],
+    "liveness_path": "",
+    "readiness_path": "",
+    "ready_queue": 0,
+    "statsd_host": None,
+    "statsd_prefix": "",
+    "dogstatsd_tags": [],
 }
 
 

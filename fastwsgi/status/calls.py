@@ -1,0 +1,69 @@
+"""The calls of applications that run now, as the workers write them into their memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fastwsgi.figures import (
+    CALL,
+    CALL_ID,
+    CALL_ID_BYTES,
+    CALL_LENGTH,
+    CALL_NAME,
+    CALL_NAME_BYTES,
+    CALL_NUMBER,
+    CALL_STARTED,
+    CALL_THREAD,
+    CALL_WORDS,
+    RING,
+    ROWS,
+    WORD,
+)
+from fastwsgi.status.snapshot import Running, WorkerFigures
+
+
+@dataclass
+class Call:
+    """A call that runs.
+
+    Attributes:
+        index: of its first word.
+        number: what no other call has there; it is odd.
+        started: on the clock of time.monotonic_ns().
+    """
+
+    index: int
+    number: int
+    started: int
+
+
+def calls(words: memoryview, base: int) -> list[Call]:
+    """The calls that run in the worker whose memory begins at *base*."""
+    rows = words[base + ROWS + CALL_NUMBER : base + RING : CALL_WORDS].tolist()
+    indices = [base + ROWS + row * CALL_WORDS for row, number in enumerate(rows) if number & 1]
+    found = (Call(index, words[index + CALL_NUMBER], words[index + CALL_STARTED]) for index in (base + CALL, *indices))
+    return [call for call in found if call.number & 1]
+
+
+def still_running(words: memoryview, found: list[Call]) -> list[Call]:
+    """Those that have not ended since they were found, so that what was read of them belongs to them."""
+    return [call for call in found if words[call.index + CALL_NUMBER] == call.number]
+
+
+def describe(words: memoryview, found: list[Call], worker: WorkerFigures, clock: int) -> Iterator[Running]:
+    """The calls *found* of *worker* at the time *clock*, with their names, except those that have ended meanwhile."""
+    for call in found:
+        row = words[call.index : call.index + CALL_WORDS]
+        thread, length = row[CALL_THREAD], max(0, min(row[CALL_LENGTH], CALL_NAME_BYTES))
+        identifier = row.tobytes()[CALL_ID * WORD :][:CALL_ID_BYTES].rstrip(b"\0")
+        name = row.tobytes()[CALL_NAME * WORD :][:length]
+        if still_running(words, [call]):
+            method, _, path = printable(name).partition(" ")
+            seconds = max(0, clock - call.started) / 10**9
+            yield Running(method, path, seconds, worker.worker, worker.pid, thread, printable(identifier))
+
+
+def printable(text: bytes) -> str:
+    r"""*text*, with what is no printable ASCII as \xNN."""
+    return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in text)

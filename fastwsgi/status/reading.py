@@ -1,0 +1,217 @@
+"""A Snapshot of the service, read from the memory of its processes and from /proc, without a lock.
+
+A worker may write while it is read: each word is then from before or after, and a call that ends meanwhile is left out.
+So a sum of several words may be a little behind its parts. What must never fall, such as the time of calls that have
+ended and of those that run, is kept at the highest value that a Reader has seen.
+
+For percentiles of what happened between two snapshots see quantile.py.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from fastwsgi import figures
+from fastwsgi.originals import os, time
+from fastwsgi.status import head as heads
+from fastwsgi.status import scoreboard, totals
+from fastwsgi.status.calls import Call, calls, describe, still_running
+from fastwsgi.status.processes import memory_and_cpu
+from fastwsgi.status.snapshot import FORMAT, Histogram, Running, Snapshot, Told, WorkerFigures
+from fastwsgi.version import VERSION
+
+LONGEST_SILENCE = 3.0  # seconds without a heartbeat after which a worker is stuck, or
+PULSES = 3  # heartbeats, if that is more
+_PYTHON = platform.python_version()
+
+
+class Highest:
+    """The highest value of each of some figures, so that none of them falls."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, float] = {}
+
+    def of(self, number: int, value: float) -> float:
+        """*value*, or the highest one that the figure *number* has had."""
+        highest = self._values[number] = max(value, self._values.get(number, 0))
+        return highest
+
+
+@dataclass
+class _Slot:
+    """The memory of a worker as it was read.
+
+    Attributes:
+        words: gauges and counters.
+        calls: those that run.
+        busy: seconds of all its calls.
+    """
+
+    number: int
+    base: int
+    words: list[int]
+    calls: list[Call]
+    busy: float
+
+
+class Reader:
+    """Reads snapshots.
+
+    Args:
+        words: the scoreboard's, or those of a single process, which is a worker without a head.
+        build: the name of the modules that serve.
+        has_head: whether the first of the slots is the supervisor's.
+    """
+
+    def __init__(self, words: memoryview, build: str = "", has_head: bool = True) -> None:
+        self._words = words
+        self._build = build
+        self._has_head = has_head
+        self._busy = Highest()
+        self._cpu = Highest()
+        self._without_wait = Highest()
+
+    def read(self, told: Told | None = None, names: bool = True) -> Snapshot:
+        """The service as it is now.
+
+        Args:
+            told: what has no number, and is passed on.
+            names: whether the requests that run and the peers that were refused are read; counting does without.
+        """
+        clock = time.monotonic_ns()
+        head = self._words[: figures.SIZE].tolist() if self._has_head else _single_head()
+        numbers = range(1, head[scoreboard.HIGHEST] + 1) if self._has_head else range(1)
+        slots = [self._read_slot(number, clock) for number in numbers]
+        living = [slot for slot in slots if slot.words[figures.PHASE]]
+        workers = [_worker(slot, clock) for slot in living]
+        running: list[Running] = []
+        peers: dict[str, int] = {}
+        if names:
+            for slot, worker in zip(living, workers):
+                running += describe(self._words, slot.calls, worker, clock)
+            running.sort(key=lambda one: -one.seconds)
+            peers = totals.refused_peers(self._words, [slot.base for slot in living])
+        words = totals.total([slot.words for slot in slots])
+        return Snapshot(
+            format=FORMAT,
+            version=VERSION,
+            build=self._build,
+            python=_PYTHON,
+            at=time.time(),
+            clock=clock / 10**9,
+            workers=workers,
+            running=running,
+            refused_peers=peers,
+            busy_seconds=sum(slot.busy for slot in slots),
+            queue=self._queue(words),
+            cpu=self._read_cpu(head, workers),
+            told=told or Told(),
+            **_of_head(head),
+            **_of_all(words),
+        )
+
+    def _read_slot(self, number: int, clock: int) -> _Slot:
+        base = number * figures.SIZE
+        found = calls(self._words, base)
+        words = totals.counters(self._words, base)
+        running = still_running(self._words, found)  # a call that has ended may be part of the words already
+        busy = words[figures.BUSY_TIME] + sum(max(0, clock - call.started) for call in running)
+        return _Slot(number, base, words, running, self._busy.of(number, busy / 10**9))
+
+    def _queue(self, words: list[int]) -> Histogram:
+        """How long requests waited: those that did not are the rest of all, and those that wait are in none yet."""
+        waited = totals.histogram(words, figures.QUEUE_TIMES)
+        waited.counts[0] += int(self._without_wait.of(0, totals.all_durations(words).count - waited.count))
+        return waited
+
+    def _read_cpu(self, head: list[int], workers: list[WorkerFigures]) -> dict[str, float]:
+        """Seconds of CPU of the processes of each position."""
+        dead = head[scoreboard.DEAD_CPU :][: scoreboard.MOST_WORKERS + 1]
+        used = {position: nanoseconds / 10**9 for position, nanoseconds in enumerate(dead) if nanoseconds}
+        for worker in workers:
+            used[worker.worker] = used.get(worker.worker, 0.0) + worker.cpu
+        return {str(position): self._cpu.of(position, used[position]) for position in sorted(used)}
+
+
+def _worker(slot: _Slot, clock: int) -> WorkerFigures:
+    words = slot.words
+    rss, cpu = memory_and_cpu(words[figures.PID])
+    state, seen = scoreboard.STATES[words[figures.PHASE]], _since(words[figures.HEARTBEAT], clock)
+    silence = max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
+    durations = totals.all_durations(words)
+    return WorkerFigures(
+        worker=words[figures.POSITION],
+        slot=slot.number,
+        pid=words[figures.PID],
+        generation=words[figures.GENERATION],
+        state=state,
+        age=_since(words[figures.STARTED], clock),
+        seen=seen,
+        is_stuck=state == "ready" and seen > silence,
+        has_failed=bool(words[figures.HAS_FAILED]),
+        threads=words[figures.THREADS],
+        threads_busy=words[figures.BUSY],
+        saturated=_since(words[figures.SATURATED_SINCE], clock) if words[figures.SATURATED] else 0.0,
+        queued=words[figures.QUEUED],
+        oldest_queued=_since(words[figures.OLDEST_QUEUED], clock),
+        streams_waiting=words[figures.STREAMS_WAITING],
+        connections=words[figures.CONNECTIONS],
+        buffered=words[figures.BUFFERED],
+        spooled=words[figures.SPOOLED],
+        rss=rss,
+        cpu=cpu,
+        oldest=max((_since(call.started, clock) for call in slot.calls), default=0.0),
+        requests=durations.count,
+        errors=totals.errors(words),
+        busy_seconds=slot.busy,
+        durations=durations,
+    )
+
+
+def _since(nanoseconds: int, clock: int) -> float:
+    """Seconds from a moment up to *clock*; 0 if there was none."""
+    return max(0, clock - nanoseconds) / 10**9 if nanoseconds else 0.0
+
+
+def _single_head() -> list[int]:
+    """The head of a process that has no supervisor, and is the only one."""
+    head = [0] * figures.SIZE
+    head[scoreboard.WANTED] = 1
+    head[scoreboard.SUPERVISOR] = os.getpid()
+    return head
+
+
+def _of_head(head: list[int]) -> dict[str, Any]:
+    return {
+        "since": head[scoreboard.SINCE] / 10**9,
+        "supervisor": head[scoreboard.SUPERVISOR],
+        "generation": head[scoreboard.GENERATION],
+        "workers_wanted": head[scoreboard.WANTED],
+        "is_stopping": bool(head[scoreboard.STOPPING]),
+        "is_reload_failed": bool(head[scoreboard.RELOAD_FAILED]),
+        "failing_starts": head[scoreboard.FAILING_STARTS],
+        "listeners": heads.listeners(head),
+        "certificates": heads.certificates(head),
+        "starts": heads.by_name(head, scoreboard.STARTS, scoreboard.START_REASONS),
+        "reloads": heads.by_name(head, scoreboard.RELOADS, scoreboard.RELOAD_RESULTS),
+    }
+
+
+def _of_all(words: list[int]) -> dict[str, Any]:
+    return {
+        "durations": totals.durations(words),
+        "codes": totals.codes(words),
+        "proxy_queue": totals.histogram(words, figures.PROXY_QUEUE_TIMES),
+        "accepted": words[figures.ACCEPTED],
+        "received": words[figures.RECEIVED],
+        "sent": words[figures.SENT],
+        "refused": totals.refused(words),
+        "timeouts": heads.by_name(words, figures.TIMEOUTS, figures.TIMEOUT_KINDS),
+        "queue_full": words[figures.QUEUE_FULL],
+        "application_errors": words[figures.APPLICATION_ERRORS],
+        "abandoned": words[figures.ABANDONED],
+        "lines_dropped": words[figures.LINES_DROPPED],
+        "logged": heads.by_name(words, figures.LOGGED, figures.LOG_LEVELS),
+    }
