@@ -133,7 +133,9 @@ class Children:
         if is_first:
             urls = owner.listeners.urls(owner.certificates.scheme)
             life.log_start(owner.settings, urls, owner.build, owner.fleet.size)
+            owner.status_process.log_address()
             owner.status.ready()
+            owner.upgrade.succession.announce()
         life.log_worker_start(child.pid)
 
     def handle_exit(self, child: Child, status: int) -> None:

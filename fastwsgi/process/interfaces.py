@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.salvage import Salvage
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
+    from fastwsgi.process.status_process import StatusProcess
     from fastwsgi.process.stop import Stop
     from fastwsgi.process.systemd_status import SystemdStatus
     from fastwsgi.process.upgrade import Upgrade
@@ -114,10 +115,12 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     settings: Settings
     certificates: Certificates
     status: SystemdStatus
+    status_process: StatusProcess
     stop: Stop
     poller: select.poll
     salvage: Salvage
     exit_code: int | None
+    upgrade: Upgrade
 
     @property
     def is_stopping(self) -> bool:
@@ -139,9 +142,26 @@ class ReloadingSupervisor(HasHooks, Protocol):
     fleet: Fleet[Child]
     listeners: Listeners
     status: SystemdStatus
+    status_process: StatusProcess
 
     def cfg(self, settings: Settings) -> Cfg:
         """*settings* as hooks see them."""
+
+
+class StatusSupervisor(Protocol):
+    """The parts that the status process is given, and what it depends on."""
+
+    build: SimpleNamespace
+    board: Scoreboard
+    settings: Settings
+    poller: select.poll
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether no other supervisor answers at the status address."""
+
+    def disown(self, kept: Sequence[socket.socket] = ()) -> None:
+        """In a forked child, close what is the supervisor's."""
 
 
 class UpgradingSupervisor(HasHooks, Protocol):
@@ -151,6 +171,7 @@ class UpgradingSupervisor(HasHooks, Protocol):
     deployment: Deployment
     settings: Settings
     listeners: Listeners
+    status_process: StatusProcess
     pid_file: PidFile | None
 
     def disown(self) -> None:
