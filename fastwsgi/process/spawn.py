@@ -97,6 +97,7 @@ class Spawner:
         slot = owner.board.allocate()
         view.begin(slot)
         slot.generation = owner.fleet.generation
+        slot.position = position
         return WorkerStart(
             build=owner.build,
             deployment=owner.deployment,

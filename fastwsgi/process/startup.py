@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import Logs, error_log, log_error
-from fastwsgi.observe.request_id import with_request_ids
+from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
 from fastwsgi.process.probes import with_probes
@@ -17,6 +17,7 @@ from fastwsgi.server.loop import Loop
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.server.interfaces import Slot
     from fastwsgi.settings.settings import Settings
 
 
@@ -26,6 +27,7 @@ def make_loop(
     settings: Settings,
     logs: Logs,
     is_stopping: Callable[[], bool] = lambda: False,
+    slot: Slot | None = None,
 ) -> Loop:
     """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
 
@@ -35,15 +37,19 @@ def make_loop(
         settings: all are read.
         logs: this process's.
         is_stopping: whether a stop of the service has begun, for the readiness probe.
+        slot: this process's part of the scoreboard, if it has one.
 
     Raises:
         Mistake: the application runs in threads that are none.
     """
     refuse_green_threads()  # a hook may have done it
     occupy()
-    app = with_probes(with_request_ids(app, settings), settings, is_stopping)
-    loop = Loop(build, app, settings, log_error, logs.errors, logs.observer)
-    logs.errors.attach(loop.service)
+    app = numbered = with_request_ids(app, settings)
+    app = with_probes(app, settings, is_stopping)
+    loop = Loop(build, app, settings, log_error, logs.errors, logs.observer, slot)
+    if isinstance(numbered, RequestIds):
+        numbered.show = loop.rows.show_id
+    logs.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop
 

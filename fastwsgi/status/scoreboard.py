@@ -96,6 +96,11 @@ class Slot:
         self.base = number * figures.SIZE
 
     @property
+    def memory(self) -> memoryview:
+        """Its words alone."""
+        return self.words[self.base : self.base + figures.SIZE]
+
+    @property
     def state(self) -> str:
         """One of STATES."""
         return STATES[self.phase]
