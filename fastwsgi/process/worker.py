@@ -29,6 +29,8 @@ from fastwsgi.process.source_files import files_of_failure, imported_files
 from fastwsgi.process.source_watcher import SourceWatcher
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
+from fastwsgi.status import here
+from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.tls import files as tls_files
 
@@ -101,6 +103,7 @@ class Worker:
     def run(self) -> int:
         """Boot, serve and end; the exit code."""
         self.slot.pid = self.given.view.pid = os.getpid()
+        here.belong(Reader(self.given.board.words, self.given.build.name))
         forks.hold(self)
         self._set_signal_handlers()
         enable_stack_dumps()
