@@ -45,7 +45,9 @@ def test_reloads_and_the_reasons_of_failed_ones(tmp_path: Path) -> None:
         status.event("reload-failed", "192.0.2.1:1 is no address of this machine")
         server.write("{'threads': 2}", "settings.py")
         server.signal(signal.SIGHUP)
-        document = status.comes(lambda document: document["reloads"]["success"])
+        document = status.comes(lambda document: document["reloads"]["success"] and document["told"]["urls"])
+        status.event("reload", "complete")
+        document = status.document()
         assert document["reloads"] == {"success": 1, "failure": 2}
         assert document["starts"]["reload"] == 2
         assert document["told"]["reload_failure"] == ""
