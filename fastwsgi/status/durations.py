@@ -1,0 +1,17 @@
+"""A duration as a sentence has it: 12 ms, 3.2 s, 45 s, 4 min, 2 h, 3 days."""
+
+from __future__ import annotations
+
+UNITS = (("day", 86400), ("h", 3600), ("min", 60))
+
+
+def spell(seconds: float) -> str:
+    """*seconds* in one unit, exact to what matters."""
+    seconds = max(0.0, seconds)
+    if seconds < 0.9995:
+        milliseconds = seconds * 1000
+        return f"{milliseconds:.{1 if 0 < milliseconds < 9.95 else 0}f} ms" if seconds else "0 s"
+    if seconds < 120:
+        return f"{seconds:.{1 if seconds < 9.95 else 0}f} s"
+    name, size = next(unit for unit in UNITS if seconds >= 2 * unit[1])
+    return f"{seconds // size:.0f} {name}{'s' if name == 'day' else ''}"
