@@ -31,7 +31,9 @@ from fastwsgi.process.stack_dump import StackDump
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.stacks import running_stacks
+from fastwsgi.status import here
 from fastwsgi.status.events import MOST_DETAILS, cut
+from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.tls import files as tls_files
 
@@ -106,6 +108,7 @@ class Worker:
     def run(self) -> int:
         """Boot, serve and end; the exit code."""
         self.slot.pid = self.given.view.pid = os.getpid()
+        here.belong(Reader(self.given.board.words, self.given.build.name))
         forks.hold(self)
         self._set_signal_handlers()
         self.given.dump.enable()

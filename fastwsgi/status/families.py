@@ -7,8 +7,10 @@ a position has two processes, and their gauges are added up. No client can choos
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import add, attrgetter
 from typing import Callable, Union
 
 from fastwsgi.figures import DURATION_BOUNDS, QUEUE_BOUNDS
@@ -53,21 +55,27 @@ def _by(label: str, values: Callable[[Snapshot], dict[str, int]]) -> Callable[[S
     return lambda snapshot: [(((label, key),), value) for key, value in values(snapshot).items()]
 
 
-def _sums(name: str) -> Callable[[Snapshot], Iterator[Sample]]:
+def _sums(name: str) -> Callable[[Snapshot], list[Sample]]:
     """The sum of an attribute of the processes at each position."""
-    return _workers(name, lambda one, other: one + other)
+    return _workers(name, add)
 
 
-def _workers(name: str, merge: Callable[[float, float], float]) -> Callable[[Snapshot], Iterator[Sample]]:
+@lru_cache(1024)
+def _of(position: int) -> Labels:
+    return (("worker", str(position)),)
+
+
+def _workers(name: str, merge: Callable[[float, float], float]) -> Callable[[Snapshot], list[Sample]]:
     """An attribute for each position, merged where it has several processes."""
 
-    def samples(snapshot: Snapshot) -> Iterator[Sample]:
+    attribute = attrgetter(name)
+
+    def samples(snapshot: Snapshot) -> list[Sample]:
         found: dict[int, float] = {}
         for worker in snapshot.workers:
-            value = getattr(worker, name)
-            position = worker.worker
+            position, value = worker.worker, attribute(worker)
             found[position] = merge(found[position], value) if position in found else value
-        return (((("worker", str(position)),), found[position]) for position in sorted(found))
+        return [(_of(position), found[position]) for position in sorted(found)]
 
     return samples
 

@@ -15,7 +15,12 @@ def text(snapshot: Snapshot) -> str:
     """All metrics; each line has an end."""
     lines: list[str] = []
     for family in FAMILIES:
-        lines += _lines(family, snapshot)
+        name = PREFIX + family.name
+        lines += (f"# HELP {name} {family.help}", f"# TYPE {name} {family.kind}")
+        if family.bounds:
+            lines += _histograms(name, family, snapshot)
+        else:
+            lines += [f"{name}{_in_braces(labels)} {value}" for labels, value in family.samples(snapshot)]
     lines.append("")
     return "\n".join(lines)
 
@@ -28,18 +33,13 @@ def buckets(family: Family, histogram: Histogram) -> Iterator[tuple[str, int]]:
         yield "+Inf" if bound is None else f"{bound:g}", below
 
 
-def _lines(family: Family, snapshot: Snapshot) -> Iterator[str]:
-    name = PREFIX + family.name
-    yield f"# HELP {name} {family.help}"
-    yield f"# TYPE {name} {family.kind}"
+def _histograms(name: str, family: Family, snapshot: Snapshot) -> Iterator[str]:
     for labels, value in family.samples(snapshot):
-        if isinstance(value, Histogram):
-            for bound, count in buckets(family, value):
-                yield f"{name}_bucket{_in_braces((*labels, ('le', bound)))} {count}"
-            yield f"{name}_sum{_in_braces(labels)} {value.total}"
-            yield f"{name}_count{_in_braces(labels)} {value.count}"
-        else:
-            yield f"{name}{_in_braces(labels)} {value}"
+        assert isinstance(value, Histogram)
+        for bound, count in buckets(family, value):
+            yield f"{name}_bucket{_in_braces((*labels, ('le', bound)))} {count}"
+        yield f"{name}_sum{_in_braces(labels)} {value.total}"
+        yield f"{name}_count{_in_braces(labels)} {value.count}"
 
 
 @lru_cache(4096)
