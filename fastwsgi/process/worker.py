@@ -149,7 +149,7 @@ class Worker:
         given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(given.view.wsgi, given.view)
-        loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping)
+        loop = make_loop(given.build, app, settings, self.logs, given.board)
         if given.is_first:
             warn_of_temporary_files()
         loop.share(self.slot)
