@@ -55,9 +55,9 @@ def _filled(family: Family, snapshot: Snapshot) -> Metric:
     for labels, value in family.samples(snapshot):
         if isinstance(value, Histogram):
             for bound, count in buckets(family, value):
-                metric.add_sample(f"{name}_bucket", {**dict(labels), "le": bound}, count)
-            metric.add_sample(f"{name}_sum", dict(labels), value.total)
-            metric.add_sample(f"{name}_count", dict(labels), value.count)
+                metric.add_sample(f"{name}_bucket", {**labels.values, "le": bound}, count)
+            metric.add_sample(f"{name}_sum", labels.values, value.total)
+            metric.add_sample(f"{name}_count", labels.values, value.count)
         else:
-            metric.add_sample(name, dict(labels), value)
+            metric.add_sample(name, labels.values, value)
     return metric

@@ -42,8 +42,8 @@ def calls(words: memoryview, base: int) -> list[Call]:
     """The calls that run in the worker whose memory begins at *base*."""
     rows = words[base + ROWS + CALL_NUMBER : base + RING : CALL_WORDS].tolist()
     begins = [base + CALL, *compress(range(base + ROWS, base + RING, CALL_WORDS), rows)]
-    found = [Call(begin, words[begin + CALL_NUMBER], words[begin + CALL_STARTED]) for begin in begins]
-    return [call for call in found if call.number & 1]
+    numbers = [words[begin + CALL_NUMBER] for begin in begins]
+    return [Call(begin, number, words[begin + CALL_STARTED]) for begin, number in zip(begins, numbers) if number & 1]
 
 
 def still_running(words: memoryview, found: list[Call]) -> list[Call]:

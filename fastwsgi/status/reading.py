@@ -87,6 +87,7 @@ class Reader:
         numbers = range(1, head[scoreboard.HIGHEST] + 1) if self._has_head else range(1)
         slots = [self._read_slot(number, clock, details) for number in numbers]
         living = [slot for slot in slots if slot.words[figures.PHASE]]
+        living.sort(key=lambda slot: slot.words[figures.POSITION])
         workers = [self._worker(slot, clock, details) for slot in living]
         running: list[Running] = []
         peers: dict[str, int] = {}
