@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from fastwsgi.process.exit_functions import ExitFunctions
     from fastwsgi.process.fleet import Fleet
     from fastwsgi.process.handed_logs import HandedLogs
+    from fastwsgi.process.head import Head
     from fastwsgi.process.hook_views import ServerView
+    from fastwsgi.process.news import News
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.reload import Reload
     from fastwsgi.process.salvage import Salvage
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
+    from fastwsgi.process.stack_inquiry import StackInquiry
     from fastwsgi.process.status_process import StatusProcess
     from fastwsgi.process.stop import Stop
     from fastwsgi.process.systemd_status import SystemdStatus
@@ -112,10 +115,13 @@ class SpawningSupervisor(HasHooks, Protocol):
 class ParentSupervisor(SpawningSupervisor, Protocol):
     """The parts that messages of workers, and their ends, may change."""
 
+    news: News
+
     settings: Settings
     certificates: Certificates
     status: SystemdStatus
     status_process: StatusProcess
+    stack_inquiry: StackInquiry
     stop: Stop
     poller: select.poll
     salvage: Salvage
@@ -134,7 +140,7 @@ class ReloadingSupervisor(HasHooks, Protocol):
     """The parts that a reload replaces."""
 
     handed_logs: HandedLogs
-
+    news: News
     deployment: Deployment
     settings: Settings
     app: WSGIApplication | None
@@ -153,7 +159,9 @@ class StatusSupervisor(Protocol):
 
     build: SimpleNamespace
     board: Scoreboard
+    news: News
     settings: Settings
+    stack_inquiry: StackInquiry
     poller: select.poll
 
     @property
@@ -164,8 +172,30 @@ class StatusSupervisor(Protocol):
         """In a forked child, close what is the supervisor's."""
 
 
+class AskedSupervisor(Protocol):
+    """The parts that an inquiry for stacks takes."""
+
+    children: Children
+    fleet: Fleet[Child]
+    status_process: StatusProcess
+
+
+class ToldSupervisor(Protocol):
+    """The parts of which the status process is told."""
+
+    deployment: Deployment
+    settings: Settings
+    certificates: Certificates
+    fleet: Fleet[Child]
+    head: Head
+    listeners: Listeners
+    status_process: StatusProcess
+
+
 class UpgradingSupervisor(HasHooks, Protocol):
     """The parts that are handed over to a successor."""
+
+    news: News
 
     pid: int
     deployment: Deployment
@@ -181,6 +211,7 @@ class UpgradingSupervisor(HasHooks, Protocol):
 class StoppingSupervisor(Protocol):
     """The parts that a stop ends."""
 
+    news: News
     settings: Settings
     board: Scoreboard
     children: Children

@@ -12,7 +12,7 @@ import gc
 import io
 import json
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from fastwsgi import forks
 from fastwsgi.mistakes import Mistake
@@ -20,6 +20,7 @@ from fastwsgi.originals import os, signal, socket
 from fastwsgi.process import accounts, process_setup
 from fastwsgi.process.signals import WATCHED, ignore
 from fastwsgi.settings.settings import Settings
+from fastwsgi.status import events
 from fastwsgi.status.server import StatusServer
 from fastwsgi.status.snapshot import Event, Told
 
@@ -49,7 +50,7 @@ class StatusChild:
 
     def __init__(self, build: SimpleNamespace, board: Scoreboard, channel: Channel) -> None:
         self._channel = channel
-        self._server = StatusServer(build, board, lambda number: channel.send(f"stacks {number}"))
+        self._server = StatusServer(build, board, self._ask, self._log_error)
         self._loop: Loop | None = None
         self._next: Serving | None = Serving(self._server.settings, None)
 
@@ -72,7 +73,7 @@ class StatusChild:
         """Serve with the latest settings until there are others."""
         serving, self._next = self._next, None
         assert serving is not None
-        loop = self._loop = self._server.loop(serving.settings, serving.listener, self._log_error, io.StringIO())
+        loop = self._loop = self._server.loop(serving.settings, serving.listener, io.StringIO())
         loop.add_waker(self._channel.fileno(), self._read)
         loop.ticks.append(self._channel.send_rest)
         loop.run()
@@ -92,8 +93,9 @@ class StatusChild:
         if word == "serve":
             self._change(json.loads(rest))
         elif word == "told":
-            values = json.loads(rest)
-            self._server.told = Told(**{**values, "events": [Event(**one) for one in values["events"]]})
+            self._take(json.loads(rest))
+        elif word == "event":
+            events.add(self._server.told.events, Event(**json.loads(rest)))
         elif word == "asked":
             number, pids = json.loads(rest)
             self._server.inquiry.expect(number, pids)
@@ -101,6 +103,12 @@ class StatusChild:
             end()
         elif word == "stacks":
             self._server.inquiry.take(*json.loads(rest))
+
+    def _take(self, values: dict[str, Any]) -> None:
+        """Know these words, and the events that are with them, or else those of before."""
+        known = values.pop("events", None)
+        kept = self._server.told.events if known is None else [Event(**one) for one in known]
+        self._server.told = Told(events=kept, **values)
 
     def _change(self, values: dict[str, object]) -> None:
         """Serve with other settings, on the listener that has come with them, if any."""
@@ -111,6 +119,10 @@ class StatusChild:
         self._next = Serving(Settings(**values), listener)
         if self._loop is not None:
             self._loop.stop()
+
+    def _ask(self, number: int) -> None:
+        """Have the supervisor begin an inquiry for stacks."""
+        self._channel.send(f"stacks {number}")
 
     def _log_error(self, message: str, error: BaseException | None) -> None:
         """Have the supervisor log an error; also called by the threads of the loop."""

@@ -36,11 +36,13 @@ from fastwsgi.process.head import Head
 from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.loading import SlowBoots, watched
+from fastwsgi.process.news import News
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.salvage import Salvage
 from fastwsgi.process.signals import STOP_SIGNALS, Hangup, Interrupted, SignalQueue
 from fastwsgi.process.sockets import Listeners, at_position, close_others
+from fastwsgi.process.stack_inquiry import StackInquiry
 from fastwsgi.process.status_process import StatusProcess
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
@@ -129,9 +131,11 @@ class Supervisor:
         self.children = Children(self)
         self.stop = Stop(self)
         self.status_process = StatusProcess(self)
+        self.stack_inquiry = StackInquiry(self)
+        self.news = News(self)
         self.view = ServerView(self.settings, error_log, self)
         self.slow_boots = SlowBoots(lambda: self.deployment.name)
-        self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
+        self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view), self.news.hung)
         self.signal_handlers: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop.request,
             signal.SIGINT: self._interrupt,
@@ -248,6 +252,7 @@ class Supervisor:
         self.signals.disown()
         self.handed_logs.close()
         for child in self.fleet.members.values():
+            child.dump.close()
             child.channel.close()  # left open here, it would hide the supervisor's death from that worker
             if child.waiting is not None:
                 child.waiting.close()
@@ -260,7 +265,6 @@ class Supervisor:
     def _act(self) -> None:
         """Do what is due, and what the fleet wants."""
         now = time.monotonic()
-        self.head.generation, self.head.wanted = self.fleet.generation, self.fleet.size
         self.status.ping_watchdog(now)
         self._log_figures(now)
         self.stop.advance(now)
@@ -276,6 +280,8 @@ class Supervisor:
         if self.reload.advance():
             self._act()
         self.status_process.advance(now)
+        self.stack_inquiry.advance(now)
+        self.news.advance(now)
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
 
@@ -283,6 +289,7 @@ class Supervisor:
         """Renew changed certificates, and send them to the workers; not during a reload, which reads them, too."""
         material = None if self.reload.is_running else self.certificates.renew_if_changed(now)
         if material is not None:
+            self.news.certificates_renewed()
             for child in self.fleet.members.values():
                 if child.generation == self.fleet.generation:
                     child.channel.send(f"certificates {tls_files.encode(material)}")
@@ -304,9 +311,10 @@ class Supervisor:
         self.upgrade.succession.watch(self.poller)
         now = time.monotonic()
         self.slow_boots.check(self.fleet, now)
-        stop = (self.stop.due, self.stop.next_line, self.status_process.next_time)
+        stop = (self.stop.due, self.stop.next_line)
+        views = (self.status_process.next_time, self.stack_inquiry.next_time)
         checks = (self.status.next_ping, self.hung.next_check, self.certificates.next_check, self.slow_boots.next_check)
-        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *stop, *checks)
+        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *stop, *views, *checks)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
         for number in self.signals.read():  # first: a signal to the whole group explains what workers say
@@ -315,9 +323,9 @@ class Supervisor:
         self.status_process.read_messages(ready)
         self.upgrade.succession.read(ready, self.poller)
         own = [pid for pid in (*self.fleet.members, self.upgrade.successor, self.status_process.pid) if pid]
-        for pid, status, _ in exits.reap_children(own if self.spares_children else [exits.ANY]):
+        for pid, status, cpu in exits.reap_children(own if self.spares_children else [exits.ANY]):
             if pid in self.fleet.members:
-                self.children.handle_exit(self.fleet.members[pid], status)
+                self.children.handle_exit(self.fleet.members[pid], status, cpu)
             elif pid == self.upgrade.successor:
                 self.upgrade.handle_exit(status)
             elif pid == self.status_process.pid:
@@ -351,6 +359,7 @@ class Supervisor:
         if size < before:
             self.listeners.trim(size)
         self.hooks.nworkers_changed(self.view, size, before)
+        self.news.resized(size)
         error_log.info("%d %s from now on", size, "worker" if size == 1 else "workers")
 
     def reopen_logs(self) -> None:
