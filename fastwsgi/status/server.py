@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Callable
 from fastwsgi.originals import threading
 from fastwsgi.server.loop import Loop
 from fastwsgi.settings.settings import Settings
-from fastwsgi.status import metrics
+from fastwsgi.status import metrics, page
+from fastwsgi.status.document import document
+from fastwsgi.status.history import History
 from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import SILENT, Scoreboard
 from fastwsgi.status.site import Site
@@ -75,6 +77,7 @@ class StatusServer:
         self._build = build
         self._board = board
         self._reader = Reader(board.words, build.name)
+        self._history = History()
         self._lock = threading.Lock()
         self._site = Site(self, Visitors(self.settings))
 
@@ -96,6 +99,8 @@ class StatusServer:
 
     def _tick(self) -> None:
         """Do what is due each second."""
+        with self._lock:
+            self._history.add(self._reader.read(self.told, names=False))
 
     def _snapshot(self) -> Snapshot:
         with self._lock:
@@ -103,7 +108,13 @@ class StatusServer:
 
     def document(self) -> dict[str, Any]:
         """All of it, as JSON takes it."""
-        return self._snapshot().document()
+        with self._lock:
+            return document(self._reader.read(self.told), self._history)
+
+    def page(self, query: str) -> bytes:
+        """The page; *query* is that of its URL."""
+        with self._lock:
+            return page.render(self._reader.read(self.told), self._history, query)
 
     def metrics(self) -> str:
         """Its numbers, in Prometheus' text format."""

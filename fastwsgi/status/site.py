@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from fastwsgi.status import metrics
+from fastwsgi.status import metrics, page
 from fastwsgi.status.visitors import Visitors
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Site:
         return called(environ)
 
     def _page(self, environ: WSGIEnvironment) -> Answer:
-        return Answer("200 OK", TEXT, json.dumps(self._views.document(), indent=2).encode())  # until there is a page
+        return Answer("200 OK", HTML, self._views.page(environ["QUERY_STRING"]), page.POLICY)
 
     def _document(self, environ: WSGIEnvironment) -> Answer:
         return Answer("200 OK", JSON, json.dumps(self._views.document()).encode())
