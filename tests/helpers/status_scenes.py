@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Iterator
@@ -152,6 +153,7 @@ def _scene(moments: Iterator[tuple[Snapshot, Load]], **last: object) -> tuple[Sn
     return replace(now, **{**totals, **last}), past
 
 
+@functools.cache
 def calm() -> tuple[Snapshot, History]:
     """Nothing is the matter; for half a minute nothing was heard."""
     def load(left: float) -> Load:
@@ -161,6 +163,7 @@ def calm() -> tuple[Snapshot, History]:
     return _scene(play(load, gap=(400, 436)), running=requests(3, 0.31))
 
 
+@functools.cache
 def saturated() -> tuple[Snapshot, History]:
     """A dependency has become slow a minute and a half ago."""
     def load(left: float) -> Load:
@@ -173,6 +176,7 @@ def saturated() -> tuple[Snapshot, History]:
     return _scene(play(load), running=requests(16, 14.2, slow), queue_full=0)
 
 
+@functools.cache
 def reload_failed() -> tuple[Snapshot, History]:
     """New code cannot be imported."""
     snapshot, past = calm()
@@ -182,6 +186,7 @@ def reload_failed() -> tuple[Snapshot, History]:
     return replace(snapshot, is_reload_failed=True, reloads={"success": 2, "failure": 1}, told=now_told), past
 
 
+@functools.cache
 def stopping() -> tuple[Snapshot, History]:
     """Two workers still have requests."""
     snapshot, past = calm()
@@ -190,6 +195,7 @@ def stopping() -> tuple[Snapshot, History]:
     return replace(snapshot, is_stopping=True, workers=left, running=requests(2, 9.4), told=now_told), past
 
 
+@functools.cache
 def crowded() -> tuple[Snapshot, History]:
     """64 workers and 1,000 running requests."""
     def load(left: float) -> Load:
