@@ -80,7 +80,7 @@ def _worker(position: int) -> WorkerFigures:
 
 
 def play(
-    load: Callable[[float], Load], workers: int = 4, gap: tuple[float, float] = (0, 0)
+    load: Callable[[float], Load], workers: int = 4, gap: tuple[float, float] = (-1, -1)
 ) -> Iterator[tuple[Snapshot, Load]]:
     """Snapshots of the last ten minutes under *load*, which gets the seconds before the end; none come in *gap*."""
     dice = random.Random(7)
@@ -101,7 +101,7 @@ def play(
             one.oldest_queued = now.oldest if one.queued else 0.0
             one.saturated = now.oldest + 3 if now.queued else 0.0
             one.threads_busy = THREADS if now.queued else one.threads_busy
-            one.oldest = 0.4 + now.seconds * place if one.threads_busy else 0.0
+            one.oldest = now.oldest * 0.8**place + now.seconds * (2 + place) if one.threads_busy else 0.0
         durations = {kind: replace(one, counts=list(one.counts)) for kind, one in service.durations.items()}
         yield replace(
             SNAPSHOT, at=AT - left, clock=CLOCK - left, since=AT - 3 * DAY, generation=2, workers_wanted=workers,
@@ -173,7 +173,7 @@ def saturated() -> tuple[Snapshot, History]:
         return Load(14, 1.15, 0.12 * waited, round(180 * waited), 0.5 + 11 * waited, round(max(0, waited - 0.6) * 300))
 
     slow = ("/api/v2/orders", "/cart", "/api/v2/orders", "/checkout/confirm")
-    return _scene(play(load), running=requests(16, 14.2, slow), queue_full=0)
+    return _scene(play(load), running=requests(16, 13.8, slow), queue_full=0)
 
 
 @functools.cache
