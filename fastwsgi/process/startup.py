@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
-from fastwsgi.process.probes import with_probes
+from fastwsgi.process.probes import probe_routes
 from fastwsgi.server.loop import Loop
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from fastwsgi.settings.settings import Settings
+    from fastwsgi.status.scoreboard import Scoreboard
 
 
 def make_loop(
@@ -25,7 +26,7 @@ def make_loop(
     app: WSGIApplication,
     settings: Settings,
     logs: Logs,
-    is_stopping: Callable[[], bool] = lambda: False,
+    board: Scoreboard | None = None,
 ) -> Loop:
     """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
 
@@ -34,15 +35,17 @@ def make_loop(
         app: a WSGI application.
         settings: all are read.
         logs: this process's.
-        is_stopping: whether a stop of the service has begun, for the readiness probe.
+        board: what probes are answered from; None in a process that serves alone, which has none.
 
     Raises:
         Mistake: the application runs in threads that are none.
     """
     refuse_green_threads()  # a hook may have done it
     occupy()
-    app = with_probes(with_request_ids(app, settings), settings, is_stopping)
-    loop = Loop(build, app, settings, log_error, logs.errors, logs.observer)
+    loop = Loop(build, with_request_ids(app, settings), settings, log_error, logs.errors, logs.observer)
+    probes = probe_routes(settings, board) if board is not None else {}
+    if probes:
+        loop.service.routes = build.routes.Routes(probes)
     logs.errors.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop

@@ -73,4 +73,4 @@ class Housekeeping:
         slot.requests = loop.requests
         slot.connections = len(loop.connections)
         if loop.pool is not None:
-            slot.busy, slot.queued = loop.pool.running, len(loop.pool.queued_requests)
+            slot.busy = loop.pool.running

@@ -117,6 +117,7 @@ class Slot(Protocol):
     connections: int
     busy: int
     queued: int
+    oldest_queued: float
     saturated: int
     spooled: int
 

@@ -180,6 +180,11 @@ class Scoreboard:
         """All that were ever in use; those whose state is "none" have counters alone."""
         return [Slot(self.words, number) for number in range(1, self.words[HIGHEST] + 1)]
 
+    def queued(self) -> int:
+        """Requests of the service that wait for a thread, at this moment."""
+        words = self.words
+        return sum(words[base + figures.QUEUED] for base in _bases(words) if words[base + figures.PHASE])
+
     def close(self) -> None:
         """Give the memory back."""
         self.words.release()

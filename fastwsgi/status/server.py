@@ -18,7 +18,7 @@ from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import SILENT, Scoreboard
 from fastwsgi.status.site import Site
 from fastwsgi.status.snapshot import Snapshot, Told
-from fastwsgi.status.stacks import StacksInquiry
+from fastwsgi.status.stacks import Inquiry
 from fastwsgi.status.visitors import Visitors
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ class StatusServer:
     Args:
         build: the modules to run, from fastwsgi.backend.
         board: what is read.
-        ask: see StacksInquiry.
+        ask: see stacks.Inquiry.
     """
 
     def __init__(self, build: SimpleNamespace, board: Scoreboard, ask: Callable[[int], None]) -> None:
         self.settings = own_settings(Settings())
         self.told = Told()
-        self.inquiry = StacksInquiry(ask)
+        self.inquiry = Inquiry(ask)
         self._build = build
         self._board = board
         self._reader = Reader(board.words, build.name)
@@ -140,7 +140,3 @@ class StatusServer:
         limit = self.settings.ready_queue
         return f"{snapshot.queued} requests wait" if limit and snapshot.queued > limit else ""
 
-    def stacks(self) -> str | None:
-        """The stacks of the running requests; None if too many wait for them."""
-        found = self.inquiry.stacks()
-        return None if found is None else "\n".join(found.values())

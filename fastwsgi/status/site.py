@@ -102,7 +102,7 @@ class Site:
         return Answer("200 OK", metrics.CONTENT_TYPE, self._views.metrics().encode())
 
     def _stacks(self, environ: WSGIEnvironment) -> Answer:
-        shown = self._views.stacks()
+        shown = self._views.inquiry.stacks()
         if shown is None:
             return text("503 Service Unavailable", "others wait for the stacks just now", ("Retry-After", "1"))
         return text("200 OK", shown)
