@@ -119,7 +119,7 @@ class StatusServer:
     def metrics(self) -> str:
         """Its numbers, in Prometheus' text format."""
         with self._lock:
-            return metrics.text(self._reader.read(self.told, names=False))
+            return metrics.text(self._reader.read(self.told, details=False))
 
     def why_not_alive(self) -> str:
         """Why the service had better be started anew; "" if not."""
