@@ -1,4 +1,4 @@
-"""Short lines between the supervisor and a worker, over a pair of sockets: commands one way, news the other.
+"""Short lines between the supervisor and another process, over a pair of sockets: commands one way, news the other.
 
 To the worker:
     stop               accept what waits, shut the listeners for all processes, answer what is in flight, end
@@ -16,8 +16,19 @@ To the supervisor:
     reopen             the log files are to be reopened: from a worker that may not open them
     replace REASON     a successor is wanted
     dismissed REASON   the same, by a hook of the user's
+    mistake JSON       why it cannot start; its end follows
+    timeout JSON       a request was given up: what was logged about it
     terminated         it got a SIGTERM: all processes of the service did, or a successor is wanted
     in-flight NUMBER   the answer to stop, retire and hurry: requests that are not answered yet
+
+To the status process:
+    serve JSON         serve with these settings from now on, on the listener that comes with the line, if it "listens"
+    told JSON          a Told (status/snapshot.py), or that without its events, which are as they were
+    event JSON         another Event
+    end                end at once
+
+From the status process:
+    log JSON           a line for the error log
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from fastwsgi.process.exit_functions import ExitFunctions
     from fastwsgi.process.fleet import Fleet
     from fastwsgi.process.handed_logs import HandedLogs
+    from fastwsgi.process.head import Head
     from fastwsgi.process.hook_views import ServerView
+    from fastwsgi.process.news import News
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.reload import Reload
@@ -112,6 +114,8 @@ class SpawningSupervisor(HasHooks, Protocol):
 class ParentSupervisor(SpawningSupervisor, Protocol):
     """The parts that messages of workers, and their ends, may change."""
 
+    news: News
+
     settings: Settings
     certificates: Certificates
     status: SystemdStatus
@@ -134,7 +138,7 @@ class ReloadingSupervisor(HasHooks, Protocol):
     """The parts that a reload replaces."""
 
     handed_logs: HandedLogs
-
+    news: News
     deployment: Deployment
     settings: Settings
     app: WSGIApplication | None
@@ -153,6 +157,7 @@ class StatusSupervisor(Protocol):
 
     build: SimpleNamespace
     board: Scoreboard
+    news: News
     settings: Settings
     poller: select.poll
 
@@ -164,8 +169,22 @@ class StatusSupervisor(Protocol):
         """In a forked child, close what is the supervisor's."""
 
 
+class ToldSupervisor(Protocol):
+    """The parts of which the status process is told."""
+
+    deployment: Deployment
+    settings: Settings
+    certificates: Certificates
+    fleet: Fleet[Child]
+    head: Head
+    listeners: Listeners
+    status_process: StatusProcess
+
+
 class UpgradingSupervisor(HasHooks, Protocol):
     """The parts that are handed over to a successor."""
+
+    news: News
 
     pid: int
     deployment: Deployment
@@ -181,6 +200,7 @@ class UpgradingSupervisor(HasHooks, Protocol):
 class StoppingSupervisor(Protocol):
     """The parts that a stop ends."""
 
+    news: News
     settings: Settings
     board: Scoreboard
     children: Children

@@ -90,6 +90,7 @@ class Reload:
                 problem = owner.deployment.told(problem)
                 details = f"\n{problem.details}".rstrip("\n")
             error_log.error("the reload is given up: %s%s", problem, details)
+            owner.news.reload_failed(str(problem), details)
             owner.status.ready()
             return False
         if owner.app is not None:
@@ -128,9 +129,11 @@ class Reload:
         owner.status.ready()
         if any(child.has_failed for child in owner.fleet.members.values() if child.state == "ready"):
             error_log.warning("reloaded, but the application cannot be loaded; each request is answered with that")
+            owner.news.reload_failed("the application cannot be loaded")
         else:
             urls = owner.listeners.urls(owner.certificates.scheme)
             error_log.info("reload complete: listening on %s", ", ".join(urls))
+            owner.news.reloaded()
         owner.status_process.log_address()
 
     def abandon(self) -> None:
@@ -140,8 +143,13 @@ class Reload:
             self._discard(self._running)
             self._running = None
 
-    def fail(self, reason: str) -> None:
-        """Return to what was before: the first worker of the new generation ended before it was ready."""
+    def fail(self, reason: str, mistake: str) -> None:
+        """Return to what was before: the first worker of the new generation ended before it was ready.
+
+        Args:
+            reason: how it ended.
+            mistake: why, by its own word; "" if it has said nothing.
+        """
         owner, running = self._supervisor, self._running
         assert running is not None
         self._running = None
@@ -153,3 +161,5 @@ class Reload:
                 child.view.revive()
         owner.status.ready()
         error_log.error("the reload is given up, the old workers go on: the first new one %s", reason)
+        line, _, details = mistake.partition("\n")
+        owner.news.reload_failed(line or f"the first new worker {reason}", details)

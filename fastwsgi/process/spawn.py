@@ -34,6 +34,7 @@ class Child(Member):
         is_open: whether the other end of its channel is.
         killed: the supervisor has ended it by SIGKILL.
         has_failed: whether it serves a page that says why the application cannot be loaded.
+        mistake: why it could not start, by its own word.
         tell_at: when to tell that it is still loading the application (time.monotonic()).
     """
 
@@ -49,6 +50,7 @@ class Child(Member):
         self.is_open = True
         self.killed = False
         self.has_failed = False
+        self.mistake = ""
         self.tell_at = given.slot.started + SLOW
 
 
@@ -96,7 +98,7 @@ class Spawner:
         owner.hooks.pre_fork(owner.view, view)
         slot = owner.board.allocate()
         view.begin(slot)
-        slot.generation = owner.fleet.generation
+        slot.generation, slot.position = owner.fleet.generation, position
         return WorkerStart(
             build=owner.build,
             deployment=owner.deployment,

@@ -12,7 +12,7 @@ import gc
 import io
 import json
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from fastwsgi import forks
 from fastwsgi.mistakes import Mistake
@@ -20,6 +20,7 @@ from fastwsgi.originals import os, signal, socket
 from fastwsgi.process import accounts, process_setup
 from fastwsgi.process.signals import WATCHED, ignore
 from fastwsgi.settings.settings import Settings
+from fastwsgi.status import events
 from fastwsgi.status.server import StatusServer
 from fastwsgi.status.snapshot import Event, Told
 
@@ -92,8 +93,9 @@ class StatusChild:
         if word == "serve":
             self._change(json.loads(rest))
         elif word == "told":
-            values = json.loads(rest)
-            self._server.told = Told(**{**values, "events": [Event(**one) for one in values["events"]]})
+            self._take(json.loads(rest))
+        elif word == "event":
+            events.add(self._server.told.events, Event(**json.loads(rest)))
         elif word == "asked":
             number, pids = json.loads(rest)
             self._server.inquiry.expect(number, pids)
@@ -101,6 +103,12 @@ class StatusChild:
             end()
         elif word == "stacks":
             self._server.inquiry.take(*json.loads(rest))
+
+    def _take(self, values: dict[str, Any]) -> None:
+        """Know these words, and the events that are with them, or else those of before."""
+        known = values.pop("events", None)
+        kept = self._server.told.events if known is None else [Event(**one) for one in known]
+        self._server.told = Told(events=kept, **values)
 
     def _change(self, values: dict[str, object]) -> None:
         """Serve with other settings, on the listener that has come with them, if any."""

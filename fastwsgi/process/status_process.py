@@ -127,6 +127,7 @@ class StatusProcess:
             theirs.close()
         self.pid, self._channel, self._started = pid, ours, now
         self._is_told = False
+        ours.send(owner.news.whole())
 
     def _send_settings(self, settings: Settings) -> None:
         """Have it serve as *settings* say, unless it does."""

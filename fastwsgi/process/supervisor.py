@@ -36,6 +36,7 @@ from fastwsgi.process.head import Head
 from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.loading import SlowBoots, watched
+from fastwsgi.process.news import News
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.salvage import Salvage
@@ -129,6 +130,7 @@ class Supervisor:
         self.children = Children(self)
         self.stop = Stop(self)
         self.status_process = StatusProcess(self)
+        self.news = News(self)
         self.view = ServerView(self.settings, error_log, self)
         self.slow_boots = SlowBoots(lambda: self.deployment.name)
         self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
@@ -260,7 +262,6 @@ class Supervisor:
     def _act(self) -> None:
         """Do what is due, and what the fleet wants."""
         now = time.monotonic()
-        self.head.generation, self.head.wanted = self.fleet.generation, self.fleet.size
         self.status.ping_watchdog(now)
         self._log_figures(now)
         self.stop.advance(now)
@@ -276,6 +277,7 @@ class Supervisor:
         if self.reload.advance():
             self._act()
         self.status_process.advance(now)
+        self.news.advance(now)
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
 
@@ -283,6 +285,7 @@ class Supervisor:
         """Renew changed certificates, and send them to the workers; not during a reload, which reads them, too."""
         material = None if self.reload.is_running else self.certificates.renew_if_changed(now)
         if material is not None:
+            self.news.certificates_renewed()
             for child in self.fleet.members.values():
                 if child.generation == self.fleet.generation:
                     child.channel.send(f"certificates {tls_files.encode(material)}")
@@ -315,9 +318,9 @@ class Supervisor:
         self.status_process.read_messages(ready)
         self.upgrade.succession.read(ready, self.poller)
         own = [pid for pid in (*self.fleet.members, self.upgrade.successor, self.status_process.pid) if pid]
-        for pid, status, _ in exits.reap_children(own if self.spares_children else [exits.ANY]):
+        for pid, status, cpu in exits.reap_children(own if self.spares_children else [exits.ANY]):
             if pid in self.fleet.members:
-                self.children.handle_exit(self.fleet.members[pid], status)
+                self.children.handle_exit(self.fleet.members[pid], status, cpu)
             elif pid == self.upgrade.successor:
                 self.upgrade.handle_exit(status)
             elif pid == self.status_process.pid:
@@ -351,6 +354,7 @@ class Supervisor:
         if size < before:
             self.listeners.trim(size)
         self.hooks.nworkers_changed(self.view, size, before)
+        self.news.resized(size)
         error_log.info("%d %s from now on", size, "worker" if size == 1 else "workers")
 
     def reopen_logs(self) -> None:

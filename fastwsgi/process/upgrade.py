@@ -64,6 +64,7 @@ class Upgrade:
         if pid == 0:
             self._execute()
         self.successor = pid
+        owner.news.upgrading(f"process {pid} starts")
         error_log.info("upgrade: process %d starts; end this one, %d, when that serves well", pid, owner.pid)
 
     def _execute(self) -> None:
@@ -93,6 +94,7 @@ class Upgrade:
 
     def _give_up(self, reason: str) -> None:
         self._rename_pid_file("")
+        self._supervisor.news.upgrading(f"given up, this process goes on: the new one {reason}", is_bad=True)
         error_log.error("the upgrade is given up, this process goes on: the new one %s", reason)
 
     def _rename_pid_file(self, suffix: str) -> None:

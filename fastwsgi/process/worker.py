@@ -29,6 +29,7 @@ from fastwsgi.process.source_files import files_of_failure, imported_files
 from fastwsgi.process.source_watcher import SourceWatcher
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
+from fastwsgi.status.events import MOST_DETAILS, cut
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.tls import files as tls_files
 
@@ -182,6 +183,8 @@ class Worker:
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
         self._call_exit_hook()
+        why = cut(f"{mistake}\n{mistake.details}", MOST_DETAILS)
+        self.given.channel.send(f"mistake {json.dumps(why)}")
         if self.given.is_first:
             life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
@@ -213,8 +216,9 @@ class Worker:
         """Have the supervisor start another worker, and then retire this one; *reason* goes into the log."""
         self.given.channel.send(f"replace {reason}")
 
-    def _handle_expired(self) -> None:
-        """Have this worker replaced, as one of its threads may never come back."""
+    def _handle_expired(self, line: str) -> None:
+        """Have this worker replaced, as one of its threads may never come back; *line* was logged."""
+        self.given.channel.send(f"timeout {json.dumps(cut(line, MOST_DETAILS))}")
         self._ask_for_successor("a request ran past its deadline")
         self.given.view.aborted = True
         self._call_once(self.hooks.worker_abort, self.given.view)

@@ -97,8 +97,8 @@ class Loop:
         self._may_accept_again = False
         self.thread = 0  # the identifier of the thread that serves
         self.caller = 0  # that of the thread that has called run()
-        self.expired: Callable[[], None] = lambda: None  # called when a request has passed the deadline
-        self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
+        self.expired: Callable[[str], None] = lambda logged: None  # called when a request has passed the deadline
+        self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda logged: self.expired(logged))
         self.caller_stuck: Callable[[], None] = lambda: None  # called at the end if run() cannot return: see Pool
         self.aborted = False  # all connections are to end now
         self.stopping = False
