@@ -100,6 +100,8 @@ class Children:
             child.has_failed = True
         elif word == "closed":
             child.listens = False
+        elif word == "stacks":
+            owner.stack_inquiry.take(child, rest)
         elif word == "mistake":
             child.mistake = json.loads(rest)
         elif word == "timeout":
@@ -199,5 +201,6 @@ class Children:
             owner.poller.unregister(child.channel.fileno())
         child.channel.close()
         child.slot.clear()
+        child.dump.close()
         owner.salvage.take(child.waiting, child.settings)
         owner.hooks.child_exit(owner.view, child.view)

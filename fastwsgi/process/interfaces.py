@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fastwsgi.process.salvage import Salvage
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
+    from fastwsgi.process.stack_inquiry import StackInquiry
     from fastwsgi.process.status_process import StatusProcess
     from fastwsgi.process.stop import Stop
     from fastwsgi.process.systemd_status import SystemdStatus
@@ -120,6 +121,7 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
     certificates: Certificates
     status: SystemdStatus
     status_process: StatusProcess
+    stack_inquiry: StackInquiry
     stop: Stop
     poller: select.poll
     salvage: Salvage
@@ -159,6 +161,7 @@ class StatusSupervisor(Protocol):
     board: Scoreboard
     news: News
     settings: Settings
+    stack_inquiry: StackInquiry
     poller: select.poll
 
     @property
@@ -167,6 +170,14 @@ class StatusSupervisor(Protocol):
 
     def disown(self, kept: Sequence[socket.socket] = ()) -> None:
         """In a forked child, close what is the supervisor's."""
+
+
+class AskedSupervisor(Protocol):
+    """The parts that an inquiry for stacks takes."""
+
+    children: Children
+    fleet: Fleet[Child]
+    status_process: StatusProcess
 
 
 class ToldSupervisor(Protocol):

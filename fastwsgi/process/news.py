@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import time
+from fastwsgi.process.listen_queues import queues
 from fastwsgi.settings import report
 from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.status import events
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fastwsgi.process.spawn import Child
     from fastwsgi.settings.settings import Settings
 
+INTERVAL = 1.0  # seconds between two looks at the listeners
+
 
 class News:
     """What *supervisor* has to tell."""
@@ -30,6 +33,7 @@ class News:
         self._supervisor = supervisor
         self._told = Told()
         self._sent = ""  # all of it but the events
+        self._next_look = 0.0
         self._unfit = ""  # how the last worker ended that did not come up
 
     def whole(self) -> str:
@@ -44,8 +48,12 @@ class News:
         owner.head.generation, owner.head.wanted = fleet.generation, fleet.size
         owner.head.failing_starts = fleet.failing_starts(now)
         told.crash_loop = self._unfit if fleet.is_failing(now) else ""
+        owner.head.show_certificates(owner.certificates.ends)
         if owner.status_process.pid:
             self._send_words()
+        if owner.status_process.pid and now >= self._next_look:
+            self._next_look = now + INTERVAL
+            owner.head.show_queues(queues(owner.listeners.bindings))
 
     def _send_words(self) -> None:
         owner, told = self._supervisor, self._told

@@ -164,6 +164,8 @@ class StatusProcess:
         word, _, rest = line.partition(" ")
         if word == "log":
             error_log.error("status process: %s", json.loads(rest))
+        elif word == "stacks":
+            self._supervisor.stack_inquiry.begin(int(rest))
 
     def handle_exit(self, status: int) -> None:
         """Have another one start: at once, or later each time if they end one after another."""

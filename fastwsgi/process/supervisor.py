@@ -42,6 +42,7 @@ from fastwsgi.process.reload import Reload
 from fastwsgi.process.salvage import Salvage
 from fastwsgi.process.signals import STOP_SIGNALS, Hangup, Interrupted, SignalQueue
 from fastwsgi.process.sockets import Listeners, at_position, close_others
+from fastwsgi.process.stack_inquiry import StackInquiry
 from fastwsgi.process.status_process import StatusProcess
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
@@ -130,10 +131,11 @@ class Supervisor:
         self.children = Children(self)
         self.stop = Stop(self)
         self.status_process = StatusProcess(self)
+        self.stack_inquiry = StackInquiry(self)
         self.news = News(self)
         self.view = ServerView(self.settings, error_log, self)
         self.slow_boots = SlowBoots(lambda: self.deployment.name)
-        self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
+        self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view), self.news.hung)
         self.signal_handlers: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop.request,
             signal.SIGINT: self._interrupt,
@@ -250,6 +252,7 @@ class Supervisor:
         self.signals.disown()
         self.handed_logs.close()
         for child in self.fleet.members.values():
+            child.dump.close()
             child.channel.close()  # left open here, it would hide the supervisor's death from that worker
             if child.waiting is not None:
                 child.waiting.close()
@@ -277,6 +280,7 @@ class Supervisor:
         if self.reload.advance():
             self._act()
         self.status_process.advance(now)
+        self.stack_inquiry.advance(now)
         self.news.advance(now)
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
@@ -307,9 +311,10 @@ class Supervisor:
         self.upgrade.succession.watch(self.poller)
         now = time.monotonic()
         self.slow_boots.check(self.fleet, now)
-        stop = (self.stop.due, self.stop.next_line, self.status_process.next_time)
+        stop = (self.stop.due, self.stop.next_line)
+        views = (self.status_process.next_time, self.stack_inquiry.next_time)
         checks = (self.status.next_ping, self.hung.next_check, self.certificates.next_check, self.slow_boots.next_check)
-        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *stop, *checks)
+        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *stop, *views, *checks)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
         for number in self.signals.read():  # first: a signal to the whole group explains what workers say

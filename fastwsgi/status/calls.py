@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import compress
+from typing import NamedTuple
 
 from fastwsgi.figures import (
     CALL,
@@ -23,17 +24,16 @@ from fastwsgi.figures import (
 from fastwsgi.status.snapshot import Running, WorkerFigures
 
 
-@dataclass
-class Call:
+class Call(NamedTuple):
     """A call that runs.
 
     Attributes:
-        index: of its first word.
+        begin: its first word.
         number: what no other call has there; it is odd.
         started: on the clock of time.monotonic_ns().
     """
 
-    index: int
+    begin: int
     number: int
     started: int
 
@@ -41,20 +41,20 @@ class Call:
 def calls(words: memoryview, base: int) -> list[Call]:
     """The calls that run in the worker whose memory begins at *base*."""
     rows = words[base + ROWS + CALL_NUMBER : base + RING : CALL_WORDS].tolist()
-    indices = [base + ROWS + row * CALL_WORDS for row, number in enumerate(rows) if number & 1]
-    found = (Call(index, words[index + CALL_NUMBER], words[index + CALL_STARTED]) for index in (base + CALL, *indices))
-    return [call for call in found if call.number & 1]
+    begins = [base + CALL, *compress(range(base + ROWS, base + RING, CALL_WORDS), rows)]
+    numbers = [words[begin + CALL_NUMBER] for begin in begins]
+    return [Call(begin, number, words[begin + CALL_STARTED]) for begin, number in zip(begins, numbers) if number & 1]
 
 
 def still_running(words: memoryview, found: list[Call]) -> list[Call]:
     """Those that have not ended since they were found, so that what was read of them belongs to them."""
-    return [call for call in found if words[call.index + CALL_NUMBER] == call.number]
+    return [call for call in found if words[call.begin + CALL_NUMBER] == call.number]
 
 
 def describe(words: memoryview, found: list[Call], worker: WorkerFigures, clock: int) -> Iterator[Running]:
     """The calls *found* of *worker* at the time *clock*, with their names, except those that have ended meanwhile."""
     for call in found:
-        row = words[call.index : call.index + CALL_WORDS]
+        row = words[call.begin : call.begin + CALL_WORDS]
         thread, length = row[CALL_THREAD], max(0, min(row[CALL_LENGTH], CALL_NAME_BYTES))
         identifier = row.tobytes()[CALL_ID * WORD :][:CALL_ID_BYTES].rstrip(b"\0")
         name = row.tobytes()[CALL_NAME * WORD :][:length]

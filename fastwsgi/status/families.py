@@ -7,16 +7,39 @@ a position has two processes, and their gauges are added up. No client can choos
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import add, attrgetter
 from typing import Callable, Union
 
 from fastwsgi.figures import DURATION_BOUNDS, QUEUE_BOUNDS
 from fastwsgi.status.scoreboard import STATES
-from fastwsgi.status.snapshot import Histogram, Snapshot, WorkerFigures
+from fastwsgi.status.snapshot import Histogram, Snapshot
 
 PREFIX = "fastwsgi_"
-Labels = tuple[tuple[str, str], ...]
+
+
+class Labels:
+    """The labels of a value.
+
+    Attributes:
+        values: by their names.
+        text: with their names, as Prometheus' text format has them between the braces.
+    """
+
+    __slots__ = ("text", "values")
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self.values = values
+        self.text = ",".join(f'{name}="{_escape(value)}"' for name, value in values.items())
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+NONE = Labels({})
 Sample = tuple[Labels, Union[int, float, Histogram]]
 
 
@@ -41,69 +64,73 @@ class Family:
 
 def _one(value: Callable[[Snapshot], float]) -> Callable[[Snapshot], list[Sample]]:
     """A single value, without labels."""
-    return lambda snapshot: [((), value(snapshot))]
+    return lambda snapshot: [(NONE, value(snapshot))]
 
 
 def _histogram(value: Callable[[Snapshot], Histogram]) -> Callable[[Snapshot], list[Sample]]:
-    return lambda snapshot: [((), value(snapshot))]
+    return lambda snapshot: [(NONE, value(snapshot))]
 
 
 def _by(label: str, values: Callable[[Snapshot], dict[str, int]]) -> Callable[[Snapshot], list[Sample]]:
     """A value for each key of a table."""
-    return lambda snapshot: [(((label, key),), value) for key, value in values(snapshot).items()]
+    return lambda snapshot: [(Labels({label: key}), value) for key, value in values(snapshot).items()]
 
 
-def _sums(name: str) -> Callable[[Snapshot], Iterator[Sample]]:
+def _sums(name: str) -> Callable[[Snapshot], list[Sample]]:
     """The sum of an attribute of the processes at each position."""
-    return _workers(name, lambda one, other: one + other)
+    return _workers(name, add)
 
 
-def _workers(name: str, merge: Callable[[float, float], float]) -> Callable[[Snapshot], Iterator[Sample]]:
+def _workers(name: str, merge: Callable[[float, float], float]) -> Callable[[Snapshot], list[Sample]]:
     """An attribute for each position, merged where it has several processes."""
+    attribute = attrgetter(name)
 
-    def samples(snapshot: Snapshot) -> Iterator[Sample]:
-        found: dict[int, float] = {}
-        for worker in snapshot.workers:
-            value = getattr(worker, name)
-            position = worker.worker
-            found[position] = merge(found[position], value) if position in found else value
-        return (((("worker", str(position)),), found[position]) for position in sorted(found))
+    def samples(snapshot: Snapshot) -> list[Sample]:
+        workers = snapshot.workers
+        found = {worker.worker: attribute(worker) for worker in workers}
+        if len(found) < len(workers):
+            found = {}
+            for worker in workers:
+                position, value = worker.worker, attribute(worker)
+                found[position] = merge(found[position], value) if position in found else value
+        return list(zip(map(_of, found), found.values()))
 
     return samples
 
 
+@lru_cache(1024)
+def _of(position: int) -> Labels:
+    return Labels({"worker": str(position)})
+
+
 def _durations(snapshot: Snapshot) -> list[Sample]:
-    return [((("code", name),), histogram) for name, histogram in snapshot.durations.items()]
+    return [(Labels({"code": name}), histogram) for name, histogram in snapshot.durations.items()]
 
 
 def _states(snapshot: Snapshot) -> list[Sample]:
     found = [worker.state for worker in snapshot.workers]
-    return [((("state", state),), found.count(state)) for state in STATES[1:]]
+    return [(Labels({"state": state}), found.count(state)) for state in STATES[1:]]
 
 
-def _starts(snapshot: Snapshot) -> dict[str, int]:
+def _starts(snapshot: Snapshot) -> list[Sample]:
     """When the newest process at each position was started, in whole seconds, as two clocks tell it."""
-    ages = {str(worker.worker): worker.age for worker in sorted(snapshot.workers, key=_oldest_first)}
-    return {position: round(snapshot.at - age) for position, age in sorted(ages.items(), key=_by_number)}
+    return [(labels, round(snapshot.at - age)) for labels, age in _ages(snapshot) if not isinstance(age, Histogram)]
 
 
-def _oldest_first(worker: WorkerFigures) -> float:
-    return -worker.age
-
-
-def _by_number(item: tuple[str, float]) -> int:
-    return int(item[0])
+_ages = _workers("age", min)
 
 
 def _infos(snapshot: Snapshot) -> list[Sample]:
-    return [
-        ((("worker", str(one.worker)), ("pid", str(one.pid)), ("generation", str(one.generation))), 1)
-        for one in snapshot.workers
-    ]
+    return [(_info(one.worker, one.pid, one.generation), 1) for one in snapshot.workers]
+
+
+@lru_cache(1024)
+def _info(position: int, pid: int, generation: int) -> Labels:
+    return Labels({"worker": str(position), "pid": str(pid), "generation": str(generation)})
 
 
 def _build(snapshot: Snapshot) -> list[Sample]:
-    return [((("version", snapshot.version), ("build", snapshot.build), ("python", snapshot.python)), 1)]
+    return [(Labels({"version": snapshot.version, "build": snapshot.build, "python": snapshot.python}), 1)]
 
 
 FAMILIES = (
@@ -142,18 +169,23 @@ FAMILIES = (
         "oldest_queued_seconds",
         "gauge",
         "Time for which the first request in the queue has waited; 0: none waits.",
-        _workers("oldest_queued", max),
+        _one(lambda it: max((one.oldest_queued for one in it.workers), default=0)),
     ),
     Family(
         "oldest_request_seconds",
         "gauge",
         "Time for which the oldest request that runs has done so; 0: none runs.",
-        _workers("oldest", max),
+        _one(lambda it: max((one.oldest for one in it.workers), default=0)),
     ),
     Family("streams_waiting", "gauge", "Responses that wait for slow clients.", _sums("streams_waiting")),
     Family("connections", "gauge", "Open connections.", _sums("connections")),
     Family("buffered_bytes", "gauge", "Memory that clients make the worker hold.", _sums("buffered")),
-    Family("spooled_bytes", "gauge", "Request bodies in temporary files.", _sums("spooled")),
+    Family(
+        "spooled_bytes",
+        "gauge",
+        "Request bodies in temporary files.",
+        _one(lambda it: sum(one.spooled for one in it.workers)),
+    ),
     Family("connections_accepted_total", "counter", "Connections accepted.", _one(lambda it: it.accepted)),
     Family("received_bytes_total", "counter", "Bytes received from clients.", _one(lambda it: it.received)),
     Family("sent_bytes_total", "counter", "Bytes sent to clients.", _one(lambda it: it.sent)),
@@ -193,13 +225,13 @@ FAMILIES = (
         "listen_queue",
         "gauge",
         "Connections that wait for accept.",
-        lambda it: [((("listener", one.address),), one.waiting) for one in it.listeners],
+        lambda it: [(Labels({"listener": one.address}), one.waiting) for one in it.listeners],
     ),
     Family(
         "listen_queue_limit",
         "gauge",
         "Connections that may wait for accept.",
-        lambda it: [((("listener", one.address),), one.limit) for one in it.listeners],
+        lambda it: [(Labels({"listener": one.address}), one.limit) for one in it.listeners],
     ),
     Family("workers", "gauge", "Worker processes by state.", _states),
     Family("workers_wanted", "gauge", "Worker processes that there should be.", _one(lambda it: it.workers_wanted)),
@@ -215,7 +247,7 @@ FAMILIES = (
         "worker_start_time_seconds",
         "gauge",
         "When a worker was started, since 1970.",
-        _by("worker", _starts),
+        _starts,
     ),
     Family(
         "worker_heartbeat_age_seconds",
@@ -228,7 +260,7 @@ FAMILIES = (
         "worker_cpu_seconds_total",
         "counter",
         "CPU time of a worker and its predecessors.",
-        lambda it: [((("worker", position),), seconds) for position, seconds in it.cpu.items()],
+        lambda it: [(_of(int(position)), seconds) for position, seconds in it.cpu.items()],
     ),
     Family("reloads_total", "counter", "Reloads by result.", _by("result", lambda it: it.reloads)),
     Family(
@@ -245,7 +277,7 @@ FAMILIES = (
         "certificate_not_after_seconds",
         "gauge",
         "When a certificate ends, since 1970.",
-        lambda it: [((("certificate", one.name),), one.not_after) for one in it.certificates],
+        lambda it: [(Labels({"certificate": one.name}), one.not_after) for one in it.certificates],
     ),
 )
 """All of them, in the order of the text."""

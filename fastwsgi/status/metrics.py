@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 
-from fastwsgi.status.families import FAMILIES, PREFIX, Family, Labels
+from fastwsgi.status.families import FAMILIES, PREFIX, Family, Sample
 from fastwsgi.status.snapshot import Histogram, Snapshot
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -15,7 +14,15 @@ def text(snapshot: Snapshot) -> str:
     """All metrics; each line has an end."""
     lines: list[str] = []
     for family in FAMILIES:
-        lines += _lines(family, snapshot)
+        name = PREFIX + family.name
+        lines += (f"# HELP {name} {family.help}", f"# TYPE {name} {family.kind}")
+        samples = family.samples(snapshot)
+        if family.bounds:
+            lines += _histograms(name, family, samples)
+        else:
+            lines += [
+                f"{name}{{{labels.text}}} {value}" if labels.text else f"{name} {value}" for labels, value in samples
+            ]
     lines.append("")
     return "\n".join(lines)
 
@@ -28,24 +35,12 @@ def buckets(family: Family, histogram: Histogram) -> Iterator[tuple[str, int]]:
         yield "+Inf" if bound is None else f"{bound:g}", below
 
 
-def _lines(family: Family, snapshot: Snapshot) -> Iterator[str]:
-    name = PREFIX + family.name
-    yield f"# HELP {name} {family.help}"
-    yield f"# TYPE {name} {family.kind}"
-    for labels, value in family.samples(snapshot):
-        if isinstance(value, Histogram):
-            for bound, count in buckets(family, value):
-                yield f"{name}_bucket{_in_braces((*labels, ('le', bound)))} {count}"
-            yield f"{name}_sum{_in_braces(labels)} {value.total}"
-            yield f"{name}_count{_in_braces(labels)} {value.count}"
-        else:
-            yield f"{name}{_in_braces(labels)} {value}"
-
-
-@lru_cache(4096)
-def _in_braces(labels: Labels) -> str:
-    return "{" + ",".join(f'{label}="{_escape(value)}"' for label, value in labels) + "}" if labels else ""
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+def _histograms(name: str, family: Family, samples: Iterable[Sample]) -> Iterator[str]:
+    for labels, value in samples:
+        assert isinstance(value, Histogram)
+        others = f"{labels.text}," if labels.text else ""
+        for bound, count in buckets(family, value):
+            yield f'{name}_bucket{{{others}le="{bound}"}} {count}'
+        braces = f"{{{labels.text}}}" if labels.text else ""
+        yield f"{name}_sum{braces} {value.total}"
+        yield f"{name}_count{braces} {value.count}"

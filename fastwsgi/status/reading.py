@@ -18,7 +18,7 @@ from fastwsgi.originals import os, time
 from fastwsgi.status import head as heads
 from fastwsgi.status import scoreboard, totals
 from fastwsgi.status.calls import Call, calls, describe, still_running
-from fastwsgi.status.processes import memory_and_cpu
+from fastwsgi.status.processes import Memory, cpu_seconds
 from fastwsgi.status.snapshot import FORMAT, Histogram, Running, Snapshot, Told, WorkerFigures
 from fastwsgi.version import VERSION
 
@@ -44,7 +44,7 @@ class _Slot:
     """The memory of a worker as it was read.
 
     Attributes:
-        words: gauges and counters.
+        words: gauges and counters, without the codes.
         calls: those that run.
         busy: seconds of all its calls.
     """
@@ -72,28 +72,31 @@ class Reader:
         self._busy = Highest()
         self._cpu = Highest()
         self._without_wait = Highest()
+        self._memory = Memory()
 
-    def read(self, told: Told | None = None, names: bool = True) -> Snapshot:
+    def read(self, told: Told | None = None, details: bool = True) -> Snapshot:
         """The service as it is now.
 
         Args:
             told: what has no number, and is passed on.
-            names: whether the requests that run and the peers that were refused are read; counting does without.
+            details: what metrics do without: the requests that run, the peers that were refused, and the requests,
+                errors and durations of each worker; else they are empty.
         """
         clock = time.monotonic_ns()
         head = self._words[: figures.SIZE].tolist() if self._has_head else _single_head()
         numbers = range(1, head[scoreboard.HIGHEST] + 1) if self._has_head else range(1)
-        slots = [self._read_slot(number, clock) for number in numbers]
+        slots = [self._read_slot(number, clock, details) for number in numbers]
         living = [slot for slot in slots if slot.words[figures.PHASE]]
-        workers = [_worker(slot, clock) for slot in living]
+        living.sort(key=lambda slot: slot.words[figures.POSITION])
+        workers = [self._worker(slot, clock, details) for slot in living]
         running: list[Running] = []
         peers: dict[str, int] = {}
-        if names:
+        if details:
             for slot, worker in zip(living, workers):
                 running += describe(self._words, slot.calls, worker, clock)
             running.sort(key=lambda one: -one.seconds)
             peers = totals.refused_peers(self._words, [slot.base for slot in living])
-        words = totals.total([slot.words for slot in slots])
+        words = totals.of_all(self._words, [slot.base for slot in slots], [slot.words for slot in slots])
         return Snapshot(
             format=FORMAT,
             version=VERSION,
@@ -112,13 +115,47 @@ class Reader:
             **_of_all(words),
         )
 
-    def _read_slot(self, number: int, clock: int) -> _Slot:
+    def _read_slot(self, number: int, clock: int, details: bool) -> _Slot:
         base = number * figures.SIZE
         found = calls(self._words, base)
-        words = totals.counters(self._words, base)
+        words = totals.of_worker(self._words, base, figures.CODES if details else figures.DURATIONS)
         running = still_running(self._words, found)  # a call that has ended may be part of the words already
-        busy = words[figures.BUSY_TIME] + sum(max(0, clock - call.started) for call in running)
+        busy = words[figures.BUSY_TIME] + sum([max(0, clock - call.started) for call in running])
         return _Slot(number, base, words, running, self._busy.of(number, busy / 10**9))
+
+    def _worker(self, slot: _Slot, clock: int, details: bool) -> WorkerFigures:
+        words = slot.words
+        pid = words[figures.PID]
+        state, seen = scoreboard.STATES[words[figures.PHASE]], _since(words[figures.HEARTBEAT], clock)
+        silence = max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
+        durations = totals.all_durations(words) if details else Histogram([], 0.0)
+        return WorkerFigures(
+            worker=words[figures.POSITION],
+            slot=slot.number,
+            pid=pid,
+            generation=words[figures.GENERATION],
+            state=state,
+            age=_since(words[figures.STARTED], clock),
+            seen=seen,
+            is_stuck=state == "ready" and seen > silence,
+            has_failed=bool(words[figures.HAS_FAILED]),
+            threads=words[figures.THREADS],
+            threads_busy=words[figures.BUSY],
+            saturated=_since(words[figures.SATURATED_SINCE], clock) if words[figures.SATURATED] else 0.0,
+            queued=words[figures.QUEUED],
+            oldest_queued=_since(words[figures.OLDEST_QUEUED], clock),
+            streams_waiting=words[figures.STREAMS_WAITING],
+            connections=words[figures.CONNECTIONS],
+            buffered=words[figures.BUFFERED],
+            spooled=words[figures.SPOOLED],
+            rss=self._memory.of(pid),
+            cpu=cpu_seconds(pid),
+            oldest=max((_since(call.started, clock) for call in slot.calls), default=0.0),
+            requests=durations.count,
+            errors=totals.errors(words) if details else 0,
+            busy_seconds=slot.busy,
+            durations=durations,
+        )
 
     def _queue(self, words: list[int]) -> Histogram:
         """How long requests waited: those that did not are the rest of all, and those that wait are in none yet."""
@@ -133,41 +170,6 @@ class Reader:
         for worker in workers:
             used[worker.worker] = used.get(worker.worker, 0.0) + worker.cpu
         return {str(position): self._cpu.of(position, used[position]) for position in sorted(used)}
-
-
-def _worker(slot: _Slot, clock: int) -> WorkerFigures:
-    words = slot.words
-    rss, cpu = memory_and_cpu(words[figures.PID])
-    state, seen = scoreboard.STATES[words[figures.PHASE]], _since(words[figures.HEARTBEAT], clock)
-    silence = max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
-    durations = totals.all_durations(words)
-    return WorkerFigures(
-        worker=words[figures.POSITION],
-        slot=slot.number,
-        pid=words[figures.PID],
-        generation=words[figures.GENERATION],
-        state=state,
-        age=_since(words[figures.STARTED], clock),
-        seen=seen,
-        is_stuck=state == "ready" and seen > silence,
-        has_failed=bool(words[figures.HAS_FAILED]),
-        threads=words[figures.THREADS],
-        threads_busy=words[figures.BUSY],
-        saturated=_since(words[figures.SATURATED_SINCE], clock) if words[figures.SATURATED] else 0.0,
-        queued=words[figures.QUEUED],
-        oldest_queued=_since(words[figures.OLDEST_QUEUED], clock),
-        streams_waiting=words[figures.STREAMS_WAITING],
-        connections=words[figures.CONNECTIONS],
-        buffered=words[figures.BUFFERED],
-        spooled=words[figures.SPOOLED],
-        rss=rss,
-        cpu=cpu,
-        oldest=max((_since(call.started, clock) for call in slot.calls), default=0.0),
-        requests=durations.count,
-        errors=totals.errors(words),
-        busy_seconds=slot.busy,
-        durations=durations,
-    )
 
 
 def _since(nanoseconds: int, clock: int) -> float:

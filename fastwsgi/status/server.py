@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Callable
 from fastwsgi.originals import threading
 from fastwsgi.server.loop import Loop
 from fastwsgi.settings.settings import Settings
-from fastwsgi.status import metrics
+from fastwsgi.status import metrics, page
+from fastwsgi.status.document import document
+from fastwsgi.status.history import History
 from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import SILENT, Scoreboard
 from fastwsgi.status.site import Site
 from fastwsgi.status.snapshot import Snapshot, Told
-from fastwsgi.status.stacks import StacksInquiry
+from fastwsgi.status.stacks import Inquiry
 from fastwsgi.status.visitors import Visitors
 
 if TYPE_CHECKING:
@@ -65,16 +67,17 @@ class StatusServer:
     Args:
         build: the modules to run, from fastwsgi.backend.
         board: what is read.
-        ask: see StacksInquiry.
+        ask: see stacks.Inquiry.
     """
 
     def __init__(self, build: SimpleNamespace, board: Scoreboard, ask: Callable[[int], None]) -> None:
         self.settings = own_settings(Settings())
         self.told = Told()
-        self.inquiry = StacksInquiry(ask)
+        self.inquiry = Inquiry(ask)
         self._build = build
         self._board = board
         self._reader = Reader(board.words, build.name)
+        self._history = History()
         self._lock = threading.Lock()
         self._site = Site(self, Visitors(self.settings))
 
@@ -96,6 +99,8 @@ class StatusServer:
 
     def _tick(self) -> None:
         """Do what is due each second."""
+        with self._lock:
+            self._history.add(self._reader.read(self.told, names=False))
 
     def _snapshot(self) -> Snapshot:
         with self._lock:
@@ -103,7 +108,13 @@ class StatusServer:
 
     def document(self) -> dict[str, Any]:
         """All of it, as JSON takes it."""
-        return self._snapshot().document()
+        with self._lock:
+            return document(self._reader.read(self.told), self._history)
+
+    def page(self, query: str) -> bytes:
+        """The page; *query* is that of its URL."""
+        with self._lock:
+            return page.render(self._reader.read(self.told), self._history, query)
 
     def metrics(self) -> str:
         """Its numbers, in Prometheus' text format."""
@@ -129,7 +140,3 @@ class StatusServer:
         limit = self.settings.ready_queue
         return f"{snapshot.queued} requests wait" if limit and snapshot.queued > limit else ""
 
-    def stacks(self) -> str | None:
-        """The stacks of the running requests; None if too many wait for them."""
-        found = self.inquiry.stacks()
-        return None if found is None else "\n".join(found.values())

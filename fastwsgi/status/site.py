@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from fastwsgi.status import metrics
+from fastwsgi.status import metrics, page
 from fastwsgi.status.visitors import Visitors
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Site:
         return called(environ)
 
     def _page(self, environ: WSGIEnvironment) -> Answer:
-        return Answer("200 OK", TEXT, json.dumps(self._views.document(), indent=2).encode())  # until there is a page
+        return Answer("200 OK", HTML, self._views.page(environ["QUERY_STRING"]), page.POLICY)
 
     def _document(self, environ: WSGIEnvironment) -> Answer:
         return Answer("200 OK", JSON, json.dumps(self._views.document()).encode())
@@ -102,7 +102,7 @@ class Site:
         return Answer("200 OK", metrics.CONTENT_TYPE, self._views.metrics().encode())
 
     def _stacks(self, environ: WSGIEnvironment) -> Answer:
-        shown = self._views.stacks()
+        shown = self._views.inquiry.stacks()
         if shown is None:
             return text("503 Service Unavailable", "others wait for the stacks just now", ("Retry-After", "1"))
         return text("200 OK", shown)

@@ -171,6 +171,7 @@ class Snapshot:
         format: FORMAT.
         at: when (seconds since 1970).
         clock: the same moment on time.monotonic().
+        workers: those that live, by position.
         durations: of answered requests from their complete heads to the end of the response, by class.
         codes: responses by code.
         queue: seconds in which requests waited for a thread, 0 included.

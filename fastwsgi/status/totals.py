@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import sys
 from collections import Counter
 
 from fastwsgi import figures
@@ -14,25 +15,50 @@ BEGIN = figures.ACCEPTED
 END = figures.CODES + figures.CODE_WORDS
 _BOUNDS = [round(bound * 10**9) for bound in figures.DURATION_BOUNDS]
 _REFUSED = (*map(str, figures.REFUSED_CODES), "other", "none")
-_LAST_CLASS = figures.DURATIONS + (len(figures.CLASSES) - 1) * figures.HISTOGRAM
+_CLASSES = [figures.DURATIONS + index * figures.HISTOGRAM for index in range(len(figures.CLASSES))]
+_LAST_CLASS = _CLASSES[-1]
 _APPLICATION = figures.TIMEOUTS + figures.TIMEOUT_KINDS.index("application")
 
 
-def counters(words: memoryview, base: int) -> list[int]:
-    """The words of a worker from its first one to END, its gauges included, with what its monitor answered as 5xx."""
-    found: list[int] = words[base : base + END].tolist()
-    expired, time = found[figures.EXPIRED], found[figures.EXPIRED_TIME]
-    if expired:
-        found[_APPLICATION] += expired
-        found[figures.CODES + 504 - 100] += expired
-        found[_LAST_CLASS + bisect.bisect_left(_BOUNDS, time // expired)] += expired
-        found[_LAST_CLASS + figures.HISTOGRAM - 1] += time
+def of_worker(words: memoryview, base: int, end: int) -> list[int]:
+    """The words of a worker up to *end*, which is before the codes, with what its monitor answered."""
+    found: list[int] = words[base : base + end].tolist()
+    _add_expired(found, found[figures.EXPIRED], found[figures.EXPIRED_TIME])
     return found
 
 
-def total(several: list[list[int]]) -> list[int]:
-    """The sum of the words of *several* workers."""
-    return list(map(sum, zip(*several))) if several else [0] * END
+def of_all(words: memoryview, bases: list[int], workers: list[list[int]]) -> list[int]:
+    """The sums of the counters of all workers, each at its index in figures.py.
+
+    All words are added at once, as one long number each, which takes a third of the time: no sum reaches 64 bits, so
+    nothing is carried from word to word.
+
+    Args:
+        words: the scoreboard's.
+        bases: where the words of the workers begin.
+        workers: their words as they were read before.
+    """
+    parts = (words[base + BEGIN : base + END] for base in bases)
+    total = sum(int.from_bytes(part, sys.byteorder) for part in parts)
+    found = [0] * BEGIN + memoryview(total.to_bytes((END - BEGIN) * figures.WORD, sys.byteorder)).cast("q").tolist()
+    for worker in workers:
+        _add_expired(found, worker[figures.EXPIRED], worker[figures.EXPIRED_TIME])
+    return found
+
+
+def _add_expired(found: list[int], expired: int, time: int) -> None:
+    """Count what a worker's monitor answered with 504 as the timeouts and errors that they are, as far as *found* goes.
+
+    It adds up their times, and has no buckets: each is taken as long as their average.
+    """
+    if not expired:
+        return
+    bucket = _LAST_CLASS + bisect.bisect_left(_BOUNDS, time // expired)
+    for index in (_APPLICATION, bucket, figures.CODES + 504 - 100):
+        if index < len(found):
+            found[index] += expired
+    if bucket < len(found):
+        found[_LAST_CLASS + figures.HISTOGRAM - 1] += time
 
 
 def histogram(words: list[int], begin: int) -> Histogram:
@@ -43,15 +69,13 @@ def histogram(words: list[int], begin: int) -> Histogram:
 
 def durations(words: list[int]) -> dict[str, Histogram]:
     """The durations of requests, by the class of the response."""
-    return {name: histogram(words, figures.DURATIONS + index * figures.HISTOGRAM)
-            for index, name in enumerate(figures.CLASSES)}
+    return {name: histogram(words, begin) for name, begin in zip(figures.CLASSES, _CLASSES)}
 
 
 def all_durations(words: list[int]) -> Histogram:
     """The durations of all requests."""
-    parts = [words[figures.DURATIONS + index * figures.HISTOGRAM :][: figures.HISTOGRAM]
-             for index in range(len(figures.CLASSES))]
-    return histogram(total(parts), 0)
+    parts = (words[begin : begin + figures.HISTOGRAM] for begin in _CLASSES)
+    return histogram([first + second + third + last for first, second, third, last in zip(*parts)], 0)
 
 
 def errors(words: list[int]) -> int:
@@ -65,7 +89,7 @@ def codes(words: list[int]) -> dict[str, int]:
 
 
 def refused(words: list[int]) -> dict[str, int]:
-    """Refusals by code, those that there were."""
+    """Refusals by code."""
     return by_name(words, figures.REFUSED, _REFUSED)
 
 

@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import stat
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from fastwsgi.process.signals import WATCHED
-from tests.helpers.deployments import SITE, Deployment, deployed, is_alive, starting, wait_for_end
-from tests.helpers.serving import PATIENCE, Answer, Client, request
-
-STATUS = r"status on http://([0-9.]+):([0-9]+)"
-ON = {"workers": 1, "status_bind": "127.0.0.1:0"}
-
-
-class Status:
-    """The status address of *server*."""
-
-    def __init__(self, server: Deployment, address: Any) -> None:
-        self.server = server
-        self.address = address
-
-    @property
-    def process(self) -> int:
-        """The process ID of the status process: the child of the supervisor that is no worker."""
-        workers = {one["pid"] for one in self.document()["workers"]}
-        (pid,) = self.server.children() - workers
-        return pid
-
-    def get(self, target: str) -> Answer:
-        """The answer, on a connection of its own."""
-        with Client(self.address) as client:
-            return client.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).answer()
-
-    def document(self) -> dict[str, Any]:
-        """/status.json."""
-        found: dict[str, Any] = json.loads(self.get("/status.json").body)
-        return found
-
-    def comes(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The first document for which *holds* is true."""
-        until = time.monotonic() + PATIENCE
-        while not holds(found := self.document()):
-            assert time.monotonic() < until, found
-        return found
-
-
-@contextmanager
-def observed(path: Path, backend: str = "py", **settings: Any) -> Iterator[tuple[Deployment, Status]]:
-    """A deployment with its status."""
-    with deployed(path, backend, **{**ON, **settings}) as server:
-        found = server.line(STATUS)
-        yield server, Status(server, (found[1], int(found[2])))
+from tests.helpers.deployments import SITE, deployed, is_alive, starting, wait_for_end
+from tests.helpers.serving import PATIENCE, request
+from tests.helpers.status import ON, STATUS, Status, observed
 
 
 def test_it_answers_while_every_worker_is_stuck(tmp_path: Path, build: SimpleNamespace) -> None:

@@ -112,7 +112,7 @@ def test_calls_that_run_count_with_their_age_and_are_listed_oldest_first(board: 
     assert (oldest.worker, oldest.pid, oldest.thread) == (2, os.getpid(), 77)
     assert snapshot.busy_seconds == snapshot.workers[0].busy_seconds == pytest.approx(16.0, abs=0.5)
     assert snapshot.workers[0].oldest == oldest.seconds == pytest.approx(5.0, abs=0.5)
-    assert Reader(board.words).read(names=False).running == []
+    assert Reader(board.words).read(details=False).running == []
 
 
 def test_a_call_that_ends_does_not_make_the_busy_time_fall(board: Scoreboard) -> None:
