@@ -76,7 +76,8 @@ class HungWorkers:
             self._dumped_at.pop(child.pid, None)
         elif child.pid not in self._dumped_at:
             self._dumped_at[child.pid] = now
-            error_log.error("worker %d: a C call has held the GIL for %.1f s; the stacks are:", child.pid, silence)
+            call = child.slot.call()
+            error_log.error("worker %d: a C call has held the GIL for %.1f s%s; the stacks are:", child.pid, silence, call)
             os.kill(child.pid, DUMP)
         elif now - self._dumped_at[child.pid] < DUMP_TIME:
             pass
