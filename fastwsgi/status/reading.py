@@ -39,6 +39,24 @@ class Highest:
         return highest
 
 
+class BusyTime:
+    """The nanoseconds that the threads of each worker have spent on calls, of which those that run are estimated.
+
+    A call is known by when its head was complete, and may have waited for a thread since. While calls wait, all threads
+    are busy: so the time grows by no more than all of them can spend. And it never falls.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[int, tuple[int, int]] = {}
+
+    def of(self, number: int, value: int, threads: int, clock: int) -> int:
+        """The time for the worker *number*, for which *value* was read, with that many threads at most."""
+        before, then = self._values.get(number, (value, clock))
+        value = max(before, min(value, before + max(1, threads) * (clock - then)))
+        self._values[number] = value, clock
+        return value
+
+
 @dataclass
 class _Slot:
     """The memory of a worker as it was read.
@@ -69,7 +87,7 @@ class Reader:
         self._words = words
         self._build = build
         self._has_head = has_head
-        self._busy = Highest()
+        self._busy = BusyTime()
         self._cpu = Highest()
         self._without_wait = Highest()
         self._memory = Memory()
@@ -121,7 +139,8 @@ class Reader:
         words = totals.of_worker(self._words, base, figures.CODES if details else figures.DURATIONS)
         running = still_running(self._words, found)  # a call that has ended may be part of the words already
         busy = words[figures.BUSY_TIME] + sum([max(0, clock - call.started) for call in running])
-        return _Slot(number, base, words, running, self._busy.of(number, busy / 10**9))
+        busy = self._busy.of(number, busy, max(words[figures.THREADS], len(running)), clock)
+        return _Slot(number, base, words, running, busy / 10**9)
 
     def _worker(self, slot: _Slot, clock: int, details: bool) -> WorkerFigures:
         words = slot.words
