@@ -37,6 +37,7 @@ SHARED = (
     "http.body",
     "http.pace",
     "http.presence",
+    "http.routes",
     "http.request_reader",
     "http.service",
     "http.early_hints",

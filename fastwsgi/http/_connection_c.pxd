@@ -96,6 +96,9 @@ cdef class Connection:
     @cython.locals(exchange=_exchange_c.Exchange)
     cdef bint _go_on_with_body(self, _inbox_c.Inbox inbox) except -1
     cdef int _queue(self) except -1
+    cdef object _leave_queue(self)
+    cdef bint _is_the_applications(self) except -1
+    cdef object _await_thread(self)
     cpdef object run_alone(self)
     @cython.locals(exchange=_exchange_c.Exchange)
     cdef bint _respond(self) except -1

@@ -36,6 +36,7 @@ cdef class Exchange:
     cdef public _turn_c.Turn turn
     cdef public bint cut, overrun, over, end_reported
     cdef public int code
+    cdef readonly object route  # what answers ahead of the application; None: the application answers
     cdef object result, iterator, stretch
     cdef public object ahead
     cdef public list pieces
@@ -52,6 +53,7 @@ cdef class Exchange:
     cpdef bint is_whole(self) except -1
     cpdef bint is_in_application(self) except -1
     cpdef bint is_held_back(self) except -1
+    cdef bint has_result(self) except -1
     cpdef bint is_answered(self) except -1
     cdef int stop_if_given_up(self) except -1
     cpdef object replace(self, answer)

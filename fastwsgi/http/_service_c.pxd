@@ -1,12 +1,13 @@
 cimport cython
 
 # The modules: service.py imports these classes by name for the type checker
-from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _meter_c, _presence_c, _turn_c
+from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _meter_c, _presence_c, _routes_c, _turn_c
 
 
 @cython.final
 cdef class Service:
     cdef public object app, log_error, loop, pool, holdings, disk
+    cdef public _routes_c.Routes routes
     cdef public _framing_c.Framing framing
     cdef public object observer, request_started, response_started, response_ended, note
     cdef public _exchange_c.NewExchange new_exchange
@@ -23,7 +24,7 @@ cdef class Service:
     cdef public double now
     cdef public _meter_c.Meter meter
     cdef public _turn_c.Turn turn
-    cdef public bint full
+    cdef public bint full, kept
 
     cpdef object disown(self)
     cpdef object renew_time(self)

@@ -165,6 +165,8 @@ class Connection:
                     self._receive()
             elif self.state is SENDING and self.exchange is not None:
                 self._go_on_with(self.exchange)
+            elif self.state is QUEUED:
+                self._leave_queue()
             elif self.state is LINGERING:
                 self._discard()
             elif self.state is not CLOSED:
@@ -341,6 +343,10 @@ class Connection:
         """End the connection now; *reset* shows the client that its response is not whole."""
         if self.state is CLOSED:
             return
+        if self.service.kept and self._is_the_applications():
+            self.given_up = True
+            self._await_thread()
+            return
         self._become("close", CLOSED)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
@@ -486,14 +492,15 @@ class Connection:
         else:
             head = reader.parser
             self.exchange = service.new_exchange.of(self, self.out, head)
-            service.served += 1
-            if service.served == service.quota:
-                service.quota_reached()
+            if self.exchange.route is None:
+                service.served += 1
+                if service.served == service.quota:
+                    service.quota_reached()
             if service.request_started is not None:
                 service.request_started(self, self.exchange, inbox.since(begin))
             if head.body_length != 0 and not self._begin_body(inbox):
                 return False
-        if service.full:
+        if service.full and self.exchange is not None and self.exchange.route is None:
             self._queue()
             return False
         return self._respond()
@@ -527,6 +534,23 @@ class Connection:
         if not self.service.pool.has_room():
             raise HttpError(503, QUEUE_IS_FULL)
         self._become("no thread free", QUEUED)
+
+    def _leave_queue(self) -> None:
+        """Answer the request that was queued, in a turn of the loop, or queue again."""
+        if not self.service.full:
+            if self.out is None:
+                self.out = self.service.turn.out
+            self._respond()
+        self._finish_turn()
+
+    def _is_the_applications(self) -> bool:
+        """Whether something of the application's is left in a response that the loop has in hand."""
+        return self.place is LOOP and self.exchange is not None and self.exchange.has_result()
+
+    def _await_thread(self) -> None:
+        """Go on once the application's thread has the loop again."""
+        self.detach()
+        self.service.pool.queue(self)
 
     def run_alone(self) -> None:
         """Answer the request that was queued, on a thread that does not have the loop."""
@@ -562,6 +586,8 @@ class Connection:
                 return exchange.go_on(first)
             finally:
                 self.service.pool.await_taker()
+        if exchange.route is not None:
+            return exchange.go_on(first)  # it returns at once: the loop stays here
         turn = self.service.turn
         exchange.turn = turn
         # Answers gathered earlier must be sent first: the monitor may write only if there are none
@@ -604,6 +630,9 @@ class Connection:
 
     def _go_on_with(self, exchange: Exchange) -> None:
         """Continue a response after the client has read, or when its turn has come again."""
+        if self.service.kept and self._is_the_applications():
+            self._await_thread()
+            return
         if not self._run(exchange, False):
             self._become("pause", SENDING)
             self._wait_to_send()

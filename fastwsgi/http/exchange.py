@@ -69,6 +69,7 @@ class Exchange:
         self.connection = connection
         self.out = out
         self.environ = head.environ  # belongs to the application, once that is called
+        self.route = None if self.service.routes is None else self.service.routes.find(head.environ)
         self.is_head = head.is_head
         self.version = head.version
         self.keep_alive = head.keep_alive
@@ -220,7 +221,10 @@ class Exchange:
 
     def _call(self) -> bool:
         self._give_floor()
-        result = self.result = self.service.app(self.environ, self)
+        if self.route is None:
+            result = self.result = self.service.app(self.environ, self)
+        else:
+            result = self.result = self.route(self.environ, self)
         self._take_back()
         if type(result) is list or type(result) is tuple:
             if self._put_all(result):
@@ -233,7 +237,7 @@ class Exchange:
             self._give_floor()
             self.iterator = iter(result)
             self._take_back()
-            self.bound = self.service.threaded
+            self.bound = self.service.threaded and self.route is None
         return self._produce()
 
     def _give_floor(self) -> None:
@@ -367,6 +371,10 @@ class Exchange:
             self.connection.flush()
         self._finish()
         return True
+
+    def has_result(self) -> bool:
+        """Whether the application's iterable is still to be asked for pieces, or closed."""
+        return self.result is not None and self.route is None
 
     def is_held_back(self) -> bool:
         """Whether no part of the response is sent yet, so that another answer can take its place."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from fastwsgi.http.interfaces import ConnectionLoop, Observer, ThreadPool
+    from fastwsgi.http.routes import Routes
     from fastwsgi.settings.settings import Settings
 
 NO_POOL: Any = None  # Any: with one thread nothing asks for a pool
@@ -19,10 +20,12 @@ class Service:
     and *full*, whether all threads are busy, so that requests queue.
 
     Attributes:
-        served: requests so far; when this reaches *quota*, quota_reached() is called.
+        served: requests for the application so far; when this reaches *quota*, quota_reached() is called.
+        routes: what is answered ahead of the application; None if all requests are the application's.
         draining: no connection is kept after its response.
         threaded: a response made piece by piece stays on the thread that began it.
         pool: the threads, if several run the application.
+        kept: the thread that has the loop is not the application's, and only keeps it meanwhile (server/keeper.py).
         forked: the application has forked this process, which ends as soon as it leaves the application.
         holdings: the account of what clients make this worker hold in memory.
         disk: the account of temporary files.
@@ -48,6 +51,7 @@ class Service:
         loop: ConnectionLoop,
     ) -> None:
         self.app = app
+        self.routes: Routes | None = None
         self.log_error = log_error
         self.loop = loop
         self.pool: ThreadPool = NO_POOL
@@ -65,7 +69,7 @@ class Service:
         self.now = 0.0
         self.turn = build.turn.Turn(build.inbox.Inbox(), build.outbox.OutBuffer(), build.turn.CallCounter())
         self.turn.counter.meter = self.meter
-        self.full = False
+        self.full = self.kept = False
         self.forked = False
         self.has_messages = False
         self.end_messages: Callable[[], None] = lambda: None

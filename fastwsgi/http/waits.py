@@ -39,11 +39,9 @@ def settle(meter: Meter, exchange: Exchange) -> None:
         count_turn(meter, waited)
 
 
-def leave_queue(meter: Meter, exchange: Exchange, since: float) -> None:
-    """Note that a thread has taken the request, which was queued at the time *since*, and begins with it now."""
-    now = meter.now()
-    exchange.queued = now - since
-    exchange.idle = now - exchange.started
+def leave_queue(meter: Meter, exchange: Exchange) -> None:
+    """Note that a thread has taken the request from the queue, and begins with it now."""
+    exchange.idle = meter.now() - exchange.started
     exchange.settled = True
     observe(meter, QUEUE_TIMES, QUEUE_BOUNDS, exchange.queued)
 

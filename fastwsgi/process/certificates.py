@@ -53,6 +53,11 @@ class Certificates:
         """The scheme of the service's URLs."""
         return "https" if self.tls is not None else "http"
 
+    @property
+    def ends(self) -> list[tuple[str, int]]:
+        """The name of each certificate, and when it ends in seconds since 1970."""
+        return [] if self.tls is None else self.tls.ends
+
     def renew_if_changed(self, now: float) -> Material | None:
         """Renew the certificates if a check is due and the files have changed; their contents, or None if not."""
         if self.tls is None or self.next_check is None or now < self.next_check:

@@ -1,4 +1,4 @@
-"""Short lines between the supervisor and a worker, over a pair of sockets: commands one way, news the other.
+"""Short lines between the supervisor and another process, over a pair of sockets: commands one way, news the other.
 
 To the worker:
     stop               accept what waits, shut the listeners for all processes, answer what is in flight, end
@@ -7,6 +7,7 @@ To the worker:
     interrupt          the stop to come is by SIGINT
     reopen PATHS       reopen the log files; the descriptors of those in this JSON list, if any, come with the line
     certificates JSON  use these from now on
+    stacks NUMBER      say which requests run, and where
 
 To the supervisor:
     ready              the application is loaded, and connections are accepted
@@ -16,8 +17,23 @@ To the supervisor:
     reopen             the log files are to be reopened: from a worker that may not open them
     replace REASON     a successor is wanted
     dismissed REASON   the same, by a hook of the user's
+    stacks JSON        the answer to stacks: the number, and a list of RunningStack (server/stacks.py)
+    mistake JSON       why it cannot start; its end follows
+    timeout JSON       a request was given up: what was logged about it
     terminated         it got a SIGTERM: all processes of the service did, or a successor is wanted
     in-flight NUMBER   the answer to stop, retire and hurry: requests that are not answered yet
+
+To the status process:
+    serve JSON         serve with these settings from now on, on the listener that comes with the line, if it "listens"
+    told JSON          a Told (status/snapshot.py), or that without its events, which are as they were
+    event JSON         another Event
+    asked JSON         the number of an inquiry for stacks, and the process IDs of the workers that are asked
+    stacks JSON        the number of an inquiry, the process ID of a worker, and what is known of it
+    end                end at once
+
+From the status process:
+    log JSON           a line for the error log
+    stacks NUMBER      begin this inquiry
 """
 
 from __future__ import annotations

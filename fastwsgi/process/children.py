@@ -6,6 +6,7 @@ Which of them to start or end, and when, is decided in fleet.py.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ class Children:
     def start(self, position: int) -> None:
         """Fork a worker at *position*; if the system has no room for it, the fleet waits."""
         owner, fleet = self._supervisor, self._supervisor.fleet
+        reason = fleet.start_reason(position)
         try:
             child = self._spawner.fork(position)
         except OSError as error:
@@ -42,6 +44,7 @@ class Children:
             return
         fleet.members[child.pid] = child
         owner.view.WORKERS[child.pid] = child.view
+        owner.news.started(child, reason)
 
     def send(self, line: str, descriptors: Sequence[int] = ()) -> None:
         """Send *line* to all workers, with copies of *descriptors*."""
@@ -97,6 +100,13 @@ class Children:
             child.has_failed = True
         elif word == "closed":
             child.listens = False
+        elif word == "stacks":
+            owner.stack_inquiry.take(child, rest)
+        elif word == "mistake":
+            child.mistake = json.loads(rest)
+        elif word == "timeout":
+            child.timed_out = True
+            owner.news.timed_out(child, json.loads(rest))
         elif word == "in-flight":
             owner.stop.count(child, int(rest))
         elif word == "terminated" and owner.is_stopping:
@@ -133,24 +143,34 @@ class Children:
         if is_first:
             urls = owner.listeners.urls(owner.certificates.scheme)
             life.log_start(owner.settings, urls, owner.build, owner.fleet.size)
+            owner.status_process.log_address()
             owner.status.ready()
+            owner.upgrade.succession.announce()
         life.log_worker_start(child.pid)
 
-    def handle_exit(self, child: Child, status: int) -> None:
-        """Release what a worker held that ended with the wait status *status*, and react to a failure."""
+    def handle_exit(self, child: Child, status: int, cpu: float) -> None:
+        """Release what a worker held that ended with the wait status *status*, and react to a failure.
+
+        Args:
+            child: the worker.
+            status: of wait().
+            cpu: the seconds that it has used.
+        """
         owner = self._supervisor
+        self._read_last_words(child)
         was_retiring = child.state == "retiring"
         has_told = child.slot.state == "failed"
         now = time.monotonic()
         outcome = owner.fleet.mark_ended(child, now)
         self._release(child)
         description = exits.describe_exit(status)
+        owner.news.ended(child, description, cpu, is_bad=not was_retiring, has_failed=bool(outcome))
         if outcome == "first boot failed":
             if not has_told:
                 error_log.error("the first worker %s while it loaded %s", description, owner.deployment.name)
             owner.exit_code = exits.exit_code(status)
         elif outcome == "reload failed":
-            owner.reload.fail(description)
+            owner.reload.fail(description, child.mistake)
         elif outcome == "start delayed":
             delay = owner.fleet.start_delay
             error_log.error(
@@ -166,6 +186,13 @@ class Children:
         elif not child.killed:
             life.log_worker_end(child.pid, "ended" if status == 0 else description)
 
+    def _read_last_words(self, child: Child) -> None:
+        """Read what a worker that has ended said of its mistake, if that has not been read yet."""
+        lines = child.channel.receive()[0] if child.is_open else []
+        for line in lines:
+            if line.startswith("mistake "):
+                self._handle_message(child, line)
+
     def _release(self, child: Child) -> None:
         owner = self._supervisor
         del owner.view.WORKERS[child.pid]
@@ -174,5 +201,6 @@ class Children:
             owner.poller.unregister(child.channel.fileno())
         child.channel.close()
         child.slot.clear()
+        child.dump.close()
         owner.salvage.take(child.waiting, child.settings)
         owner.hooks.child_exit(owner.view, child.view)

@@ -9,12 +9,17 @@ from fastwsgi.originals import os, signal
 ANY = -1
 
 
-def reap_children(known: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Process ID and wait status of each child that has ended, of those *known*: process IDs, or ANY for all."""
+def reap_children(known: Iterable[int]) -> Iterator[tuple[int, int, float]]:
+    """Each child that has ended, of those *known*, which are process IDs, or ANY for all.
+
+    Yields:
+        Its process ID, its wait status, and the seconds of CPU that it has used.
+    """
     for one in known:
         try:
-            while (ended := os.waitpid(one, os.WNOHANG))[0]:
-                yield ended
+            while (ended := os.wait4(one, os.WNOHANG))[0]:
+                pid, status, usage = ended
+                yield pid, status, usage.ru_utime + usage.ru_stime
         except ChildProcessError:
             pass
 

@@ -31,6 +31,7 @@ class Member:
         listens: whether it may still accept connections.
         replace_reason: why it is to have a successor; "" if it is not.
         deadline: when it is killed, once it is retiring.
+        timed_out: a request in it has run past its deadline.
     """
 
     pid: int
@@ -42,6 +43,7 @@ class Member:
     listens: bool = True
     replace_reason: str = ""
     deadline: float = 0.0
+    timed_out: bool = False
 
 
 M = TypeVar("M", bound=Member)
@@ -62,6 +64,8 @@ class Fleet(Generic[M]):
         short_lives: the number of workers in a row that died right after they were ready, or were dismissed by then.
         last_death: when the last worker died that was ready, or was dismissed.
         rest_until: when the next worker may be started after these.
+        vacated: for positions whose last worker has ended, its age, and why another one will be started.
+        first_size: the size at the boot.
     """
 
     size: int
@@ -76,6 +80,11 @@ class Fleet(Generic[M]):
     short_lives: int = 0
     last_death: float = float("-inf")
     rest_until: float = 0.0
+    vacated: dict[int, tuple[int, str]] = field(default_factory=dict)
+    first_size: int = 0
+
+    def __post_init__(self) -> None:
+        self.first_size = self.size
 
     # Events
 
@@ -92,6 +101,9 @@ class Fleet(Generic[M]):
     def mark_ended(self, member: M, now: float) -> Outcome:
         """Note that *member* is gone; what follows from that, "" if only that it is missing."""
         del self.members[member.pid]
+        if member.age >= self.vacated.get(member.position, (0, ""))[0]:
+            cause = self._cause(member) if member.state == "retiring" else "crash"
+            self.vacated[member.position] = member.age, cause
         if member.state == "retiring" or self.closed:
             return ""
         if member.state == "ready":
@@ -194,6 +206,30 @@ class Fleet(Generic[M]):
                 return [one.position]
         return []
 
+    def start_reason(self, position: int) -> str:
+        """Why a worker is started at *position* now, as one of START_REASONS."""
+        newest = max((one for one in self.members.values() if one.position == position), key=_age, default=None)
+        if newest is not None:
+            return self._cause(newest)
+        boot = "boot" if position < self.first_size else "scale"
+        return self.vacated.get(position, (0, boot))[1]
+
+    def _cause(self, member: M) -> str:
+        """Why *member*, which has not crashed, has a successor."""
+        if member.timed_out:
+            return "timeout"
+        if member.generation != self.generation:
+            return "reload"
+        return "recycle" if member.replace_reason else "scale"  # its position was gone for a while
+
+    def failing_starts(self, now: float) -> int:
+        """How many workers in a row have ended before they were ready, or right after."""
+        return self.failures + (self.short_lives if now < self.last_death + QUIET else 0)
+
+    def is_failing(self, now: float) -> bool:
+        """Whether new workers do not come up."""
+        return self.failing_starts(now) > 0 and (self.failures > 0 or self.short_lives > FREE_DEATHS)
+
     def next_time(self, now: float) -> float | None:
         """When to ask again, if nothing happens sooner."""
         times = [one.deadline for one in self.members.values() if one.state == "retiring"]
@@ -207,3 +243,7 @@ class Fleet(Generic[M]):
         return len(listening) == self.size and all(
             one.state == "ready" and one.generation == self.generation for one in listening
         )
+
+
+def _age(member: Member) -> int:
+    return member.age

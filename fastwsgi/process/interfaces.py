@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from fastwsgi.process.exit_functions import ExitFunctions
     from fastwsgi.process.fleet import Fleet
     from fastwsgi.process.handed_logs import HandedLogs
+    from fastwsgi.process.head import Head
     from fastwsgi.process.hook_views import ServerView
+    from fastwsgi.process.news import News
     from fastwsgi.process.pidfile import PidFile
     from fastwsgi.process.process_setup import Surroundings
     from fastwsgi.process.reload import Reload
     from fastwsgi.process.salvage import Salvage
     from fastwsgi.process.sockets import Listeners
     from fastwsgi.process.spawn import Child
+    from fastwsgi.process.stack_inquiry import StackInquiry
+    from fastwsgi.process.status_process import StatusProcess
     from fastwsgi.process.stop import Stop
     from fastwsgi.process.systemd_status import SystemdStatus
     from fastwsgi.process.upgrade import Upgrade
@@ -111,13 +115,18 @@ class SpawningSupervisor(HasHooks, Protocol):
 class ParentSupervisor(SpawningSupervisor, Protocol):
     """The parts that messages of workers, and their ends, may change."""
 
+    news: News
+
     settings: Settings
     certificates: Certificates
     status: SystemdStatus
+    status_process: StatusProcess
+    stack_inquiry: StackInquiry
     stop: Stop
     poller: select.poll
     salvage: Salvage
     exit_code: int | None
+    upgrade: Upgrade
 
     @property
     def is_stopping(self) -> bool:
@@ -131,7 +140,7 @@ class ReloadingSupervisor(HasHooks, Protocol):
     """The parts that a reload replaces."""
 
     handed_logs: HandedLogs
-
+    news: News
     deployment: Deployment
     settings: Settings
     app: WSGIApplication | None
@@ -139,18 +148,60 @@ class ReloadingSupervisor(HasHooks, Protocol):
     fleet: Fleet[Child]
     listeners: Listeners
     status: SystemdStatus
+    status_process: StatusProcess
 
     def cfg(self, settings: Settings) -> Cfg:
         """*settings* as hooks see them."""
 
 
+class StatusSupervisor(Protocol):
+    """The parts that the status process is given, and what it depends on."""
+
+    build: SimpleNamespace
+    board: Scoreboard
+    news: News
+    settings: Settings
+    stack_inquiry: StackInquiry
+    poller: select.poll
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether no other supervisor answers at the status address."""
+
+    def disown(self, kept: Sequence[socket.socket] = ()) -> None:
+        """In a forked child, close what is the supervisor's."""
+
+
+class AskedSupervisor(Protocol):
+    """The parts that an inquiry for stacks takes."""
+
+    children: Children
+    fleet: Fleet[Child]
+    status_process: StatusProcess
+
+
+class ToldSupervisor(Protocol):
+    """The parts of which the status process is told."""
+
+    deployment: Deployment
+    settings: Settings
+    certificates: Certificates
+    fleet: Fleet[Child]
+    head: Head
+    listeners: Listeners
+    status_process: StatusProcess
+
+
 class UpgradingSupervisor(HasHooks, Protocol):
     """The parts that are handed over to a successor."""
+
+    news: News
 
     pid: int
     deployment: Deployment
     settings: Settings
     listeners: Listeners
+    status_process: StatusProcess
     pid_file: PidFile | None
 
     def disown(self) -> None:
@@ -160,6 +211,7 @@ class UpgradingSupervisor(HasHooks, Protocol):
 class StoppingSupervisor(Protocol):
     """The parts that a stop ends."""
 
+    news: News
     settings: Settings
     board: Scoreboard
     children: Children

@@ -32,6 +32,7 @@ class Running(NamedTuple):
     """A reload in progress: what it introduces, and the generation and size of the fleet to return to."""
 
     inputs: WorkerInputs
+    status_bindings: list[Binding]
     generation: int
     size: int
 
@@ -66,7 +67,7 @@ class Reload:
         """Complete the running reload, or begin the waiting one, if it is time; True if one has begun."""
         fleet = self._supervisor.fleet
         if self._running is not None and fleet.proven and fleet.is_settled:
-            self._complete(self._running.inputs)
+            self._complete(self._running)
         if not self._requested or self._running is not None or not fleet.served or fleet.closed:
             return False
         self._requested = False
@@ -82,29 +83,45 @@ class Reload:
             preflight.check_access_log(settings)
             certificates = Certificates(settings, owner.hooks.context_maker(owner.cfg(settings)))
             bindings = owner.listeners.prepare(settings)
+            status_bindings = self._prepare_status(settings, bindings)
         except (Mistake, OSError) as problem:
             details = ""
             if isinstance(problem, Mistake):
                 problem = owner.deployment.told(problem)
                 details = f"\n{problem.details}".rstrip("\n")
             error_log.error("the reload is given up: %s%s", problem, details)
+            owner.news.reload_failed(str(problem), details)
             owner.status.ready()
             return False
         if owner.app is not None:
             error_log.warning("the application is preloaded: SIGHUP renews the settings, SIGUSR2 the code, too")
         inputs = WorkerInputs(settings, bindings, certificates)
-        self._running = Running(inputs, owner.fleet.generation, owner.fleet.size)
+        self._running = Running(inputs, status_bindings, owner.fleet.generation, owner.fleet.size)
         owner.fleet.begin_generation(size, self._hurried)
         owner.view.cfg = owner.cfg(settings)
         owner.hooks.nworkers_changed(owner.view, size, self._running.size)
         owner.hooks.on_reload(owner.view)
         return True
 
-    def _complete(self, inputs: WorkerInputs) -> None:
-        owner = self._supervisor
+    def _prepare_status(self, settings: Settings, bindings: list[Binding]) -> list[Binding]:
+        """The status's own listener; without it, *bindings* are not wanted, either. Raises BindError."""
+        try:
+            return self._supervisor.status_process.prepare(settings)
+        except OSError:
+            self._supervisor.listeners.discard(bindings)
+            raise
+
+    def _discard(self, running: Running) -> None:
+        """Close what was opened for a reload that is not to be."""
+        self._supervisor.listeners.discard(running.inputs.bindings)
+        self._supervisor.status_process.discard(running.status_bindings)
+
+    def _complete(self, running: Running) -> None:
+        owner, inputs = self._supervisor, running.inputs
         self._running = None
-        owner.settings = inputs.settings
         owner.listeners.commit(inputs.bindings, inputs.settings)
+        owner.status_process.commit(running.status_bindings, inputs.settings)
+        owner.settings = inputs.settings
         owner.certificates = inputs.certificates
         # Their files can be opened, or the new workers would have failed
         set_up_error_log(inputs.settings)
@@ -112,23 +129,31 @@ class Reload:
         owner.status.ready()
         if any(child.has_failed for child in owner.fleet.members.values() if child.state == "ready"):
             error_log.warning("reloaded, but the application cannot be loaded; each request is answered with that")
+            owner.news.reload_failed("the application cannot be loaded")
         else:
             urls = owner.listeners.urls(owner.certificates.scheme)
             error_log.info("reload complete: listening on %s", ", ".join(urls))
+            owner.news.reloaded()
+        owner.status_process.log_address()
 
     def abandon(self) -> None:
         """Neither continue a reload nor begin one, as the service stops."""
         self._requested = False
         if self._running is not None:
-            self._supervisor.listeners.discard(self._running.inputs.bindings)
+            self._discard(self._running)
             self._running = None
 
-    def fail(self, reason: str) -> None:
-        """Return to what was before: the first worker of the new generation ended before it was ready."""
+    def fail(self, reason: str, mistake: str) -> None:
+        """Return to what was before: the first worker of the new generation ended before it was ready.
+
+        Args:
+            reason: how it ended.
+            mistake: why, by its own word; "" if it has said nothing.
+        """
         owner, running = self._supervisor, self._running
         assert running is not None
         self._running = None
-        owner.listeners.discard(running.inputs.bindings)
+        self._discard(running)
         owner.fleet.return_to_generation(running.generation, running.size)
         owner.view.cfg = owner.cfg(owner.settings)
         for child in owner.fleet.members.values():
@@ -136,3 +161,5 @@ class Reload:
                 child.view.revive()
         owner.status.ready()
         error_log.error("the reload is given up, the old workers go on: the first new one %s", reason)
+        line, _, details = mistake.partition("\n")
+        owner.news.reload_failed(line or f"the first new worker {reason}", details)

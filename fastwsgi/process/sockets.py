@@ -42,9 +42,15 @@ class Listeners:
     """All bindings.
 
     A change is prepared first, then committed or discarded, so that the service has listeners at all times.
+
+    Args:
+        variable: that with the listeners which a predecessor has handed over.
+        option: that names their addresses.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, variable: str = HANDED_OVER, option: str = "--bind") -> None:
+        self.variable = variable
+        self._option = option
         self.bindings: list[Binding] = []
 
     def open(self, settings: Settings) -> None:
@@ -54,12 +60,16 @@ class Listeners:
 
     def _inherit(self) -> None:
         """Take the sockets that a predecessor has handed over, or systemd has passed. Raises BindError."""
-        for item in os.environ.pop(HANDED_OVER, "").split():
-            fds, _, address = item.partition("=")
-            self.bindings.append(Binding(address, [adopt(int(fd)) for fd in fds.split(",")]))
+        self.inherit()
         passed = systemd.listen_fds()
         if not self.bindings:
             self.bindings = [Binding(f"{SYSTEMD}{fd}", [adopt(fd)]) for fd in passed]
+
+    def inherit(self) -> None:
+        """Take the sockets that a predecessor has handed over. Raises BindError."""
+        for item in os.environ.pop(self.variable, "").split():
+            fds, _, address = item.partition("=")
+            self.bindings.append(Binding(address, [adopt(int(fd)) for fd in fds.split(",")]))
 
     def prepare(self, settings: Settings) -> list[Binding]:
         """The bindings for *settings*, opened where they were not open. Raises BindError, with nothing changed."""
@@ -73,7 +83,7 @@ class Listeners:
                 if binding in spare:
                     spare.remove(binding)
                 prepared.append(binding)
-                _fill(binding, settings)
+                _fill(binding, settings, self._option)
         except OSError:
             self.discard(prepared)
             raise
@@ -115,7 +125,7 @@ class Listeners:
         self.bindings = []
 
     def hand_over(self) -> str:
-        """Let the program that this forked process will execute inherit all sockets; the value of HANDED_OVER."""
+        """Let the program that this forked process will execute inherit all sockets; the value of the variable."""
         for binding in self.bindings:
             for listener in binding.sockets:
                 listener.set_inheritable(True)
@@ -135,7 +145,7 @@ def _mode(settings: Settings) -> int | None:
     return OWNER_ONLY if settings.umask is None else None
 
 
-def _fill(binding: Binding, settings: Settings) -> None:
+def _fill(binding: Binding, settings: Settings, option: str) -> None:
     """Open what is missing in *binding*. Raises BindError."""
     address, wanted = binding.address, _wanted(settings)
     while len(binding.sockets) < wanted:
@@ -146,6 +156,7 @@ def _fill(binding: Binding, settings: Settings) -> None:
             reuse_port=settings.reuse_port,
             socket_mode=_mode(settings),
             owner=accounts.worker_ids(settings),
+            option=option,
         )
         binding.sockets.append(listener)
         if binding.is_shared or listener.family == socket.AF_UNIX:

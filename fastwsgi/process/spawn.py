@@ -17,6 +17,7 @@ from fastwsgi.process.loading import SLOW
 from fastwsgi.process.salvage import waiting_for
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, shared_sockets
+from fastwsgi.process.stack_dump import StackDump
 from fastwsgi.process.worker import Worker, WorkerStart
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ class Child(Member):
         settings: those that it has.
         waiting: where lines of its access log wait to be written, if there is one.
         view: what hooks see of it.
+        dump: takes the stacks of its threads.
         is_open: whether the other end of its channel is.
         killed: the supervisor has ended it by SIGKILL.
         has_failed: whether it serves a page that says why the application cannot be loaded.
+        mistake: why it could not start, by its own word.
         tell_at: when to tell that it is still loading the application (time.monotonic()).
     """
 
@@ -46,9 +49,11 @@ class Child(Member):
         self.waiting = given.waiting
         self.channel = channel
         self.view = given.view
+        self.dump = given.dump
         self.is_open = True
         self.killed = False
         self.has_failed = False
+        self.mistake = ""
         self.tell_at = given.slot.started + SLOW
 
 
@@ -73,6 +78,7 @@ class Spawner:
         except OSError:
             ours.close()
             given.slot.clear()
+            given.dump.close()
             if given.waiting is not None:
                 given.waiting.close()
             raise
@@ -96,8 +102,7 @@ class Spawner:
         owner.hooks.pre_fork(owner.view, view)
         slot = owner.board.allocate()
         view.begin(slot)
-        slot.generation = owner.fleet.generation
-        slot.position = position
+        slot.generation, slot.position = owner.fleet.generation, position
         return WorkerStart(
             build=owner.build,
             deployment=owner.deployment,
@@ -113,6 +118,7 @@ class Spawner:
             channel=theirs,
             server=owner.view,
             view=view,
+            dump=StackDump(),
             is_first=not owner.fleet.served,
         )
 

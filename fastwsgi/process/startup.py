@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
-from fastwsgi.process.probes import with_probes
+from fastwsgi.process.probes import probe_routes
 from fastwsgi.server.loop import Loop
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fastwsgi.server.interfaces import Slot
     from fastwsgi.settings.settings import Settings
+    from fastwsgi.status.scoreboard import Scoreboard
 
 
 def make_loop(
@@ -26,7 +27,7 @@ def make_loop(
     app: WSGIApplication,
     settings: Settings,
     logs: Logs,
-    is_stopping: Callable[[], bool] = lambda: False,
+    board: Scoreboard | None = None,
     slot: Slot | None = None,
 ) -> Loop:
     """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
@@ -36,19 +37,21 @@ def make_loop(
         app: a WSGI application.
         settings: all are read.
         logs: this process's.
-        is_stopping: whether a stop of the service has begun, for the readiness probe.
-        slot: this process's part of the scoreboard, if it has one.
+        board: what probes are answered from; None in a process that serves alone, which has none.
+        slot: this process's part of it.
 
     Raises:
         Mistake: the application runs in threads that are none.
     """
     refuse_green_threads()  # a hook may have done it
     occupy()
-    app = numbered = with_request_ids(app, settings)
-    app = with_probes(app, settings, is_stopping)
-    loop = Loop(build, app, settings, log_error, logs.errors, logs.observer, slot)
+    numbered = with_request_ids(app, settings)
+    loop = Loop(build, numbered, settings, log_error, logs.errors, logs.observer, slot)
     if isinstance(numbered, RequestIds):
         numbered.show = loop.rows.show_id
+    probes = probe_routes(settings, board) if board is not None else {}
+    if probes:
+        loop.service.routes = build.routes.Routes(probes)
     logs.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop

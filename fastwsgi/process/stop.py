@@ -43,6 +43,7 @@ class Stop:
         owner = self._supervisor
         owner.board.stopping = not owner.upgrade.successor
         owner.status.stopping()
+        owner.news.stopping(f"a stop by {signal.Signals(number).name}")
         self._number = number
         if owner.board.stopping and owner.settings.drain_delay:
             life.log_drain(owner.settings.drain_delay, number)
@@ -85,6 +86,7 @@ class Stop:
     def quit(self) -> None:
         """End at once; workers that do not quit are killed."""
         life.log_quit()
+        self._supervisor.news.stopping("a stop at once")
         self.next_line = None
         self._close_fleet()
         owner = self._supervisor

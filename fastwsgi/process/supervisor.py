@@ -32,14 +32,18 @@ from fastwsgi.process.children import Children
 from fastwsgi.process.exit_functions import ExitFunctions
 from fastwsgi.process.fleet import Fleet
 from fastwsgi.process.handed_logs import HandedLogs
+from fastwsgi.process.head import Head
 from fastwsgi.process.hook_views import ServerView
 from fastwsgi.process.hung import HungWorkers
 from fastwsgi.process.loading import SlowBoots, watched
+from fastwsgi.process.news import News
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.process.reload import Reload
 from fastwsgi.process.salvage import Salvage
 from fastwsgi.process.signals import STOP_SIGNALS, Hangup, Interrupted, SignalQueue
 from fastwsgi.process.sockets import Listeners, at_position, close_others
+from fastwsgi.process.stack_inquiry import StackInquiry
+from fastwsgi.process.status_process import StatusProcess
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
@@ -104,6 +108,7 @@ class Supervisor:
         notices.pass_on(error_log.warning)
         self.pid = os.getpid()
         self.board = Scoreboard()
+        self.head = Head(self.board)
         self.salvage = Salvage()
         self.handed_logs = HandedLogs()
         self.listeners = Listeners()
@@ -125,9 +130,12 @@ class Supervisor:
         self.upgrade = Upgrade(self)
         self.children = Children(self)
         self.stop = Stop(self)
+        self.status_process = StatusProcess(self)
+        self.stack_inquiry = StackInquiry(self)
+        self.news = News(self)
         self.view = ServerView(self.settings, error_log, self)
         self.slow_boots = SlowBoots(lambda: self.deployment.name)
-        self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view))
+        self.hung = HungWorkers(self.children.kill, lambda child: self.hooks.worker_abort(child.view), self.news.hung)
         self.signal_handlers: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop.request,
             signal.SIGINT: self._interrupt,
@@ -148,6 +156,11 @@ class Supervisor:
     def is_stopping(self) -> bool:
         """Whether a stop has begun, even if the drain delay is not over."""
         return self.stop.has_begun
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether no other supervisor answers at the status address, as its predecessor does until this one serves."""
+        return not self.upgrade.succession.has_yielded and (self.fleet.served or not self.upgrade.predecessor)
 
     def cfg(self, settings: Settings) -> Cfg:
         """*settings* as hooks see them."""
@@ -185,6 +198,7 @@ class Supervisor:
         self.hooks.nworkers_changed(self.view, self.fleet.size, None)
         self.hooks.on_starting(self.view)
         self.listeners.open(settings)
+        self.status_process.open(settings)
         self.handed_logs.begin(settings)
         privileges.warn(settings, ids)
         privileges.warn_of_reload(settings, at_position(self.listeners.bindings, 0))
@@ -192,6 +206,7 @@ class Supervisor:
             self.pid_file = PidFile(settings.pid)
             self.pid_file.create()
         process_setup.set_title("supervisor", settings)
+        self.status_process.advance(time.monotonic())
         if settings.preload:
             self._load()
         self.spares_children = exits.others_wait()
@@ -215,6 +230,7 @@ class Supervisor:
             os.waitpid(child.pid, 0)
             self.salvage.take(child.waiting, child.settings)
         self.close_listeners()
+        self.status_process.close(self.upgrade.is_alone)
         self.salvage.close()
         self.handed_logs.close()
         if self.pid_file is not None:
@@ -236,9 +252,12 @@ class Supervisor:
         self.signals.disown()
         self.handed_logs.close()
         for child in self.fleet.members.values():
+            child.dump.close()
             child.channel.close()  # left open here, it would hide the supervisor's death from that worker
             if child.waiting is not None:
                 child.waiting.close()
+        self.status_process.disown()
+        self.upgrade.succession.disown()
         close_others(self.listeners.bindings + self.reload.worker_inputs().bindings, kept)
 
     # A turn
@@ -260,6 +279,9 @@ class Supervisor:
             self.children.start(position)
         if self.reload.advance():
             self._act()
+        self.status_process.advance(now)
+        self.stack_inquiry.advance(now)
+        self.news.advance(now)
         if self.fleet.closed and not self.fleet.members:
             self.exit_code = self.exit_code or 0
 
@@ -267,6 +289,7 @@ class Supervisor:
         """Renew changed certificates, and send them to the workers; not during a reload, which reads them, too."""
         material = None if self.reload.is_running else self.certificates.renew_if_changed(now)
         if material is not None:
+            self.news.certificates_renewed()
             for child in self.fleet.members.values():
                 if child.generation == self.fleet.generation:
                     child.channel.send(f"certificates {tls_files.encode(material)}")
@@ -284,22 +307,29 @@ class Supervisor:
             return
         self.signals.claim()
         self.children.watch()
+        self.status_process.watch()
+        self.upgrade.succession.watch(self.poller)
         now = time.monotonic()
         self.slow_boots.check(self.fleet, now)
         stop = (self.stop.due, self.stop.next_line)
+        views = (self.status_process.next_time, self.stack_inquiry.next_time)
         checks = (self.status.next_ping, self.hung.next_check, self.certificates.next_check, self.slow_boots.next_check)
-        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *stop, *checks)
+        times = (self.fleet.next_time(now), self.salvage.next_try, now + LONGEST_TURN, *stop, *views, *checks)
         timeout = max(0.0, min(one for one in times if one is not None) - now)
         ready = {fd for fd, _ in self.poller.poll(timeout * 1000 + 1)}
         for number in self.signals.read():  # first: a signal to the whole group explains what workers say
             self._handle_signal(number)
         self.children.read_messages(ready)
-        own = [pid for pid in (*self.fleet.members, self.upgrade.successor) if pid]
-        for pid, status in exits.reap_children(own if self.spares_children else [exits.ANY]):
+        self.status_process.read_messages(ready)
+        self.upgrade.succession.read(ready, self.poller)
+        own = [pid for pid in (*self.fleet.members, self.upgrade.successor, self.status_process.pid) if pid]
+        for pid, status, cpu in exits.reap_children(own if self.spares_children else [exits.ANY]):
             if pid in self.fleet.members:
-                self.children.handle_exit(self.fleet.members[pid], status)
+                self.children.handle_exit(self.fleet.members[pid], status, cpu)
             elif pid == self.upgrade.successor:
                 self.upgrade.handle_exit(status)
+            elif pid == self.status_process.pid:
+                self.status_process.handle_exit(status)
 
     # What signals ask for; the rest is in stop.py, reload.py and upgrade.py
 
@@ -329,6 +359,7 @@ class Supervisor:
         if size < before:
             self.listeners.trim(size)
         self.hooks.nworkers_changed(self.view, size, before)
+        self.news.resized(size)
         error_log.info("%d %s from now on", size, "worker" if size == 1 else "workers")
 
     def reopen_logs(self) -> None:

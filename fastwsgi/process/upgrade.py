@@ -14,6 +14,7 @@ from fastwsgi.observe.logs import error_log
 from fastwsgi.originals import os, signal
 from fastwsgi.process import exits
 from fastwsgi.process.sockets import HANDED_OVER
+from fastwsgi.process.succession import Succession
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import UpgradingSupervisor
@@ -27,11 +28,13 @@ class Upgrade:
 
     Attributes:
         successor: its process ID; 0 if there is none.
+        succession: tells who answers at the status address.
     """
 
     def __init__(self, supervisor: UpgradingSupervisor) -> None:
         self._supervisor = supervisor
         self._predecessor = int(os.environ.pop(PREDECESSOR, "0"))
+        self.succession = Succession()
         self.successor = 0
 
     @property
@@ -51,6 +54,7 @@ class Upgrade:
             error_log.warning("no upgrade: process %d is on its way already", self.successor)
             return
         self._rename_pid_file(OLD)
+        self.succession.begin()
         try:
             with forks.sparing(owner):
                 pid = os.fork()
@@ -60,6 +64,7 @@ class Upgrade:
         if pid == 0:
             self._execute()
         self.successor = pid
+        owner.news.upgrading(f"process {pid} starts")
         error_log.info("upgrade: process %d starts; end this one, %d, when that serves well", pid, owner.pid)
 
     def _execute(self) -> None:
@@ -67,6 +72,8 @@ class Upgrade:
         try:
             self._supervisor.hooks.pre_exec(self._supervisor.view)
             os.environ[HANDED_OVER] = self._supervisor.listeners.hand_over()
+            self._supervisor.status_process.hand_over()
+            self.succession.hand_over()
             os.environ[PREDECESSOR] = str(os.getppid())
             if "WATCHDOG_PID" in os.environ:
                 os.environ["WATCHDOG_PID"] = str(os.getpid())
@@ -87,6 +94,7 @@ class Upgrade:
 
     def _give_up(self, reason: str) -> None:
         self._rename_pid_file("")
+        self._supervisor.news.upgrading(f"given up, this process goes on: the new one {reason}", is_bad=True)
         error_log.error("the upgrade is given up, this process goes on: the new one %s", reason)
 
     def _rename_pid_file(self, suffix: str) -> None:

@@ -22,14 +22,17 @@ from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.ending import threads_left
 from fastwsgi.process.failure_page import failure_page
 from fastwsgi.process.hook_views import ServerView, WorkerView
-from fastwsgi.process.hung import disable_stack_dumps, enable_stack_dumps, pulse
+from fastwsgi.process.hung import pulse
 from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.source_files import files_of_failure, imported_files
 from fastwsgi.process.source_watcher import SourceWatcher
+from fastwsgi.process.stack_dump import StackDump
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
+from fastwsgi.server.stacks import running_stacks
 from fastwsgi.status import here
+from fastwsgi.status.events import MOST_DETAILS, cut
 from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.tls import files as tls_files
@@ -58,6 +61,7 @@ class WorkerStart:
         waiting: where lines of the access log wait to be written, if there is one.
         server: what hooks see of the supervisor.
         view: what hooks see of the worker.
+        dump: where its faulthandler writes.
         is_first: no worker has been ready yet, so errors are reported as at a start.
     """
 
@@ -75,6 +79,7 @@ class WorkerStart:
     channel: Channel
     server: ServerView
     view: WorkerView
+    dump: StackDump
     is_first: bool
 
 
@@ -106,7 +111,7 @@ class Worker:
         here.belong(Reader(self.given.board.words, self.given.build.name))
         forks.hold(self)
         self._set_signal_handlers()
-        enable_stack_dumps()
+        self.given.dump.enable()
         self.slot.pulse = pulse(self.settings)
         self.control.every(self.slot.pulse, self._write_heartbeat)
         self.control.start()
@@ -144,7 +149,7 @@ class Worker:
         given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(given.view.wsgi, given.view)
-        loop = make_loop(given.build, app, settings, self.logs, lambda: given.board.stopping, self.slot)
+        loop = make_loop(given.build, app, settings, self.logs, given.board, self.slot)
         if given.is_first:
             warn_of_temporary_files()
         given.view.serve(loop)
@@ -185,6 +190,8 @@ class Worker:
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
         self._call_exit_hook()
+        why = cut(f"{mistake}\n{mistake.details}", MOST_DETAILS)
+        self.given.channel.send(f"mistake {json.dumps(why)}")
         if self.given.is_first:
             life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
@@ -208,7 +215,7 @@ class Worker:
         self.control.disown()
         self.deferred.disown()
         self.drain.disown()
-        disable_stack_dumps()
+        self.given.dump.disable()
 
     # To and from the supervisor; the lines are listed in channel.py
 
@@ -216,8 +223,9 @@ class Worker:
         """Have the supervisor start another worker, and then retire this one; *reason* goes into the log."""
         self.given.channel.send(f"replace {reason}")
 
-    def _handle_expired(self) -> None:
-        """Have this worker replaced, as one of its threads may never come back."""
+    def _handle_expired(self, line: str) -> None:
+        """Have this worker replaced, as one of its threads may never come back; *line* was logged."""
+        self.given.channel.send(f"timeout {json.dumps(cut(line, MOST_DETAILS))}")
         self._ask_for_successor("a request ran past its deadline")
         self.given.view.aborted = True
         self._call_once(self.hooks.worker_abort, self.given.view)
@@ -248,6 +256,9 @@ class Worker:
             descriptors = self.given.channel.descriptors
             opened = {path: descriptors.popleft() for path in json.loads(argument or "[]")}
             self.deferred.add(lambda: self._reopen_logs(opened))
+        elif command == "stacks":
+            found = [] if self.loop is None else running_stacks(self.loop)
+            self.given.channel.send(f"stacks {json.dumps([int(argument), found])}")
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))
 

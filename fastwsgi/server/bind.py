@@ -31,6 +31,7 @@ def open_listener(
     reuse_port: bool = False,
     socket_mode: int | None = None,
     owner: tuple[int, int] | None = None,
+    option: str = "--bind",
 ) -> ListeningSocket:
     """A non-blocking socket that listens on *address*.
 
@@ -41,6 +42,7 @@ def open_listener(
         reuse_port: let other sockets with this option listen on the same TCP port; Linux distributes the connections.
         socket_mode: the file mode of a unix socket, such as 0o660; None: as the umask has it.
         owner: user and group IDs that a unix socket gets; None: those of this process.
+        option: that has given the address, for messages.
 
     Raises:
         BindError: with one line that says why and what to do.
@@ -66,7 +68,7 @@ def open_listener(
         raise
     except OSError as error:
         listener.close()
-        raise _explained(address, parsed.port, error) from None
+        raise _explained(address, parsed.port, error, option) from None
     return listener
 
 
@@ -146,16 +148,16 @@ def _what_is_wrong(listener: socket.socket) -> str:
     return ""
 
 
-def _explained(address: str, port: int, error: OSError) -> BindError:
+def _explained(address: str, port: int, error: OSError, option: str) -> BindError:
     """The error about a bind() that failed."""
     if error.errno != errno.EADDRINUSE:
         return BindError(_explain(address, error))
     name, pid = _holder(port)
     if pid == os.getpid():
         own = f"{address} is taken by this very process (pid {pid})"
-        return BindError(f"{own}: give each address once, or choose another port with --bind")
+        return BindError(f"{own}: give each address once, or choose another port with {option}")
     by = f" by {name} (pid {pid})" if pid else ""
-    line = f"{address} is taken{by}: stop what listens there, or choose another port with --bind"
+    line = f"{address} is taken{by}: stop what listens there, or choose another port with {option}"
     return BindError(line, is_ours=name.startswith("fastwsgi"))
 
 

@@ -4,10 +4,9 @@ It is plain Python, one method call for each event; all of HTTP is behind Connec
 is read at once, before it is given to the poller: its request has usually arrived, and if the connection closes after
 the answer, the poller never has to watch it.
 
-With several threads, the loop is passed from one to another (threads.py). A thread learns that it has lost the loop by
-LoopLost, which a connection raises at the end of its turn. It passes through everything here, all of which belongs to
-another thread by then, up to the caller of serve(). All state of a loop is in this object and none in the module, so
-that an interpreter without a GIL could run a loop in each thread.
+With several threads, the loop is passed from one to another (threads.py). One that has lost it learns so by LoopLost,
+which a connection raises at the end of its turn, and which passes through everything here up to the caller of serve().
+All state of a loop is in this object, so that an interpreter without a GIL could run a loop in each thread.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from fastwsgi.server.deadlines import Deadlines
 from fastwsgi.server.disowned import disown
 from fastwsgi.server.holdings import Holdings
 from fastwsgi.server.housekeeping import OVERDUE, SECOND, Housekeeping
+from fastwsgi.server.keeper import Keeper
 from fastwsgi.server.listener import Listener
 from fastwsgi.server.monitoring import start_monitor
 from fastwsgi.server.poller import BATCH, Poller, open_poller
@@ -106,8 +106,8 @@ class Loop:
         self._may_accept_again = False
         self.thread = 0  # the identifier of the thread that serves
         self.caller = 0  # that of the thread that has called run()
-        self.expired: Callable[[], None] = lambda: None  # called when a request has passed the deadline
-        self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda: self.expired())
+        self.expired: Callable[[str], None] = lambda logged: None  # called when a request has passed the deadline
+        self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda logged: self.expired(logged))
         self.caller_stuck: Callable[[], None] = lambda: None  # called at the end if run() cannot return: see Pool
         self.aborted = False  # all connections are to end now
         self.stopping = False
@@ -200,15 +200,15 @@ class Loop:
 
         With several threads, this one only waits, so that the main thread handles signals at once.
         """
-        settings = self.settings
+        settings, has_routes = self.settings, self.service.routes is not None
         self.caller = threading.get_ident()
-        if settings.threads > 1 or settings.timeout:
+        if settings.threads > 1 or settings.timeout or has_routes:
             self.monitor = start_monitor(self)
         self.watchdog.start()
         forks.hold(self)
         try:
             with Contained():
-                if settings.threads > 1:
+                if settings.threads > 1 or has_routes:
                     self.add_pool().run()
                 else:
                     self._run_alone()
@@ -230,7 +230,8 @@ class Loop:
     def add_pool(self) -> Pool:
         """Let threads take the loop from each other from now on; this one has it."""
         assert self.monitor is not None
-        self.pool = self.service.pool = Pool(self, self.settings, self.monitor)
+        kind = Keeper if self.settings.threads == 1 and self.service.routes is not None else Pool
+        self.pool = self.service.pool = kind(self, self.settings, self.monitor)
         return self.pool
 
     def calls(self) -> list[tuple[int, Connection]]:
@@ -247,11 +248,10 @@ class Loop:
         if pool is None:
             pool = self.add_pool()
             pool.loop_thread = thread
-        if not pool.give_up(thread, connection, exchange):
-            return False
-        if self.stopping:
+        given_up = pool.give_up(thread, connection, exchange)
+        if given_up and self.stopping:
             self.wake()  # this may have been the last call to wait for
-        return True
+        return given_up
 
     def serve(self) -> None:
         """Serve until all is done. Raises LoopLost if another thread has taken the loop."""
@@ -280,7 +280,7 @@ class Loop:
         now = self.service.now = time.monotonic()
         self._finish_step()
         if self.pool is not None:
-            self.pool.yield_gil()
+            self.pool.end_step()
         spent = time.monotonic() - now
         if spent > SECOND:
             self.deadlines.excuse(spent)
@@ -387,7 +387,7 @@ class Loop:
     def halt(self) -> None:
         """Begin no other request, and let run() return behind this one. Called in a signal handler, on any thread."""
         self.aborted = True
-        if self.pool is None:
+        if self.pool is None or self.pool.has_loop():
             self.service.turn.lose()
 
     def drop_all(self) -> None:

@@ -13,15 +13,17 @@ connection back, and becomes a spare. So N threads can wait for a database, and 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
 from fastwsgi.figures import TIMEOUT_KINDS, TIMEOUTS
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.http.waits import leave_queue, settle
-from fastwsgi.originals import threading, time
+from fastwsgi.originals import threading
 from fastwsgi.server.gauges import Gauges
 from fastwsgi.server.readiness import is_gone
+from fastwsgi.server.request_queue import RequestQueue
 from fastwsgi.server.waiting_streams import WaitingStreams
 
 if TYPE_CHECKING:
@@ -48,14 +50,14 @@ class Pool:
         self.loop = loop
         self.service = loop.service
         self.size = settings.threads
-        self.max_queue = settings.max_queue
         self.monitor = monitor
+        self.gauges = Gauges(loop.meter)
         self.lock = threading.Lock()  # guards everything below
         self.running = 0
         self.detached: dict[int, Connection] = {}  # the connections of running calls, by their threads' identifiers
         self.given_up: set[int] = set()  # threads whose calls are past the deadline, and not counted
         self.waiting_streams = WaitingStreams(loop, settings.max_waiting_streams)
-        self.queued_requests: deque[tuple[Connection, float]] = deque()  # each with the time at which it was queued
+        self.queued_requests = RequestQueue(settings.max_queue, self.gauges)
         self.resuming: deque[threading.Lock] = deque()  # for each waiting stream whose client has read
         self.loop_is_free = False  # no thread has it
         self.loop_thread = 0  # the identifier of the thread that has it, or had it last
@@ -69,7 +71,6 @@ class Pool:
         self._threads = 0  # the number that run now
         self.meter = loop.meter
         self.rows = loop.rows
-        self.gauges = Gauges(loop.meter)
 
     # From outside
 
@@ -121,7 +122,7 @@ class Pool:
         self.lock = threading.Lock()
         self.ended = self.done = True
 
-    def yield_gil(self) -> None:
+    def end_step(self) -> None:
         """Let a thread whose call has returned have the GIL, after a batch of events."""
         if self.running:
             self.monitor.yield_gil()
@@ -141,11 +142,7 @@ class Pool:
             return [one for one in self.detached.items() if one[1] not in self.waiting_streams]
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
-        """Answer a call that is past its deadline with 504, and let other threads have its place, and the loop.
-
-        Returns:
-            False if it has just ended.
-        """
+        """Answer a call past its deadline with 504, and give others its place and the loop; False if it has ended."""
         with self.lock:
             if not self._is_running(thread, connection) or not connection.expire(exchange):
                 return False
@@ -179,13 +176,12 @@ class Pool:
 
     def has_room(self) -> bool:
         """Whether another request may queue."""
-        return len(self.queued_requests) < int(self.max_queue)
+        return self.queued_requests.has_room()
 
     def queue(self, connection: Connection) -> None:
         """Have the request of *connection*, which is detached, wait for a thread. Called in the loop's thread."""
         with self.lock:
-            self.queued_requests.append((connection, time.monotonic()))
-            self.gauges.set_queue(self.queued_requests)
+            self.queued_requests.append(connection)
             if self.running < self.size:  # a thread has just become free
                 self._call_spare()
 
@@ -234,29 +230,33 @@ class Pool:
     def _work(self) -> None:
         """The main function of each thread."""
         try:
-            stuck_call: int | None = 0  # never the number of a call
-            while not self.ended:
-                if self._take_loop(stuck_call):
-                    if self._serve():
-                        break
-                    self._leave_place()
-                    stuck_call = None  # any call that runs now may also be slow
-                elif self._answer_queued():
-                    self._leave_place()
-                    stuck_call = None
-                else:
-                    if not self._wait_as_spare():
-                        return
-                    stuck_call = self.monitor.stuck_call
+            if not self._take_part():
+                return
         except BaseException as error:
             self.failure = error
         self.done = True
-        try:
+        with suppress(RuntimeError):  # another thread may have released it
             self._done_signal.release()
-        except RuntimeError:
-            pass  # another thread has released it
         if self.loop.caller in self.given_up:
             self.loop.caller_stuck()
+
+    def _take_part(self) -> bool:
+        """Run the loop and empty the queue, whenever that is needed; False if there are enough threads."""
+        stuck_call: int | None = 0  # never the number of a call
+        while not self.ended:
+            if self._take_loop(stuck_call):
+                if self._serve():
+                    break
+                self._leave_place()
+                stuck_call = None  # any call that runs now may also be slow
+            elif self._answer_queued():
+                self._leave_place()
+                stuck_call = None
+            else:
+                if not self._wait_as_spare():
+                    return False
+                stuck_call = self.monitor.stuck_call
+        return True
 
     def _serve(self) -> bool:
         """Run the loop: True when all is done, False when another thread has taken it."""
@@ -354,8 +354,8 @@ class Pool:
                 if self.resuming or not self.queued_requests or self.ended:
                     self._free_place()
                     return
-                queued = self._take_queued()
-            self._answer(*queued)
+                connection = self.queued_requests.popleft()
+            self._answer(connection)
 
     def _was_given_up(self) -> bool:
         """Whether this thread's call was given up, so that another thread has its place."""
@@ -371,24 +371,19 @@ class Pool:
         with self.lock:
             if not self.queued_requests or self.running >= self.size or self.ended:
                 return False
-            queued = self._take_queued()
+            connection = self.queued_requests.popleft()
             self._set_running(self.running + 1)
             self._keep_spare()
-        self._answer(*queued)
+        self._answer(connection)
         return True
 
-    def _take_queued(self) -> tuple[Connection, float]:
-        queued = self.queued_requests.popleft()
-        self.gauges.set_queue(self.queued_requests)
-        return queued
-
-    def _answer(self, connection: Connection, since: float) -> None:
+    def _answer(self, connection: Connection) -> None:
         self.detached[threading.get_ident()] = connection
         if is_gone(connection.fd):
             connection.drop(False)  # no client waits for the answer
             return
         if connection.exchange is not None:
-            leave_queue(self.meter, connection.exchange, since)
+            leave_queue(self.meter, connection.exchange)
             self.rows.begin(connection.exchange)
         connection.run_alone()
 

@@ -34,10 +34,10 @@ class Watchdog:
         loop: runs the calls.
         timeout: seconds that a request may take; 0: no limit.
         slow_log: seconds after which it is logged; 0: never.
-        expired: called after a request has passed the deadline.
+        expired: called after a request has passed the deadline, with what was logged about it.
     """
 
-    def __init__(self, loop: WatchedLoop, timeout: float, slow_log: float, expired: Callable[[], None]) -> None:
+    def __init__(self, loop: WatchedLoop, timeout: float, slow_log: float, expired: Callable[[str], None]) -> None:
         self.loop = loop
         self.timeout = timeout
         self.slow_log = slow_log
@@ -92,12 +92,14 @@ class Watchdog:
     def _give_up(self, thread: int, connection: Connection, exchange: Exchange, age: float) -> None:
         request, stack = name_of(exchange), stack_of(thread)
         if self.loop.give_up(thread, connection, exchange):  # otherwise it has just ended
-            self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack)
-            self.expired()
+            self.expired(self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack))
 
-    def _log(self, message: str, thread: int, stack: str | None = None) -> None:
+    def _log(self, message: str, thread: int, stack: str | None = None) -> str:
+        """Log *message* with the stack of *thread*; the whole of it."""
         stack = stack_of(thread) if stack is None else stack
-        self.loop.log_error(f"{message}; its thread is at:\n{stack}" if stack else message, None)
+        logged = f"{message}; its thread is at:\n{stack}" if stack else message
+        self.loop.log_error(logged, None)
+        return logged
 
 
 def name_of(exchange: Exchange) -> str:

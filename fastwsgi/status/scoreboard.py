@@ -41,16 +41,24 @@ MOST_CERTIFICATES = 64
 DEAD_CPU = 2144  # for each position: nanoseconds of CPU of the workers there that have ended; MOST_WORKERS + 1 words
 
 
+class Part:
+    """A part of the memory: the *words* from *base* on."""
+
+    def __init__(self, words: memoryview, base: int) -> None:
+        self.words = words
+        self.base = base
+
+
 class Word:
     """An integer attribute, kept in the word *index* of its slot."""
 
     def __init__(self, index: int) -> None:
         self.index = index
 
-    def __get__(self, slot: Slot, owner: type) -> int:
+    def __get__(self, slot: Part, owner: type) -> int:
         return slot.words[slot.base + self.index]
 
-    def __set__(self, slot: Slot, value: int) -> None:
+    def __set__(self, slot: Part, value: int) -> None:
         slot.words[slot.base + self.index] = int(value)
 
 
@@ -60,14 +68,14 @@ class Seconds:
     def __init__(self, index: int) -> None:
         self.index = index
 
-    def __get__(self, slot: Slot, owner: type) -> float:
+    def __get__(self, slot: Part, owner: type) -> float:
         return slot.words[slot.base + self.index] / 10**9
 
-    def __set__(self, slot: Slot, value: float) -> None:
+    def __set__(self, slot: Part, value: float) -> None:
         slot.words[slot.base + self.index] = int(value * 10**9)
 
 
-class Slot:
+class Slot(Part):
     """One worker's part of the scoreboard."""
 
     pid = Word(figures.PID)
@@ -91,9 +99,8 @@ class Slot:
     has_failed = Word(figures.HAS_FAILED)
 
     def __init__(self, words: memoryview, number: int) -> None:
-        self.words = words
+        super().__init__(words, number * figures.SIZE)
         self.number = number
-        self.base = number * figures.SIZE
 
     @property
     def memory(self) -> memoryview:
@@ -177,6 +184,11 @@ class Scoreboard:
     def slots(self) -> list[Slot]:
         """All that were ever in use; those whose state is "none" have counters alone."""
         return [Slot(self.words, number) for number in range(1, self.words[HIGHEST] + 1)]
+
+    def queued(self) -> int:
+        """Requests of the service that wait for a thread, at this moment."""
+        words = self.words
+        return sum(words[base + figures.QUEUED] for base in _bases(words) if words[base + figures.PHASE])
 
     def close(self) -> None:
         """Give the memory back."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.settings.status_kinds import parse_statsd_address
 from fastwsgi.status.datagrams import Datagrams
-from fastwsgi.status.durations import Durations, Rings
+from fastwsgi.status.rings import Durations, Rings
 from fastwsgi.status.snapshot import Snapshot
 
 if TYPE_CHECKING:

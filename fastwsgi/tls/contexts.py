@@ -37,6 +37,7 @@ class Tls:
     """What the TLS connections of a server share.
 
     Attributes:
+        ends: the name of each certificate, and when it ends in seconds since 1970.
         ENVIRON: what every environ has before describe() adds the facts of its connection.
 
     Args:
@@ -65,6 +66,7 @@ class Tls:
         material = material or tls_files.read(settings)
         self.contexts = [self._new_context(material, number) for number in range(len(material.pairs))]
         self._kinds: list[bytes] = []
+        self.ends: list[tuple[str, int]] = []
         self._authorities = material.authorities
         self._take_names(material)
 
@@ -78,6 +80,8 @@ class Tls:
         """Note the context of each host; of several for the same host, the first counts."""
         leaves = [x509.first_certificate(pair.certificate) for pair in material.pairs]
         self._kinds = [x509.key_kind(leaf) for leaf in leaves]
+        names = [(x509.hosts(leaf) or [path])[0] for leaf, path in zip(leaves, self.settings.certfile)]
+        self.ends = list(zip(names, map(x509.not_after, leaves)))
         self._hosts: dict[str, ssl.SSLContext] = {}
         for leaf, context in zip(leaves, self.contexts):
             for host in x509.hosts(leaf):
@@ -116,7 +120,7 @@ class Tls:
             new.contexts = self.contexts
             new._take_names(material)
         self.contexts, self._hosts, self._kinds = new.contexts, new._hosts, new._kinds
-        self._authorities = new._authorities
+        self._authorities, self.ends = new._authorities, new.ends
 
 
 def _make_context(settings: Settings, material: Material, number: int) -> ssl.SSLContext:

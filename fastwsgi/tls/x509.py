@@ -1,4 +1,4 @@
-"""What `ssl` does not report of the server's own certificates: the hosts they are for, and the kinds of their keys.
+"""What `ssl` does not report of the server's own certificates: their hosts, their ends, and the kinds of their keys.
 
 Python decodes only the peer's certificate, so the few fields that are needed are read from the DER encoding here
 (X.690, RFC 5280 4.1). An unreadable certificate names no host.
@@ -6,14 +6,18 @@ Python decodes only the peer's certificate, so the few fields that are needed ar
 
 from __future__ import annotations
 
+import calendar
 import re
 import ssl
 from collections.abc import Iterator
+
+from fastwsgi.originals import time
 
 # Tags (X.690 8)
 SEQUENCE = 0x30
 OBJECT_IDENTIFIER = 0x06
 OCTETS = 0x04
+UTC_TIME = 0x17
 VERSION = 0xA0  # [0], in front of the serial number
 EXTENSIONS = 0xA3  # [3]
 DNS_NAME = 0x82  # [2] of a GeneralName
@@ -59,6 +63,18 @@ def key_kind(certificate: bytes) -> bytes:
         return _children(algorithm)[0][1]
     except (Unreadable, IndexError):
         return b""
+
+
+def not_after(certificate: bytes) -> int:
+    """When a certificate (DER) ends, in seconds since 1970; 0 if that cannot be read."""
+    try:
+        tag, content = _children(_fields(certificate)[3][1])[1]
+        text = content.decode("ascii")
+        if tag == UTC_TIME:  # two digits of a year from 1950 on (RFC 5280 4.1.2.5.1)
+            text = ("19" if text[:2] >= "50" else "20") + text
+        return calendar.timegm(time.strptime(text, "%Y%m%d%H%M%SZ"))
+    except (Unreadable, IndexError, ValueError):
+        return 0
 
 
 Element = tuple[int, bytes]  # tag and content

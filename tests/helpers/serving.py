@@ -264,7 +264,14 @@ class Clock:
 class Server:
     """The loop of one build in a thread; see serving()."""
 
-    def __init__(self, build: SimpleNamespace, app: App, observer: Any = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        build: SimpleNamespace,
+        app: App,
+        observer: Any = None,
+        routes: dict[str, App] | None = None,
+        **settings: Any,
+    ) -> None:
         # A connection without bytes shall be accepted too
         self.settings = Settings(**{"defer_accept": False, "bind": ["127.0.0.1:0"], "threads": 1, **settings})
         self.errors: list[tuple[str, BaseException | None]] = []
@@ -274,6 +281,7 @@ class Server:
         errors = ErrorStream()
         self.loop = Loop(build, app, self.settings, self._note, errors, observer)
         errors.attach(self.loop.service)
+        self.loop.service.routes = build.routes.Routes(routes) if routes else None
         self.tls = Tls(self.settings) if self.settings.certfile else None
         self.loop.add_listener(self.listener, tls=self.tls)
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]]] = queue.SimpleQueue()
@@ -368,9 +376,11 @@ class Server:
 
 
 @contextmanager
-def serving(build: SimpleNamespace, app: App, observer: Any = None, **settings: Any) -> Iterator[Server]:
+def serving(
+    build: SimpleNamespace, app: App, observer: Any = None, routes: dict[str, App] | None = None, **settings: Any
+) -> Iterator[Server]:
     """A Server that runs; *settings* by their names in Settings."""
-    server = Server(build, app, observer, **settings)
+    server = Server(build, app, observer, routes, **settings)
     before = loop_module.time  # type: ignore[attr-defined]
     loop_module.time = housekeeping_module.time = server.clock  # type: ignore[assignment, attr-defined]
     server.thread.start()

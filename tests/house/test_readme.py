@@ -31,7 +31,7 @@ def test_the_first_command_serves_the_demo_and_the_second_runs_the_tests() -> No
     first, second = readme.sh_blocks(text("README.md"))[:2]
     assert first.endswith("/fastwsgi fastwsgi.demo:app")
     assert "[test]" in second
-    assert second.endswith("pytest")
+    assert second.endswith("ci/test.sh c")
 
 
 def test_the_option_table_is_that_of_the_settings() -> None:

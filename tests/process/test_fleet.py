@@ -217,3 +217,37 @@ def test_no_worker_is_started_after_the_fleet_was_closed() -> None:
     yard = Yard(2).booted()
     yard.fleet.closed = True
     assert yard.end(1) == ("", [])
+
+
+def test_why_a_worker_is_started() -> None:
+    yard = Yard(2)
+    assert yard.fleet.start_reason(1) == "boot"
+    yard.booted()
+    yard.fleet.members[1].replace_reason = "it is old"
+    assert yard.fleet.start_reason(0) == "recycle"
+    yard.fleet.members[1].timed_out = True
+    assert yard.fleet.start_reason(0) == "timeout"
+    yard.end(1)
+    assert yard.fleet.vacated[0] == (1, "crash")
+    yard.ready(3)
+    yard.fleet.begin_generation(3)
+    assert [yard.fleet.start_reason(position) for position in range(3)] == ["reload", "reload", "scale"]
+
+
+def test_a_place_that_was_gone_for_a_while_is_filled_again() -> None:
+    yard = Yard(2).booted()
+    yard.fleet.size = 1
+    assert yard.act() == ["retire 2"]
+    assert yard.fleet.start_reason(1) == "scale"
+    yard.end(2)
+    assert yard.fleet.start_reason(1) == "scale"
+
+
+def test_the_end_of_an_old_worker_does_not_hide_that_its_successor_has_crashed() -> None:
+    yard = Yard(1).booted()
+    yard.fleet.begin_generation(1)
+    yard.act()
+    assert yard.ready(2) == ["retire 1"]
+    yard.fleet.mark_ended(yard.fleet.members[2], yard.now)
+    yard.fleet.mark_ended(yard.fleet.members[1], yard.now)
+    assert yard.fleet.start_reason(0) == "crash"

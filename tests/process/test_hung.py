@@ -19,14 +19,16 @@ def test_the_pulse_follows_the_deadline(given: dict[str, float], seconds: float)
     assert pulse(Settings(**given)) == seconds
 
 
-def test_each_worker_is_judged_by_its_own_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_worker_is_judged_by_its_own_pulse() -> None:
     """One from before a reload may have a slower one."""
     killed: list[Any] = []
-    monkeypatch.setattr("fastwsgi.process.hung.os.kill", lambda pid, number: None)
+    dump = SimpleNamespace(ask=lambda pid: None, is_whole=lambda: True, take=lambda: "stacks")
+    told: list[str] = []
     slots = {1: SimpleNamespace(heartbeat=99.2, pulse=1.0), 2: SimpleNamespace(heartbeat=97.0, pulse=0.25)}
-    members = {pid: SimpleNamespace(pid=pid, state="ready", slot=slot) for pid, slot in slots.items()}
-    hung = HungWorkers(killed.append, lambda child: None)
+    members = {pid: SimpleNamespace(pid=pid, state="ready", slot=slot, dump=dump) for pid, slot in slots.items()}
+    hung = HungWorkers(killed.append, lambda child: None, lambda child, line, stacks: told.append(f"{line}: {stacks}"))
     fleet: Any = SimpleNamespace(members=members)
     for now in (100.0, 100.15):
         hung.check(fleet, Settings(timeout=1), now)
     assert [child.pid for child in killed] == [2]
+    assert told == ["worker 2: a C call has held the GIL for 2.8 s: stacks"]

@@ -66,7 +66,7 @@ def stuck() -> Iterator[Stuck]:
 def test_the_deadline_is_a_504(build: SimpleNamespace, stuck: Stuck, threads: int, target: str) -> None:
     expired = threading.Event()
     with serving(build, stuck, threads=threads, timeout=SOON) as server:
-        server.loop.expired = expired.set
+        server.loop.expired = lambda logged: expired.set()
         with server.connect() as client, server.connect() as other:
             answer = client.send(request(target=target)).answer()
             assert (answer.status, answer.get("Connection"), answer.whole) == (504, "close", True)

@@ -1,0 +1,71 @@
+"""Which of several supervisors answers at the status address during an upgrade: the newest that is ready.
+
+Each holds the writing end of a pipe to those before it. A byte says that it is ready, so that they are silent from then
+on; the end of the pipe that it is gone, and its successors, too, so that the one before answers again.
+"""
+
+from __future__ import annotations
+
+from fastwsgi.originals import os, select
+
+HANDED_OVER = "FASTWSGI_SUCCESSION"  # the variable with the writing ends
+
+
+class Succession:
+    """The place of this process in the line of supervisors.
+
+    Attributes:
+        has_yielded: whether a later one is ready.
+    """
+
+    def __init__(self) -> None:
+        self._writers = [int(fd) for fd in os.environ.pop(HANDED_OVER, "").split()]
+        for fd in self._writers:
+            os.set_inheritable(fd, False)
+        self._reader = self._theirs = -1
+        self.has_yielded = False
+
+    def announce(self) -> None:
+        """Say that this one is ready."""
+        for fd in self._writers:
+            try:
+                os.write(fd, b"\n")
+            except OSError:
+                pass  # it is gone
+
+    def begin(self) -> None:
+        """Make the pipe to the next one, before the fork."""
+        self.disown(keeping=self._writers)
+        self._reader, self._theirs = os.pipe()
+
+    def hand_over(self) -> None:
+        """Let the program that this forked process will execute have the writing ends."""
+        fds = [*self._writers, self._theirs]
+        for fd in fds:
+            os.set_inheritable(fd, True)
+        os.environ[HANDED_OVER] = " ".join(map(str, fds))
+
+    def watch(self, poller: select.poll) -> None:
+        """Have *poller* wait for the next one, which has been forked."""
+        if self._theirs >= 0:
+            os.close(self._theirs)
+            self._theirs = -1
+        if self._reader >= 0:
+            poller.register(self._reader, select.POLLIN)
+
+    def read(self, ready: set[int], poller: select.poll) -> None:
+        """Hear the next one, if the pipe is among the *ready* descriptors."""
+        if self._reader not in ready:
+            return
+        self.has_yielded = bool(os.read(self._reader, 4096))
+        if not self.has_yielded:
+            poller.unregister(self._reader)
+            os.close(self._reader)
+            self._reader = -1
+
+    def disown(self, keeping: tuple[int, ...] | list[int] = ()) -> None:
+        """In a forked child, close all of it; or before another pipe is made, what is left of the last one."""
+        for fd in (self._reader, self._theirs, *self._writers):
+            if fd >= 0 and fd not in keeping:
+                os.close(fd)
+        self._reader = self._theirs = -1

@@ -1,0 +1,46 @@
+"""The requests that wait for a thread, first come, first served."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from fastwsgi.originals import time
+
+if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.server.gauges import Gauges
+
+
+class RequestQueue:
+    """The queue of one loop. Its pool's lock guards what changes it.
+
+    Args:
+        most: requests that may wait.
+        gauges: told at each change, so that readiness sees it at once (status/readiness.py).
+    """
+
+    def __init__(self, most: int, gauges: Gauges) -> None:
+        self.most = most
+        self._gauges = gauges
+        self._waiting: deque[tuple[Connection, float]] = deque()  # each with the time at which it was queued
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def has_room(self) -> bool:
+        """Whether another request may queue."""
+        return len(self._waiting) < self.most
+
+    def append(self, connection: Connection) -> None:
+        """Have the request of *connection* wait."""
+        self._waiting.append((connection, time.monotonic()))
+        self._gauges.set_queue(self._waiting)
+
+    def popleft(self) -> Connection:
+        """The connection of the request that has waited for longest; that is noted in its exchange."""
+        connection, since = self._waiting.popleft()
+        if connection.exchange is not None:
+            connection.exchange.queued += time.monotonic() - since
+        self._gauges.set_queue(self._waiting)
+        return connection

@@ -1,0 +1,55 @@
+"""The Python stacks of the requests that a loop's application answers just now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from fastwsgi.http.naming import request_name
+from fastwsgi.originals import threading, time
+from fastwsgi.server.watchdog import stack_of
+
+if TYPE_CHECKING:
+    from fastwsgi.server.interfaces import WatchedLoop
+
+MOST = 64  # requests
+MOST_NAME = 200  # characters
+MOST_STACK = 8192
+
+
+class RunningStack(TypedDict):
+    """One request.
+
+    Attributes:
+        name: method and path.
+        request_id: "" if it has none.
+        seconds: since its head was complete.
+        thread: the native ID of its thread.
+        stack: as a traceback prints it.
+    """
+
+    name: str
+    request_id: str
+    seconds: float
+    thread: int
+    stack: str
+
+
+def running_stacks(loop: WatchedLoop) -> list[RunningStack]:
+    """Those of *loop*, oldest first; called in any thread."""
+    now = time.monotonic()
+    threads = {one.ident: one.native_id or 0 for one in threading.enumerate()}
+    found: list[RunningStack] = []
+    for thread, connection in loop.calls():
+        exchange = connection.exchange
+        environ = (exchange.environ if exchange is not None else None) or {}
+        if exchange is not None:
+            found.append(
+                RunningStack(
+                    name=request_name(environ)[:MOST_NAME],
+                    request_id=str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
+                    seconds=max(0.0, now - exchange.started),
+                    thread=threads.get(thread, 0),
+                    stack=stack_of(thread)[-MOST_STACK:],
+                )
+            )
+    return sorted(found, key=lambda one: -one["seconds"])[:MOST]

@@ -1,0 +1,54 @@
+"""Who may look at the status: the peers of --status-allow, and on this machine nobody by way of a name of others.
+
+The status says which requests run and from where it is served, so it is no business of a page of the internet. Such a
+page can have the name of its site come to mean 127.0.0.1 (DNS rebinding), and then read what a browser on this machine
+gets from here. But the browser still sends that name in the Host field. So a client on this machine has to ask for an
+address, for localhost, or for the host that --status-bind names. Clients on other machines may ask by any name: an
+address that they reach is open to them anyway.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from fastwsgi.http.peers import LOOPBACK, Trusted
+from fastwsgi.server.addresses import Tcp, parse_address
+
+if TYPE_CHECKING:
+    from fastwsgi.settings.settings import Settings
+
+PORT = re.compile(r":[0-9]*\Z")
+
+
+class Visitors:
+    """Those who are let in.
+
+    Args:
+        settings: status_bind and status_allow are read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._allowed = Trusted(settings.status_allow)
+        address = parse_address(settings.status_bind) if settings.status_bind else None
+        self._own = address.host.lower() if isinstance(address, Tcp) else ""
+
+    def may_look(self, peer: str) -> bool:
+        """Whether *peer*, an address or "" by a unix socket, may see anything."""
+        return peer in self._allowed
+
+    def may_name(self, peer: str, host: str) -> bool:
+        """Whether *peer* may ask for *host*, the Host field, which is "" if there is none."""
+        if not peer or peer not in LOOPBACK:
+            return True
+        name = PORT.sub("", host).lower().rstrip(".")
+        return name in ("", "localhost", self._own) or name.endswith(".localhost") or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,168 @@
+"""The status process: it answers when workers do not, and lives and ends with the supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fastwsgi.process.signals import WATCHED
+from tests.helpers.deployments import SITE, deployed, is_alive, starting, wait_for_end
+from tests.helpers.serving import PATIENCE, request
+from tests.helpers.status import ON, STATUS, Status, observed
+
+
+def test_it_answers_while_every_worker_is_stuck(tmp_path: Path, build: SimpleNamespace) -> None:
+    with observed(tmp_path, build.name, threads=1) as (server, status), server.connect() as client:
+        client.send(request(target="/held"))
+        server.line("entered")
+        assert status.get("/livez").status == status.get("/readyz").status == 200
+        assert b"fastwsgi_workers" in status.get("/metrics").body
+        assert status.document()["workers"][0]["state"] == "ready"
+        server.let_go()
+        assert client.answer().body == b"one"
+
+
+def test_a_killed_one_is_replaced_and_harms_nobody(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, status):
+        (worker,) = server.workers(1)
+        pids = set()
+        for _ in range(3):
+            pid = status.process
+            pids.add(pid)
+            os.kill(pid, signal.SIGKILL)
+            server.line("the status process was killed by SIGKILL.*; another takes its place")
+            wait_for_end(pid)
+            status.document()
+        assert len(pids) == 3
+        assert server.workers(1) == {worker}
+
+
+def test_signals_are_for_the_supervisor(tmp_path: Path) -> None:
+    with observed(tmp_path) as (_, status):
+        pid = status.process
+        for number in WATCHED[:-1]:
+            os.kill(pid, number)
+        assert status.get("/livez").status == 200
+        assert status.process == pid
+
+
+def test_it_ends_with_the_supervisor(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, status):
+        pid = status.process
+        server.signal(signal.SIGKILL)
+        server.wait()
+        wait_for_end(pid)
+
+
+def test_it_serves_during_a_stop_and_delays_none(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, status), server.connect() as client:
+        pid = status.process
+        client.send(request(target="/held"))
+        server.line("entered")
+        server.signal()
+        status.comes(lambda document: bool(document["is_stopping"]))
+        answer = status.get("/readyz")
+        assert (answer.status, answer.body) == (503, b"stopping\n")
+        assert status.get("/livez").status == 200
+        os.kill(pid, signal.SIGSTOP)  # a stop waits for nobody there
+        server.let_go()
+        assert client.answer().body == b"one"
+        assert server.wait() == 0
+        assert not is_alive(pid)
+
+
+def test_a_reload_changes_the_address_and_keeps_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "status.sock"
+    with observed(tmp_path) as (server, status):
+        pid = status.process
+        server.write(f"{{'status_bind': 'unix:{path}'}}", "settings.py")
+        server.signal(signal.SIGHUP)
+        server.line("status on unix:")
+        moved = Status(server, str(path))
+        document = moved.document()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert server.children() - {one["pid"] for one in document["workers"]} >= {pid}
+        with pytest.raises(ConnectionRefusedError):
+            status.document()
+        server.write("{'status_bind': None}", "settings.py")
+        server.signal(signal.SIGHUP)
+        server.line("status on no address")
+        wait_for_end(pid)
+        assert not path.exists()
+
+
+def test_an_address_that_is_taken_fails_the_reload(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, status):
+        server.write(f"{{'status_bind': '127.0.0.1:{server.address[1]}'}}", "settings.py")
+        server.signal(signal.SIGHUP)
+        server.line("the reload is given up: .* is taken by .*: .* choose another port with --status-bind")
+        assert status.get("/livez").status == 200
+        assert server.ask() == b"one"
+
+
+def test_an_address_that_is_taken_fails_the_start(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, _):
+        taken = f"127.0.0.1:{server.address[1]}"
+        with starting(tmp_path, "py", status_bind=taken) as other:
+            other.line(f"{taken} is taken")
+            assert other.wait() != 0
+
+
+def test_one_of_two_supervisors_answers(tmp_path: Path) -> None:
+    """The newest that serves; the old one again if that ends."""
+    with observed(tmp_path) as (server, status):
+        assert status.document()["supervisor"] == server.pid
+        for _ in range(2):
+            server.write(SITE)
+            server.signal(signal.SIGUSR2)
+            successor = int(server.line(r"upgrade: process ([0-9]+) starts")[1])
+            server.line(STATUS)
+            status.comes(lambda document, pid=successor: document["supervisor"] == pid)  # type: ignore[misc]
+            assert {status.document()["supervisor"] for _ in range(20)} == {successor}
+            os.kill(successor, signal.SIGTERM)
+            server.line("the upgrade is given up")
+            status.comes(lambda document: document["supervisor"] == server.pid)
+        assert {status.document()["supervisor"] for _ in range(20)} == {server.pid}
+
+
+def test_the_new_supervisor_goes_on_alone(tmp_path: Path) -> None:
+    path = tmp_path / "status.sock"
+    with deployed(tmp_path, "py", workers=1, status_bind=f"unix:{path}") as server:
+        server.signal(signal.SIGUSR2)
+        successor = int(server.line(r"upgrade: process ([0-9]+) starts")[1])
+        server.line("status on unix:")
+        server.signal()
+        assert server.process.wait(PATIENCE) == 0
+        assert Status(server, str(path)).document()["supervisor"] == successor
+        os.kill(successor, signal.SIGTERM)
+        wait_for_end(successor)
+        assert not path.exists()
+
+
+PRELOADED = SITE + """
+import atexit
+atexit.register(print, "the application ends", flush=True)
+kept = open(__file__ if "__file__" in dir() else os.devnull)
+"""
+
+
+def test_it_has_nothing_of_the_service(tmp_path: Path) -> None:
+    """Neither descriptors, nor exit functions of an application that was loaded before the fork."""
+    log = tmp_path / "error.log"
+    with deployed(tmp_path, "py", PRELOADED, log, preload=True, error_logfile=str(log), **ON) as server:
+        found = server.found_in(log, STATUS)
+        status = Status(server, (found[1], int(found[2])))
+        os.kill(status.process, signal.SIGKILL)  # the next one is forked after the application was loaded
+        server.found_in(log, "another takes its place")
+        pid = status.process
+        files = {os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()}
+        assert str(log) not in files
+        assert len([one for one in files & set(server.descriptors()) if one.startswith("socket:")]) == 1  # its listener
+        server.signal()
+        assert server.wait() == 0
+        assert sum("the application ends" in line for line in server.seen) == 2  # the worker's, the supervisor's
