@@ -101,7 +101,7 @@ class Reader:
                 errors and durations of each worker; else they are empty.
         """
         clock = time.monotonic_ns()
-        head = self._words[: figures.SIZE].tolist() if self._has_head else _single_head()
+        head = self._words[: figures.SIZE].tolist() if self._has_head else _single_head(self._words, clock)
         numbers = range(1, head[scoreboard.HIGHEST] + 1) if self._has_head else range(1)
         slots = [self._read_slot(number, clock, details) for number in numbers]
         living = [slot for slot in slots if slot.words[figures.PHASE]]
@@ -196,11 +196,12 @@ def _since(nanoseconds: int, clock: int) -> float:
     return max(0, clock - nanoseconds) / 10**9 if nanoseconds else 0.0
 
 
-def _single_head() -> list[int]:
+def _single_head(words: memoryview, clock: int) -> list[int]:
     """The head of a process that has no supervisor, and is the only one."""
     head = [0] * figures.SIZE
     head[scoreboard.WANTED] = 1
     head[scoreboard.SUPERVISOR] = os.getpid()
+    head[scoreboard.SINCE] = time.time_ns() - (clock - words[figures.STARTED])
     return head
 
 
