@@ -100,7 +100,7 @@ class StatusServer:
     def _tick(self) -> None:
         """Do what is due each second."""
         with self._lock:
-            self._history.add(self._reader.read(self.told, names=False))
+            self._history.add(self._reader.read(self.told, details=False))
 
     def _snapshot(self) -> Snapshot:
         with self._lock:
