@@ -29,6 +29,7 @@ NATIVE = (
     "http/_outbox_c",
     "http/_wire_c",
     "http/_turn_c",
+    "http/_meter_c",
     "server/_sockio_c",
     "tls/_transfer_c",
     "server/_monitor_c",

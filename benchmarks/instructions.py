@@ -102,6 +102,7 @@ def connect(build: str, app: Callable[..., Any], served: socket.socket, observer
 
     modules = backend.build(build)
     loop = Loop(modules, app, Settings(threads=1), lambda message, error: print(message, error), None, observer)
+    loop.service.now += 3600  # as in a loop that runs, where no request was there before the last one ended
     listener = socket.create_server(("127.0.0.1", 0))
     loop.add_listener(listener)
     served.setblocking(False)

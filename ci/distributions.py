@@ -48,7 +48,8 @@ def faults_of_wheel(path: Path) -> Iterator[str]:
     for module in MODULES:
         if not any(name.startswith(f"{module}_c.") for name in names):
             yield f"{module}_c is missing"
-    package = {name for name in tracked() if name.startswith("fastwsgi/") and name.endswith((".py", ".typed"))}
+    wanted = (".py", ".typed", ".css", ".js")
+    package = {name for name in tracked() if name.startswith("fastwsgi/") and name.endswith(wanted)}
     yield from (f"{name} is missing" for name in package - set(names))
     yield from (f"{name} does not belong there" for name in names if name.endswith((".c", ".pyx", ".pxd")))
     yield from (f"{name} does not belong there" for name in names if not name.startswith("fastwsgi"))

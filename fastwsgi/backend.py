@@ -24,6 +24,7 @@ TWINS = {
     "outbox": "fastwsgi.http._outbox",
     "wire": "fastwsgi.http._wire",
     "turn": "fastwsgi.http._turn",
+    "meter": "fastwsgi.http._meter",
     "sockio": "fastwsgi.server._sockio",
     "transfer": "fastwsgi.tls._transfer",
     "monitor": "fastwsgi.server._monitor",

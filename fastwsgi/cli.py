@@ -21,13 +21,19 @@ from fastwsgi.originals import os
 from fastwsgi.settings import completion, manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.sources import Sources
+from fastwsgi.settings.subcommands import SUBCOMMANDS
 from fastwsgi.version import VERSION
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments *argv*, or those of the process; its exit code."""
+    given = sys.argv[1:] if argv is None else argv
     try:
-        return run(parse(sys.argv[1:] if argv is None else argv))
+        if given and given[0] in SUBCOMMANDS:
+            from fastwsgi import watching
+
+            return watching.run(given)
+        return run(parse(given))
     except Mistake as mistake:
         for one in mistake.each:
             to_stderr(f"{one.details}fastwsgi: {one}")

@@ -46,13 +46,16 @@ APPLICATION_ERRORS = 69  # requests whose application raised an exception, or br
 LINES_DROPPED = 70  # of the access log
 TIMEOUT_KINDS = ("head", "body", "write", "rate", "application")
 TIMEOUTS = 71  # a word for each kind
-EXPIRED = 76  # requests that the monitor answered with 504 while no Python ran (_monitor_c.pyx writes it, without GIL)
+# Requests that the monitor answered with 504 while no Python ran (_monitor_c.pyx writes it, without the GIL), and how
+# long they had taken. If their calls ever return, they are counted nowhere else: neither as responses nor as timeouts.
+EXPIRED = 76
 EXPIRED_TIME = 77
 ABANDONED = 78  # requests whose client left before there was a response
 LOG_LEVELS = ("warning", "error", "exception", "critical")
 LOGGED = 79  # records of the error log, a word for each level; gunicorn sends them by statsd
 REFUSED_CODES = (400, 408, 411, 413, 414, 417, 421, 426, 431, 500, 501, 503, 505)
-REFUSED = 96  # a word for each code, then one for other codes, then one for connections closed without an answer
+REFUSED = 96  # a word for each code, then one for other codes
+UNANSWERED = REFUSED + len(REFUSED_CODES) + 1  # connections that were refused without an answer
 
 # Histograms: for each bucket the observations in it (not those below it), then those above the last, then their sum
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # seconds
@@ -62,7 +65,7 @@ CLASSES = ("2xx", "3xx", "4xx", "5xx")
 DURATIONS = 128  # a histogram for each class
 QUEUE_TIMES = 192  # of requests that have waited; those that have not are the rest of all requests
 PROXY_QUEUE_TIMES = 208
-CODES = 256  # responses by code: 100 is the first word, 599 the last
+CODES = 256  # responses of the application's requests by code: 100 is the first word; the last is 599, and all above
 CODE_WORDS = 500
 
 # The call that the thread with the loop runs
@@ -89,3 +92,8 @@ RING = 2944
 RING_ENTRIES = 4096
 
 SIZE = 5120  # words
+
+
+def private_memory() -> memoryview:
+    """The words of a process that shares them with no other."""
+    return memoryview(bytearray(SIZE * WORD)).cast("q")

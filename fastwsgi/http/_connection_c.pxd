@@ -34,7 +34,7 @@ cdef class Connection:
     cdef bytes rest
     cdef _outbox_c.OutBuffer out
     cdef readonly _exchange_c.Exchange exchange
-    cdef bint answered
+    cdef readonly bint answered
     cdef public int number
     cdef readonly _presence_c.Presence presence
     cdef public Py_ssize_t charged

@@ -30,7 +30,8 @@ cdef class Exchange:
     cdef public int floor
     cdef public str stage, framed
     cdef public long long announced, sent
-    cdef public double queued, started
+    cdef public double queued, started, idle, paused
+    cdef public bint settled, is_refused, is_faulty
     cdef public object note
     cdef public _turn_c.Turn turn
     cdef public bint cut, overrun, over, end_reported
@@ -69,7 +70,6 @@ cdef class Exchange:
     cpdef object leave_out_rest(self)
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
-    cdef object _end_child(self, object error)
     cdef object _finish(self)
     cpdef object report_end(self)
     cdef object _complain(self, str message, object error=*)

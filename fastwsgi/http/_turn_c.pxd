@@ -1,6 +1,7 @@
 cimport cython
 
 from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._meter_c cimport Meter
 from fastwsgi.http._outbox_c cimport OutBuffer
 
 cdef enum:  # the stage of a call
@@ -22,6 +23,7 @@ cdef class CallCounter:
     cdef public long long number
     cdef public bint dozing
     cdef public object monitor
+    cdef public Meter meter
 
 
 @cython.final
@@ -37,6 +39,7 @@ cdef class Turn:
     cpdef object begin_call(self, object connection, int fd)
     cpdef bint end_call(self) except -1
     cpdef bint begin_head(self) except -1
+    cdef bint was_given_up(self) noexcept
     cpdef object take(self)
     cpdef object lose(self)
     cpdef object running(self)

@@ -5,6 +5,8 @@ may interfere, by changing the stage of a call from HELD_BACK to ANSWERING, and 
 changes only atomically.
 """
 
+from fastwsgi.http._connection_c cimport Connection
+
 cdef extern from *:
     """
     #include <sched.h>
@@ -39,6 +41,8 @@ cdef class Turn:
         self.call.connection = <void *>connection
         self.call.logged = False
         swap_stage(&self.call.stage, HELD_BACK if fd >= 0 else BEGUN)
+        if self.counter.meter is not None:
+            self.counter.meter.begin_call((<Connection>connection).exchange)
         self.counter.number += 1
         if self.counter.dozing and self.counter.monitor is not None:
             self.counter.monitor.wake()
@@ -47,6 +51,8 @@ cdef class Turn:
         if self.take() is None:
             self.lost = True
             return False
+        if self.counter.meter is not None:
+            self.counter.meter.end_call()
         self.counter.number += 1
         return True
 
@@ -55,6 +61,9 @@ cdef class Turn:
             return True
         self.await_monitor()
         return self.call.stage != GIVEN_UP and not self.given_up
+
+    cdef bint was_given_up(self) noexcept:
+        return self.given_up or self.call.stage == GIVEN_UP
 
     cpdef object take(self):
         if self.call.stage != NO_CALL:

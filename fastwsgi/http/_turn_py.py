@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._meter_py import Meter
     from fastwsgi.http._outbox_py import OutBuffer
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.interfaces import Wakeable
@@ -23,12 +24,14 @@ class CallCounter:
         number: odd while a call runs; if it stays the same odd number, the call is stuck.
         dozing: *monitor* does not look at the number now, and is to be woken when a call begins.
         monitor: looks at the number; None where no thread waits to take the loop.
+        meter: has the name of the call for other processes; None: nobody asks for it.
     """
 
     def __init__(self) -> None:
         self.number = 0
         self.dozing = False
         self.monitor: Wakeable | None = None
+        self.meter: Meter | None = None
 
 
 class Turn:
@@ -66,6 +69,8 @@ class Turn:
         Args:
             fd: the socket, on which the monitor may answer until begin_head(); -1: it may not.
         """
+        if self.counter.meter is not None and connection.exchange is not None:
+            self.counter.meter.begin_call(connection.exchange)
         self._held.append(connection)
         self.counter.number += 1
         if self.counter.dozing and self.counter.monitor is not None:
@@ -76,6 +81,8 @@ class Turn:
         if self.take() is None:
             self.lost = True
             return False
+        if self.counter.meter is not None:
+            self.counter.meter.end_call()
         self.counter.number += 1
         return True
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastwsgi.http import answers
-from fastwsgi.http.errors import NO_ROOM, ClientDisconnected, HttpError, LoopLost, SpoolError
+from fastwsgi.http.errors import NO_ROOM, QUEUE_IS_FULL, ClientDisconnected, HttpError, LoopLost, SpoolError
 from fastwsgi.http.grammar import BY_CLOSE
-from fastwsgi.http.refused import RefusedRequest, of_exchange
+from fastwsgi.http.refused import RefusedRequest, count_refusal, of_exchange
 from fastwsgi.http.states import (
     BODY,
     CLOSED,
@@ -522,6 +522,7 @@ class Connection:
         exchange = self.exchange
         assert exchange is not None
         if self.reader.read_body(inbox, exchange.environ):
+            exchange.idle = self.service.now - exchange.started
             return True
         self.pace.go_on_with_body()
         return False
@@ -531,7 +532,7 @@ class Connection:
     def _queue(self) -> None:
         """Have the request wait for a thread, as all are busy. What was read behind it waits with it."""
         if not self.service.pool.has_room():
-            raise HttpError(503, "the queue is full")
+            raise HttpError(503, QUEUE_IS_FULL)
         self._become("no thread free", QUEUED)
 
     def _leave_queue(self) -> None:
@@ -750,7 +751,9 @@ class Connection:
         service = self.service
         if service.observer is not None:
             refusal.request = self._refused_request()
+        count_refusal(service.meter, refusal)
         if self.exchange is not None:
+            self.exchange.is_refused = True
             self.exchange.abandon()
             self.exchange = None
         self.reader.drop_request()

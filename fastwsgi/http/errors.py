@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastwsgi.http.refused import RefusedRequest
 
+QUEUE_IS_FULL = "the queue is full"  # the reason of a refusal that is counted for itself
 NO_ROOM = "--max-buffered"  # the reason why a client was refused or cut that had done nothing wrong
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi.figures import APPLICATION_ERRORS
 from fastwsgi.http.answers import EXPIRED, FAILED
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected, StopNow, error_of
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
@@ -22,6 +23,7 @@ from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS
 from fastwsgi.http.naming import full_name
 from fastwsgi.http.stages import APPLICATION, BEGUN, CALL, DONE, OPEN, SERVER, STARTED
+from fastwsgi.http.waits import pause, resume
 from fastwsgi.http.write_ahead import keep, keep_less, taken_apart
 from fastwsgi.leaving import leave
 
@@ -78,6 +80,11 @@ class Exchange:
         self.sent = 0  # bytes of the body handed to the out-buffer
         self.started = self.service.now  # when the head was complete
         self.queued = 0.0  # seconds that the request waited for a thread
+        self.idle = 0.0  # seconds in which no thread worked on it: see waits.py
+        self.paused = 0.0  # since when it waits for its client or its turn; 0: it does not
+        self.settled = False  # *idle* has all of its wait for a thread
+        self.is_refused = False
+        self.is_faulty = False  # the application has failed
         self.note: Any = None  # the observer's
         self.over = False  # all of it is done but the report of its end
         self.end_reported = False  # the end was reported to the observer
@@ -94,6 +101,7 @@ class Exchange:
         self.stretch: FileStretch | None = None  # what is left of the file that is being sent
         self.environ[CLIENT_DISCONNECTED] = connection.presence
         self.environ[EARLY_HINTS] = self.service.early_hints.of(self)
+        self.service.meter.note_head(self)
 
     # What the application calls
 
@@ -197,10 +205,15 @@ class Exchange:
     def go_on(self, first: bool) -> bool:
         """Call the application, *first*, or go on where the client was slow; True when the response is whole."""
         try:
-            return self._call() if first else self._produce()
+            if not first:
+                resume(self.service.meter, self)
+            if self._call() if first else self._produce():
+                return True
+            pause(self.service.meter, self)
+            return False
         except BaseException as error:
             if self.service.forked:
-                self._end_child(error)
+                leave(error)
             if isinstance(error, ClientDisconnected) and self.connection.given_up:  # else it is the application's own
                 self.abandon()
                 raise
@@ -236,7 +249,7 @@ class Exchange:
     def _take_back(self) -> None:
         """Take the floor from the application, which has returned; a child that it has forked ends here."""
         if self.service.forked:
-            self._end_child(None)
+            leave()
         if self.floor == CALL:
             self._await_call()
         self.floor = SERVER
@@ -248,10 +261,6 @@ class Exchange:
                 return
             self.service.loop.pause()
         self.connection.given_up = True
-
-    def _end_child(self, error: BaseException | None) -> None:
-        """End this process, a fork that has left the application."""
-        leave(error)
 
     def abandon(self) -> None:
         """Close what is open, as the client is gone."""
@@ -413,7 +422,7 @@ class Exchange:
                     result.close()
             except BaseException as error:
                 if self.service.forked:
-                    self._end_child(error)
+                    leave(error)
                 self._complain("close() of the response failed", error)
             self._take_back()
         if self.ahead is not None:
@@ -431,11 +440,16 @@ class Exchange:
 
     def report_end(self) -> None:
         """Report the end to the observer, once; for a request past its deadline this is before the application ends."""
-        if not self.end_reported and self.service.response_ended is not None:
+        if not self.end_reported:
             self.end_reported = True
-            self.service.response_ended(self)
+            self.service.meter.end(self)
+            if self.service.response_ended is not None:
+                self.service.response_ended(self)
 
     def _complain(self, message: str, error: BaseException | None = None) -> None:
+        if not self.is_faulty and not isinstance(error, StopNow):
+            self.is_faulty = True
+            self.service.meter.add(APPLICATION_ERRORS, 1)
         self.service.log_error(f"{message} ({full_name(self.environ)})", error)
 
     # Head and pieces

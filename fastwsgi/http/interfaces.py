@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
     from fastwsgi.http.head import HeadParser
@@ -28,6 +29,7 @@ class ConnectionLoop(Protocol):
 
     holdings: Account
     disk: TemporaryFiles
+    meter: Meter
 
     def watch(self, connection: Watched, event: str, before: str) -> None:
         """Wait for *event* of *connection*, "read" or "write", instead of *before*, which may be ""."""

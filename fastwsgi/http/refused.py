@@ -10,10 +10,14 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from fastwsgi.figures import QUEUE_FULL, REFUSED, REFUSED_CODES
+from fastwsgi.http.errors import QUEUE_IS_FULL
 from fastwsgi.http.grammar import TOKEN
 from fastwsgi.http.head import environ_key
 
 if TYPE_CHECKING:
+    from fastwsgi.http._meter_py import Meter
+    from fastwsgi.http.errors import HttpError
     from fastwsgi.http.exchange import Exchange
 
 MOST = 65536  # bytes that are read
@@ -56,6 +60,14 @@ def of_exchange(exchange: Exchange) -> RefusedRequest:
     request.version = exchange.version
     request.started = exchange.started
     return request
+
+
+def count_refusal(meter: Meter, refusal: HttpError) -> None:
+    """Count that a request is refused."""
+    code = refusal.status
+    meter.add(REFUSED + (REFUSED_CODES.index(code) if code in REFUSED_CODES else len(REFUSED_CODES)), 1)
+    if refusal.reason == QUEUE_IS_FULL:
+        meter.add(QUEUE_FULL, 1)
 
 
 def _environ(template: dict[str, Any], method: bytes, target: bytes, lines: list[bytes]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Service:
         forked: the application has forked this process, which ends as soon as it leaves the application.
         holdings: the account of what clients make this worker hold in memory.
         disk: the account of temporary files.
+        meter: counts what other processes read.
         has_messages: some text for wsgi.errors waits, so end_messages() is called at the end of a request.
 
     Args:
@@ -58,7 +59,7 @@ class Service:
         self._set_up_observer(observer)
         self._set_up_classes(build)
         self._set_up_bounds(settings)
-        self.holdings, self.disk = loop.holdings, loop.disk
+        self.holdings, self.disk, self.meter = loop.holdings, loop.disk, loop.meter
         self.server_line = f"Server: {settings.server_header}\r\n".encode("latin-1") if settings.server_header else b""
         self.date_line = b""
         self.threaded = settings.threads > 1
@@ -67,6 +68,7 @@ class Service:
         self.quota_reached: Callable[[], None] = lambda: None
         self.now = 0.0
         self.turn = build.turn.Turn(build.inbox.Inbox(), build.outbox.OutBuffer(), build.turn.CallCounter())
+        self.turn.counter.meter = self.meter
         self.full = self.kept = False
         self.forked = False
         self.has_messages = False
@@ -101,6 +103,7 @@ class Service:
         """In a forked child, let nothing be observed or answered any more."""
         self.forked = True
         self._set_up_observer(None)
+        self.meter.disown()
 
     def renew_time(self) -> None:
         """Have the loop set *now* again: an application may have run for a long time since the turn began."""

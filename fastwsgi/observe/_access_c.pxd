@@ -31,13 +31,14 @@ cdef struct Line:  # one that stands alone
 
 
 cdef bint make_expired(void *lines, void *connection, int code, Line *line) noexcept nogil
-cdef void write_line(Line *line) noexcept nogil
+cdef bint write_line(Line *line) noexcept nogil
 
 
 @cython.final
 cdef class Lines:
     cdef readonly object waiting
     cdef object full
+    cdef public object drop
     cdef public int fd  # the file, for write_expired(); -1: none
     cdef list literals, calls, guards
     cdef tuple noted

@@ -85,6 +85,7 @@ cdef class Lines:
         self.pid = getpid()  # a child adds no lines
         self.waiting = waiting
         self.full = full
+        self.drop = int  # does nothing
         self.shift = 0 if prompt else FULL_SHIFT
         self.calls = format.calls
         self.json = format.json
@@ -234,6 +235,7 @@ cdef class Lines:
         before = self.words[END + half]
         if HALF - before < most:
             self.words[DROPPED] += 1
+            self.drop()
             self.full()
             return 0
         line = <char *>self.memory.buf + HEAD + half * HALF + before
@@ -393,8 +395,8 @@ cdef bint make_expired(void *lines, void *connection, int code, Line *line) noex
     return True
 
 
-cdef void write_line(Line *line) noexcept nogil:
-    """Write the line, unless it would have to wait for the reader of a pipe, and free it."""
-    if has_room(line.fd):
-        write(line.fd, line.text, line.size)
+cdef bint write_line(Line *line) noexcept nogil:
+    """Write the line and free it; False if it would have had to wait for the reader of a pipe, and is dropped."""
+    cdef bint written = has_room(line.fd) and write(line.fd, line.text, line.size) == line.size
     free(line.text)
+    return written

@@ -41,6 +41,9 @@ class _Facts(NamedTuple):
 class Lines:
     """Makes a line of each response. Several threads may do so at once.
 
+    Attributes:
+        drop: called for each line for which there is no room.
+
     Args:
         format: the form of the lines.
         waiting: where they go.
@@ -52,6 +55,7 @@ class Lines:
         self._format = format
         self.waiting = waiting
         self._full = full
+        self.drop: Callable[[], None] = lambda: None
         self._step = 1 if prompt else FULL
         self._none = format.missing
         self._until = 0.0
@@ -113,6 +117,7 @@ class Lines:
             after = before + len(line)
             if after > HALF:
                 waiting.words[DROPPED] += 1
+                self.drop()
                 return True
             at = HEAD + half * HALF
             waiting.memory[at + before : at + after] = line

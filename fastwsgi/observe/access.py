@@ -14,11 +14,13 @@ from __future__ import annotations
 import atexit
 import logging
 import stat
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.daemon import Daemon
+from fastwsgi.figures import LINES_DROPPED
 from fastwsgi.observe import order
 from fastwsgi.observe.formats import Format
 from fastwsgi.observe.refused import Refused
@@ -26,6 +28,7 @@ from fastwsgi.observe.waiting import WaitingLines
 from fastwsgi.originals import os, threading, time
 
 if TYPE_CHECKING:
+    from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
     from fastwsgi.http.exchange import Exchange
@@ -81,6 +84,10 @@ class AccessLog:
         self.note = self._lines.note
         self.response_ended = self._lines.add
         self.response_started = self._keep_head if format.wants_head else None
+
+    def count_with(self, meter: Meter) -> None:
+        """Have *meter* count the lines for which there is no room."""
+        self._lines.drop = partial(meter.add, LINES_DROPPED, 1)
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
         """Make the line of a refused request, with what is known of it."""

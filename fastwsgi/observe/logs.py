@@ -12,8 +12,10 @@ from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_e
 from fastwsgi.observe.error_stream import ErrorStream
 from fastwsgi.observe.files import LogFile, handed, standard_output
 from fastwsgi.observe.formats import read_format
+from fastwsgi.observe.log_counter import LogCounter
 from fastwsgi.observe.outputs import FileAndLogger, LoggerOutput
 from fastwsgi.observe.refusals import Refusals
+from fastwsgi.observe.refused_peers import Peers
 from fastwsgi.observe.request_id import id_of
 from fastwsgi.observe.trace import Trace
 from fastwsgi.originals import os
@@ -21,6 +23,7 @@ from fastwsgi.originals import os
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.http.service import Service
     from fastwsgi.observe.interfaces import Output
     from fastwsgi.observe.waiting import WaitingLines
     from fastwsgi.settings.settings import Settings
@@ -99,6 +102,15 @@ class Logs:
         observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]
         is_alone = len(observers) == 1 and settings.request_id == "off"
         self.observer = observers[0] if is_alone else ObserverGroup(observers, settings.request_id)
+
+    def attach(self, service: Service) -> None:
+        """Have what they note be counted for *service*."""
+        self.errors.attach(service)
+        self.refusals.peers = Peers(service.meter)
+        if self.access is not None:
+            self.access.count_with(service.meter)
+        error_log.filters[:] = [one for one in error_log.filters if not isinstance(one, LogCounter)]
+        error_log.addFilter(LogCounter(service.meter))
 
     def reopen(self, opened: dict[str, int] | None = None) -> None:
         """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1).

@@ -15,17 +15,17 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.errors import NO_ROOM
-from fastwsgi.http.peers import client_network
 from fastwsgi.observe.error import error_log
 from fastwsgi.observe.offence import describe
+from fastwsgi.observe.refused_peers import FrequentClients
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.observe.refused_peers import Peers
 
 PERIOD = 60.0  # seconds between two lines
-MAX_CLIENTS = 256  # the most that are counted at a time
 MAX_REASONS = 8  # the most in a line; OpenSSL has hundreds
 MAX_KINDS = 64  # the most that are counted one by one
 MAX_NEW = 10  # lines for new kinds between two others
@@ -33,9 +33,14 @@ OTHERS = "others"
 
 
 class Refusals:
-    """An observer that counts refusals."""
+    """An observer that counts refusals.
+
+    Attributes:
+        peers: tells other processes whom they went to; None: nobody asks.
+    """
 
     def __init__(self) -> None:
+        self.peers: Peers | None = None
         self._next = 0.0  # when another line may be written
         self._named: set[str] = set()  # kinds in the lines since the last one that was due
         self._new = 0  # of these lines, those for new kinds
@@ -45,7 +50,7 @@ class Refusals:
         self._total = 0
         self._since = 0.0
         self._kinds: Counter[str] = Counter()
-        self._clients: dict[str, int] = {}
+        self._clients = FrequentClients()
         self._is_warning = False
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
@@ -64,6 +69,8 @@ class Refusals:
 
     def tick(self) -> None:
         """Write a line, if it is time for one, or something new has been refused."""
+        if self.peers is not None:
+            self.peers.tick()
         if not self._total:
             return
         now = time.monotonic()
@@ -86,18 +93,13 @@ class Refusals:
             self._since = time.monotonic()
         self._total += 1
         self._kinds[kind if kind in self._kinds or len(self._kinds) < MAX_KINDS else OTHERS] += 1
-        clients = self._clients
-        client = client_network(host) or "unix sockets"
-        if client in clients or len(clients) < MAX_CLIENTS:
-            clients[client] = clients.get(client, 0) + 1
-        else:
-            # Misra and Gries, 1982: a client stays if it causes more than one refusal in MAX_CLIENTS, and its count is
-            # too small by at most that fraction of them
-            self._clients = {one: count - 1 for one, count in list(clients.items()) if count > 1}
+        self._clients.note(host)
+        if self.peers is not None:
+            self.peers.note(host)
 
     def _write(self, now: float) -> None:
         total, seconds, kinds = self._total, max(1, round(now - self._since)), self._kinds.most_common(MAX_REASONS)
-        clients, log = list(self._clients.items()), error_log.warning if self._is_warning else error_log.info
+        clients, log = list(self._clients.counts.items()), error_log.warning if self._is_warning else error_log.info
         self._named |= self._kinds.keys()
         self._begin()
         client, count = max(clients, key=lambda pair: pair[1], default=("", 0))

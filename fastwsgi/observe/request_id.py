@@ -35,15 +35,20 @@ class RequestIds:
     Args:
         app: the other application.
         accept: use the client's X-Request-ID, if it is a token of at most 128 characters.
+
+    Attributes:
+        show: called with each ID.
     """
 
     def __init__(self, app: WSGIApplication, accept: bool) -> None:
         self.app = app
         self.accept = accept
+        self.show: Callable[[str], None] = lambda request_id: None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request_id = id_of(environ, self.accept)
         environ["HTTP_X_REQUEST_ID"] = environ["fastwsgi.request_id"] = request_id
+        self.show(request_id)
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import Logs, error_log, log_error
-from fastwsgi.observe.request_id import with_request_ids
+from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
 from fastwsgi.process.probes import probe_routes
@@ -17,6 +17,7 @@ from fastwsgi.server.loop import Loop
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from fastwsgi.server.interfaces import Slot
     from fastwsgi.settings.settings import Settings
     from fastwsgi.status.scoreboard import Scoreboard
 
@@ -27,6 +28,7 @@ def make_loop(
     settings: Settings,
     logs: Logs,
     board: Scoreboard | None = None,
+    slot: Slot | None = None,
 ) -> Loop:
     """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
 
@@ -36,17 +38,21 @@ def make_loop(
         settings: all are read.
         logs: this process's.
         board: what probes are answered from; None in a process that serves alone, which has none.
+        slot: this process's part of it.
 
     Raises:
         Mistake: the application runs in threads that are none.
     """
     refuse_green_threads()  # a hook may have done it
     occupy()
-    loop = Loop(build, with_request_ids(app, settings), settings, log_error, logs.errors, logs.observer)
+    numbered = with_request_ids(app, settings)
+    loop = Loop(build, numbered, settings, log_error, logs.errors, logs.observer, slot)
+    if isinstance(numbered, RequestIds):
+        numbered.show = loop.rows.show_id
     probes = probe_routes(settings, board) if board is not None else {}
     if probes:
         loop.service.routes = build.routes.Routes(probes)
-    logs.errors.attach(loop.service)
+    logs.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop
 

@@ -149,10 +149,9 @@ class Worker:
         given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(given.view.wsgi, given.view)
-        loop = make_loop(given.build, app, settings, self.logs, given.board)
+        loop = make_loop(given.build, app, settings, self.logs, given.board, self.slot)
         if given.is_first:
             warn_of_temporary_files()
-        loop.share(self.slot)
         given.view.serve(loop)
         loop.expired = self._handle_expired
         loop.caller_stuck = lambda: self._leave(loop)
@@ -184,6 +183,7 @@ class Worker:
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
             self.given.channel.send("failed")
+            self.slot.has_failed = True
             is_shown = self.settings.forwarded_untrusted == "pass"  # else it cannot be told who is behind a proxy
             return failure_page(text if is_shown else "")
 

@@ -1,3 +1,4 @@
+from fastwsgi.http._meter_c cimport Meter
 from fastwsgi.http._turn_c cimport Call, CallCounter, Turn
 from fastwsgi.observe._access_c cimport Lines
 
@@ -15,6 +16,7 @@ cdef struct Watch:
     Call *call
     const char *answer  # to the client of a call that is given up; the Monitor keeps the bytes alive
     int date_at, size  # where its date begins, and where it ends
+    long long *figures  # which the Meter of the counter keeps alive; NULL: nobody counts
     void *lines  # of the access log, which the Monitor keeps alive; NULL: none
     int limit  # the looks at one call before it is given up; 0: no limit
     volatile long long stuck_call

@@ -5,8 +5,12 @@ Its thread never takes the GIL, so it notices a stuck call even while that call 
 
 from cpython.bytes cimport PyBytes_AS_STRING
 
+from fastwsgi.http._connection_c cimport Connection
+from fastwsgi.http._exchange_c cimport Exchange
+from fastwsgi.http._meter_c cimport LINES_DROPPED, MONITOR_EXPIRED, MONITOR_EXPIRED_TIME, add_atomically
 from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
 from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
+from fastwsgi.observe._line_text_c cimport monotonic
 
 cdef extern from *:
     """
@@ -78,6 +82,8 @@ cdef class Monitor:
         self.answer = answer
         self.watch.answer = PyBytes_AS_STRING(answer)
         self.lines = lines
+        if turn.counter.meter is not None:
+            self.watch.figures = turn.counter.meter.words
         self.watch.lines = NULL if lines is None else <void *>lines
         self.watch.date_at = date_at
         self.watch.size = len(answer)
@@ -197,6 +203,8 @@ cdef void give_up(Watch *watch, long long calls) noexcept nogil:
     if advance_stage(&call.stage, HELD_BACK, ANSWERING):
         if watch.calls[0] == calls:
             send_dated(call.fd, watch.answer, watch.date_at, watch.size)
+            if watch.figures != NULL:
+                count_expired(watch.figures, call.connection)
             if watch.lines != NULL:
                 logged = make_expired(watch.lines, call.connection, EXPIRED, &line)
             call.logged = logged
@@ -204,8 +212,15 @@ cdef void give_up(Watch *watch, long long calls) noexcept nogil:
         else:
             advance_stage(&call.stage, ANSWERING, HELD_BACK)  # another call has begun this moment
     pthread_mutex_unlock(&watch.mutex)
-    if logged:
-        write_line(&line)
+    if logged and not write_line(&line) and watch.figures != NULL:
+        add_atomically(&watch.figures[LINES_DROPPED], 1)
+
+
+cdef void count_expired(long long *figures, void *connection) noexcept nogil:
+    """Count the call for *connection*, where nobody else will; it cannot end as long as it is ANSWERING."""
+    cdef double started = (<Exchange>(<Connection>connection).exchange).started
+    figures[MONITOR_EXPIRED] += 1
+    figures[MONITOR_EXPIRED_TIME] += <long long>((monotonic() - started) * 1e9)
 
 
 cdef void doze(Watch *watch, long long calls) noexcept nogil:

@@ -1,7 +1,9 @@
+from fastwsgi.http._meter_c cimport Meter
 from fastwsgi.http._wire_c cimport Wire
 
 
 cdef class SocketWire(Wire):
+    cdef Meter meter
     cdef unsigned char address[16]  # of the client accepted last ...
     cdef int address_size
     cdef str host  # ... and as it is spelled

@@ -12,6 +12,8 @@ import sys
 import termios
 from typing import TYPE_CHECKING
 
+from fastwsgi.figures import ACCEPTED, RECEIVED, SENT
+from fastwsgi.http._meter_py import Meter
 from fastwsgi.http._wire_py import Wire
 from fastwsgi.http.transport import LOST, READ_SIZE, WOULD_BLOCK
 from fastwsgi.originals import accept, os, socket
@@ -25,9 +27,12 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
 class SocketWire(Wire):
-    """Moves bytes between non-blocking sockets and buffers."""
+    """Moves bytes between non-blocking sockets and buffers; *meter* counts them, and what is accepted."""
 
     can_send_files = hasattr(os, "sendfile")
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        self._meter = meter or Meter()
 
     def accept(self, listener: socket.socket) -> tuple[int, str, str]:
         """Take a connection off the backlog of *listener*.
@@ -40,6 +45,7 @@ class SocketWire(Wire):
             fd, address = accept(listener)
         except OSError as error:
             return -(error.errno or errno.EIO), "", ""
+        self._meter.add(ACCEPTED, 1)
         host, port = address[:2] if isinstance(address, tuple) else ("", "")
         return fd, host, str(port)
 
@@ -53,6 +59,7 @@ class SocketWire(Wire):
             return WOULD_BLOCK
         except OSError:
             return LOST
+        self._meter.add(RECEIVED, count)
         inbox.end += count
         return count
 
@@ -67,17 +74,20 @@ class SocketWire(Wire):
                 return LOST
             if count == 0:  # no progress, and there would be none
                 return LOST
+            self._meter.add(SENT, count)
             out.sent(count)
         return out.size
 
     def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
         """Send up to *count* bytes of the open *file* from *offset*: bytes sent, WOULD_BLOCK or LOST."""
         try:
-            return os.sendfile(fd, file, offset, count)
+            sent = os.sendfile(fd, file, offset, count)
         except BlockingIOError:
             return WOULD_BLOCK
         except OSError:
             return LOST
+        self._meter.add(SENT, sent)
+        return sent
 
     def unsent(self, fd: int) -> int:
         """Bytes that send() has taken and the client has not acknowledged; 0 where that is unknown."""

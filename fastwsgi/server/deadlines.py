@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from fastwsgi.server.lateness import count_lateness
 from fastwsgi.server.poller import BATCH
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Deadlines:
         late = self._late
         for _ in range(min(len(late), BATCH)):
             if late and (one := late.popleft()).is_late(now):
+                count_lateness(self.loop.meter, one, now)
                 one.on_deadline()
 
     def excuse(self, spent: float) -> None:

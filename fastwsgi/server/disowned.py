@@ -26,6 +26,7 @@ def disown(loop: Loop) -> None:
     if loop.pool is not None:
         loop.pool.disown()
     loop.slot = None
+    loop.rows.disown()
     _close_connections(loop)
     for listener in loop.acceptor.listeners.values():
         listener.socket.close()

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastwsgi import figures
 from fastwsgi.observe.formats import http_date
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
-    from fastwsgi.server.interfaces import Slot
     from fastwsgi.server.loop import Loop
 
 SECOND = 1.0
@@ -55,8 +55,7 @@ class Housekeeping:
             loop.service.observer.tick()
         for tick in loop.ticks:
             tick()
-        if loop.slot is not None:
-            self._write_figures(loop.slot)
+        self._write_figures()
         loop.deadlines.find_late(now)
         if loop.stopping:
             loop.hurry_idle()
@@ -67,10 +66,9 @@ class Housekeeping:
         self.loop.service.date_line = f"Date: {http_date(wall)}\r\n".encode("latin-1")
         self._next_second = time.monotonic() + SECOND - wall % SECOND
 
-    def _write_figures(self, slot: Slot) -> None:
-        """Write the figures of this process where other processes read them."""
+    def _write_figures(self) -> None:
+        """Write the figures that change too often to be written with each change."""
         loop = self.loop
-        slot.requests = loop.requests
-        slot.connections = len(loop.connections)
-        if loop.pool is not None:
-            slot.busy = loop.pool.running
+        loop.meter.set(figures.REQUESTS, loop.requests)
+        loop.meter.set(figures.CONNECTIONS, len(loop.connections))
+        loop.meter.set(figures.BUFFERED, loop.holdings.held)

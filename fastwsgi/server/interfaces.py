@@ -113,13 +113,11 @@ class SpoolShare(Protocol):
 class Slot(Protocol):
     """The figures of this process, shared with the other processes that accept from the same listeners."""
 
-    requests: int
-    connections: int
-    busy: int
-    queued: int
-    oldest_queued: float
-    saturated: int
     spooled: int
+
+    @property
+    def memory(self) -> memoryview:
+        """Its words."""
 
     def others_free(self) -> bool:
         """Whether another process has a free thread."""

@@ -48,7 +48,7 @@ class Listener:
         self.loop = loop
         self.socket = own
         self.tls = tls
-        self.transfer: Transfer = loop.build.transfer.Transfer()
+        self.transfer: Transfer = loop.build.transfer.Transfer(loop.meter)
         template = environ_template(own, loop.settings, loop.errors, loop.build.body.EmptyInput())
         template.update(environ)
         if tls is not None:

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
+from fastwsgi.figures import CALL, CALL_THREAD, THREADS, UNANSWERED
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
 from fastwsgi.originals import socket, threading, time
@@ -30,6 +31,7 @@ from fastwsgi.server.listener import Listener
 from fastwsgi.server.monitoring import start_monitor
 from fastwsgi.server.poller import BATCH, Poller, open_poller
 from fastwsgi.server.relief import Relief
+from fastwsgi.server.rows import Rows
 from fastwsgi.server.spool import Disk
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.wake_pipe import WakePipe
@@ -38,6 +40,7 @@ from fastwsgi.server.watchdog import Watchdog
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
+    from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.http.interfaces import ErrorStream, Observer, Watched
@@ -58,6 +61,7 @@ class Loop:
         log_error: called with a message and an exception or None.
         errors: wsgi.errors.
         observer: notified of responses and refusals, or None.
+        slot: this process's part of the scoreboard, if several processes share the listeners.
     """
 
     def __init__(
@@ -68,21 +72,26 @@ class Loop:
         log_error: Callable[[str, BaseException | None], None],
         errors: ErrorStream,
         observer: Observer | None = None,
+        slot: Slot | None = None,
     ) -> None:
         self.build = build
         self.settings = settings
         self.errors = errors
         self.log_error = log_error
         self.poller: Poller = open_poller()
-        self.wire: SocketWire = build.sockio.SocketWire()
+        self.slot = slot
+        self.meter: Meter = build.meter.Meter(slot.memory if slot is not None else None, bool(settings.statsd_host))
+        self.meter.set(THREADS, settings.threads)
+        self.wire: SocketWire = build.sockio.SocketWire(self.meter)
         self.relief = Relief(self)
         self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.relief.ask)
         self.disk = Disk(settings.max_spooled, log_error)
+        self.disk.share = slot
+        self.rows = Rows(self.meter)
         self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
         self.renew_time(self.service)
         self.pool: Pool | None = None
         self.monitor: Monitor | None = None
-        self.slot: Slot | None = None  # this process's part of the scoreboard, if several processes share the listeners
         self.acceptor = Acceptor(self, settings)
         self.admission = self.acceptor.admission
         self.connections: dict[int, Served] = {}
@@ -145,10 +154,6 @@ class Loop:
         if self.pool is not None and not self.pool.has_loop():
             self.wake()
 
-    def share(self, slot: Slot) -> None:
-        """Write the figures of this process to *slot*, and share the limit of temporary files with the other slots."""
-        self.slot = self.disk.share = slot
-
     def renew_time(self, service: Service) -> None:
         """Set *service*.now again: an application may have run for a long time since the turn began."""
         service.now = time.monotonic()
@@ -178,6 +183,7 @@ class Loop:
 
     def report_refusal(self, host: str, reason: str) -> None:
         """Notify the observer of a client that was turned away before it could send a request, or cut."""
+        self.meter.add(UNANSWERED, 1)
         notify = getattr(self.service.observer, "connection_refused", None)
         if notify is not None:
             notify(host, reason)
@@ -250,6 +256,7 @@ class Loop:
     def serve(self) -> None:
         """Serve until all is done. Raises LoopLost if another thread has taken the loop."""
         self.thread = threading.get_ident()
+        self.meter.set(CALL + CALL_THREAD, threading.get_native_id())
         self._finish_step()
         while not self.aborted and not (self.stopping and self._is_done()):
             self.step(SECOND)

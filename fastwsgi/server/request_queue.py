@@ -9,7 +9,7 @@ from fastwsgi.originals import time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
-    from fastwsgi.server.interfaces import Slot
+    from fastwsgi.server.gauges import Gauges
 
 
 class RequestQueue:
@@ -17,12 +17,12 @@ class RequestQueue:
 
     Args:
         most: requests that may wait.
-        slot: told at each change, so that readiness sees it at once (status/readiness.py); None: nobody is.
+        gauges: told at each change, so that readiness sees it at once (status/readiness.py).
     """
 
-    def __init__(self, most: int, slot: Slot | None) -> None:
+    def __init__(self, most: int, gauges: Gauges) -> None:
         self.most = most
-        self.slot = slot
+        self._gauges = gauges
         self._waiting: deque[tuple[Connection, float]] = deque()  # each with the time at which it was queued
 
     def __len__(self) -> int:
@@ -35,17 +35,12 @@ class RequestQueue:
     def append(self, connection: Connection) -> None:
         """Have the request of *connection* wait."""
         self._waiting.append((connection, time.monotonic()))
-        self._tell()
+        self._gauges.set_queue(self._waiting)
 
     def popleft(self) -> Connection:
         """The connection of the request that has waited for longest; that is noted in its exchange."""
         connection, since = self._waiting.popleft()
         if connection.exchange is not None:
             connection.exchange.queued += time.monotonic() - since
-        self._tell()
+        self._gauges.set_queue(self._waiting)
         return connection
-
-    def _tell(self) -> None:
-        if self.slot is not None:
-            self.slot.queued = len(self._waiting)
-            self.slot.oldest_queued = self._waiting[0][1] if self._waiting else 0.0

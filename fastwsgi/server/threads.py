@@ -17,11 +17,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
-from fastwsgi.http.errors import ClientDisconnected, LoopLost
-from fastwsgi.observe.rate_limited import RateLimitedLog
-from fastwsgi.originals import select, threading, time
+from fastwsgi.figures import TIMEOUT_KINDS, TIMEOUTS
+from fastwsgi.http.errors import LoopLost
+from fastwsgi.http.waits import leave_queue, settle
+from fastwsgi.originals import threading
+from fastwsgi.server.gauges import Gauges
 from fastwsgi.server.readiness import is_gone
 from fastwsgi.server.request_queue import RequestQueue
+from fastwsgi.server.waiting_streams import WaitingStreams
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
-LOOK = 1.0  # seconds between two looks at a client that does not read
+PATIENCE = 1.0  # seconds for the loop's thread to end all connections
 
 
 class Pool:
@@ -47,14 +50,14 @@ class Pool:
         self.loop = loop
         self.service = loop.service
         self.size = settings.threads
-        self.max_waiting_streams = settings.max_waiting_streams
         self.monitor = monitor
+        self.gauges = Gauges(loop.meter)
         self.lock = threading.Lock()  # guards everything below
         self.running = 0
         self.detached: dict[int, Connection] = {}  # the connections of running calls, by their threads' identifiers
         self.given_up: set[int] = set()  # threads whose calls are past the deadline, and not counted
-        self.waiting_streams: set[Connection] = set()
-        self.queued_requests = RequestQueue(settings.max_queue, loop.slot)
+        self.waiting_streams = WaitingStreams(loop, settings.max_waiting_streams)
+        self.queued_requests = RequestQueue(settings.max_queue, self.gauges)
         self.resuming: deque[threading.Lock] = deque()  # for each waiting stream whose client has read
         self.loop_is_free = False  # no thread has it
         self.loop_thread = 0  # the identifier of the thread that has it, or had it last
@@ -66,7 +69,8 @@ class Pool:
         self._done_signal.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # the number that run now
-        self._cuts = RateLimitedLog(loop.log_error)
+        self.meter = loop.meter
+        self.rows = loop.rows
 
     # From outside
 
@@ -99,7 +103,7 @@ class Pool:
             return False
         self.loop.wake()
         if not self.done:
-            self._done_signal.acquire(timeout=LOOK)
+            self._done_signal.acquire(timeout=PATIENCE)
         return True
 
     def has_loop(self) -> bool:
@@ -142,6 +146,8 @@ class Pool:
         with self.lock:
             if not self._is_running(thread, connection) or not connection.expire(exchange):
                 return False
+            if not exchange.is_answered():  # else the monitor has counted it
+                self.meter.add(TIMEOUTS + TIMEOUT_KINDS.index("application"), 1)
             self.given_up.add(thread)
             self._free_place()
             return True
@@ -161,6 +167,7 @@ class Pool:
         """Wait until a thread that takes the loop from this one's ended call, or gives that up, has done so."""
         with self.lock:
             self.detached.pop(threading.get_ident(), None)
+        self.rows.end()
 
     def await_watchdog(self) -> None:
         """Wait until the watchdog, which may be giving up this thread's call, has done so."""
@@ -194,19 +201,12 @@ class Pool:
         connection.settle()
         with self.lock:
             self.waiting_streams.add(connection)
-            if len(self.waiting_streams) > self.max_waiting_streams:
-                self._cut_off(min(self.waiting_streams, key=lambda one: one.pace.deadline))
             self._free_place()
-        poll = select.poll()
-        poll.register(connection.fd, select.POLLOUT)
-        try:
-            while not poll.poll(1000 * min(LOOK, max(0.0, connection.pace.left(time.monotonic())))):
-                if connection.given_up or connection.reads_too_slowly(time.monotonic()):
-                    connection.given_up = True
-                    raise ClientDisconnected("it reads too slowly")
-                connection.spool_if_short()
-        finally:
-            self._resume(connection)
+        with self.waiting_streams.resting(connection):
+            try:
+                self.waiting_streams.await_reader(connection)
+            finally:
+                self._resume(connection)
 
     # Threads
 
@@ -318,16 +318,19 @@ class Pool:
         self.service.turn = self.service.turn.successor()
         self.monitor.follow(self.service.turn)
         connection.detach()
+        if connection.exchange is not None:
+            settle(self.meter, connection.exchange)
+        self.rows.hand_over(self.loop_thread)
         self.detached[self.loop_thread] = connection
         self._set_running(self.running + 1)
 
     def _set_running(self, count: int) -> None:
         self.running = count
+        self.gauges.set_running(count)
         full = count >= self.size
         if full is not self.service.full:
             self.service.full = full
-            if self.loop.slot is not None:
-                self.loop.slot.saturated = full
+            self.gauges.set_full(full)
             if not full and not self.loop.acceptor.polled:
                 self.loop.accept_again()
 
@@ -378,13 +381,16 @@ class Pool:
         self.detached[threading.get_ident()] = connection
         if is_gone(connection.fd):
             connection.drop(False)  # no client waits for the answer
-        else:
-            connection.run_alone()
+            return
+        if connection.exchange is not None:
+            leave_queue(self.meter, connection.exchange)
+            self.rows.begin(connection.exchange)
+        connection.run_alone()
 
     def _resume(self, connection: Connection) -> None:
         """Let a waiting stream continue as soon as there is a place for it."""
         with self.lock:
-            self.waiting_streams.discard(connection)
+            self.waiting_streams.remove(connection)
             if self.running < self.size:
                 self._set_running(self.running + 1)
                 return
@@ -392,8 +398,3 @@ class Pool:
             place.acquire()
             self.resuming.append(place)
         place.acquire()  # until _free_place() releases it
-
-    def _cut_off(self, connection: Connection) -> None:
-        message = f"more than {self.max_waiting_streams} streams wait for their clients: the one furthest behind is cut"
-        self._cuts.log(time.monotonic(), message)
-        connection.given_up = True

@@ -10,6 +10,7 @@ from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED, Unsupported
 from fastwsgi.mistakes import UsageError, nearest
 from fastwsgi.settings import habits
 from fastwsgi.settings.settings import SETTINGS, Setting
+from fastwsgi.settings.subcommands import SUBCOMMANDS
 
 SEE_HELP = "see fastwsgi --help"
 
@@ -83,6 +84,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if extra:
         habits.refuse_address(argv, extra[0])
         raise UsageError(f"one application only: {arguments.app}, and not {extra[0]} ({SEE_HELP})")
+    if arguments.app in SUBCOMMANDS:
+        name = arguments.app
+        raise UsageError(f"the command {name} comes first: fastwsgi {name} ...; the module is {name}:application")
     known = {*SETTINGS, "worker_class"}
     arguments.flags = {name: value for name, value in vars(arguments).items() if name in known}
     return arguments
@@ -95,7 +99,8 @@ def make_parser() -> Parser:
         usage="fastwsgi [OPTIONS] [MODULE[:ATTR]]",
         description="Serve a WSGI application over HTTP/1.1.",
         epilog="BYTES may end in K, M or G. SECONDS may have a fraction. Each option may also be given as an "
-        "environment variable, FASTWSGI_WORKERS=4, or in the configuration file, workers = 4.",
+        "environment variable, FASTWSGI_WORKERS=4, or in the configuration file, workers = 4. "
+        f"A running service is looked at by {' and '.join(f'fastwsgi {name}' for name in SUBCOMMANDS)} (--help).",
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -9,6 +9,7 @@ from typing import Callable
 from fastwsgi.mistakes import UsageError
 from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, SHORT_FORMS
 from fastwsgi.settings.settings import SETTINGS
+from fastwsgi.settings.subcommands import SUBCOMMANDS, Subcommand
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -46,6 +47,12 @@ def options() -> list[Option]:
     return found
 
 
+def options_of(subcommand: Subcommand) -> list[Option]:
+    """The options of a subcommand."""
+    own = [Option(flag.names, flag.help, flag.metavar, (), flag.completes) for flag in subcommand.flags]
+    return [Option(("-h", "--help"), "print the options"), *own]
+
+
 def script(shell: str) -> str:
     """The script for one of SHELLS. Raises UsageError for another one."""
     if shell not in SHELLS:
@@ -57,18 +64,27 @@ def script(shell: str) -> str:
 BASH = """\
 # Completion of fastwsgi for bash: eval "$(fastwsgi --completion bash)"
 _fastwsgi() {{
-    local IFS=$'\\n' cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}}
+    local IFS=$'\\n' cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}} command=
     if [[ $cur == = ]]; then
         cur=
     elif [[ $prev == = ]]; then
         prev=${{COMP_WORDS[COMP_CWORD - 2]}}
     fi
     COMPREPLY=()
-    case $prev in
+    if [[ $COMP_CWORD == 1 && $cur != -* ]]; then
+        COMPREPLY=($(compgen -W $'{subcommands}' -- "$cur"))
+        return
+    fi
+    case ${{COMP_WORDS[1]}} in
+{commands}
+    esac
+    case $command$prev in
 {cases}
     esac
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W $'{flags}' -- "$cur"))
+        case $command in
+{flags}
+        esac
     fi
 }}
 complete -F _fastwsgi fastwsgi
@@ -77,27 +93,49 @@ BASH_ACTIONS = {"file": "-f", "directory": "-d", "user": "-u", "group": "-g"}
 
 
 def bash(found: list[Option]) -> str:
-    """For bash, of version 3.2 or later."""
-    cases = []
-    for option in found:
-        action = BASH_ACTIONS.get(option.completes)
-        if option.words:
-            action = "-W $'" + "\\n".join(option.words) + "'"
-        reply = f'COMPREPLY=($(compgen {action} -- "$cur"))' if action else ""
-        if option.completes in ("file", "directory"):
-            reply = f"compopt -o filenames 2> /dev/null; {reply}"
-        if option.metavar:
-            cases.append(f"        {'|'.join(option.flags)}) {reply and f'{reply}; '}return ;;")
-    return BASH.format(cases="\n".join(cases), flags="\\n".join(_flags(found)))
+    """For bash, of version 3.2 or later. The words of a subcommand are told by its name and a blank before them."""
+    sets = {"": found, **{f"{name} ": options_of(one) for name, one in SUBCOMMANDS.items()}}
+    flags = [
+        f"""        "{command}") COMPREPLY=($(compgen -W $'{_lines(_flags(known))}' -- "$cur")) ;;"""
+        for command, known in sets.items()
+    ]
+    return BASH.format(
+        subcommands=_lines(SUBCOMMANDS),
+        commands=f"    {'|'.join(SUBCOMMANDS)}) command=\"${{COMP_WORDS[1]}} \" ;;",
+        cases="\n".join(_bash_case(command, one) for command, known in sets.items() for one in known if one.metavar),
+        flags="\n".join(flags),
+    )
+
+
+def _bash_case(command: str, option: Option) -> str:
+    """What completes the value of *option*."""
+    action = BASH_ACTIONS.get(option.completes)
+    if option.words:
+        action = f"-W $'{_lines(option.words)}'"
+    reply = f'COMPREPLY=($(compgen {action} -- "$cur"))' if action else ""
+    if option.completes in ("file", "directory"):
+        reply = f"compopt -o filenames 2> /dev/null; {reply}"
+    flags = "|".join(f'"{command}"{flag}' if command else flag for flag in option.flags)
+    return f"        {flags}) {reply and f'{reply}; '}return ;;"
+
+
+def _lines(words: Iterable[str]) -> str:
+    """The words as lines, inside $'...'."""
+    return "\\n".join(words)
 
 
 ZSH = """\
 #compdef fastwsgi
 # Completion of fastwsgi for zsh: fastwsgi --completion zsh > a directory of $fpath/_fastwsgi
 _fastwsgi() {{
+    if (( CURRENT > 2 )); then
+        case $words[2] in
+{subcommands}
+        esac
+    fi
     _arguments -s \\
 {specifications} \\
-        '1:application: '
+        '1:application:(({words}))'
 }}
 if [[ $funcstack[1] == _fastwsgi ]]; then
     _fastwsgi "$@"
@@ -110,6 +148,18 @@ ZSH_ACTIONS = {"file": "_files", "directory": "_files -/", "user": "_users", "gr
 
 def zsh(found: list[Option]) -> str:
     """For zsh's _arguments."""
+    parts = []
+    for name, subcommand in SUBCOMMANDS.items():
+        arguments = _zsh_arguments(options_of(subcommand))
+        parts.append(
+            f"        {name})\n        shift words; (( CURRENT-- ))\n"
+            f"        _arguments -s \\\n{arguments} \\\n        '1:address: '\n        return ;;"
+        )
+    words = " ".join(f'{name}\\:"{one.help}"' for name, one in SUBCOMMANDS.items())
+    return ZSH.format(subcommands="\n".join(parts), specifications=_zsh_arguments(found), words=words)
+
+
+def _zsh_arguments(found: list[Option]) -> str:
     lines = []
     for option in found:
         text = option.help
@@ -122,7 +172,7 @@ def zsh(found: list[Option]) -> str:
         for flag in option.flags:
             sign = ("=" if flag.startswith("--") else "+") if option.metavar else ""
             lines.append("        " + _quoted(f"{others}{flag}{sign}[{text}]{value}"))
-    return ZSH.format(specifications=" \\\n".join(lines))
+    return " \\\n".join(lines)
 
 
 def _quoted(text: str) -> str:
@@ -141,12 +191,25 @@ FISH_ACTIONS = {
 def fish(found: list[Option]) -> str:
     """For fish."""
     lines = ["# Completion of fastwsgi for fish: fastwsgi --completion fish | source", "complete -c fastwsgi -f"]
+    for name, subcommand in SUBCOMMANDS.items():
+        lines.append(f"complete -c fastwsgi -n __fish_use_subcommand -a {name} -d {_fish_quoted(subcommand.help)}")
+        lines += _fish_options(f"__fish_seen_subcommand_from {name}", options_of(subcommand))
+    lines += _fish_options(f"not __fish_seen_subcommand_from {' '.join(SUBCOMMANDS)}", found)
+    return "\n".join(lines) + "\n"
+
+
+def _fish_options(condition: str, found: list[Option]) -> list[str]:
+    lines = []
     for option in found:
         flags = [f"-s {flag[1:]}" if len(flag) == 2 else f"-l {flag[2:]}" for flag in option.flags]
         action = f"-x -a '{' '.join(option.words)}'" if option.words else FISH_ACTIONS[option.completes]
-        text = option.help.replace("\\", "\\\\").replace("'", "\\'")
-        lines.append(" ".join(["complete -c fastwsgi", *flags, *([action] if option.metavar else []), f"-d '{text}'"]))
-    return "\n".join(lines) + "\n"
+        words = ["complete -c fastwsgi", f"-n '{condition}'", *flags, *([action] if option.metavar else [])]
+        lines.append(" ".join([*words, f"-d {_fish_quoted(option.help)}"]))
+    return lines
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _flags(found: Iterable[Option]) -> list[str]:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP
 from fastwsgi.settings.settings import SETTINGS, Setting
+from fastwsgi.settings.subcommands import ADDRESS_HELP, SUBCOMMANDS, Subcommand
 from fastwsgi.version import VERSION
+
+SYNOPSIS = "\n.br\n".join(
+    [
+        ".B fastwsgi\n[\\fIOPTIONS\\fR] [\\fIMODULE\\fR[:\\fIATTR\\fR]]",
+        *(f".B fastwsgi {name}\n[\\fIOPTIONS\\fR] [\\fIADDRESS\\fR]" for name in SUBCOMMANDS),
+    ]
+)
 
 DESCRIPTION = """
 Serves a WSGI application (PEP 3333) over HTTP/1.1. The application is named by its module and, after a colon, its
 attribute in it, "application" or "app" if left out; a call with literal arguments makes one: 'create_app()'.
+"""
+
+LOOKING = """
+A subcommand looks at a running service by the address of its status-bind, and changes nothing. It is the first word,
+and wins over an application of that name, which is served as top:application.
 """
 
 SOURCES = """
@@ -83,10 +96,11 @@ def page() -> str:
     parts = [
         f'.TH FASTWSGI 1 "" "fastwsgi {VERSION}" "User Commands"\n',
         section("name", "fastwsgi \\- serve a WSGI application"),
-        section("synopsis", ".B fastwsgi\n[\\fIOPTIONS\\fR] [\\fIMODULE\\fR[:\\fIATTR\\fR]]"),
+        section("synopsis", SYNOPSIS),
         section("description", escaped(DESCRIPTION)),
         section("configuration", escaped(SOURCES)),
         section("options", commands() + "".join(map(group, dict.fromkeys(s.group for s in SETTINGS.values())))),
+        section("looking at a service", escaped(LOOKING) + "\n" + "".join(map(subcommand, SUBCOMMANDS.values()))),
         section("loggers", entries(LOGGERS)),
         section("signals", entries(SIGNALS)),
         section("the end of a worker", escaped(LEFT_BEHIND)),
@@ -112,6 +126,13 @@ def commands() -> str:
     """The entries of the options that are not settings."""
     own = {"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options"}
     return entries({**own, **COMMANDS, "--completion SHELL": COMPLETION_HELP})
+
+
+def subcommand(one: Subcommand) -> str:
+    """The part of the manual that is about one subcommand."""
+    flags = {f"{', '.join(flag.names)} {flag.metavar}".rstrip(): flag.help for flag in one.flags}
+    text = f"{escaped(sentence(one.help))} {escaped(one.more)}"
+    return f".SS fastwsgi {one.name}\n{text}\n{entries({'ADDRESS': ADDRESS_HELP, **flags})}"
 
 
 def group(title: str) -> str:

@@ -87,7 +87,7 @@ def refresh_of(query: str) -> int:
 
 def _main(snapshot: Snapshot, history: History, verdict: Verdict) -> str:
     rates, samples = history.rates(snapshot), history.with_now(snapshot)
-    note = f'<span class="note">each rate is of {WINDOW:.0f} s</span>'
+    note = f'<span class="note">rates are over {WINDOW:.0f} s</span>'
     parts = (
         page_parts.head(snapshot),
         _verdict(verdict),

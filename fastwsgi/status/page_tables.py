@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from fastwsgi.status.history import WorkerRates
+from fastwsgi.status.history import BUSY_MOMENT, WorkerRates
 from fastwsgi.status.page_text import NOTHING, count, duration, mark, percent, rate, shown, size
 from fastwsgi.status.snapshot import Running, Snapshot, WorkerFigures
 
@@ -30,9 +30,9 @@ def state(worker: WorkerFigures) -> tuple[str, str]:
         return "stuck", "bad"
     if worker.has_failed or worker.state == "failed":
         return "failed", "bad"
-    if worker.saturated or worker.queued:
-        return ("saturated", "warn") if worker.state == "ready" else (worker.state, "warn")
-    return worker.state, "ok" if worker.state == "ready" else "warn"
+    if worker.state != "ready":
+        return worker.state, "warn"
+    return ("saturated", "warn") if max(worker.saturated, worker.oldest_queued) >= BUSY_MOMENT else ("ready", "ok")
 
 
 def _state(worker: WorkerFigures, _: WorkerRates) -> str:

@@ -54,8 +54,8 @@ def percent(share: float | None) -> str:
         return NOTHING
     value = share * 100
     if 0 < value < 0.1:
-        return "<0.1 %".replace("<", "&lt;")
-    return f"{value:.1f} %" if 0 < value < 9.95 or 99.5 <= value < 99.95 else f"{value:.0f} %"
+        return "&lt;0.1%"
+    return f"{value:.1f}%" if 0 < value < 9.95 or 99.5 <= value < 99.95 else f"{value:.0f}%"
 
 
 def rate(number: float | None) -> str:

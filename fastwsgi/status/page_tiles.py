@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ QUANTILES: tuple[tuple[str, Value], ...] = (
     ("p95", lambda one: one.p95),
     ("p99", lambda one: one.p99),
 )
+FIGURE = re.compile(r"((?:&lt;)?[\d.,]+) ?(.*)")
+"""A figure and its unit."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,16 @@ def tiles(snapshot: Snapshot, rates: Rates, samples: Sequence[Sample]) -> str:
 def _single(snapshot: Snapshot, rates: Rates) -> tuple[Tile, ...]:
     fullest = max(snapshot.listeners, key=lambda one: one.waiting, default=None)
     limit = sum(one.limit for one in snapshot.listeners)
-    at_listener = f"at {shown(fullest.address)}" if fullest and fullest.waiting else "none waits for accept"
+    at_listener = f", at {shown(fullest.address)}" if fullest and fullest.waiting else ""
     waits, threads = oldest_queued(snapshot), snapshot.threads or sum(one.threads for one in snapshot.workers)
     return (
         Tile("utilisation", "Utilisation", lambda one: one.utilisation, percent, 1.0,
              f"{snapshot.threads_busy} of {threads} threads busy"),
-        Tile("queue", "Queue", lambda one: one.queued, count, 10, "wait for a thread"),
+        Tile("queue", "Queue", lambda one: one.queued, count, 10, "waiting for a thread"),
         Tile("oldest", "Oldest wait", lambda one: one.oldest_queued, duration, 1.0,
              "of a queued request" if waits else "none waits"),
         Tile("listen", "Listen queue", lambda one: one.listen_queue, count, 10,
-             f"of {count(limit)}, {at_listener}" if limit else at_listener),
+             f"of {count(limit)}{at_listener}" if limit else "not known here"),
         Tile("requests", "Requests a second", lambda one: one.requests, rate, 10,
              f"{count(snapshot.requests)} since the start"),
         Tile("errors", "Share of 5xx", lambda one: one.errors, percent, 0.01,
@@ -106,7 +109,8 @@ def _hairlines(scale: Scale) -> str:
 
 
 def _figure(text: str, key: str = "") -> str:
-    number, _, unit = text.partition(" ")
+    parts = FIGURE.fullmatch(text)
+    number, unit = parts.groups() if parts else (text, "")
     named = f'<span class="key">{_legend(key)}{key}</span>' if key else ""
     return f'<span class="figure">{named}{number}{f"<small>{unit}</small>" if unit else ""}</span>'
 

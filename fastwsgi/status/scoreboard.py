@@ -103,6 +103,11 @@ class Slot(Part):
         self.number = number
 
     @property
+    def memory(self) -> memoryview:
+        """Its words alone."""
+        return self.words[self.base : self.base + figures.SIZE]
+
+    @property
     def state(self) -> str:
         """One of STATES."""
         return STATES[self.phase]

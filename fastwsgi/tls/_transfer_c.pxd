@@ -1,11 +1,13 @@
 cimport cython
 
 from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._meter_c cimport Meter
 from fastwsgi.http._outbox_c cimport OutBuffer
 
 
 @cython.final
 cdef class Transfer:
+    cdef Meter meter
     cdef object view  # what room() gave last ...
     cdef char *viewed  # ... which begins here ...
     cdef Py_ssize_t viewed_size  # ... and is so long

@@ -7,6 +7,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.errno cimport EAGAIN, EINTR, errno
 
 from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._meter_c cimport RECEIVED, SENT, Meter
 from fastwsgi.http._outbox_c cimport OutBuffer
 
 cdef Py_ssize_t CAPACITY, LOST, WOULD_BLOCK
@@ -49,9 +50,15 @@ cdef inline Py_ssize_t verdict() noexcept:
 cdef class Transfer:
     """Moves the bytes of the TLS connections of one loop."""
 
+    def __cinit__(self, Meter meter=None):
+        self.meter = Meter() if meter is None else meter
+
     cpdef Py_ssize_t read(self, int fd, Inbox inbox, Py_ssize_t most) except -9:
         cdef Py_ssize_t count = recv(fd, inbox.data + inbox.end, min(most, CAPACITY - inbox.end), 0)
-        return count if count >= 0 else verdict()
+        if count < 0:
+            return verdict()
+        self.meter.words[RECEIVED] += count
+        return count
 
     cpdef object arrived(self, Inbox inbox, Py_ssize_t count):
         return passed(inbox.data + inbox.end, min(count, CAPACITY - inbox.end))
@@ -81,4 +88,7 @@ cdef class Transfer:
 
     cpdef Py_ssize_t send(self, int fd, bytes data, Py_ssize_t at) except -9:
         cdef Py_ssize_t count = send(fd, PyBytes_AS_STRING(data) + at, PyBytes_GET_SIZE(data) - at, MSG_NOSIGNAL)
-        return count if count >= 0 else verdict()
+        if count < 0:
+            return verdict()
+        self.meter.words[SENT] += count
+        return count

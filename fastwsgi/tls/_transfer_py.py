@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastwsgi.figures import RECEIVED, SENT
+from fastwsgi.http._meter_py import Meter
 from fastwsgi.http.transport import LOST, WOULD_BLOCK
 from fastwsgi.originals import os
 
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Transfer:
-    """Moves the bytes of the TLS connections of one loop."""
+    """Moves the bytes of the TLS connections of one loop; *meter* counts them."""
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        self._meter = meter or Meter()
 
     def read(self, fd: int, inbox: Inbox, most: int) -> int:
         """Put ciphertext behind what *inbox* holds, without counting it there.
@@ -26,11 +31,13 @@ class Transfer:
             The number of bytes received, 0 at the end, WOULD_BLOCK or LOST.
         """
         try:
-            return os.readv(fd, [inbox.view[inbox.end : inbox.end + most]])
+            count = os.readv(fd, [inbox.view[inbox.end : inbox.end + most]])
         except BlockingIOError:
             return WOULD_BLOCK
         except OSError:
             return LOST
+        self._meter.add(RECEIVED, count)
+        return count
 
     def arrived(self, inbox: Inbox, count: int) -> bytes | memoryview:
         """The *count* bytes that read() has put behind what *inbox* holds."""
@@ -54,8 +61,10 @@ class Transfer:
     def send(self, fd: int, data: bytes, at: int) -> int:
         """Send *data* from the byte *at* on: bytes sent, WOULD_BLOCK or LOST."""
         try:
-            return os.write(fd, memoryview(data)[at:])
+            count = os.write(fd, memoryview(data)[at:])
         except BlockingIOError:
             return WOULD_BLOCK
         except OSError:
             return LOST
+        self._meter.add(SENT, count)
+        return count

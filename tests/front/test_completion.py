@@ -40,6 +40,10 @@ COMPLETIONS = [
     (["-w", "a"], {"auto"}),
     (["--completion", ""], set(completion.SHELLS)),
     (["--keep-alive", ""], set()),
+    (["to"], {"top"}),
+    (["top", "--"], {"--help", "--config", "--once", "--json", "--interval"}),
+    (["stacks", "--con"], {"--config"}),
+    (["top", "--interval", ""], set()),
 ]
 
 
@@ -54,6 +58,7 @@ def test_files_and_flags_in_bash(folder: Path) -> None:
     assert in_bash(folder, "--certfile", "=", "cert.") == {"cert.pem"}
     assert in_bash(folder, "--log-level", "=") == LEVELS
     assert in_bash(folder, "--chdir", "c") == {"certs of mine"}
+    assert in_bash(folder, "top", "--config", "cert.") == {"cert.pem"}
     assert "root" in in_bash(folder, "-u", "ro")
     assert shell("bash", "--norc", "-c", ". ./bash; complete -p fastwsgi", folder=folder) == (
         "complete -F _fastwsgi fastwsgi\n"
@@ -75,6 +80,7 @@ def test_files_and_flags_in_fish(folder: Path) -> None:
     assert {flag for flag in FLAGS if flag.startswith("--")} <= in_fish(folder, "--")
     assert {"cert.pem", "certs of mine/"} <= in_fish(folder, "--certfile", "")
     assert in_fish(folder, "--chdir", "c") == {"certs of mine/"}
+    assert "cert.pem" in in_fish(folder, "top", "--config", "cert")
 
 
 def in_fish(folder: Path, *words: str) -> set[str]:
@@ -88,6 +94,7 @@ def test_in_zsh(folder: Path) -> None:
     assert text.startswith("#compdef fastwsgi\n")
     assert "'(-w --workers)--workers=[worker processes; auto\\: one for each usable CPU]:value:(auto)'" in text
     assert all(f"{flag}[" in text or f"{flag}=[" in text or f"{flag}+[" in text for flag in FLAGS)
+    assert "'--once[print one table, as plain text]'" in text
     shell("zsh", "-fn", "zsh", folder=folder)
     program = "autoload -U compinit; compinit -u -D; . ./zsh; print $_comps[fastwsgi]"
     assert shell("zsh", "-fc", program, folder=folder) == "_fastwsgi\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def _worker(position: int) -> WorkerFigures:
 
 
 def play(
-    load: Callable[[float], Load], workers: int = 4, gap: tuple[float, float] = (0, 0)
+    load: Callable[[float], Load], workers: int = 4, gap: tuple[float, float] = (-1, -1)
 ) -> Iterator[tuple[Snapshot, Load]]:
     """Snapshots of the last ten minutes under *load*, which gets the seconds before the end; none come in *gap*."""
     dice = random.Random(7)
@@ -100,7 +101,7 @@ def play(
             one.oldest_queued = now.oldest if one.queued else 0.0
             one.saturated = now.oldest + 3 if now.queued else 0.0
             one.threads_busy = THREADS if now.queued else one.threads_busy
-            one.oldest = 0.4 + now.seconds * place if one.threads_busy else 0.0
+            one.oldest = now.oldest * 0.8**place + now.seconds * (2 + place) if one.threads_busy else 0.0
         durations = {kind: replace(one, counts=list(one.counts)) for kind, one in service.durations.items()}
         yield replace(
             SNAPSHOT, at=AT - left, clock=CLOCK - left, since=AT - 3 * DAY, generation=2, workers_wanted=workers,
@@ -152,6 +153,7 @@ def _scene(moments: Iterator[tuple[Snapshot, Load]], **last: object) -> tuple[Sn
     return replace(now, **{**totals, **last}), past
 
 
+@functools.cache
 def calm() -> tuple[Snapshot, History]:
     """Nothing is the matter; for half a minute nothing was heard."""
     def load(left: float) -> Load:
@@ -161,6 +163,7 @@ def calm() -> tuple[Snapshot, History]:
     return _scene(play(load, gap=(400, 436)), running=requests(3, 0.31))
 
 
+@functools.cache
 def saturated() -> tuple[Snapshot, History]:
     """A dependency has become slow a minute and a half ago."""
     def load(left: float) -> Load:
@@ -170,9 +173,10 @@ def saturated() -> tuple[Snapshot, History]:
         return Load(14, 1.15, 0.12 * waited, round(180 * waited), 0.5 + 11 * waited, round(max(0, waited - 0.6) * 300))
 
     slow = ("/api/v2/orders", "/cart", "/api/v2/orders", "/checkout/confirm")
-    return _scene(play(load), running=requests(16, 14.2, slow), queue_full=0)
+    return _scene(play(load), running=requests(16, 13.8, slow), queue_full=0)
 
 
+@functools.cache
 def reload_failed() -> tuple[Snapshot, History]:
     """New code cannot be imported."""
     snapshot, past = calm()
@@ -182,6 +186,7 @@ def reload_failed() -> tuple[Snapshot, History]:
     return replace(snapshot, is_reload_failed=True, reloads={"success": 2, "failure": 1}, told=now_told), past
 
 
+@functools.cache
 def stopping() -> tuple[Snapshot, History]:
     """Two workers still have requests."""
     snapshot, past = calm()
@@ -190,6 +195,7 @@ def stopping() -> tuple[Snapshot, History]:
     return replace(snapshot, is_stopping=True, workers=left, running=requests(2, 9.4), told=now_told), past
 
 
+@functools.cache
 def crowded() -> tuple[Snapshot, History]:
     """64 workers and 1,000 running requests."""
     def load(left: float) -> Load:

@@ -17,6 +17,7 @@ from typing import Any, Callable
 import pytest
 
 from fastwsgi.http.errors import LoopLost
+from fastwsgi.server.rows import Rows
 from fastwsgi.server.threads import Pool
 from tests.helpers.memory import Bench, Response
 from tests.helpers.site_app import GET
@@ -96,7 +97,11 @@ class Race:
     def make_pool(self) -> Pool:
         service = self.bench.service
         loop: Any = SimpleNamespace(
-            service=service, log_error=service.log_error, slot=None, acceptor=SimpleNamespace(polled=True)
+            service=service,
+            log_error=service.log_error,
+            meter=service.meter,
+            rows=Rows(service.meter),
+            acceptor=SimpleNamespace(polled=True),
         )
         monitor: Any = SimpleNamespace(follow=lambda turn: None, post=lambda: None)
         pool = service.pool = Pool(loop, self.bench.settings, monitor)
@@ -152,6 +157,9 @@ class Race:
         assert response.status != 504 or self.given_up
 
 
+COUNTING = ("_meter_py.py", "server/rows.py")  # where a lock of their own is held, and nothing else happens
+
+
 class Gaps:
     """Calls *act* when this thread comes to line number *at* from now on; *reached* tells whether there is one."""
 
@@ -161,6 +169,8 @@ class Gaps:
         self.reached = False
 
     def trace(self, frame: FrameType, event: str, argument: object) -> Any:
+        if frame.f_code.co_filename.endswith(COUNTING):
+            return None
         if event == "line" and not self.reached:
             self.left -= 1
             if self.left < 0:

@@ -38,11 +38,11 @@ def test_an_entry() -> None:
 
 def test_its_sections() -> None:
     assert re.findall(r"^\.SH (.*)$", PAGE, re.MULTILINE) == [
-        *["NAME", "SYNOPSIS", "DESCRIPTION", "CONFIGURATION", "OPTIONS"],
+        *["NAME", "SYNOPSIS", "DESCRIPTION", "CONFIGURATION", "OPTIONS", "LOOKING AT A SERVICE"],
         *["LOGGERS", "SIGNALS", "THE END OF A WORKER", "COVERAGE", "EXIT STATUS", "ENVIRONMENT", "FILES"],
     ]
     groups = {setting.group.capitalize() for setting in SETTINGS.values()}
-    assert set(re.findall(r"^\.SS (.*)$", PAGE, re.MULTILINE)) == groups
+    assert set(re.findall(r"^\.SS (.*)$", PAGE, re.MULTILINE)) == groups | {"fastwsgi top", "fastwsgi stacks"}
     assert all(f".B {command}\n" in PLAIN for command in COMMANDS)
     assert ".B 2\n" in PLAIN
 

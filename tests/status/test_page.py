@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fastwsgi.status.page import LONGEST_REFRESH, POLICY, render
+from fastwsgi.status.page import LONGEST_REFRESH, POLICY, STYLE, render
 from fastwsgi.status.snapshot import Certificate, Event, ListenQueue, Told
 from tests.helpers import status_scenes
 from tests.helpers.snapshots import AT, history, later, running, snapshot, worker
@@ -170,3 +170,22 @@ def test_a_big_service_has_a_page_of_bounded_size() -> None:
 def test_the_title_tells_the_verdict() -> None:
     page = render(*status_scenes.saturated()).decode()
     assert "<title>saturated · shop.wsgi:application</title>" in page
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.1's relative luminance."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_texts_have_contrast(theme: str) -> None:
+    light, dark = STYLE.split("@media", 1)
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6});", light if theme == "light" else dark))
+    assert len(colours) >= 13
+    grounds = ("ground", "surface", "ok-ground", "warn-ground", "bad-ground")
+    pairs = [(text, ground) for text in ("ink", "dim", "accent", "ok", "warn", "bad") for ground in grounds]
+    for pair in pairs:
+        low, high = sorted(luminance(colours[name]) for name in pair)
+        assert (high + 0.05) / (low + 0.05) >= 4.5, pair

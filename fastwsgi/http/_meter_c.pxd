@@ -1,0 +1,40 @@
+cimport cython
+
+
+cdef enum:  # words, as in figures.py
+    RECEIVED = 65
+    SENT = 66
+    ACCEPTED = 64
+    LINES_DROPPED = 70
+    MONITOR_EXPIRED = 76
+    MONITOR_EXPIRED_TIME = 77
+
+
+cdef extern from *:
+    """
+    #define add_atomically(at, count) __atomic_fetch_add(at, count, __ATOMIC_RELAXED)
+    """
+    void add_atomically(long long *, long long) noexcept nogil
+
+
+@cython.final
+cdef class Meter:
+    cdef long long *words  # SIZE of them
+    cdef readonly object view
+    cdef readonly bint keeps_durations
+    cdef public double free_since
+    cdef void *named  # the exchange whose name stands in the memory
+    cdef bint has_id
+
+    cdef object use(self, object view)
+    cpdef object disown(self)
+    cpdef double now(self)
+    cpdef object add(self, Py_ssize_t index, long long count)
+    cpdef object set(self, Py_ssize_t index, long long value)
+    cdef int note_head(self, object exchange) except -1
+    cdef int begin_call(self, object exchange) except -1
+    cpdef object end_call(self)
+    cpdef object show_id(self, str request_id)
+    cdef int end(self, object exchange) except -1
+    cdef int end_rarely(self, object exchange, double now, double *began) except -1
+    cdef void keep_duration(self, long long spent) noexcept

@@ -1,0 +1,61 @@
+"""The time in which no thread worked on a request: it waited for a thread, for its body, or for its client to read.
+
+It is what makes the difference between how long a request took and how long it kept a thread busy. These are the rare
+cases; a request that neither waits nor is cut short passes by here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from fastwsgi.figures import HISTOGRAM, QUEUE_BOUNDS, QUEUE_TIMES
+
+if TYPE_CHECKING:
+    from fastwsgi.http._meter_py import Meter
+    from fastwsgi.http.exchange import Exchange
+
+SHORT_WAIT = 0.001  # seconds; shorter waits behind another request of the same thread are not counted
+
+
+def observe(meter: Meter, histogram: int, bounds: tuple[float, ...], seconds: float) -> None:
+    """Add an observation of *seconds* to the *histogram* with these *bounds*."""
+    meter.add(histogram + bisect_left(bounds, seconds), 1)
+    meter.add(histogram + HISTOGRAM - 1, int(seconds * 1e9))
+
+
+def count_turn(meter: Meter, seconds: float) -> None:
+    """Count that a request has waited *seconds* for those before it on its thread."""
+    if seconds >= SHORT_WAIT:
+        observe(meter, QUEUE_TIMES, QUEUE_BOUNDS, seconds)
+
+
+def settle(meter: Meter, exchange: Exchange) -> None:
+    """Settle how long the request that now runs had to wait for those before it, as it goes on in another way."""
+    if not exchange.settled and not exchange.end_reported:
+        exchange.settled = True
+        waited = max(0.0, meter.free_since - exchange.started - exchange.idle)
+        exchange.idle += waited
+        count_turn(meter, waited)
+
+
+def leave_queue(meter: Meter, exchange: Exchange) -> None:
+    """Note that a thread has taken the request from the queue, and begins with it now."""
+    exchange.idle = meter.now() - exchange.started
+    exchange.settled = True
+    observe(meter, QUEUE_TIMES, QUEUE_BOUNDS, exchange.queued)
+
+
+def pause(meter: Meter, exchange: Exchange) -> None:
+    """Note that the response waits, for its client or for its turn."""
+    settle(meter, exchange)
+    exchange.paused = meter.now()
+    if exchange.turn is not None and exchange.turn.running() is exchange.connection:
+        meter.free_since = exchange.paused
+
+
+def resume(meter: Meter, exchange: Exchange) -> None:
+    """Note that the response goes on."""
+    if exchange.paused:
+        exchange.idle += meter.now() - exchange.paused
+        exchange.paused = 0.0

@@ -1,0 +1,93 @@
+"""A service as its status address shows it: its document, and the stacks of its requests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+
+from fastwsgi.mistakes import Mistake, summary
+from fastwsgi.originals import os, socket
+from fastwsgi.server.addresses import Address, Inherited, Tcp
+from fastwsgi.status.snapshot import FORMAT
+from fastwsgi.status.units import ascii_text
+
+PATIENCE = 3.0  # seconds for each step: connecting, and each piece of the answer
+MOST = 64 << 20  # bytes of an answer; a worker takes some kilobytes
+Document = dict[str, Any]
+
+
+class NoAnswer(Mistake):
+    """Nobody answers, or nobody that is a service of ours; str() is one line, whatever the other side said."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(ascii_text(line))
+
+
+class Service:
+    """A service by its status address."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+
+    def __str__(self) -> str:
+        address = self.address
+        if isinstance(address, Tcp):
+            host = f"[{address.host}]" if ":" in address.host else address.host
+            return f"{host}:{address.port}"
+        return f"fd://{address.fd}" if isinstance(address, Inherited) else f"unix:{address.path}".replace("\0", "@")
+
+    def document(self) -> Document:
+        """What /status.json tells. Raises NoAnswer."""
+        try:
+            document = json.loads(self._get("/status.json"))
+            found = document["format"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise NoAnswer(f"{self} answers, but not as the --status-bind of a service does") from None
+        if found != FORMAT:
+            raise NoAnswer(f"{self} is another version of fastwsgi, {document.get('version')}: use its own command")
+        return dict(document)
+
+    def stacks(self) -> str:
+        """What /stacks tells. Raises NoAnswer."""
+        return self._get("/stacks").decode("utf-8", "backslashreplace")
+
+    def _get(self, path: str) -> bytes:
+        connection = _Connection(self.address)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = response.read(MOST)
+        except ConnectionRefusedError:
+            raise NoAnswer(f"nobody listens at {self}: does the service run, with that as --status-bind?") from None
+        except (TimeoutError, socket.timeout):  # the same since Python 3.10
+            raise NoAnswer(f"{self} does not answer within {PATIENCE:.0f} s") from None
+        except OSError as error:
+            raise NoAnswer(f"{self}: {error.strerror or summary(error)}") from None
+        except http.client.HTTPException as error:
+            raise NoAnswer(f"{self} does not answer in HTTP: {summary(error)}") from None
+        finally:
+            connection.close()
+        if response.status != 200:
+            why = body[:200].partition(b"\n")[0].decode("latin-1")
+            raise NoAnswer(f"{self} answers {path} with {response.status}: {why or response.reason}")
+        return body
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection to any address that a service can have."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self._address = address
+
+    def connect(self) -> None:
+        address = self._address
+        if isinstance(address, Tcp):
+            self.sock = socket.create_connection((address.host, address.port), PATIENCE)
+            return
+        if isinstance(address, Inherited):
+            raise OSError(f"{address} cannot be connected to")
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(os.fsencode(address.path))

@@ -1,0 +1,82 @@
+"""Figures and strangers' text as people read them, short and in ASCII: 1.2k, 3.4M, 0.012, 3d04h."""
+
+from __future__ import annotations
+
+DASH = "-"
+"""Stands for what is not known."""
+
+
+def count(number: float) -> str:
+    """A number of things, in at most four characters: 999, 1.2k, 34k, 3.4M."""
+    return _scaled(number, 1000, ("", "k", "M", "G", "T"))
+
+
+def size(number: float) -> str:
+    """Bytes, in at most four characters, by powers of 1024: 512, 1.2K, 34M."""
+    return _scaled(number, 1024, ("", "K", "M", "G", "T"))
+
+
+def _scaled(number: float, step: int, suffixes: tuple[str, ...]) -> str:
+    place = 0
+    while number >= 999.5 and place < len(suffixes) - 1:
+        number /= step
+        place += 1
+    return f"{number:.{1 if place and number < 9.95 else 0}f}{suffixes[place]}"
+
+
+def rate(number: float | None) -> str:
+    """Things a second, in at most five characters: 0, 0.03, 4.2, 182, 1.2k; what is not quite nothing is not 0."""
+    if number is None:
+        return DASH
+    if 0 < number < 9.95:
+        return f"{number:.1f}" if number >= 0.995 else f"{number:.2f}" if number >= 0.01 else "<0.01"
+    return count(number)
+
+
+def percent(part: float | None) -> str:
+    """A part of the whole in per cent, 1 being all: 0, 0.4, 37; what is not quite nothing is not 0."""
+    if part is None:
+        return DASH
+    number = part * 100
+    if 0 < number < 9.95:
+        return f"{number:.1f}" if number >= 0.05 else "<0.1"
+    return f"{number:.0f}"
+
+
+def seconds(number: float | None) -> str:
+    """A duration, exact to what matters, in at most five characters: 0.012, 1.25, 12.3, 2m03, 3d04h."""
+    if number is None:
+        return DASH
+    if number < 60:
+        return f"{number:.{3 if number < 0.9995 else 2 if number < 9.995 else 1}f}"
+    return age(number)
+
+
+def age(number: float) -> str:
+    """A long duration, in at most five characters: 5s, 3m07, 2h05, 3d04h, 128d."""
+    whole = int(number)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if minutes == 0:
+        return f"{whole}s"
+    if hours == 0:
+        return f"{minutes}m{whole % 60:02}"
+    if days == 0:
+        return f"{hours}h{minutes % 60:02}"
+    return f"{days}d{hours % 24:02}h" if days < 10 else f"{days}d"
+
+
+def ascii_text(text: object, keeps_lines: bool = False) -> str:
+    """*text* with nothing in it that a terminal could take for a command, and nothing of unknown width.
+
+    Args:
+        text: may come from anybody.
+        keeps_lines: whether line feeds stay as they are.
+    """
+    kept = "\n" if keeps_lines else ""
+    return "".join(one if " " <= one <= "~" or one in kept else _escaped(one) for one in str(text))
+
+
+def _escaped(character: str) -> str:
+    if character == "\N{HORIZONTAL ELLIPSIS}":  # verdict.py ends what it has cut so
+        return "..."
+    return character.encode("unicode_escape").decode("ascii") if character != "\x7f" else r"\x7f"
