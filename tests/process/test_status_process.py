@@ -170,6 +170,21 @@ def test_it_has_nothing_of_the_service(tmp_path: Path) -> None:
         assert sum("the application ends" in line for line in server.seen) == 2  # the worker's, the supervisor's
 
 
+def test_it_answers_while_the_application_is_loaded_before_the_fork(tmp_path: Path) -> None:
+    path = tmp_path / "status.sock"
+    loads = "import os, sys, time\nprint('loads', flush=True)\n"
+    loads += "while not os.path.exists(os.path.join(sys.argv[1], 'go')):\n    time.sleep(0.01)\n"
+    with starting(tmp_path, "py", loads + SITE, workers=1, preload=True, status_bind=f"unix:{path}") as server:
+        server.line("loads")
+        status = Status(server, str(path))
+        assert status.get("/livez").status == 200
+        assert status.get("/readyz").status == 503
+        server.let_go()
+        server.begin()
+        status.comes(lambda document: document["workers"] and document["workers"][0]["state"] == "ready")
+        assert status.get("/readyz").status == 200
+
+
 def test_others_are_warned_of_an_address_that_all_can_reach(tmp_path: Path) -> None:
     with deployed(tmp_path, "py", workers=1, status_bind="0.0.0.0:0") as server:
         server.line("status on http://0.0.0.0:")
