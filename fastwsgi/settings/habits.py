@@ -29,7 +29,7 @@ SOCKETS = {"uds", "unix_socket", "unix"}
 MODULES = {"app", "application", "module", "wsgi", "wsgi_app"}
 FILES = {"wsgi_file", "file"}
 STATS = {"stats", "stats_server"}  # uWSGI's
-METRICS = {"metrics_address": "127.0.0.1", "metrics_port": "9090"}  # granian's, with its defaults
+METRICS = {"metrics": "", "metrics_address": "127.0.0.1", "metrics_port": "9090"}  # granian's, with its defaults
 RENAMED = {
     "access_log": "access_logfile", "access_log_fmt": "access_log_format", "app_dir": "pythonpath",
     "blocking_threads": "threads", "buffer_size": "limit_request_head", "call": "factory", "cert": "certfile",
@@ -50,11 +50,11 @@ RENAMED = {
 }  # fmt: skip
 NEEDLESS = {
     "die_on_term", "enable_threads", "lazy_apps", "lifespan", "loop", "master", "need_app", "no_access_log",
-    "metrics_enabled", "no_debug", "no_orphans", "runtime_mode", "runtime_threads", "single_interpreter",
+    "no_debug", "no_orphans", "runtime_mode", "runtime_threads", "single_interpreter",
     "stats_http", "strict", "thunder_lock", "vacuum", "with_threads", "ws",
 }  # fmt: skip
 """Left out of the answer: it is always so, or there is no such thing here."""
-SWITCHES = {"access_log", "call", "debug", "proxy_headers", *NEEDLESS} - {
+SWITCHES = {"access_log", "call", "debug", "metrics", "proxy_headers", *NEEDLESS} - {
     "lifespan", "loop", "runtime_mode", "runtime_threads", "ws",
 }  # fmt: skip
 """Those that take no value as options."""
@@ -99,7 +99,8 @@ def translate(given: Pairs) -> Pairs:
         else:
             answer.append(_one(name, value))
     if metrics:
-        answer.append(("status_bind", _join(*{**METRICS, **metrics}.values())))
+        _, *address = {**METRICS, **metrics}.values()
+        answer.append(("status_bind", _join(*address)))
     if host or port:
         answer.insert(0, ("bind", _join(host or "127.0.0.1", port or "8000")))
     if module or attribute:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -221,3 +222,13 @@ def test_serve_has_it_too(tmp_path: Path) -> None:
             assert answer.status == 421  # its name is test
         process.signal()
         assert process.wait() == 0
+
+
+def test_statsd_alone_has_one_too(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
+        statsd.bind(("127.0.0.1", 0))
+        statsd.settimeout(PATIENCE)
+        host = f"127.0.0.1:{statsd.getsockname()[1]}"
+        with deployed(tmp_path, "py", workers=1, statsd_host=host):
+            while b"gunicorn.workers:1|g" not in statsd.recv(65536):
+                pass
