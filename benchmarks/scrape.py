@@ -40,7 +40,8 @@ def main() -> None:
             os.waitpid(pid, 0)
     size = len(metrics.text(Reader(board.words).read(details=False)))
     print(f"{options.workers} workers, {size} bytes; milliseconds of CPU, the median and the least:")
-    print(f"a scrape {median(spent):.2f} {min(spent):.2f}, with memory {median(with_memory):.2f} {min(with_memory):.2f}")
+    for name, values in (("a scrape", spent), ("with memory", with_memory)):
+        print(f"{name}: {median(values):.2f} {min(values):.2f}")
 
 
 def start(slot: Slot, position: int) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.observe.logs import error_log
 from fastwsgi.process.control import HEARTBEAT
-from fastwsgi.process.stack_dump import DUMP_TIME
+from fastwsgi.process.stack_dump import DUMP_TIME, LONGEST_TIME
 
 if TYPE_CHECKING:
     from fastwsgi.process.fleet import Fleet
@@ -71,7 +71,7 @@ class HungWorkers:
             if child.state != "booting" and silence >= limit:
                 self._asked[child.pid] = now, silence
                 child.dump.ask(child.pid)
-        elif now - self._asked[child.pid][0] >= DUMP_TIME:
+        elif child.pid in self._logged or child.dump.is_whole() or now > self._asked[child.pid][0] + LONGEST_TIME:
             self._log_once(child)
             if silence < limit:
                 del self._asked[child.pid]

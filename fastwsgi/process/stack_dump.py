@@ -15,7 +15,8 @@ from fastwsgi.observe.files import standard_error
 from fastwsgi.originals import os, signal
 
 DUMP = signal.SIGURG  # ignored by default, and hardly ever used
-DUMP_TIME = 0.1  # seconds that a dump may take
+DUMP_TIME = 0.1  # seconds that a dump takes, or more on a busy machine ...
+LONGEST_TIME = 0.5  # ... but it is not waited for any longer
 MOST = 65536  # bytes that are read
 ELSEWHERE = "(its standard error has them)"
 
@@ -25,6 +26,8 @@ class StackDump:
 
     def __init__(self) -> None:
         self.fd = -1
+        self._size = 0
+        self._last = ""
         with contextlib.suppress(OSError):  # there is no room for it
             self.fd = _open()
             fcntl.fcntl(self.fd, fcntl.F_SETFL, os.O_APPEND)
@@ -39,16 +42,25 @@ class StackDump:
         self.close()
 
     def ask(self, pid: int) -> None:
-        """Have the worker *pid* write its stacks, which takes at most DUMP_TIME."""
+        """Have the worker *pid* write its stacks."""
+        self._size = 0
         os.kill(pid, DUMP)
 
+    def is_whole(self) -> bool:
+        """Whether some were written since ask(), and none since the last call of this."""
+        if self.fd < 0:
+            return True
+        before, self._size = self._size, os.fstat(self.fd).st_size
+        return self._size > 0 and self._size == before
+
     def take(self) -> str:
-        """What has been written since the last call."""
+        """What has been written; of two that have asked at once, the second gets the same."""
         if self.fd < 0:
             return ELSEWHERE
-        text = os.pread(self.fd, MOST, 0).decode("utf-8", "replace")
+        text = os.pread(self.fd, MOST, 0).decode("utf-8", "replace").strip("\n")
         os.ftruncate(self.fd, 0)
-        return text.strip("\n")
+        self._last = text or self._last
+        return self._last
 
     def close(self) -> None:
         """Close the file."""

@@ -9,13 +9,13 @@ import json
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import time
-from fastwsgi.process.stack_dump import DUMP_TIME
+from fastwsgi.process.stack_dump import DUMP_TIME, LONGEST_TIME
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import AskedSupervisor
     from fastwsgi.process.spawn import Child
 
-PATIENCE = 0.4  # seconds for a worker to answer
+PATIENCE = 0.3  # seconds for a worker to answer
 
 
 class StackInquiry:
@@ -30,12 +30,12 @@ class StackInquiry:
         self.next_time: float | None = None
         self._number = 0
         self._missing: dict[int, Child] = {}
-        self._dumped = False
+        self._dumped_at = float("inf")
 
     def begin(self, number: int) -> None:
         """Ask all workers, for the inquiry *number* of the status process."""
         owner = self._supervisor
-        self._number, self._dumped = number, False
+        self._number, self._dumped_at = number, float("inf")
         self._missing = dict(owner.fleet.members)
         self.next_time = time.monotonic() + PATIENCE
         owner.status_process.send(f"asked {json.dumps([number, list(self._missing)])}")
@@ -55,16 +55,17 @@ class StackInquiry:
         missing = [child for child in self._missing.values() if child.pid in members]
         if not missing:
             self.next_time = None
-        elif not self._dumped:
-            self._dumped = True
-            self.next_time = now + DUMP_TIME
+            return
+        self.next_time = now + DUMP_TIME
+        if now < self._dumped_at:
+            self._dumped_at = now
             for child in missing:
                 child.dump.ask(child.pid)
-        else:
-            self.next_time = None
-            for child in missing:
+            return
+        for child in missing:
+            if child.dump.is_whole() or now > self._dumped_at + LONGEST_TIME:
+                del self._missing[child.pid]
                 self._pass_on(child, [], child.dump.take() or "(nothing is known of it)")
-            self._missing = {}
 
     def _pass_on(self, child: Child, answer: list[object], dump: str) -> None:
         """Send the status process the stacks of one worker: those of its requests, or of all its threads."""

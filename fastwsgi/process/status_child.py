@@ -50,7 +50,7 @@ class StatusChild:
 
     def __init__(self, build: SimpleNamespace, board: Scoreboard, channel: Channel) -> None:
         self._channel = channel
-        self._server = StatusServer(build, board, lambda number: channel.send(f"stacks {number}"))
+        self._server = StatusServer(build, board, self._ask, self._log_error)
         self._loop: Loop | None = None
         self._next: Serving | None = Serving(self._server.settings, None)
 
@@ -73,7 +73,7 @@ class StatusChild:
         """Serve with the latest settings until there are others."""
         serving, self._next = self._next, None
         assert serving is not None
-        loop = self._loop = self._server.loop(serving.settings, serving.listener, self._log_error, io.StringIO())
+        loop = self._loop = self._server.loop(serving.settings, serving.listener, io.StringIO())
         loop.add_waker(self._channel.fileno(), self._read)
         loop.ticks.append(self._channel.send_rest)
         loop.run()
@@ -119,6 +119,10 @@ class StatusChild:
         self._next = Serving(Settings(**values), listener)
         if self._loop is not None:
             self._loop.stop()
+
+    def _ask(self, number: int) -> None:
+        """Have the supervisor begin an inquiry for stacks."""
+        self._channel.send(f"stacks {number}")
 
     def _log_error(self, message: str, error: BaseException | None) -> None:
         """Have the supervisor log an error; also called by the threads of the loop."""

@@ -13,11 +13,11 @@ from fastwsgi import forks
 from fastwsgi.http.peers import EVERYBODY, LOOPBACK
 from fastwsgi.observe.logs import error_log
 from fastwsgi.originals import os, select, signal, socket, time
-from fastwsgi.process import channel, exits, status_child
+from fastwsgi.process import channel, exits
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.spawn import fork_in_silence
-from fastwsgi.status.server import BOUNDS, PASSED_ON, own_settings
+from fastwsgi.status.own_settings import of_listener, passed_on
 
 if TYPE_CHECKING:
     from fastwsgi.process.channel import Channel
@@ -63,12 +63,12 @@ class StatusProcess:
 
     def prepare(self, settings: Settings) -> list[Binding]:
         """The listener for *settings*, opened if it was not open. Raises BindError, with nothing changed."""
-        return self._listeners.prepare(own_settings(settings)) if settings.status_bind else []
+        return self._listeners.prepare(of_listener(settings)) if settings.status_bind else []
 
     def commit(self, prepared: list[Binding], settings: Settings) -> None:
         """Serve with *settings* on *prepared* from now on, or no longer."""
         known = self._listeners.bindings
-        self._listeners.commit(prepared, own_settings(settings))
+        self._listeners.commit(prepared, of_listener(settings))
         if prepared != known or settings.status_allow != self._supervisor.settings.status_allow:
             _warn(self._listener(), settings)
         self._is_told = False
@@ -108,6 +108,8 @@ class StatusProcess:
         self._send_settings(settings)
 
     def _start(self, now: float) -> None:
+        from fastwsgi.process import status_child  # with all that it shows: only where there is one
+
         ours, theirs = channel.pair()
         owner = self._supervisor
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a signal for the child must not get into our queue
@@ -135,7 +137,7 @@ class StatusProcess:
         if self._channel is None or (self._is_told and may_answer == self._answers):
             return
         listener = self._listener() if may_answer else None
-        values = {**BOUNDS, **{name: getattr(settings, name) for name in PASSED_ON}, "listens": listener is not None}
+        values = {**passed_on(settings), "listens": listener is not None}
         self._channel.send(f"serve {json.dumps(values)}", [listener.fileno()] if listener is not None else [])
         self._is_told, self._answers = True, may_answer
 

@@ -5,62 +5,39 @@ It has a few threads, so that who waits for stacks keeps no probe waiting. What 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
-from fastwsgi.originals import threading
+from fastwsgi.originals import threading, time
 from fastwsgi.server.loop import Loop
 from fastwsgi.settings.settings import Settings
-from fastwsgi.status import metrics, page
+from fastwsgi.status import metrics, page, readiness
 from fastwsgi.status.document import document
 from fastwsgi.status.history import History
+from fastwsgi.status.own_settings import passed_on
 from fastwsgi.status.reading import Reader
-from fastwsgi.status.scoreboard import SILENT, Scoreboard
+from fastwsgi.status.scoreboard import SILENT, Scoreboard, Slot
 from fastwsgi.status.site import Site
 from fastwsgi.status.snapshot import Snapshot, Told
 from fastwsgi.status.stacks import Inquiry
+from fastwsgi.status.statsd import Statsd
 from fastwsgi.status.visitors import Visitors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastwsgi.http.interfaces import ErrorStream
     from fastwsgi.originals import socket
 
 LONGEST_BOOT = 600.0  # seconds
-BOUNDS: dict[str, Any] = {
-    "threads": 4,
-    "max_queue": 32,
-    "max_connections": 64,
-    "header_timeout": 5.0,
-    "body_timeout": 5.0,
-    "write_timeout": 10.0,
-    "keep_alive": 15.0,
-    "linger_timeout": 0.5,
-    "limit_request_head": 8192,
-    "limit_request_line": 2048,
-    "limit_request_fields": 64,
-    "limit_request_body": 1,
-    "max_buffered": 64 * 1024**2,
-    "spool_size": 1024,
-    "backlog": 64,
-    "socket_mode": "600",
-}
-"""Settings of the status's own service."""
-PASSED_ON = ("status_bind", "status_allow", "ready_queue", "statsd_host", "statsd_prefix", "dogstatsd_tags")
-"""Settings of the whole service that concern its status."""
-
-
-def own_settings(settings: Settings) -> Settings:
-    """The settings with which the status of a service with *settings* is served."""
-    passed = {name: getattr(settings, name) for name in (*PASSED_ON, "user", "group")}
-    bind = {"bind": [settings.status_bind]} if settings.status_bind else {}
-    return Settings(**BOUNDS, **bind, **passed)
 
 
 class StatusServer:
     """All that the status process shows.
 
     Attributes:
-        settings: from own_settings().
+        settings: made of own_settings.passed_on().
         told: what the supervisor has told.
         inquiry: asks for stacks.
 
@@ -68,53 +45,70 @@ class StatusServer:
         build: the modules to run, from fastwsgi.backend.
         board: what is read.
         ask: see stacks.Inquiry.
+        log_error: called with a line, and an exception or None.
     """
 
-    def __init__(self, build: SimpleNamespace, board: Scoreboard, ask: Callable[[int], None]) -> None:
-        self.settings = own_settings(Settings())
+    def __init__(
+        self,
+        build: SimpleNamespace,
+        board: Scoreboard,
+        ask: Callable[[int], None],
+        log_error: Callable[[str, BaseException | None], None],
+    ) -> None:
+        self.settings = Settings(**passed_on(Settings()))
         self.told = Told()
         self.inquiry = Inquiry(ask)
         self._build = build
         self._board = board
+        self._log_error = log_error
         self._reader = Reader(board.words, build.name)
         self._history = History()
+        self._statsd: Statsd | None = None
         self._lock = threading.Lock()
         self._site = Site(self, Visitors(self.settings))
 
-    def loop(
-        self,
-        settings: Settings,
-        listener: socket.socket | None,
-        log_error: Callable[[str, BaseException | None], None],
-        errors: ErrorStream,
-    ) -> Loop:
+    def loop(self, settings: Settings, listener: socket.socket | None, errors: ErrorStream) -> Loop:
         """A loop that serves on *listener*, if there is one, with *settings* from now on."""
+        self._send_to(settings)
         self.settings = settings
         self._site.visitors = Visitors(settings)
-        loop = Loop(self._build, self._site, settings, log_error, errors)
+        loop = Loop(self._build, self._site, settings, self._log_error, errors)
         if listener is not None:
             loop.add_listener(listener)
         loop.ticks.append(self._tick)
         return loop
 
+    def _send_to(self, settings: Settings) -> None:
+        """Send metrics to the statsd of *settings*, if they name one, from now on."""
+        names = ("statsd_host", "statsd_prefix", "dogstatsd_tags")
+        if all(getattr(settings, name) == getattr(self.settings, name) for name in names):
+            return
+        if self._statsd is not None:
+            self._statsd.close()
+        self._statsd = Statsd(settings, self._board.words, self._log_error) if settings.statsd_host else None
+
     def _tick(self) -> None:
         """Do what is due each second."""
-        with self._lock:
-            self._history.add(self._reader.read(self.told, details=False))
+        with self._read() as snapshot:
+            self._history.add(snapshot)
+            if self._statsd is not None:
+                self._statsd.send(snapshot)
 
-    def _snapshot(self) -> Snapshot:
+    @contextmanager
+    def _read(self) -> Iterator[Snapshot]:
+        """A snapshot, and in the block the history is for this thread alone."""
         with self._lock:
-            return self._reader.read(self.told)
+            yield self._reader.read(self.told)
+
+    def page(self, query: str) -> bytes:
+        """The page, as HTML."""
+        with self._read() as snapshot:
+            return page.render(snapshot, self._history, query)
 
     def document(self) -> dict[str, Any]:
         """All of it, as JSON takes it."""
-        with self._lock:
-            return document(self._reader.read(self.told), self._history)
-
-    def page(self, query: str) -> bytes:
-        """The page; *query* is that of its URL."""
-        with self._lock:
-            return page.render(self._reader.read(self.told), self._history, query)
+        with self._read() as snapshot:
+            return document(snapshot, self._history)
 
     def metrics(self) -> str:
         """Its numbers, in Prometheus' text format."""
@@ -123,20 +117,19 @@ class StatusServer:
 
     def why_not_alive(self) -> str:
         """Why the service had better be started anew; "" if not."""
-        snapshot = self._snapshot()
-        lives = any(
-            one.seen < SILENT / 10**9 or (one.state == "booting" and one.age < LONGEST_BOOT)
-            for one in snapshot.workers
-        )
-        return "" if lives or snapshot.is_stopping else "no worker has been seen lately"
+        if self._board.stopping:
+            return ""
+        slots = [one for one in self._board.slots() if one.phase]
+        seen = any(self._is_seen(one) for one in slots)
+        boots = any(one.state == "booting" and time.monotonic() < one.started + LONGEST_BOOT for one in slots)
+        return "" if seen or boots else "no worker has been seen lately"
 
     def why_not_ready(self) -> str:
         """Why the service should get no more requests; "" if it should."""
-        snapshot = self._snapshot()
-        if snapshot.is_stopping:
-            return "stopping"
-        if not any(one.state == "ready" and one.seen < SILENT / 10**9 for one in snapshot.workers):
-            return "no worker is ready"
-        limit = self.settings.ready_queue
-        return f"{snapshot.queued} requests wait" if limit and snapshot.queued > limit else ""
+        obstacle = readiness.obstacle(self._board, self.settings.ready_queue)
+        serves = any(one.state == "ready" and self._is_seen(one) for one in self._board.slots())
+        return obstacle or ("" if serves else "no worker is ready")
 
+    def _is_seen(self, slot: Slot) -> bool:
+        """Whether a worker has lived in the last seconds; longer ago, some C call must hold its GIL."""
+        return time.monotonic() < slot.heartbeat + max(SILENT / 10**9, 3 * slot.pulse)

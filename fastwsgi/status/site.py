@@ -93,7 +93,7 @@ class Site:
         return called(environ)
 
     def _page(self, environ: WSGIEnvironment) -> Answer:
-        return Answer("200 OK", HTML, self._views.page(environ["QUERY_STRING"]), page.POLICY)
+        return Answer("200 OK", HTML, self._views.page(environ.get("QUERY_STRING", "")), page.POLICY)
 
     def _document(self, environ: WSGIEnvironment) -> Answer:
         return Answer("200 OK", JSON, json.dumps(self._views.document()).encode())

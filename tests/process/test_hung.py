@@ -22,7 +22,7 @@ def test_the_pulse_follows_the_deadline(given: dict[str, float], seconds: float)
 def test_each_worker_is_judged_by_its_own_pulse() -> None:
     """One from before a reload may have a slower one."""
     killed: list[Any] = []
-    dump = SimpleNamespace(ask=lambda pid: None, take=lambda: "stacks")
+    dump = SimpleNamespace(ask=lambda pid: None, is_whole=lambda: True, take=lambda: "stacks")
     told: list[str] = []
     slots = {1: SimpleNamespace(heartbeat=99.2, pulse=1.0), 2: SimpleNamespace(heartbeat=97.0, pulse=0.25)}
     members = {pid: SimpleNamespace(pid=pid, state="ready", slot=slot, dump=dump) for pid, slot in slots.items()}

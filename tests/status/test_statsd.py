@@ -21,8 +21,8 @@ from fastwsgi.server.addresses import Tcp, Unix
 from fastwsgi.settings.settings import Settings
 from fastwsgi.status import datagrams, scoreboard
 from fastwsgi.status.datagrams import Datagrams, packed
-from fastwsgi.status.rings import Rings
 from fastwsgi.status.reading import Reader
+from fastwsgi.status.rings import Rings
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.status.statsd import MOST_TIMINGS, Statsd
 from tests.helpers.serving import PATIENCE

@@ -1,0 +1,39 @@
+"""The settings with which the status is served: a small service beside the one that it tells of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastwsgi.settings.settings import Settings
+
+BOUNDS: dict[str, Any] = {
+    "threads": 4,  # two may wait for stacks
+    "max_queue": 32,
+    "max_connections": 64,
+    "header_timeout": 5.0,
+    "body_timeout": 5.0,
+    "write_timeout": 10.0,
+    "keep_alive": 15.0,
+    "linger_timeout": 0.5,
+    "limit_request_head": 8192,
+    "limit_request_line": 2048,
+    "limit_request_fields": 64,
+    "limit_request_body": 1,  # the smallest limit
+    "max_buffered": 64 * 1024**2,
+    "spool_size": 1024,
+    "backlog": 64,
+    "socket_mode": "600",
+}
+PASSED_ON = ("status_bind", "status_allow", "ready_queue", "statsd_host", "statsd_prefix", "dogstatsd_tags")
+"""Settings of the whole service that concern its status."""
+
+
+def passed_on(settings: Settings) -> dict[str, Any]:
+    """What the status process is told of *settings*."""
+    return {**BOUNDS, **{name: getattr(settings, name) for name in PASSED_ON}}
+
+
+def of_listener(settings: Settings) -> Settings:
+    """The settings with which the listener of the status is opened."""
+    address = {"bind": [settings.status_bind]} if settings.status_bind else {}
+    return Settings(**passed_on(settings), **address, user=settings.user, group=settings.group)
