@@ -68,7 +68,7 @@ def test_the_figures_are_those_of_the_load(browser: Browser, tmp_path: Path, bui
         browser.comes(lambda: fact(browser, "400 Bad Request") == "1")
         pids = browser.run("return [...document.querySelectorAll('#workers tbody tr')].map((one) => one.id)")
         assert pids == [f"w{one['pid']}" for one in status.document()["workers"]]
-        assert fact(browser, "--workers") == "2"
+        assert fact(browser, "workers") == "2"
         assert browser.complaints() == []
 
 
