@@ -22,7 +22,10 @@ MARKS = {"ok": "●", "warn": "▲", "bad": "■"}
 def shown(text: object, most: int = MOST) -> str:
     """*text* for HTML, in which nothing is invisible; what is longer than *most* characters is cut."""
     whole = str(text)
-    return escape("".join(one if one.isprintable() else _escaped(one) for one in whole[:most]) + _cut(whole, most))
+    kept = whole[:most]
+    if not kept.isprintable():
+        kept = "".join(one if one.isprintable() else _escaped(one) for one in kept)
+    return escape(kept + _cut(whole, most))
 
 
 def lines(text: str, most: int) -> str:
