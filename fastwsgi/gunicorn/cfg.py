@@ -19,27 +19,32 @@ if TYPE_CHECKING:
 Address = Union[tuple[str, int], str, int]
 """A host and its port, the path of a unix socket, or a file descriptor."""
 
-AS_IN_GUNICORN: dict[str, Callable[[Settings], Any]] = {
-    "bind": lambda settings: ["[::]" + one[1:] if one.startswith("*:") else one for one in settings.bind],
-    "cert_reqs": lambda settings: {"none": 0, "optional": 1, "required": 2}[settings.cert_reqs],
-    "certfile": lambda settings: next(iter(settings.certfile), None),
-    "chdir": lambda settings: settings.chdir or os.getcwd(),
-    "env": lambda settings: dict(one.split("=", 1) for one in settings.env),
-    "env_orig": lambda settings: dict(os.environ),
-    **dict.fromkeys(("gid", "group"), lambda settings: _group(settings)),
-    "is_ssl": lambda settings: bool(settings.certfile),
-    "logconfig_dict": lambda settings: settings.log_config if isinstance(settings.log_config, dict) else {},
-    "logconfig": lambda settings: settings.log_config if isinstance(settings.log_config, str) else None,
-    "logconfig_json": lambda settings: None,
-    "keyfile": lambda settings: next(iter(settings.keyfile), None),
-    "proxy_protocol": lambda settings: "off" if settings.proxy_protocol == "off" else "auto",
-    "pythonpath": lambda settings: ",".join(settings.pythonpath) or None,
-    **dict.fromkeys(("uid", "user"), lambda settings: _user(settings)),
-    "umask": lambda settings: int(settings.umask or "0", 8),
-    "worker_class": lambda settings: "gthread" if settings.threads > 1 else "sync",
-    "worker_class_str": lambda settings: "gthread" if settings.threads > 1 else "sync",
-}
-"""The attributes whose values gunicorn has in another form than we have them."""
+
+def _converters() -> dict[str, Callable[[Settings], Any]]:
+    """For each attribute whose value gunicorn has in another form, how it is made."""
+    return {
+        "bind": lambda settings: ["[::]" + one[1:] if one.startswith("*:") else one for one in settings.bind],
+        "cert_reqs": lambda settings: {"none": 0, "optional": 1, "required": 2}[settings.cert_reqs],
+        "certfile": lambda settings: next(iter(settings.certfile), None),
+        "chdir": lambda settings: settings.chdir or os.getcwd(),
+        "env": lambda settings: dict(one.split("=", 1) for one in settings.env),
+        "env_orig": lambda settings: dict(os.environ),
+        **dict.fromkeys(("gid", "group"), lambda settings: _group(settings)),
+        "is_ssl": lambda settings: bool(settings.certfile),
+        "logconfig_dict": lambda settings: settings.log_config if isinstance(settings.log_config, dict) else {},
+        "logconfig": lambda settings: settings.log_config if isinstance(settings.log_config, str) else None,
+        "logconfig_json": lambda settings: None,
+        "keyfile": lambda settings: next(iter(settings.keyfile), None),
+        "proxy_protocol": lambda settings: "off" if settings.proxy_protocol == "off" else "auto",
+        "pythonpath": lambda settings: ",".join(settings.pythonpath) or None,
+        **dict.fromkeys(("uid", "user"), lambda settings: _user(settings)),
+        "umask": lambda settings: int(settings.umask or "0", 8),
+        "worker_class": lambda settings: "gthread" if settings.threads > 1 else "sync",
+        "worker_class_str": lambda settings: "gthread" if settings.threads > 1 else "sync",
+    }
+
+
+AS_IN_GUNICORN = _converters()
 
 
 class SettingView(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, Callable
 
 from tests.helpers.serving import GET, PATIENCE, Answer, Client, Ended
 
@@ -23,10 +23,20 @@ class Load:
         new: how many take a new one for each request.
         data: the request.
         pause: seconds that each client waits after each request; without, they are as fast as they can be.
+        connect: makes a client's connection.
     """
 
-    def __init__(self, address: Any, kept: int = 2, new: int = 2, data: bytes = GET, pause: float = 0.0) -> None:
+    def __init__(
+        self,
+        address: Any,
+        kept: int = 2,
+        new: int = 2,
+        data: bytes = GET,
+        pause: float = 0.0,
+        connect: Callable[[Any], Client] = Client,
+    ) -> None:
         self.address = address
+        self.connect = connect
         self.data = data
         self.pause = pause
         self.answers: Counter[bytes] = Counter()  # bodies of whole answers with status 200
@@ -94,7 +104,7 @@ class Load:
 
     def _connect(self) -> Client | None:
         try:
-            return Client(self.address)
+            return self.connect(self.address)
         except OSError as error:
             self._note(f"connect: {error}")
             return None

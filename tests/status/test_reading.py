@@ -154,8 +154,8 @@ def test_a_ready_worker_that_is_silent_is_stuck(board: Scoreboard) -> None:
     silent, pulsing, booting = (ready(board, position) for position in range(3))
     booting.state = "booting"
     for slot in (silent, pulsing, booting):
-        slot.heartbeat = time.monotonic() - 4
-    pulsing.pulse = 2
+        slot.heartbeat = time.monotonic() - 2
+    pulsing.pulse = 20
     assert [one.is_stuck for one in Reader(board.words).read().workers] == [True, False, False]
 
 
