@@ -13,7 +13,7 @@ from fastwsgi.status.durations import spell
 
 NOTHING = "\N{EN DASH}"
 """Stands for what is not known, or does not apply."""
-MOST = 2000  # characters of one text
+MOST = 500  # characters of one text
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 MARKS = {"ok": "●", "warn": "▲", "bad": "■"}
 """A shape for each level, so that colour is not all that tells them apart."""

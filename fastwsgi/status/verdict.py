@@ -127,8 +127,12 @@ def _saturated(case: _Case) -> Finding | None:
         return None
     queued, ready = case.snapshot.queued, case.ready
     threads, busy = sum(one.threads for one in ready), sum(one.threads_busy for one in ready)
-    part = "all" if all(one.saturated for one in ready) else f"{min(busy, threads)} of"
-    line = f"for {spell(case.saturated)}, {part} {_many(threads, 'thread')} busy"
+    count = _many(threads, "thread")
+    if all(one.saturated for one in ready):
+        part = f"all {count}" if threads > 1 else "the only thread"
+    else:
+        part = f"{min(busy, threads)} of {count}"
+    line = f"for {spell(case.saturated)}, {part} busy"
     if not queued:
         return Finding(WARN, "saturated", f"{line}, no request waiting")
     oldest = spell(oldest_queued(case.snapshot))

@@ -66,8 +66,9 @@ def test_the_figures_are_those_of_the_load(browser: Browser, tmp_path: Path, bui
         assert (fact(browser, "answers 2xx"), fact(browser, "answers 4xx")) == ("57", "11")
         browser.comes(lambda: "73 since the start" in browser.text("#tile-requests"))
         browser.comes(lambda: fact(browser, "400 Bad Request") == "1")
-        pids = browser.run("return [...document.querySelectorAll('#workers tbody tr')].map((one) => one.id)")
-        assert pids == [f"w{one['pid']}" for one in status.document()["workers"]]
+        cells = "#workers tbody td:nth-child(2)"
+        pids = browser.run("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)", cells)
+        assert pids == [str(one["pid"]) for one in status.document()["workers"]]
         assert fact(browser, "workers") == "2"
         assert browser.complaints() == []
 
