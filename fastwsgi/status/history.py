@@ -219,11 +219,12 @@ def oldest_queued(snapshot: Snapshot) -> float:
 def saturated(snapshot: Snapshot) -> float:
     """Seconds for which new requests have had to wait, as far as *snapshot* tells; 0: they do not.
 
-    That is while the threads of all workers are busy, or a request waits. Less than BUSY_MOMENT does not count.
+    That is while the threads of all workers are busy, or requests wait in one of them; that each waits shortly is no
+    comfort if one has waited all the time. Less than BUSY_MOMENT does not count.
     """
     ready = [one for one in snapshot.workers if one.state == "ready"]
     busy = min((one.saturated for one in ready), default=0.0)
-    waited = max((one.oldest_queued for one in ready), default=0.0)
+    waited = max((max(one.oldest_queued, one.saturated) for one in ready if one.queued), default=0.0)
     longest = max(busy, waited)
     return longest if longest >= BUSY_MOMENT else 0.0
 
