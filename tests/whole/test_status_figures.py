@@ -28,9 +28,17 @@ def app(environ, start_response):
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def window() -> Iterator[Browser]:
     with chromium() as window:
         yield window
+
+
+@pytest.fixture
+def browser(window: Browser) -> Browser:
+    """The window, in which the page of the test before is no more."""
+    window.driver.get("about:blank")
+    window.complaints()
+    return window
 
 
 def look(browser: Browser, status: Status, query: str = "") -> None:
