@@ -148,6 +148,7 @@ class Reader:
         state, seen = scoreboard.STATES[words[figures.PHASE]], _since(words[figures.HEARTBEAT], clock)
         silence = max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
         durations = totals.all_durations(words) if details else Histogram([], 0.0)
+        oldest = max((_since(call.started, clock) for call in slot.calls), default=0.0)
         return WorkerFigures(
             worker=words[figures.POSITION],
             slot=slot.number,
@@ -160,7 +161,7 @@ class Reader:
             has_failed=bool(words[figures.HAS_FAILED]),
             threads=words[figures.THREADS],
             threads_busy=words[figures.BUSY],
-            saturated=_since(words[figures.SATURATED_SINCE], clock) if words[figures.SATURATED] else 0.0,
+            saturated=_saturated(words, oldest, clock),
             queued=words[figures.QUEUED],
             oldest_queued=_since(words[figures.OLDEST_QUEUED], clock),
             streams_waiting=words[figures.STREAMS_WAITING],
@@ -169,7 +170,7 @@ class Reader:
             spooled=words[figures.SPOOLED],
             rss=self._memory.of(pid),
             cpu=cpu_seconds(pid),
-            oldest=max((_since(call.started, clock) for call in slot.calls), default=0.0),
+            oldest=oldest,
             requests=durations.count,
             errors=totals.errors(words) if details else 0,
             busy_seconds=slot.busy,
@@ -189,6 +190,13 @@ class Reader:
         for worker in workers:
             used[worker.worker] = used.get(worker.worker, 0.0) + worker.cpu
         return {str(position): self._cpu.of(position, used[position]) for position in sorted(used)}
+
+
+def _saturated(words: list[int], oldest: float, clock: int) -> float:
+    """Seconds for which all threads of a worker have been busy; a single one is as long as its request runs."""
+    if words[figures.THREADS] == 1:
+        return oldest
+    return _since(words[figures.SATURATED_SINCE], clock) if words[figures.SATURATED] else 0.0
 
 
 def _since(nanoseconds: int, clock: int) -> float:

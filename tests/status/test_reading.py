@@ -263,3 +263,13 @@ def test_nothing_falls_while_a_worker_writes(board: Scoreboard) -> None:
 def test_the_highest_value_stays() -> None:
     highest = Highest()
     assert [highest.of(1, 5), highest.of(1, 3), highest.of(2, 3), highest.of(1, 6)] == [5, 5, 3, 6]
+
+
+@pytest.mark.parametrize(("threads", "saturated"), [(1, 3.0), (2, 0.0)])
+def test_a_single_thread_is_busy_as_long_as_its_request_runs(board: Scoreboard, threads: int, saturated: float) -> None:
+    slot = ready(board)
+    slot.threads = threads
+    run(slot, 0, b"GET /slow", 3.0)
+    (worker,) = Reader(board.words).read().workers
+    assert worker.saturated == pytest.approx(saturated, abs=2.0)
+    assert bool(worker.saturated) is bool(saturated)

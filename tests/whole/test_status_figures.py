@@ -28,9 +28,17 @@ def app(environ, start_response):
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def window() -> Iterator[Browser]:
     with chromium() as window:
         yield window
+
+
+@pytest.fixture
+def browser(window: Browser) -> Browser:
+    """The window, in which the page of the test before is no more."""
+    window.driver.get("about:blank")
+    window.complaints()
+    return window
 
 
 def look(browser: Browser, status: Status, query: str = "") -> None:
@@ -66,9 +74,10 @@ def test_the_figures_are_those_of_the_load(browser: Browser, tmp_path: Path, bui
         assert (fact(browser, "answers 2xx"), fact(browser, "answers 4xx")) == ("57", "11")
         browser.comes(lambda: "73 since the start" in browser.text("#tile-requests"))
         browser.comes(lambda: fact(browser, "400 Bad Request") == "1")
-        pids = browser.run("return [...document.querySelectorAll('#workers tbody tr')].map((one) => one.id)")
-        assert pids == [f"w{one['pid']}" for one in status.document()["workers"]]
-        assert fact(browser, "--workers") == "2"
+        cells = "#workers tbody td:nth-child(2)"
+        pids = browser.run("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)", cells)
+        assert pids == [str(one["pid"]) for one in status.document()["workers"]]
+        assert fact(browser, "workers") == "2"
         assert browser.complaints() == []
 
 
