@@ -4,8 +4,8 @@
     python ci/incident.py --markdown   the README's
 
 For each incident, a metric, the verdict in /status.json and on the page, `fastwsgi top --once` and the answers to
-readiness probes must tell it within two seconds, and its end as soon as it can be known. The exit code is 1 if one does
-not.
+readiness probes must tell it to whoever asks two seconds after it has begun; its end is told as soon as it is known.
+The exit code is 1 if one does not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,18 @@ from typing import Any, Callable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ci.scenarios.incidents import CALM, INCIDENTS, LATER, SHAPE, SITE, Dependency, ExpiringCertificate, Incident, sign
+from ci.scenarios.incidents import (
+    CALM,
+    INCIDENTS,
+    KEY,
+    LATER,
+    SHAPE,
+    SITE,
+    Dependency,
+    ExpiringCertificate,
+    Incident,
+    sign,
+)
 from ci.scenarios.running import Missed, end
 from ci.scenarios.views import BOUND, Told, Views, watch
 from tests.helpers.deployments import Deployment, deployed
@@ -74,9 +85,11 @@ class Report:
         """The README's table."""
         lines = ["| incident | metric | verdict | readiness | told after | its end |", "|---|---|---|---|---|---|"]
         for name, told, over in self.rows:
-            texts = [f"`{told[view].text.replace('|', ' ')}`" for view in ("metrics", "verdict", "readiness")]
+            metric, _, value = told["metrics"].text.removeprefix("fastwsgi_").rpartition(" ")
+            word, _, line = told["verdict"].text.partition(": ")
             slowest = max(one.seconds for one in told.values())
-            lines.append(f"| {' | '.join([name, *texts, f'{slowest:.1f} s', f'{over:.1f} s'])} |")
+            cells = [name, f"`{metric}` {round(float(value), 1):.10g}", f"**{word}**: {line}", told["readiness"].text]
+            lines.append(f"| {' | '.join(cells)} | {slowest:.1f} s | {over:.1f} s |")
         return "\n".join(lines)
 
 
@@ -113,7 +126,7 @@ def main() -> int:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connect = partial(TlsClient, context=context, host="localhost")
     with tempfile.TemporaryDirectory() as folder:
-        settings = sign(Path(folder), LATER)
+        settings = {"certfile": [str(sign(Path(folder), LATER))], "keyfile": [f"{folder}/{KEY}"]}
         with serving(folder, dependency, connect, TLS_CLIENTS, **settings) as (server, views):
             happen(ExpiringCertificate(server, dependency), views, report)
     if options.markdown:

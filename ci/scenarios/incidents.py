@@ -41,6 +41,7 @@ CALM = Signs("fastwsgi_stopping 0", "^serving", "^200 ok")
 LONGEST = 10.0  # seconds that the dependency takes when it is slow
 CROWD = 60  # clients beside the load, more than all threads and queues take
 SOON, LATER = 3, 90  # days until a certificate ends
+CERTIFICATE, KEY = "cert.pem", "key.pem"
 
 
 class Dependency:
@@ -167,27 +168,32 @@ class FailedReload(Incident):
 class ExpiringCertificate(Incident):
     """a certificate that ends soon"""
 
-    def begin(self) -> None:
-        soon = time.time() + SOON * 86400
+    def __init__(self, server: Deployment, dependency: Dependency) -> None:
+        super().__init__(server, dependency)
+        self.new = sign(server.directory, SOON, "soon.pem")
         metric = r"fastwsgi_certificate_not_after_seconds\S* \S+"
-        self.signs = Signs(metric, "^certificate", "^200 ok", below=soon + 60)
-        sign(self.server.directory, SOON)
+        self.signs = Signs(metric, "^certificate", "^200 ok", below=time.time() + SOON * 86400)
+
+    def begin(self) -> None:
+        self._use(self.new)
 
     def end(self) -> None:
-        sign(self.server.directory, LATER)
+        self._use(sign(self.server.directory, LATER, "later.pem"))
+
+    def _use(self, certificate: Path) -> None:
+        certificate.replace(self.server.directory / CERTIFICATE)
+        self.server.signal(signal.SIGHUP)  # without, it is noticed within two seconds
 
 
 INCIDENTS = (SlowDependency, StuckWorker, CrashLoop, FullQueue, FailedReload)
 """Those of one service, in this order; ExpiringCertificate takes one with TLS."""
 
 
-def sign(directory: Path, days: int) -> dict[str, Any]:
-    """Have a certificate in *directory* that ends in so many days: the settings of a server that uses it."""
-    key, certificate = directory / "key.pem", directory / "cert.pem"
+def sign(directory: Path, days: int, name: str = CERTIFICATE) -> Path:
+    """Make a certificate that ends in so many days; the key of all in *directory* is KEY."""
+    key, certificate = directory / KEY, directory / name
     if not key.exists():
         openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", str(key))
-    new = directory / "new.pem"
     about = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-    openssl("req", "-x509", "-new", "-key", str(key), "-days", str(days), "-out", str(new), *about)
-    new.replace(certificate)
-    return {"certfile": [str(certificate)], "keyfile": [str(key)]}
+    openssl("req", "-x509", "-new", "-key", str(key), "-days", str(days), "-out", str(certificate), *about)
+    return certificate
