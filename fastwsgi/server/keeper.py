@@ -3,8 +3,8 @@
 With one thread nobody could answer a route (http/routes.py) while an application call does not return. So the keeper
 takes the loop out of the call then, as a thread of a pool does (threads.py), but it never runs the application: it
 accepts, reads heads and bodies, answers routes, and has everything else wait in the queue. The application's thread
-ends its response, asks for the loop, and gets it at the end of a step, with a turn for each request in the queue. So as
-long as calls return at once, there is one thread that does everything, as without a keeper.
+ends its response, asks for the loop, and gets it at the end of a step, and empties the queue, a request in each step.
+So as long as calls return at once, there is one thread that does everything, as without a keeper.
 
 All code of the application runs in its own thread: not only calls, but also the steps of a response made piece by piece
 and its close(). What comes to pass with such a response while the keeper has the loop is left for that thread.
@@ -49,14 +49,29 @@ class Keeper(Pool):
         self.await_end()
 
     def queue(self, connection: Connection) -> None:
-        """Have *connection* wait until home has the loop again. Called in the keeper, which alone uses the queue."""
+        """Have *connection* wait until home has the loop again. The thread with the loop alone uses the queue."""
         self.queued_requests.append(connection)
 
     def end_step(self) -> None:
-        """Leave the loop if home wants it, or is lost; else let home have the GIL. Raises LoopLost."""
-        if self.service.kept and (self.is_back or not self.home):
+        """Leave the loop if home wants it, or is lost, else let home have the GIL; in home, go on with the queue.
+
+        Raises:
+            LoopLost: the keeper leaves the loop.
+        """
+        if not self.service.kept:
+            self._go_on_with_queue()
+        elif self.is_back or not self.home:
             raise LoopLost
         super().end_step()
+
+    def _go_on_with_queue(self) -> None:
+        """Give a turn to the first of those that wait: to one alone, as its call may be stuck, too."""
+        if self.queued_requests:
+            connection = self.queued_requests.popleft()
+            if connection.state is QUEUED and is_gone(connection.fd):
+                connection.drop(False)  # no client waits for the answer
+            else:
+                connection.wait_for_turn()
 
     # The application's thread
 
@@ -110,13 +125,10 @@ class Keeper(Pool):
         """Do without: there is one keeper."""
 
     def _hand_over(self) -> bool:
-        """Give home the loop, and turns to all that wait; False if this thread is home from now on."""
-        while self.queued_requests:
-            connection = self.queued_requests.popleft()
-            if connection.state is QUEUED and is_gone(connection.fd):
-                connection.drop(False)  # no client waits for the answer
-            else:
-                connection.wait_for_turn()
+        """Give home the loop; False if this thread is home from now on."""
+        self._go_on_with_queue()
+        if self.queued_requests:
+            self.loop.wake()  # the first step of home does not wait
         with self.lock:
             self.service.kept = self.is_back = False
             self._set_running(0)
