@@ -77,7 +77,8 @@ class HungWorkers:
         elif child.pid not in self._dumped_at:
             self._dumped_at[child.pid] = now
             call = child.slot.call()
-            error_log.error("worker %d: a C call has held the GIL for %.1f s%s; the stacks are:", child.pid, silence, call)
+            message = "worker %d: a C call has held the GIL for %.1f s%s; the stacks are:"
+            error_log.error(message, child.pid, silence, call)
             os.kill(child.pid, DUMP)
         elif now - self._dumped_at[child.pid] < DUMP_TIME:
             pass

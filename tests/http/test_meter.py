@@ -166,7 +166,7 @@ def test_the_ring_of_durations(build: SimpleNamespace) -> None:
 
 # The call that runs
 
-PATHS = ["/", "/a", *("/" + "abcdefgh" * count + "x" * more for count in range(4) for more in range(8)), "/" + "z" * 400]
+PATHS = ["/" + "abcdefgh" * count + "x" * more for count in (0, 1, 2, 23, 50) for more in range(8)]
 METHODS = ["GET", "POST", "PROPFIND"]
 
 
