@@ -67,9 +67,7 @@ class Pool:
         self._done_signal.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # the number that run now
-        self.meter = loop.meter
-        self.rows = loop.rows
-        self.gauges = Gauges(loop.meter)
+        self.meter, self.rows, self.gauges = loop.meter, loop.rows, Gauges(loop.meter)
 
     # From outside
 
@@ -318,8 +316,7 @@ class Pool:
         self.service.turn = self.service.turn.successor()
         self.monitor.follow(self.service.turn)
         connection.detach()
-        if connection.exchange is not None:
-            settle(self.meter, connection.exchange)
+        settle(self.meter, connection.exchange)
         self.rows.hand_over(self.loop_thread)
         self.detached[self.loop_thread] = connection
         self._set_running(self.running + 1)
