@@ -30,9 +30,9 @@ def count_turn(meter: Meter, seconds: float) -> None:
         observe(meter, QUEUE_TIMES, QUEUE_BOUNDS, seconds)
 
 
-def settle(meter: Meter, exchange: Exchange) -> None:
+def settle(meter: Meter, exchange: Exchange | None) -> None:
     """Settle how long the request that now runs had to wait for those before it, as it goes on in another way."""
-    if not exchange.settled and not exchange.end_reported:
+    if exchange is not None and not exchange.settled and not exchange.end_reported:
         exchange.settled = True
         waited = max(0.0, meter.free_since - exchange.started - exchange.idle)
         exchange.idle += waited

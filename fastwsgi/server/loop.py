@@ -85,8 +85,7 @@ class Loop:
         self.wire: SocketWire = build.sockio.SocketWire(self.meter)
         self.relief = Relief(self)
         self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.relief.ask)
-        self.disk = Disk(settings.max_spooled, log_error)
-        self.disk.share = slot
+        self.disk = Disk(settings.max_spooled, log_error, slot)
         self.rows = Rows(self.meter)
         self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
         self.renew_time(self.service)
@@ -101,16 +100,14 @@ class Loop:
         self._events: Iterator[tuple[int, int]] = iter(())
         self.wake_pipe = WakePipe()
         self.add_waker(self.wake_pipe.fileno(), self._handle_wake_up)
-        self.asked_to_stop = False
         self._idle_grace = 0.0
-        self._may_accept_again = False
+        self.asked_to_stop = self.stopping = self._may_accept_again = False
         self.thread = 0  # the identifier of the thread that serves
         self.caller = 0  # that of the thread that has called run()
         self.expired: Callable[[str], None] = lambda logged: None  # called when a request has passed the deadline
         self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda logged: self.expired(logged))
         self.caller_stuck: Callable[[], None] = lambda: None  # called at the end if run() cannot return: see Pool
         self.aborted = False  # all connections are to end now
-        self.stopping = False
         self.ticks: list[Callable[[], None]] = []  # called each second
         self.stopped_accepting: Callable[[], None] = lambda: None  # called once a stop has emptied the backlogs
         self.housekeeping = Housekeeping(self)

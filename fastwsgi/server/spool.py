@@ -34,11 +34,13 @@ class Disk:
         log_error: called with a message and None, once a minute at most.
     """
 
-    def __init__(self, limit: int, log_error: Callable[[str, BaseException | None], None]) -> None:
+    def __init__(
+        self, limit: int, log_error: Callable[[str, BaseException | None], None], share: SpoolShare | None = None
+    ) -> None:
         self.limit = limit
         self._log = RateLimitedLog(log_error)
         self.used = 0
-        self.share: SpoolShare | None = None
+        self.share = share
         self._lock = threading.Lock()
 
     def open(self) -> Spool:

@@ -69,8 +69,7 @@ class Pool:
         self._done_signal.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # the number that run now
-        self.meter = loop.meter
-        self.rows = loop.rows
+        self.meter, self.rows = loop.meter, loop.rows
 
     # From outside
 
@@ -318,8 +317,7 @@ class Pool:
         self.service.turn = self.service.turn.successor()
         self.monitor.follow(self.service.turn)
         connection.detach()
-        if connection.exchange is not None:
-            settle(self.meter, connection.exchange)
+        settle(self.meter, connection.exchange)
         self.rows.hand_over(self.loop_thread)
         self.detached[self.loop_thread] = connection
         self._set_running(self.running + 1)

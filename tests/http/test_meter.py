@@ -166,8 +166,7 @@ def test_the_ring_of_durations(build: SimpleNamespace) -> None:
 
 # The call that runs
 
-SHORT = ("/" + "abcdefgh" * count + "x" * more for count in range(4) for more in range(8))
-PATHS = ["/", "/a", *SHORT, "/" + "z" * 400]
+PATHS = ["/" + "abcdefgh" * count + "x" * more for count in (0, 1, 2, 23, 50) for more in range(8)]
 METHODS = ["GET", "POST", "PROPFIND"]
 
 
