@@ -88,6 +88,7 @@ class _Counts(NamedTuple):
     """What is kept of a snapshot, so that later ones have something to be subtracted from."""
 
     clock: float
+    threads: int
     service: tuple[int, float]  # its supervisor, and when it was started: counters begin anew with another one
     durations: Histogram
     failed: int
@@ -146,7 +147,10 @@ class History:
         seconds = now.clock - before.clock
         answered = difference(now.durations, before.durations)
         failed = max(0, now.failed - before.failed)
-        thread_seconds = seconds * (snapshot.threads or sum(one.threads for one in snapshot.workers))
+        moments = [*self._counts, now]
+        thread_seconds = sum(
+            (after.clock - one.clock) * max(one.threads, after.threads) for one, after in zip(moments, moments[1:])
+        )
         busy = max(0.0, now.busy_seconds - before.busy_seconds)
         return Rates(
             seconds=seconds,
@@ -238,6 +242,7 @@ def _counts(snapshot: Snapshot) -> _Counts:
     counts = [sum(numbers) for numbers in zip(*(one.counts for one in classes))]
     return _Counts(
         clock=snapshot.clock,
+        threads=snapshot.threads or sum(one.threads for one in snapshot.workers),
         service=(snapshot.supervisor, snapshot.since),
         durations=Histogram(counts, sum(one.total for one in classes)),
         failed=snapshot.durations["5xx"].count if "5xx" in snapshot.durations else 0,

@@ -43,6 +43,15 @@ def test_rates_are_differences_over_the_time_between() -> None:
     assert rates.p95 == pytest.approx(1.75)
 
 
+def test_threads_that_have_gone_were_part_of_what_there_was() -> None:
+    moments = [snapshot()]
+    for _ in range(4):
+        moments.append(answered(moments[-1], busy=4.0))
+    now = answered(moments[-1], busy=2.0)
+    now = replace(now, workers=[replace(now.workers[0], state="retiring")])
+    assert history(*moments).rates(now).utilisation == 18.0 / (5 * 2.0 * 8)
+
+
 def test_a_worker_has_rates_of_its_own() -> None:
     first = answered(snapshot(), good=1000)
     now = answered(first, good=90, bad=10, busy=4.0)
