@@ -25,6 +25,7 @@ from ci.scenarios import running
 from ci.scenarios.forks import forks
 from ci.scenarios.lines import lines
 from ci.scenarios.running import SHAPE, end, loaded, memory, summary, until, wanted
+from ci.scenarios.saturated import saturated
 from tests.helpers.deployments import deployed, wait_for_end
 from tests.helpers.serving import Client, request
 
@@ -276,7 +277,7 @@ def stalled(quick: bool) -> str:
 
 SCENARIOS = {
     one.__name__: one
-    for one in (kill, reload, edit, broken, term, upgrade, recycle, stuck, leftover, stalled, forks, lines)
+    for one in (kill, reload, edit, broken, term, upgrade, recycle, stuck, leftover, stalled, saturated, forks, lines)
 }
 
 if __name__ == "__main__":

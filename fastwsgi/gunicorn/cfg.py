@@ -20,8 +20,8 @@ Address = Union[tuple[str, int], str, int]
 """A host and its port, the path of a unix socket, or a file descriptor."""
 
 
-def _converters() -> dict[str, Callable[[Settings], Any]]:
-    """For each attribute whose value gunicorn has in another form, how it is made."""
+def _as_in_gunicorn() -> dict[str, Callable[[Settings], Any]]:
+    """AS_IN_GUNICORN. (A function: mypy has to know the class before it looks at its attributes.)"""
     return {
         "bind": lambda settings: ["[::]" + one[1:] if one.startswith("*:") else one for one in settings.bind],
         "cert_reqs": lambda settings: {"none": 0, "optional": 1, "required": 2}[settings.cert_reqs],
@@ -44,7 +44,8 @@ def _converters() -> dict[str, Callable[[Settings], Any]]:
     }
 
 
-AS_IN_GUNICORN = _converters()
+AS_IN_GUNICORN = _as_in_gunicorn()
+"""The attributes whose values gunicorn has in another form than we have them."""
 
 
 class SettingView(NamedTuple):

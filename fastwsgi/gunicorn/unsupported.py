@@ -41,7 +41,7 @@ _ASGI = "ASGI and WebSockets are not spoken; serve such an application with an A
 _DIRTY = "there are no processes for long work; use a task queue"
 _SYSLOG = "log to standard error, which systemd and Docker pass on, or set up a SysLogHandler with --log-config"
 _GRAMMAR = "requests that are malformed in this way are refused, always"
-_SOCKET = "there is no control socket; use signals: HUP, TTIN, TTOU, USR1, USR2, TERM"
+_SOCKET = "there is no control socket; --status-bind shows the state; signals change it: HUP, TTIN, TTOU, USR2, TERM"
 
 UNSUPPORTED = {
     "worker_tmp_dir": Unsupported(

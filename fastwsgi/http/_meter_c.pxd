@@ -31,9 +31,10 @@ cdef class Meter:
     cpdef double now(self)
     cpdef object add(self, Py_ssize_t index, long long count)
     cpdef object set(self, Py_ssize_t index, long long value)
-    cdef int note_head(self, object exchange) except -1
+    cdef void note_head(self, object exchange) noexcept
     cdef int begin_call(self, object exchange) except -1
-    cpdef object end_call(self)
+    cdef int begin_anew(self, object exchange) except -1
+    cpdef void end_call(self) noexcept
     cpdef object show_id(self, str request_id)
     cdef int end(self, object exchange) except -1
     cdef int end_rarely(self, object exchange, double now, double *began) except -1

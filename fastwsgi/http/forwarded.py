@@ -60,9 +60,11 @@ class Forwarding:
 
     Args:
         settings: forwarded_allow_ips, forwarded_headers, forwarded_hops and forwarded_untrusted are read.
+        note_start: called with what a believed peer says of the time at which it got the request.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, note_start: Callable[[str], None] = lambda value: None) -> None:
+        self._note_start = note_start
         self._trusted = Trusted(settings.forwarded_allow_ips)
         self._hops = settings.forwarded_hops
         self._drops = settings.forwarded_untrusted == "drop"
@@ -80,6 +82,9 @@ class Forwarding:
         environ.setdefault(PEER, environ["REMOTE_ADDR"])
         if self._drops:
             drop_fields(environ, self._keys)
+        start = environ.get("HTTP_X_REQUEST_START") or environ.get("HTTP_X_QUEUE_START")
+        if start:
+            self._note_start(start)
         for key, read in self._believed:
             value = environ.get(key)
             if value or (value is not None and key in NAMING_THE_CLIENT):

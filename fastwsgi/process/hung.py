@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Callable
 from fastwsgi.observe.logs import error_log
 from fastwsgi.process.control import HEARTBEAT
 from fastwsgi.process.stack_dump import DUMP_TIME, LONGEST_TIME
+from fastwsgi.status.calls import in_call
 
 if TYPE_CHECKING:
     from fastwsgi.process.fleet import Fleet
@@ -86,6 +87,7 @@ class HungWorkers:
         if child.pid not in self._logged:
             self._logged.add(child.pid)
             line = f"worker {child.pid}: a C call has held the GIL for {self._asked[child.pid][1]:.1f} s"
+            line += in_call(child.slot.words, child.slot.base)
             stacks = child.dump.take()
             error_log.error("%s; the stacks are:\n%s", line, stacks)
             self._told(child, line, stacks)

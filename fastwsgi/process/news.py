@@ -43,20 +43,20 @@ class News:
 
     def advance(self, now: float) -> None:
         """Write the gauges, and send the words that have changed."""
-        owner, told = self._supervisor, self._told
-        fleet = owner.fleet
+        owner, fleet = self._supervisor, self._supervisor.fleet
         owner.head.generation, owner.head.wanted = fleet.generation, fleet.size
         owner.head.failing_starts = fleet.failing_starts(now)
-        told.crash_loop = self._unfit if fleet.is_failing(now) else ""
         owner.head.show_certificates(owner.certificates.ends)
-        if owner.status_process.pid:
-            self._send_words()
+        self._send_words(now)
         if owner.status_process.pid and now >= self._next_look:
             self._next_look = now + INTERVAL
             owner.head.show_queues(queues(owner.listeners.bindings))
 
-    def _send_words(self) -> None:
+    def _send_words(self, now: float) -> None:
         owner, told = self._supervisor, self._told
+        if not owner.status_process.pid:
+            return
+        told.crash_loop = self._unfit if owner.fleet.is_failing(now) else ""
         told.name = owner.deployment.name
         told.settings = shown_settings(owner.settings)
         told.urls = owner.listeners.urls(owner.certificates.scheme)
@@ -72,6 +72,7 @@ class News:
         text, details = cut(text.replace("\n", " "), MOST_TEXT), cut(details.strip("\n"), MOST_DETAILS)
         event = Event(time.time(), kind, is_bad, text, worker, pid, details)
         events.add(self._told.events, event)
+        self._send_words(time.monotonic())  # first: they belong to the event
         self._supervisor.status_process.send(f"event {json.dumps(asdict(event))}")
 
     # Workers

@@ -38,7 +38,10 @@ def check(settings: Settings, finding: Finding, hooks: Hooks) -> list[str]:
     notes: list[str] = []
     for address in () if os.environ.get("LISTEN_FDS") else settings.bind:  # systemd's sockets replace them all
         with finding:
-            notes += _check_address(address, settings)
+            notes += _check_address(address, settings.reuse_port)
+    if settings.status_bind is not None:
+        with finding:
+            notes += _check_address(settings.status_bind, False, "--status-bind")
     return notes
 
 
@@ -92,12 +95,12 @@ def _is_socket(fd: int) -> bool:
         return False
 
 
-def _check_address(text: str, settings: Settings) -> list[str]:
+def _check_address(text: str, reuse_port: bool, option: str = "--bind") -> list[str]:
     """Open and close a listener. One of this program's on the same port may be the very service, to be reloaded."""
     address = parse_address(text)
     try:
         if isinstance(address, Tcp):
-            open_listener(text, reuse_port=settings.reuse_port).close()
+            open_listener(text, reuse_port=reuse_port, option=option).close()
         elif isinstance(address, Unix):
             check_path(address)
         elif not _is_socket(address.fd):

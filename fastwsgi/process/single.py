@@ -24,6 +24,7 @@ from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.readiness import empty
+from fastwsgi.status import here
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -76,6 +77,7 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
             loop.add_listener(listener, tls=certificates.tls)
         if certificates.tls is not None:
             loop.ticks.append(certificates.tick)
+        loop.ticks.append(here.serve_alone(loop.meter.view, build.name))
         privileges.warn(settings, None)
         warn_of_temporary_files()
         with Signals(loop, listeners, logs, settings.graceful_timeout):
@@ -84,6 +86,7 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
         loop.close()
         life.log_end()
     finally:
+        here.leave()
         listeners.close()
         logs.close()
 

@@ -23,6 +23,7 @@ class Succession:
         for fd in self._writers:
             os.set_inheritable(fd, False)
         self._reader = self._theirs = -1
+        self._poller: select.poll | None = None  # waits for the reader
         self.has_yielded = False
 
     def announce(self) -> None:
@@ -34,8 +35,8 @@ class Succession:
                 pass  # it is gone
 
     def begin(self) -> None:
-        """Make the pipe to the next one, before the fork."""
-        self.disown(keeping=self._writers)
+        """Make the pipe to the next one, before the fork; a last one is heard no more."""
+        self._close_reader()
         self._reader, self._theirs = os.pipe()
 
     def hand_over(self) -> None:
@@ -51,21 +52,26 @@ class Succession:
             os.close(self._theirs)
             self._theirs = -1
         if self._reader >= 0:
+            self._poller = poller
             poller.register(self._reader, select.POLLIN)
 
-    def read(self, ready: set[int], poller: select.poll) -> None:
+    def read(self, ready: set[int]) -> None:
         """Hear the next one, if the pipe is among the *ready* descriptors."""
         if self._reader not in ready:
             return
         self.has_yielded = bool(os.read(self._reader, 4096))
         if not self.has_yielded:
-            poller.unregister(self._reader)
+            self._close_reader()
+
+    def _close_reader(self) -> None:
+        if self._poller is not None:
+            self._poller.unregister(self._reader)
+            self._poller = None
             os.close(self._reader)
             self._reader = -1
 
-    def disown(self, keeping: tuple[int, ...] | list[int] = ()) -> None:
-        """In a forked child, close all of it; or before another pipe is made, what is left of the last one."""
+    def disown(self) -> None:
+        """In a forked child, close all of it."""
         for fd in (self._reader, self._theirs, *self._writers):
-            if fd >= 0 and fd not in keeping:
+            if fd >= 0:
                 os.close(fd)
-        self._reader = self._theirs = -1

@@ -321,7 +321,7 @@ class Supervisor:
             self._handle_signal(number)
         self.children.read_messages(ready)
         self.status_process.read_messages(ready)
-        self.upgrade.succession.read(ready, self.poller)
+        self.upgrade.succession.read(ready)
         own = [pid for pid in (*self.fleet.members, self.upgrade.successor, self.status_process.pid) if pid]
         for pid, status, cpu in exits.reap_children(own if self.spares_children else [exits.ANY]):
             if pid in self.fleet.members:

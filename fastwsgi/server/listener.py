@@ -13,6 +13,7 @@ from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS, WSGI_INPUT
 from fastwsgi.http.peers import Trusted
 from fastwsgi.originals import os, socket
 from fastwsgi.server.preamble import PLAIN, Preamble
+from fastwsgi.server.request_start import RequestStarts
 from fastwsgi.version import SOFTWARE
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Listener:
     def _set_up_proxies(self, settings: Settings) -> None:
         announced = settings.proxy_protocol != "off"
         drops = settings.forwarded_untrusted == "drop"
-        self.forwarding = Forwarding(settings) if settings.forwarded_allow_ips or announced or drops else None
+        believes = settings.forwarded_allow_ips or announced or drops
+        self.forwarding = Forwarding(settings, RequestStarts(self.loop.meter).note) if believes else None
         self.takes_plain = settings.proxy_protocol != "required"
         self._announcers = Trusted(settings.proxy_allow_ips) if announced else None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastwsgi.figures import RECEIVED
 from fastwsgi.http.connection import READ
 from fastwsgi.http.errors import NO_ROOM
 from fastwsgi.http.proxy_protocol import MAX_SIZE, Header, NoHeader, ProxyError, parse
@@ -168,6 +169,7 @@ class Preamble:
         """Read *count* bytes, which have arrived, from the socket."""
         while count > 0:
             taken = self._socket.recv(count)
+            self.listener.loop.meter.add(RECEIVED, len(taken))
             self._begun += taken
             count -= len(taken)
 

@@ -28,6 +28,8 @@ ADDRESSES = {"address", "addr", "listen", "http", "http_socket", "socket", "http
 SOCKETS = {"uds", "unix_socket", "unix"}
 MODULES = {"app", "application", "module", "wsgi", "wsgi_app"}
 FILES = {"wsgi_file", "file"}
+STATS = {"stats", "stats_server"}  # uWSGI's
+METRICS = {"metrics": "", "metrics_address": "127.0.0.1", "metrics_port": "9090"}  # granian's, with its defaults
 RENAMED = {
     "access_log": "access_logfile", "access_log_fmt": "access_log_format", "app_dir": "pythonpath",
     "blocking_threads": "threads", "buffer_size": "limit_request_head", "call": "factory", "cert": "certfile",
@@ -49,14 +51,16 @@ RENAMED = {
 NEEDLESS = {
     "die_on_term", "enable_threads", "lazy_apps", "lifespan", "loop", "master", "need_app", "no_access_log",
     "no_debug", "no_orphans", "runtime_mode", "runtime_threads", "single_interpreter",
-    "strict", "thunder_lock", "vacuum", "with_threads", "ws",
+    "stats_http", "strict", "thunder_lock", "vacuum", "with_threads", "ws",
 }  # fmt: skip
 """Left out of the answer: it is always so, or there is no such thing here."""
-SWITCHES = {"access_log", "call", "debug", "proxy_headers", *NEEDLESS} - {
+SWITCHES = {"access_log", "call", "debug", "metrics", "proxy_headers", *NEEDLESS} - {
     "lifespan", "loop", "runtime_mode", "runtime_threads", "ws",
 }  # fmt: skip
 """Those that take no value as options."""
-KNOWN = HOSTS | PORTS | ADDRESSES | SOCKETS | MODULES | FILES | {"fd", "callable"} | set(RENAMED) | NEEDLESS
+KNOWN = HOSTS | PORTS | ADDRESSES | SOCKETS | MODULES | FILES | STATS | NEEDLESS | {
+    "fd", "callable", *RENAMED, *METRICS,
+}  # fmt: skip
 PARSERS = {"auto", "h11", "httptools", "1", "2"}  # values of --http in uvicorn and granian
 INTERFACES = {"auto", "wsgi"}  # of --interface there, in which it is not an address
 OTHER_INTERFACES = {"asgi", "asginl", "asgi2", "asgi3", "rsgi"}
@@ -76,6 +80,7 @@ def translate(given: Pairs) -> Pairs:
     """Our names and values for those of KNOWN; "app" is the application. Raises UsageError for other interfaces."""
     answer: Pairs = []
     host = port = module = attribute = ""
+    metrics: dict[str, str] = {}
     for name, value in given:
         if name == "interface" and value in OTHER_INTERFACES:
             raise UsageError(f"{value.upper()} is not spoken: serve such an application with a server that does")
@@ -89,8 +94,13 @@ def translate(given: Pairs) -> Pairs:
             module = _module(value)
         elif name == "callable":
             attribute = value
+        elif name in METRICS:
+            metrics[name] = value
         else:
             answer.append(_one(name, value))
+    if metrics:
+        _, *address = {**METRICS, **metrics}.values()
+        answer.append(("status_bind", _join(*address)))
     if host or port:
         answer.insert(0, ("bind", _join(host or "127.0.0.1", port or "8000")))
     if module or attribute:
@@ -103,6 +113,8 @@ def _one(name: str, value: str) -> tuple[str, str]:
     """Our setting for a name that needs no other one, and its value."""
     if name in ADDRESSES:
         return "bind", _address(value)
+    if name in STATS:
+        return "status_bind", _address(value)
     if name in SOCKETS:
         return "bind", f"unix:{value}"
     if name == "fd":

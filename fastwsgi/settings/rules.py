@@ -23,6 +23,7 @@ NEEDS = {
     "max_worker_rss_jitter": "max_worker_rss",
     "forwarded_headers": "forwarded_allow_ips",
     "forwarded_hops": "forwarded_allow_ips",
+    "status_allow": "status_bind",
     "proxy_allow_ips": "proxy_protocol",
 }
 """Settings that only modify another one, which has no effect by default."""
@@ -39,6 +40,10 @@ def settle(values: dict[str, Any]) -> None:
     if path and path == values["readiness_path"]:
         raise SettingError.between(
             ("liveness_path", "readiness_path"), f"are both {path}; each needs a path of its own"
+        )
+    if values["status_bind"] in values["bind"] and not values["status_bind"].endswith(":0"):
+        raise SettingError.between(
+            ("bind", "status_bind"), f"are both {values['status_bind']}; the status needs an address of its own"
         )
     for name in LIMITS_OF_A_HEAD:
         if values[name] == 0:

@@ -21,6 +21,7 @@ from fastwsgi.figures import (
     ROWS,
     WORD,
 )
+from fastwsgi.originals import time
 from fastwsgi.status.snapshot import Running, WorkerFigures
 
 
@@ -51,17 +52,44 @@ def still_running(words: memoryview, found: list[Call]) -> list[Call]:
     return [call for call in found if words[call.begin + CALL_NUMBER] == call.number]
 
 
+class Described(NamedTuple):
+    """What a call says of itself: method, blank and path, the native ID of its thread, its request ID."""
+
+    name: str
+    thread: int
+    identifier: str
+
+
+def read(words: memoryview, call: Call) -> Described | None:
+    """What *call* says of itself; None if it has ended meanwhile."""
+    row = words[call.begin : call.begin + CALL_WORDS]
+    thread, length = row[CALL_THREAD], max(0, min(row[CALL_LENGTH], CALL_NAME_BYTES))
+    identifier = row.tobytes()[CALL_ID * WORD :][:CALL_ID_BYTES].rstrip(b"\0")
+    name = row.tobytes()[CALL_NAME * WORD :][:length]
+    return Described(printable(name), thread, printable(identifier)) if still_running(words, [call]) else None
+
+
 def describe(words: memoryview, found: list[Call], worker: WorkerFigures, clock: int) -> Iterator[Running]:
     """The calls *found* of *worker* at the time *clock*, with their names, except those that have ended meanwhile."""
     for call in found:
-        row = words[call.begin : call.begin + CALL_WORDS]
-        thread, length = row[CALL_THREAD], max(0, min(row[CALL_LENGTH], CALL_NAME_BYTES))
-        identifier = row.tobytes()[CALL_ID * WORD :][:CALL_ID_BYTES].rstrip(b"\0")
-        name = row.tobytes()[CALL_NAME * WORD :][:length]
-        if still_running(words, [call]):
-            method, _, path = printable(name).partition(" ")
+        described = read(words, call)
+        if described is not None:
+            method, _, path = described.name.partition(" ")
             seconds = max(0, clock - call.started) / 10**9
-            yield Running(method, path, seconds, worker.worker, worker.pid, thread, printable(identifier))
+            yield Running(method, path, seconds, worker.worker, worker.pid, described.thread, described.identifier)
+
+
+def in_call(words: memoryview, base: int) -> str:
+    """What holds the GIL of the worker whose memory begins at *base*: ", in GET /shop for 3.1 s"; "" if none runs.
+
+    It is the call of the thread with the loop, which nobody could take from it, or else, most likely, the oldest.
+    """
+    for call in sorted(calls(words, base), key=lambda call: (call.begin != base + CALL, call.started)):
+        described = read(words, call)
+        if described is not None:
+            age = (time.monotonic_ns() - call.started) / 10**9
+            return f", in {described.name or 'a request'} for {age:.1f} s"
+    return ""
 
 
 def printable(text: bytes) -> str:

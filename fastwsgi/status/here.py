@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
+from fastwsgi.originals import os, time
 from fastwsgi.status.reading import Reader
+from fastwsgi.status.scoreboard import Slot
 
 _readers: list[Reader] = []
 
@@ -10,6 +14,19 @@ _readers: list[Reader] = []
 def belong(reader: Reader) -> None:
     """Have this process belong to the service that *reader* reads."""
     _readers[:] = [reader]
+
+
+def serve_alone(words: memoryview, build: str) -> Callable[[], None]:
+    """Have this process be a service of its own, with a worker's *words*; call the result as a sign of life."""
+    slot = Slot(words, 0)
+    slot.pid, slot.state = os.getpid(), "ready"
+    slot.started = slot.heartbeat = time.monotonic()
+    belong(Reader(words, build, has_head=False))
+
+    def live() -> None:
+        slot.heartbeat = time.monotonic()
+
+    return live
 
 
 def leave() -> None:

@@ -20,6 +20,7 @@ SAMPLES = 300  # that are remembered: ten minutes
 WINDOW = 10.0  # seconds that rates are of
 GAP = 3 * INTERVAL  # from here on what is between two samples is not known
 BUSY_MOMENT = 0.5  # seconds for which all threads may be busy, which is nothing yet
+NEARLY_ALL = 0.95  # utilisation at which hardly a request finds a free thread at once
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Sample(NamedTuple):
     Attributes:
         at, clock: when, as of Snapshot.
         listen_queue: connections that wait for accept, at all listeners.
-        is_saturated: whether that is what saturated() said.
+        is_saturated: whether new requests had to wait for a thread.
     """
 
     at: float
@@ -133,7 +134,7 @@ class History:
             p50=rates.p50,
             p95=rates.p95,
             p99=rates.p99,
-            is_saturated=saturated(snapshot) > 0,
+            is_saturated=saturated(snapshot) > 0 or (rates.utilisation or 0.0) >= NEARLY_ALL,
         )
 
     def rates(self, snapshot: Snapshot) -> Rates:
@@ -166,14 +167,20 @@ class History:
         return [self._worker_rates(one, snapshot.clock) if is_continued else WorkerRates() for one in snapshot.workers]
 
     def saturated_for(self, snapshot: Snapshot) -> float:
-        """Seconds for which the service has been saturated; 0: it is not. See saturated()."""
-        shortest = saturated(snapshot)
-        since = snapshot.clock
-        for one in reversed(self.samples if shortest else ()):
+        """Seconds for which new requests have had to wait for a thread; 0: they have not.
+
+        That is as saturated() says, or after seconds of NEARLY_ALL threads being busy.
+        """
+        now = self.sample(snapshot)
+        since = now.clock
+        for one in (now, *reversed(self.samples)):
             if not one.is_saturated or since - one.clock > GAP:
                 break
             since = one.clock
-        return max(shortest, snapshot.clock - since)
+        by_now = saturated(snapshot)
+        if now.is_saturated and not by_now:
+            by_now = self.rates(snapshot).seconds * NEARLY_ALL
+        return max(by_now, now.clock - since)
 
     def _is_continued(self, now: _Counts) -> bool:
         """Whether the counters of *now* can be compared with those that are kept."""
@@ -212,11 +219,12 @@ def oldest_queued(snapshot: Snapshot) -> float:
 def saturated(snapshot: Snapshot) -> float:
     """Seconds for which new requests have had to wait, as far as *snapshot* tells; 0: they do not.
 
-    That is while the threads of all workers are busy, or a request waits. Less than BUSY_MOMENT does not count.
+    That is while the threads of all workers are busy, or requests wait in one of them; that each waits shortly is no
+    comfort if one has waited all the time. Less than BUSY_MOMENT does not count.
     """
     ready = [one for one in snapshot.workers if one.state == "ready"]
     busy = min((one.saturated for one in ready), default=0.0)
-    waited = max((one.oldest_queued for one in ready), default=0.0)
+    waited = max((max(one.oldest_queued, one.saturated) for one in ready if one.queued), default=0.0)
     longest = max(busy, waited)
     return longest if longest >= BUSY_MOMENT else 0.0
 

@@ -36,4 +36,4 @@ def passed_on(settings: Settings) -> dict[str, Any]:
 def of_listener(settings: Settings) -> Settings:
     """The settings with which the listener of the status is opened."""
     address = {"bind": [settings.status_bind]} if settings.status_bind else {}
-    return Settings(**passed_on(settings), **address, user=settings.user, group=settings.group)
+    return Settings(**BOUNDS, **address, user=settings.user, group=settings.group)

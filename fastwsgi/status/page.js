@@ -27,6 +27,7 @@ function becomeAll(parent, others) {
   let place = parent.firstChild;
   for (const other of others) {
     const one = other.id ? known.get(other.id) : place && !place.id ? place : null;
+    known.delete(other.id);
     if (!one) {
       parent.insertBefore(other, place);
       continue;
@@ -54,8 +55,10 @@ function show(page) {
 function tell() {
   const silence = performance.now() - heard;
   const isLost = silence > 1.5 * interval;
+  const [what, since] = lost.children;
   lost.hidden = !isLost;
-  lost.textContent = isLost ? `${status ? `status ${status}` : "no answer"} for ${Math.round(silence / 1000)} s` : "";
+  what.textContent = !isLost ? "" : status && status !== 200 ? `status ${status}` : "no answer";
+  since.textContent = !isLost ? "" : `for ${Math.round(silence / 1000)} s`;
   document.documentElement.classList.toggle("is-lost", isLost);
   document.title = isLost ? `no answer · ${title}` : title;
 }

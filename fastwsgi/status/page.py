@@ -63,12 +63,13 @@ def render(snapshot: Snapshot, history: History, query: str = "") -> bytes:
         f"{f'<meta http-equiv=refresh content={seconds}>' if seconds else ''}"
         f"<title>{verdict.word} · {shown(name, 80)}</title>\n"
         f'<link rel="icon" href="{ICONS[verdict.level]}">\n<style>{STYLE}</style>\n</head>\n<body>\n'
-        f'<p class="lost" id="lost" role="status" hidden></p>\n<main>{_main(snapshot, history, verdict)}</main>\n'
+        f'{LOST}\n<main>{_main(snapshot, history, verdict)}</main>\n'
         f"{'' if seconds else NO_SCRIPT}</body>\n</html>\n"
     )
     return document.encode("utf-8", "backslashreplace")
 
 
+LOST = '<p class="lost" id="lost" hidden><span role="status"></span> <span></span></p>'
 NO_SCRIPT = (
     '<noscript><p class="lost">Without script this page stays as it is: <a href="?refresh=2">load it every 2 s</a></p>'
     f"</noscript>\n<script>{SCRIPT}</script>\n"
@@ -105,8 +106,9 @@ def _main(snapshot: Snapshot, history: History, verdict: Verdict) -> str:
 def _verdict(verdict: Verdict) -> str:
     others = "".join(f"<li>{_finding(one)}</li>" for one in verdict.others)
     return (
-        f'<section id="verdict" class="verdict level-{verdict.level}" role="status">'
-        f"<h1>{mark(verdict.level)}{verdict.word}</h1> <p>{shown(verdict.line)}</p>"
+        f'<section id="verdict" class="verdict level-{verdict.level}">'
+        f'<h1>{mark(verdict.level)}<span role="status">{verdict.word}</span></h1> '
+        f"<p>{shown(verdict.line)}</p>"
         f"{f'<ul>{others}</ul>' if others else ''}</section>"
     )
 

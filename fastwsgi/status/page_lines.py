@@ -125,9 +125,9 @@ def spread(samples: Sequence[Sample], value: Value, form: Format) -> str:
 
 
 def between(known: Sequence[float], form: Format) -> str:
-    """From the lowest to the highest."""
+    """From the lowest to the highest; 0 needs no unit."""
     low, high = form(min(known)), form(max(known))
-    return low if low == high else f"{low} to {high}"
+    return low if low == high else f"{low if min(known) else 0} to {high}"
 
 
 def svg(label: str, content: str) -> str:

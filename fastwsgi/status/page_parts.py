@@ -11,6 +11,7 @@ from fastwsgi.status.verdict import CERTIFICATE_NOW, CERTIFICATE_SOON, ends
 
 MOST_EVENTS = 50
 MOST_DETAILS = 60_000  # characters of all details together
+LONGEST_DETAILS = 16_000  # characters
 MOST_SETTINGS = 200
 REFUSED = {"none": "closed without an answer", "other": "other codes"}
 
@@ -71,18 +72,20 @@ def events(snapshot: Snapshot) -> str:
     """What has happened, the newest first."""
     newest = snapshot.told.events[::-1][:MOST_EVENTS]
     room = MOST_DETAILS
-    items = []
+    items: dict[str, str] = {}  # by their names in the page
     for one in newest:
-        details = lines(one.details, 16_000) if len(one.details) <= room else ""
+        details = lines(one.details, LONGEST_DETAILS) if len(one.details) <= room else ""
         room -= len(details)
-        items.append(_event(one, details, snapshot.at))
+        name = f"e{one.at * 1e6:.0f}-{one.pid}"
+        while name in items:
+            name += "-"
+        items[name] = _event(one, name, details, snapshot.at)
     if not items:
         return section("events", "Events", '<div class="scroll"><p class="none">None yet.</p></div>')
-    return section("events", "Events", f'<ol class="events">{"".join(items)}</ol>', "the newest first")
+    return section("events", "Events", f'<ol class="events">{"".join(items.values())}</ol>', "the newest first")
 
 
-def _event(event: Event, details: str, now: float) -> str:
-    name = f"e{event.at:.6f}-{event.pid}".replace(".", "")
+def _event(event: Event, name: str, details: str, now: float) -> str:
     folded = f'<details><summary>more</summary><pre tabindex="0">{details}</pre></details>' if details else ""
     level, shape = (" bad", mark("bad")) if event.is_bad else ("", '<span class="mark"></span>')
     return (

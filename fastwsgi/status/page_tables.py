@@ -95,7 +95,7 @@ def _row(worker: WorkerFigures, rates: WorkerRates) -> str:
         f"<td{' class=left' if one.is_left else ''}>{one.cell(worker, rates)}</td>" for one in COLUMNS
     )
     kind = f' class="level-{level}"' if level != "ok" else ""
-    return f'<tr id="w{worker.pid}"{kind}><th scope="row">{worker.worker}</th>{cells}</tr>'
+    return f'<tr id="w{worker.slot}"{kind}><th scope="row">{worker.worker}</th>{cells}</tr>'
 
 
 def _total(snapshot: Snapshot, rates: Sequence[WorkerRates]) -> str:

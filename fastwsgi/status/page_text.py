@@ -13,7 +13,7 @@ from fastwsgi.status.durations import spell
 
 NOTHING = "\N{EN DASH}"
 """Stands for what is not known, or does not apply."""
-MOST = 2000  # characters of one text
+MOST = 500  # characters of one text
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 MARKS = {"ok": "●", "warn": "▲", "bad": "■"}
 """A shape for each level, so that colour is not all that tells them apart."""
@@ -22,7 +22,10 @@ MARKS = {"ok": "●", "warn": "▲", "bad": "■"}
 def shown(text: object, most: int = MOST) -> str:
     """*text* for HTML, in which nothing is invisible; what is longer than *most* characters is cut."""
     whole = str(text)
-    return escape("".join(one if one.isprintable() else _escaped(one) for one in whole[:most]) + _cut(whole, most))
+    kept = whole[:most]
+    if not kept.isprintable():
+        kept = "".join(one if one.isprintable() else _escaped(one) for one in kept)
+    return escape(kept + _cut(whole, most))
 
 
 def lines(text: str, most: int) -> str:

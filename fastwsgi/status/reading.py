@@ -39,6 +39,24 @@ class Highest:
         return highest
 
 
+class BusyTime:
+    """The nanoseconds that the threads of each worker have spent on calls, of which those that run are estimated.
+
+    A call is known by when its head was complete, and may have waited for a thread since. While calls wait, all threads
+    are busy: so the time grows by no more than all of them can spend. And it never falls.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[int, tuple[int, int]] = {}
+
+    def of(self, number: int, value: int, threads: int, clock: int) -> int:
+        """The time for the worker *number*, for which *value* was read, with that many threads at most."""
+        before, then = self._values.get(number, (value, clock))
+        value = max(before, min(value, before + max(1, threads) * (clock - then)))
+        self._values[number] = value, clock
+        return value
+
+
 @dataclass
 class _Slot:
     """The memory of a worker as it was read.
@@ -69,7 +87,7 @@ class Reader:
         self._words = words
         self._build = build
         self._has_head = has_head
-        self._busy = Highest()
+        self._busy = BusyTime()
         self._cpu = Highest()
         self._without_wait = Highest()
         self._memory = Memory()
@@ -83,7 +101,7 @@ class Reader:
                 errors and durations of each worker; else they are empty.
         """
         clock = time.monotonic_ns()
-        head = self._words[: figures.SIZE].tolist() if self._has_head else _single_head()
+        head = self._words[: figures.SIZE].tolist() if self._has_head else _single_head(self._words, clock)
         numbers = range(1, head[scoreboard.HIGHEST] + 1) if self._has_head else range(1)
         slots = [self._read_slot(number, clock, details) for number in numbers]
         living = [slot for slot in slots if slot.words[figures.PHASE]]
@@ -121,7 +139,8 @@ class Reader:
         words = totals.of_worker(self._words, base, figures.CODES if details else figures.DURATIONS)
         running = still_running(self._words, found)  # a call that has ended may be part of the words already
         busy = words[figures.BUSY_TIME] + sum([max(0, clock - call.started) for call in running])
-        return _Slot(number, base, words, running, self._busy.of(number, busy / 10**9))
+        busy = self._busy.of(number, busy, max(words[figures.THREADS], len(running)), clock)
+        return _Slot(number, base, words, running, busy / 10**9)
 
     def _worker(self, slot: _Slot, clock: int, details: bool) -> WorkerFigures:
         words = slot.words
@@ -129,6 +148,7 @@ class Reader:
         state, seen = scoreboard.STATES[words[figures.PHASE]], _since(words[figures.HEARTBEAT], clock)
         silence = max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
         durations = totals.all_durations(words) if details else Histogram([], 0.0)
+        oldest = max((_since(call.started, clock) for call in slot.calls), default=0.0)
         return WorkerFigures(
             worker=words[figures.POSITION],
             slot=slot.number,
@@ -141,7 +161,7 @@ class Reader:
             has_failed=bool(words[figures.HAS_FAILED]),
             threads=words[figures.THREADS],
             threads_busy=words[figures.BUSY],
-            saturated=_since(words[figures.SATURATED_SINCE], clock) if words[figures.SATURATED] else 0.0,
+            saturated=_saturated(words, oldest, clock),
             queued=words[figures.QUEUED],
             oldest_queued=_since(words[figures.OLDEST_QUEUED], clock),
             streams_waiting=words[figures.STREAMS_WAITING],
@@ -150,7 +170,7 @@ class Reader:
             spooled=words[figures.SPOOLED],
             rss=self._memory.of(pid),
             cpu=cpu_seconds(pid),
-            oldest=max((_since(call.started, clock) for call in slot.calls), default=0.0),
+            oldest=oldest,
             requests=durations.count,
             errors=totals.errors(words) if details else 0,
             busy_seconds=slot.busy,
@@ -172,16 +192,24 @@ class Reader:
         return {str(position): self._cpu.of(position, used[position]) for position in sorted(used)}
 
 
+def _saturated(words: list[int], oldest: float, clock: int) -> float:
+    """Seconds for which all threads of a worker have been busy; a single one is as long as its request runs."""
+    if words[figures.THREADS] == 1:
+        return oldest
+    return _since(words[figures.SATURATED_SINCE], clock) if words[figures.SATURATED] else 0.0
+
+
 def _since(nanoseconds: int, clock: int) -> float:
     """Seconds from a moment up to *clock*; 0 if there was none."""
     return max(0, clock - nanoseconds) / 10**9 if nanoseconds else 0.0
 
 
-def _single_head() -> list[int]:
+def _single_head(words: memoryview, clock: int) -> list[int]:
     """The head of a process that has no supervisor, and is the only one."""
     head = [0] * figures.SIZE
     head[scoreboard.WANTED] = 1
     head[scoreboard.SUPERVISOR] = os.getpid()
+    head[scoreboard.SINCE] = time.time_ns() - (clock - words[figures.STARTED])
     return head
 
 

@@ -119,6 +119,8 @@ class StatusServer:
         """Why the service had better be started anew; "" if not."""
         if self._board.stopping:
             return ""
+        if not self._board.slots():
+            return ""  # the first worker waits for an application that is loaded before the fork
         slots = [one for one in self._board.slots() if one.phase]
         seen = any(self._is_seen(one) for one in slots)
         boots = any(one.state == "booting" and time.monotonic() < one.started + LONGEST_BOOT for one in slots)

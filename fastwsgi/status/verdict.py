@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
 from fastwsgi.status.durations import spell
-from fastwsgi.status.history import History, Rates, oldest_queued
+from fastwsgi.status.history import NEARLY_ALL, History, Rates, oldest_queued
 from fastwsgi.status.snapshot import Certificate, Snapshot, WorkerFigures
 
 OK, WARN, BAD = LEVELS = ("ok", "warn", "bad")
@@ -125,14 +125,23 @@ def _queue_full(case: _Case) -> Finding | None:
 def _saturated(case: _Case) -> Finding | None:
     if not case.saturated:
         return None
-    queued, ready = case.snapshot.queued, case.ready
+    line = f"for {spell(case.saturated)}, {_busy(case)}"
+    if queued := case.snapshot.queued:
+        oldest = spell(oldest_queued(case.snapshot))
+        return Finding(BAD, "saturated", f"{line}, {_many(queued, 'request')} waiting, the oldest for {oldest}")
+    if waiting := sum(one.waiting for one in case.snapshot.listeners):
+        return Finding(BAD, "saturated", f"{line}, {_many(waiting, 'connection')} waiting for accept")
+    return Finding(WARN, "saturated", f"{line}, no request waiting")
+
+
+def _busy(case: _Case) -> str:
+    """How many threads are busy while the service is saturated."""
+    ready, used = case.ready, case.rates.utilisation or 0.0
     threads, busy = sum(one.threads for one in ready), sum(one.threads_busy for one in ready)
-    part = "all" if all(one.saturated for one in ready) else f"{min(busy, threads)} of"
-    line = f"for {spell(case.saturated)}, {part} {_many(threads, 'thread')} busy"
-    if not queued:
-        return Finding(WARN, "saturated", f"{line}, no request waiting")
-    oldest = spell(oldest_queued(case.snapshot))
-    return Finding(BAD, "saturated", f"{line}, {_many(queued, 'request')} waiting, the oldest for {oldest}")
+    count = _many(threads, "thread")
+    if ready and all(one.saturated for one in ready):
+        return f"all {count} busy" if threads > 1 else "the only thread busy"
+    return f"{count} {used:.0%} busy" if used >= NEARLY_ALL else f"{min(busy, threads)} of {count} busy"
 
 
 def _reload_failed(case: _Case) -> Finding | None:

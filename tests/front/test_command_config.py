@@ -208,6 +208,20 @@ def test_an_address_of_a_service_that_runs_is_no_mistake(
         assert f"{taken} is in use by a running fastwsgi" in capsys.readouterr().out
 
 
+def test_the_status_has_an_address_of_its_own(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = "127.0.0.1:8000"
+    assert cli.main(["fastwsgi.demo", "--check-config", "-b", one, "--status-bind", one]) == 2
+    assert "--bind and --status-bind are both 127.0.0.1:8000; the status needs an address" in capsys.readouterr().err
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        assert cli.main(["fastwsgi.demo", "--check-config", "-b", "127.0.0.1:0", "--status-bind", taken]) != 0
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"fastwsgi: {taken} is taken")
+        assert line.endswith("or choose another port with --status-bind")
+
+
 def test_help_and_mistakes_do_without_the_supervisor(project: Path) -> None:
     code = (
         "import sys; from fastwsgi import cli; cli.main(['--print-config']); cli.main(['--wrokers'])\n"

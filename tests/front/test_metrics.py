@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,7 +20,9 @@ from fastwsgi.status import here, metrics
 from fastwsgi.status.families import FAMILIES
 from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import Scoreboard
-from tests.helpers.deployments import deployed
+from tests.helpers.processes import running
+from tests.helpers.serving import GET
+from tests.helpers.status import observed
 
 
 @pytest.fixture
@@ -68,6 +72,7 @@ def test_without_prometheus_client_one_line_says_what_to_install() -> None:
     )
 
 
+CODE_200 = ("fastwsgi_responses_total", (("code", "200"),))
 SITE = """
 import os
 from prometheus_client import CollectorRegistry, generate_latest
@@ -84,11 +89,39 @@ def app(environ, start_response):
 """
 
 
-def test_each_worker_tells_of_all(build: SimpleNamespace, tmp_path: Path) -> None:
-    with deployed(tmp_path, build.name, SITE, workers=2) as service:
+def test_each_worker_tells_the_totals_of_all(build: SimpleNamespace, tmp_path: Path) -> None:
+    with observed(tmp_path, build.name, SITE, workers=2) as (service, status):
         pids = service.workers(2)
-        told: dict[int, set[str]] = {}
+        told: dict[int, dict[Any, float]] = {}
         while told.keys() != pids:
+            before = samples(status.text("/metrics"))
             pid, _, text = service.ask("/metrics").decode().partition("\n")
-            told[int(pid)] = {dict(key[1])["pid"] for key in samples(text) if key[0] == "fastwsgi_worker_info"}
-    assert set(map(frozenset, told.values())) == {frozenset(map(str, pids))}
+            told[int(pid)] = samples(text)
+            after = samples(status.text("/metrics"))
+            assert before.keys() <= told[int(pid)].keys() <= after.keys()
+            for name in ("fastwsgi_responses_total", "fastwsgi_request_duration_seconds_count"):
+                for key in (key for key in before if key[0] == name):
+                    assert before[key] <= told[int(pid)][key] <= after[key]
+        assert before["fastwsgi_connections_accepted_total", ()] >= before[CODE_200] >= 2
+    infos = [{dict(key[1])["pid"] for key in one if key[0] == "fastwsgi_worker_info"} for one in told.values()]
+    assert infos == [set(map(str, pids))] * 2
+
+
+ALONE = """
+import fastwsgi
+{site}
+fastwsgi.serve(app, bind="127.0.0.1:0")
+"""
+
+
+def test_a_process_without_a_supervisor_tells_of_itself(build: SimpleNamespace) -> None:
+    with running(["-c", ALONE.format(site=SITE)], build.name) as server, server.connect() as client:
+        client.send(GET).answer()
+        pid, _, text = client.send(GET).answer().body.decode().partition("\n")
+        found = samples(text)
+        server.signal()
+        assert server.wait() == 0
+    assert found[CODE_200] == 1
+    assert found["fastwsgi_worker_info", (("generation", "0"), ("pid", pid), ("worker", "0"))] == 1
+    assert found["fastwsgi_workers", (("state", "ready"),)] == found["fastwsgi_workers_wanted", ()] == 1
+    assert 0 <= time.time() - found["fastwsgi_start_time_seconds", ()] < 300

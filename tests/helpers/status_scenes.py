@@ -51,7 +51,7 @@ class Service:
             share = load.requests * seconds / len(self.workers) * self.random.uniform(0.85, 1.15)
             busy = min(THREADS * seconds, share * load.seconds * 1.4)
             worker.busy_seconds += busy
-            worker.cpu += busy * 0.32
+            worker.cpu += share * 0.007
             self.busy_seconds += busy
             worker.threads_busy = min(THREADS, round(busy / seconds + self.random.random() * 0.8))
             for _ in range(round(share)):

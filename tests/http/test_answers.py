@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from fastwsgi import backend
+from fastwsgi import backend, figures
 from fastwsgi.http.answers import DATE, EXPIRED, FAILED, NO_DATE, Answer, answer, expired_template, put, refusal
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import reason_phrase
 from tests.conftest import without_compiled
+from tests.helpers.figures import codes, timeouts
 from tests.helpers.memory import Bench, Response, read_responses
 from tests.helpers.serving import PATIENCE
 from tests.helpers.site_app import GET
@@ -193,6 +194,8 @@ def test_what_the_monitor_answered_is_reported_once(way: str) -> None:
 
     observer = SimpleNamespace(response_ended=lambda exchange: ends.append((exchange.code, exchange.sent)))
     bench = Bench(build, app, observer)
+    bench.loop.clock = time.monotonic()
+    bench.loop.renew_time(bench.service)
     ours, theirs = socket.socketpair()
     theirs.settimeout(PATIENCE)
     with ours, theirs:
@@ -204,3 +207,6 @@ def test_what_the_monitor_answered_is_reported_once(way: str) -> None:
     assert client.received == b""
     assert client.closed
     assert ends == [(504, 0)]
+    words = bench.service.meter.view
+    assert (words[figures.EXPIRED], codes(words), timeouts(words)) == (1, {}, {})  # what the monitor counts is enough
+    assert 0 < words[figures.EXPIRED_TIME] < 2 * PATIENCE * 10**9

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +14,8 @@ import pytest
 
 from fastwsgi.process.signals import WATCHED
 from tests.helpers.deployments import SITE, deployed, is_alive, starting, wait_for_end
-from tests.helpers.serving import PATIENCE, request
+from tests.helpers.processes import running
+from tests.helpers.serving import PATIENCE, Client, request
 from tests.helpers.status import ON, STATUS, Status, observed
 
 
@@ -166,3 +169,66 @@ def test_it_has_nothing_of_the_service(tmp_path: Path) -> None:
         server.signal()
         assert server.wait() == 0
         assert sum("the application ends" in line for line in server.seen) == 2  # the worker's, the supervisor's
+
+
+def test_it_answers_while_the_application_is_loaded_before_the_fork(tmp_path: Path) -> None:
+    path = tmp_path / "status.sock"
+    loads = "import os, sys, time\nprint('loads', flush=True)\n"
+    loads += "while not os.path.exists(os.path.join(sys.argv[1], 'go')):\n    time.sleep(0.01)\n"
+    with starting(tmp_path, "py", loads + SITE, workers=1, preload=True, status_bind=f"unix:{path}") as server:
+        server.line("loads")
+        status = Status(server, str(path))
+        assert status.get("/livez").status == 200
+        assert status.get("/readyz").status == 503
+        server.let_go()
+        server.begin()
+        status.comes(lambda document: document["workers"] and document["workers"][0]["state"] == "ready")
+        assert status.get("/readyz").status == 200
+
+
+def test_others_are_warned_of_an_address_that_all_can_reach(tmp_path: Path) -> None:
+    with deployed(tmp_path, "py", workers=1, status_bind="0.0.0.0:0") as server:
+        server.line("status on http://0.0.0.0:")
+        warning = "WARNING everybody who reaches 0.0.0.0:0 can read the status.*: say who may with --status-allow"
+        assert any(re.search(warning, line) for line in server.seen)
+    with deployed(tmp_path, "py", workers=1, status_bind="0.0.0.0:0", status_allow=["10.0.0.0/8"]) as server:
+        found = server.line(r"status on http://(0\.0\.0\.0):([0-9]+)")
+        assert not any("everybody" in line for line in server.seen)
+        answer = Status(server, ("127.0.0.1", int(found[2]))).get("/")
+        assert (answer.status, answer.body) == (403, b"127.0.0.1 is not among --status-allow\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_it_runs_as_the_workers_do(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    path = tmp_path / "status.sock"
+    with deployed(tmp_path, "py", workers=1, user="nobody", preload=True, status_bind=f"unix:{path}") as server:
+        server.line("status on unix:")
+        status = Status(server, str(path))
+        workers = status.document()["workers"]
+        assert workers[0]["rss"] > 0
+        assert Path(f"/proc/{status.process}").stat().st_uid == Path(f"/proc/{workers[0]['pid']}").stat().st_uid != 0
+
+
+def test_serve_has_it_too(tmp_path: Path) -> None:
+    code = "fastwsgi.serve(fastwsgi.demo.app, bind='127.0.0.1:0', status_bind='127.0.0.1:0')"
+    with running(["-c", f"import fastwsgi, fastwsgi.demo; {code}"], "py") as process:
+        found = process.line(STATUS)
+        with Client((found[1], int(found[2]))) as client:
+            answer = client.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n").answer(to_head=True)
+            assert (answer.status, answer.body) == (200, b"")
+            assert int(answer.get("Content-Length")) > 1000
+            answer = client.send(request("POST", "/")).answer()
+            assert answer.status == 421  # its name is test
+        process.signal()
+        assert process.wait() == 0
+
+
+def test_statsd_alone_has_one_too(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
+        statsd.bind(("127.0.0.1", 0))
+        statsd.settimeout(PATIENCE)
+        host = f"127.0.0.1:{statsd.getsockname()[1]}"
+        with deployed(tmp_path, "py", workers=1, statsd_host=host):
+            while b"gunicorn.workers:1|g" not in statsd.recv(65536):
+                pass

@@ -56,6 +56,12 @@ LINES = {
     "shop --prot 80": "unknown option --prot; did you mean --port? It is --bind HOST:PORT here",
     "shop 8000": "an address needs --bind: fastwsgi shop --bind 127.0.0.1:8000",
     "shop 0.0.0.0:8000 -w 2": "an address needs --bind: fastwsgi shop --bind 0.0.0.0:8000 -w 2",
+    "shop --stats :1717 --stats-http": "--stats and --stats-http are not options here: "
+    "fastwsgi shop --status-bind :1717",
+    "shop --stats /run/stats.sock": "--stats is not an option here: fastwsgi shop --status-bind unix:/run/stats.sock",
+    "shop --metrics": "--metrics is not an option here: fastwsgi shop --status-bind 127.0.0.1:9090",
+    "shop --metrics-address 0.0.0.0 --metrics-port 9100": "--metrics-address and --metrics-port are not options here: "
+    "fastwsgi shop --status-bind 0.0.0.0:9100",
     "shop --timeout-keep-alive 5": "--timeout-keep-alive is not an option here: fastwsgi shop --keep-alive 5",
 }
 

@@ -131,6 +131,8 @@ def test_memory_is_bounded() -> None:
         ([worker(0, saturated=5.0), worker(1)], 0.0),
         ([worker(0, saturated=0.1), worker(1, saturated=9.0)], 0.0),
         ([worker(0, queued=1, oldest_queued=2.0), worker(1)], 2.0),
+        ([worker(0, saturated=5.0, queued=9, oldest_queued=0.1), worker(1)], 5.0),
+        ([worker(0, saturated=0.1, queued=9, oldest_queued=0.1), worker(1)], 0.0),
         ([worker(0, saturated=5.0), worker(1, state="retiring")], 5.0),
         ([worker(0, state="booting", saturated=5.0)], 0.0),
         ([], 0.0),

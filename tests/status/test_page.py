@@ -189,3 +189,9 @@ def test_all_texts_have_contrast(theme: str) -> None:
     for pair in pairs:
         low, high = sorted(luminance(colours[name]) for name in pair)
         assert (high + 0.05) / (low + 0.05) >= 4.5, pair
+
+
+def test_events_of_one_moment_have_names_of_their_own() -> None:
+    told = Told(events=[Event(AT, "start", False, f"worker {number}") for number in range(3)])
+    names = [name for name in Document(render(snapshot(told=told), history())).names("id") if name.startswith("e1")]
+    assert len(set(names)) == 3

@@ -11,7 +11,7 @@ import pytest
 from fastwsgi import figures
 from fastwsgi.figures import CALL, CALL_WORDS, CODES, DURATIONS, HISTOGRAM, QUEUE_TIMES, ROWS, SIZE
 from fastwsgi.status import scoreboard
-from fastwsgi.status.reading import Highest, Reader
+from fastwsgi.status.reading import BusyTime, Highest, Reader
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 
 SECOND = 10**9
@@ -122,8 +122,17 @@ def test_a_call_that_ends_does_not_make_the_busy_time_fall(board: Scoreboard) ->
     before = reader.read().busy_seconds
     slot.words[slot.base + CALL] = 2  # over, and its time is not added yet
     assert reader.read().busy_seconds == before
-    add(slot, figures.BUSY_TIME, 8 * SECOND)
-    assert reader.read().busy_seconds == 8.0
+    add(slot, figures.BUSY_TIME, int(before * SECOND) + 1000)
+    assert reader.read().busy_seconds == pytest.approx(before + 1e-6)
+
+
+def test_a_call_that_waited_for_its_thread_does_not_add_its_wait() -> None:
+    busy = BusyTime()
+    assert busy.of(1, 10, 4, 1000) == 10
+    assert busy.of(1, 900, 4, 1100) == 410  # four threads for 100 ns: more they cannot have spent
+    assert busy.of(1, 500, 4, 1200) == 500
+    assert busy.of(1, 450, 4, 1300) == 500
+    assert busy.of(2, 7, 4, 1300) == 7
 
 
 def test_the_time_of_a_call_whose_worker_died_is_kept(board: Scoreboard) -> None:
@@ -254,3 +263,13 @@ def test_nothing_falls_while_a_worker_writes(board: Scoreboard) -> None:
 def test_the_highest_value_stays() -> None:
     highest = Highest()
     assert [highest.of(1, 5), highest.of(1, 3), highest.of(2, 3), highest.of(1, 6)] == [5, 5, 3, 6]
+
+
+@pytest.mark.parametrize(("threads", "saturated"), [(1, 3.0), (2, 0.0)])
+def test_a_single_thread_is_busy_as_long_as_its_request_runs(board: Scoreboard, threads: int, saturated: float) -> None:
+    slot = ready(board)
+    slot.threads = threads
+    run(slot, 0, b"GET /slow", 3.0)
+    (worker,) = Reader(board.words).read().workers
+    assert worker.saturated == pytest.approx(saturated, abs=2.0)
+    assert bool(worker.saturated) is bool(saturated)

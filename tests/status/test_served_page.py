@@ -22,7 +22,7 @@ def server() -> Iterator[StatusServer]:
     board = Scoreboard()
     slot = board.allocate()
     slot.state, slot.pid, slot.threads = "ready", os.getpid(), 4
-    yield StatusServer(backend.build("py"), board, lambda number: None)
+    yield StatusServer(backend.build("py"), board, lambda number: None, lambda message, error: None)
     board.close()
 
 

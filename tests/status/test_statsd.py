@@ -25,6 +25,7 @@ from fastwsgi.status.reading import Reader
 from fastwsgi.status.rings import Rings
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.status.statsd import MOST_TIMINGS, Statsd
+from tests.helpers.deployments import deployed
 from tests.helpers.serving import PATIENCE
 
 
@@ -270,3 +271,12 @@ def test_a_receiver_that_does_not_read_holds_nothing_up(tmp_path: Path) -> None:
     assert told == ["metrics cannot be sent to the statsd: it does not read fast enough"]
     assert receiver.lines("n:0") == ["n:0|c"]
     sender.close()
+
+
+def test_a_service_sends_each_second(build: SimpleNamespace, tmp_path: Path) -> None:
+    receiver = Receiver()
+    with deployed(tmp_path, build.name, workers=1, statsd_host=receiver.address, statsd_prefix="shop") as service:
+        receiver.lines("shop.gunicorn.workers:1|g")  # from now on what is new is sent
+        service.ask("/")
+        found = receiver.lines("shop.gunicorn.request.duration")
+    assert {"shop.gunicorn.requests:1|c", "shop.gunicorn.request.status.200:1|c"} <= set(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,40 @@ def test_hosts_of_a_certificate(pki: Pki) -> None:
     assert x509.hosts(leaf(pki.pair)) == ["localhost"]
     assert x509.hosts(leaf(pki.other)) == ["other.example", "*.wild.example"]
     assert x509.hosts(leaf(pki.named)) == ["named.example"]
+
+
+def test_the_end_of_a_certificate_is_found(pki: Pki) -> None:
+    """As OpenSSL prints it."""
+    path = pki.pair[0]
+    printed = subprocess.run(["openssl", "x509", "-in", path, "-noout", "-enddate"], capture_output=True, text=True)
+    end = ssl.cert_time_to_seconds(printed.stdout.strip().partition("=")[2])
+    certificate = leaf(pki.pair)
+    assert x509.not_after(certificate) == end
+    assert Tls(Settings(**pki.settings)).ends == [("localhost", end)]
+    for cut in range(len(certificate)):
+        assert x509.not_after(certificate[:cut]) == 0
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "seconds"),
+    [
+        (0x17, b"700101000001Z", 1),
+        (0x17, b"491231235959Z", 2524607999),
+        (0x18, b"20500101000000Z", 2524608000),
+        (0x18, b"20500101000000+0100", 0),
+        (0x17, b"701301000001Z", 0),
+    ],
+)
+def test_both_forms_of_times(tag: int, text: bytes, seconds: int) -> None:
+    """RFC 5280 4.1.2.5."""
+
+    def element(kind: int, content: bytes) -> bytes:
+        return bytes([kind, len(content)]) + content
+
+    validity = element(0x30, element(0x17, b"700101000000Z") + element(tag, text))
+    empty = element(0x30, b"")
+    fields = [element(0x02, b"1"), empty, empty, validity, empty, empty]
+    assert x509.not_after(element(0x30, element(0x30, b"".join(fields)))) == seconds
 
 
 def test_the_kind_of_a_key(pki: Pki) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from fastwsgi.status.page import POLICY, render
 from fastwsgi.status.snapshot import Event, Snapshot, Told
 from tests.helpers import status_scenes
 from tests.helpers.browser import Browser, chromium, needs_browser
+from tests.helpers.serving import PATIENCE
 from tests.helpers.simple_servers import quiet_server, served
 from tests.helpers.snapshots import AT, history, running, snapshot, worker
 
@@ -39,9 +41,12 @@ class Site:
         self.status = "200 OK"
         self.asked = 0
         self.addition = b""
+        self.answers = threading.Event()
+        self.answers.set()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         self.asked += 1
+        self.answers.wait(PATIENCE)
         start_response(self.status, [("Content-Type", "text/html"), ("Content-Security-Policy", POLICY)])
         return [render(*self.now, environ["QUERY_STRING"]) + self.addition]
 
@@ -97,11 +102,11 @@ def test_it_updates_and_keeps_what_the_reader_has_done(browser: Browser, site: S
 
 
 def test_it_becomes_the_very_page_that_was_sent(browser: Browser, site: Site) -> None:
-    for name in ("calm", "saturated", "reload-failed", "stopping", "calm"):
+    for name in ("calm", "saturated", "stopping"):
         site.now = status_scenes.SCENES[name]()
         if site.asked == 0:
             browser.look(site.url)
-        word = {"calm": "serving", "reload-failed": "reload failed"}.get(name, name)
+        word = "serving" if name == "calm" else name
         browser.comes(lambda: word in browser.text("h1"))  # noqa: B023
         shown = browser.run("return document.querySelector('main').outerHTML")
         browser.driver.get(site.url)
@@ -117,6 +122,16 @@ def test_it_says_that_nobody_answers_and_recovers(browser: Browser, site: Site) 
     browser.comes(lambda: not browser.text("#lost"))
     assert browser.driver.title.startswith("serving")
     assert all("503" in one for one in browser.complaints())
+
+
+def test_it_says_that_the_server_hangs(browser: Browser, site: Site) -> None:
+    browser.look(site.url)
+    site.answers.clear()
+    try:
+        browser.comes(lambda: browser.text("#lost").startswith("no answer for "))
+    finally:
+        site.answers.set()
+    browser.comes(lambda: not browser.text("#lost"))
 
 
 def test_strangers_text_is_text(browser: Browser, site: Site) -> None:
