@@ -94,30 +94,26 @@ class Report:
 
 
 def happen(incident: Incident, views: Views, report: Report) -> None:
-    """Have *incident* happen, and end."""
+    """Have *incident* happen, and end. Raises Missed if that is not told."""
     name = str(type(incident).__doc__)
+    began = time.monotonic()
+    incident.begin()
     try:
-        began = time.monotonic()
-        incident.begin()
         told = watch(views, incident.signs, began)
-    except (Missed, Ended, AssertionError, OSError) as error:
-        report.missed += 1
-        print(f"{name}: MISSED: {error}", flush=True)
-        told = {}
-    began = time.monotonic()
-    incident.end()
-    watch(views, CALM, began)
-    if told:
-        report.add(name, told, time.monotonic() - began)
+    except Missed as missed:
+        raise Missed(f"{name}: {missed}") from None
+    finally:
+        began = time.monotonic()
+        incident.end()
+    try:
+        watch(views, CALM, began)
+    except Missed as missed:
+        raise Missed(f"the end of {name}: {missed}") from None
+    report.add(name, told, time.monotonic() - began)
 
 
-def main() -> int:
-    """Run all incidents; the exit code."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--markdown", action="store_true", help="print the README's table, too")
-    options = parser.parse_args()
-    began = time.monotonic()
-    report = Report()
+def happen_all(report: Report) -> None:
+    """Have all incidents happen. Raises Missed."""
     dependency = Dependency()
     with tempfile.TemporaryDirectory() as folder, serving(folder, dependency, Client, CLIENTS) as (server, views):
         for kind in INCIDENTS:
@@ -129,6 +125,20 @@ def main() -> int:
         settings = {"certfile": [str(sign(Path(folder), LATER))], "keyfile": [f"{folder}/{KEY}"]}
         with serving(folder, dependency, connect, TLS_CLIENTS, **settings) as (server, views):
             happen(ExpiringCertificate(server, dependency), views, report)
+
+
+def main() -> int:
+    """Run all incidents; the exit code."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--markdown", action="store_true", help="print the README's table, too")
+    options = parser.parse_args()
+    began = time.monotonic()
+    report = Report()
+    try:
+        happen_all(report)
+    except (Missed, Ended, AssertionError, OSError) as error:
+        report.missed += 1
+        print(f"MISSED: {error}", flush=True)
     if options.markdown:
         print(report.markdown())
     print(f"{len(report.rows)} incidents, {report.missed} missed, {time.monotonic() - began:.0f} s")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 
+from fastwsgi.mistakes import Mistake
 from fastwsgi.originals import os, time
 from fastwsgi.status import top_view
-from fastwsgi.status.client import NoAnswer, Service
+from fastwsgi.status.client import Service
 
 
 def print_document(service: Service) -> int:
@@ -17,13 +18,13 @@ def print_document(service: Service) -> int:
 
 
 def once(service: Service) -> int:
-    """Print one table; the exit code. Raises NoAnswer."""
+    """Print one table; the exit code. Raises Mistake."""
     print(table(service), end="", flush=True)
     return 0
 
 
 def table(service: Service) -> str:
-    """One table as plain text, as wide as the terminal if it goes to one. Raises NoAnswer."""
+    """One table as plain text, as wide as the terminal if it goes to one. Raises Mistake."""
     return top_view.text(top_view.picture(service.document(), top_view.Choice(), width()))
 
 
@@ -36,8 +37,9 @@ def width() -> int | None:
 
 
 def show(service: Service, interval: float) -> int:
-    """Show the table until the user has seen enough, each *interval* seconds anew; the exit code. Raises NoAnswer."""
+    """Show the table until the user has seen enough, each *interval* seconds anew; the exit code. Raises Mistake."""
     document = service.document()  # nobody listens: that is one line, and no screen
+    top_view.picture(document, top_view.Choice())
     if not can_draw():
         return follow(service, interval)
     from fastwsgi.status.top_screen import run
@@ -65,6 +67,6 @@ def follow(service: Service, interval: float) -> int:
     while True:
         try:
             print(table(service), flush=True)
-        except NoAnswer as error:
+        except Mistake as error:
             print(f"{time.strftime('%H:%M:%S')} {error}\n", flush=True)
         time.sleep(interval)

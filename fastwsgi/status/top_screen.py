@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fastwsgi.mistakes import Mistake
 from fastwsgi.originals import os, signal
 from fastwsgi.status import top_view
 from fastwsgi.status.client import Document, Service
@@ -127,7 +128,10 @@ class Screen:
         """What is below the first line."""
         if self.choice.explains:
             return top_view.explanation()
-        return top_view.picture(self.watch.document, self.choice, width, height)
+        try:
+            return top_view.picture(self.watch.document, self.choice, width, height)
+        except Mistake as mistake:  # another version has taken the place of the one before
+            return [[(str(mistake), "bad")]]
 
     def state(self) -> Line:
         """The first line: whom the screen shows, and whether that is so now."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastwsgi.mistakes import Mistake, summary
 from fastwsgi.status import units
 from fastwsgi.status.top_columns import COLUMNS, Column, cells, fitting, ordered, style
 
@@ -38,7 +39,20 @@ class Choice:
 
 
 def picture(document: Document, choice: Choice, width: int | None = None, height: int | None = None) -> list[Line]:
-    """All lines for a screen of that size; where it is None, as many as there are."""
+    """All lines for a screen of that size; where it is None, as many as there are.
+
+    Raises:
+        Mistake: *document* lacks something, or has it in another form, as that of another version may.
+    """
+    try:
+        return _picture(document, choice, width, height)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        whose = f"the service, fastwsgi {document.get('version')}"
+        line = f"{whose}, tells other things than this command reads: {summary(error)}"
+        raise Mistake(units.ascii_text(line)) from None
+
+
+def _picture(document: Document, choice: Choice, width: int | None, height: int | None) -> list[Line]:
     lines = head(document, width)
     if height is not None:
         lines = lines[: max(1, height // 3)]

@@ -16,6 +16,7 @@ from typing import Any, Callable
 import pytest
 
 from fastwsgi import cli
+from tests.helpers.deployments import deployed
 from tests.helpers.processes import ROOT, printed_by, python_path
 from tests.helpers.serving import PATIENCE
 from tests.helpers.status_documents import StatusSite, call, document, status_site, verdict, worker
@@ -114,6 +115,18 @@ def test_a_table_each_time_without_a_terminal(site: StatusSite, tmp_path: Path) 
     assert process.returncode == 0
 
 
+def test_a_real_service(tmp_path: Path) -> None:
+    """The document that it tells is the one that is shown."""
+    with deployed(tmp_path, "py", workers=2, status_bind="127.0.0.1:0") as server:
+        address = server.line(r"status on http://(\S+)")[1]
+        pids = server.workers(2)
+        done = run(tmp_path, "top", "--once", address)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert {int(line.split()[1]) for line in done.stdout.splitlines() if " ready " in line} == pids
+        assert "workers 2/2" in done.stdout
+        assert run(tmp_path, "stacks", address).returncode == 0
+
+
 # Mistakes
 
 
@@ -136,6 +149,15 @@ def test_somebody_else_listens(site: StatusSite, complaint: Complaint) -> None:
     site.show({**SHOWN, "format": 2, "version": "9.0\x1b[31m"})
     line = complaint("top", "--once", address)
     assert line == f"{address} is another version of fastwsgi, 9.0\\x1b[31m: use its own command"
+
+
+def test_another_version(site: StatusSite, complaint: Complaint) -> None:
+    """Of the same format, which lacks something that this one reads."""
+    site.show({**SHOWN, "verdict": {}, "version": "0.0.9"})
+    line = "the service, fastwsgi 0.0.9, tells other things than this command reads: KeyError: 'others'"
+    assert complaint("top", "--once", site.address) == complaint("top", site.address) == line
+    site.show({**SHOWN, "workers": [1]})
+    assert "TypeError" in complaint("top", "--once", site.address)
 
 
 MISTAKES = [
@@ -226,9 +248,13 @@ def test_a_restart_of_the_service(tmp_path: Path) -> None:
             terminal.shows("RUNNING")
             first.close()
             terminal.shows(f"no answer from {first.address} since 1 s", "nobody listens", "RUNNING")
-            with status_site({**SHOWN, "version": "0.2.0"}, first.port):
+            with status_site({**SHOWN, "version": "0.2.0"}, first.port) as second:
                 terminal.shows("0.2.0")
                 terminal.lacks("no answer")
+                second.show({**SHOWN, "verdict": None})
+                terminal.shows("tells other things than this command reads")
+                second.show(SHOWN)
+                terminal.shows("RUNNING")
             terminal.press("q")
             assert terminal.wait() == 0
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fastwsgi.status.document import document as document_of
+from fastwsgi.status.history import History
 from fastwsgi.status.snapshot import (
     FORMAT,
     Histogram,
@@ -76,11 +78,18 @@ def document(workers: list[WorkerFigures], running: list[Running] | None = None,
         timeouts={}, queue_full=0, application_errors=0, abandoned=0, lines_dropped=0, logged={}, starts={},
         reloads={}, cpu={}, told=Told("shop:app"),
     )  # fmt: skip
-    rates = {"utilisation": 0.43, "requests": 182.4, "errors": 0.004, "p50": 0.012, "p95": 0.24, "p99": 1.2}
-    made = {**snapshot.document(), "verdict": verdict("ok", "serving"), "rates": rates, **more}
+    made = document_of(snapshot, History())
+    made["verdict"] = verdict("ok", "serving")
+    put(made["rates"], utilisation=0.43, requests=182.4, errors=0.004, p50=0.012, p95=0.24, p99=1.2)
     for one in made["workers"]:
-        one.update(request_rate=45.6, error_rate=0.03, p95=0.012, cpu_share=0.37)
-    return made
+        put(one, request_rate=45.6, error_rate=0.03, p95=0.012, cpu_share=0.37)
+    return {**made, **more}
+
+
+def put(figures: dict[str, Any], **values: float) -> None:
+    """Change figures that are there."""
+    assert values.keys() <= figures.keys()
+    figures.update(values)
 
 
 class StatusSite:
