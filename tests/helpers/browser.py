@@ -95,6 +95,7 @@ def chromium() -> Iterator[Browser]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER or ""))
+    driver.set_page_load_timeout(PATIENCE)
     try:
         yield Browser(driver)
     finally:
