@@ -124,7 +124,7 @@ class Race:
         try:
             self.client.send(GET % b"/first" * self.before + last)
             while self.detached and self.pool.queued_requests:
-                connection, _ = self.pool.queued_requests.popleft()
+                connection = self.pool.queued_requests.popleft()
                 self.pool.detached[self.thread] = connection
                 connection.run_alone()
                 self.bench.settle()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fastwsgi import figures
 from fastwsgi.process.hung import HungWorkers, pulse
 from fastwsgi.settings.settings import Settings
 
@@ -24,7 +25,9 @@ def test_each_worker_is_judged_by_its_own_pulse() -> None:
     killed: list[Any] = []
     dump = SimpleNamespace(ask=lambda pid: None, is_whole=lambda: True, take=lambda: "stacks")
     told: list[str] = []
-    slots = {1: SimpleNamespace(heartbeat=99.2, pulse=1.0), 2: SimpleNamespace(heartbeat=97.0, pulse=0.25)}
+    idle = {"words": figures.private_memory(), "base": 0}
+    beats = {1: {"heartbeat": 99.2, "pulse": 1.0}, 2: {"heartbeat": 97.0, "pulse": 0.25}}
+    slots = {pid: SimpleNamespace(**one, **idle) for pid, one in beats.items()}
     members = {pid: SimpleNamespace(pid=pid, state="ready", slot=slot, dump=dump) for pid, slot in slots.items()}
     hung = HungWorkers(killed.append, lambda child: None, lambda child, line, stacks: told.append(f"{line}: {stacks}"))
     fleet: Any = SimpleNamespace(members=members)

@@ -124,7 +124,7 @@ def test_a_supervisor_is_there_if_something_needs_it(settings: dict[str, object]
 # What needs no supervisor unless another setting does: these say more about that one, or about loading the application
 COMPANIONS = {
     *("max_requests_jitter", "max_worker_age_jitter", "max_worker_rss_jitter", "reload_extra_files"),
-    *("chdir", "env"),
+    *("chdir", "env", "status_allow"),
 }
 
 
