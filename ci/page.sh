@@ -12,5 +12,5 @@ if [[ ${#missing[@]} != 0 ]]; then
     $sudo apt-get -q update
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "${missing[@]}"
 fi
-FASTWSGI_BROWSER=1 "$python" -m pytest -q tests/whole/test_status_{browser,figures}.py
+WITH_BROWSER=1 "$python" -m pytest -q tests/whole/test_status_{browser,figures}.py
 "$python" ci/page.py build/page

@@ -1,7 +1,7 @@
 """Chromium of the system without a screen, and what a test asks it.
 
 It is driven by Selenium and its own chromedriver, which have the same version. As that takes a minute, tests that want
-it run with FASTWSGI_BROWSER=1 alone, as ci/page.sh has it, and fail there if the browser is missing.
+it run with WITH_BROWSER=1 alone, as ci/page.sh has it, and fail there if the browser is missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.helpers.serving import PATIENCE
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 needs_browser = pytest.mark.skipif(
-    not os.environ.get("FASTWSGI_BROWSER"), reason="only with FASTWSGI_BROWSER=1: ci/page.sh"
+    not os.environ.get("WITH_BROWSER"), reason="only with WITH_BROWSER=1: ci/page.sh"
 )
 ARGUMENTS = (
     "--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
