@@ -24,8 +24,12 @@ EXTRA_TIME = 0.5  # seconds after the deadline, in which the worker's monitor, w
 
 
 def pulse(settings: Settings) -> float:
-    """Seconds between two heartbeats of a worker: by so much a request past its deadline may be found late."""
-    return min([HEARTBEAT, *(limit / 4 for limit in (settings.slow_log, settings.timeout) if limit)])
+    """Seconds between two heartbeats of a worker: by so much a request past its deadline may be found late.
+
+    Where the status is shown there are two a second, so that it can say within two seconds that a worker is stuck.
+    """
+    slowest = HEARTBEAT / 2 if settings.status_bind else HEARTBEAT
+    return min([slowest, *(limit / 4 for limit in (settings.slow_log, settings.timeout) if limit)])
 
 
 class HungWorkers:

@@ -22,8 +22,8 @@ from fastwsgi.status.processes import Memory, cpu_seconds
 from fastwsgi.status.snapshot import FORMAT, Histogram, Running, Snapshot, Told, WorkerFigures
 from fastwsgi.version import VERSION
 
-LONGEST_SILENCE = 1.5  # seconds without a heartbeat, one a second being usual, after which a worker is stuck, or
-PULSES = 1.5  # heartbeats, if that is more: so it is told within 2 s
+LONGEST_SILENCE = 1.5  # seconds without a heartbeat after which a worker is stuck, or
+PULSES = 3  # heartbeats, if that is more; with the two a second of --status-bind it is told within 2 s
 _PYTHON = platform.python_version()
 
 

@@ -14,9 +14,15 @@ from fastwsgi.settings.settings import Settings
 
 @pytest.mark.parametrize(
     ("given", "seconds"),
-    [({}, 1.0), ({"timeout": 30}, 1.0), ({"timeout": 1}, 0.25), ({"timeout": 30, "slow_log": 0.2}, 0.05)],
+    [
+        ({}, 1.0),
+        ({"status_bind": "127.0.0.1:0"}, 0.5),
+        ({"timeout": 30}, 1.0),
+        ({"timeout": 1}, 0.25),
+        ({"timeout": 30, "slow_log": 0.2}, 0.05),
+    ],
 )
-def test_the_pulse_follows_the_deadline(given: dict[str, float], seconds: float) -> None:
+def test_the_pulse_follows_the_deadline(given: dict[str, Any], seconds: float) -> None:
     assert pulse(Settings(**given)) == seconds
 
 
