@@ -19,6 +19,7 @@ cdef struct Watch:
     long long *figures  # which the Meter of the counter keeps alive; NULL: nobody counts
     void *lines  # of the access log, which the Monitor keeps alive; NULL: none
     int limit  # the looks at one call before it is given up; 0: no limit
+    int patience  # the looks at one call before a spare is called; at least one
     volatile long long stuck_call
     volatile bint stopped
     pthread_mutex_t mutex  # over posts and awake

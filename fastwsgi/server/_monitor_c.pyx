@@ -114,6 +114,9 @@ cdef class Monitor:
             raise RuntimeError("cannot start the monitor's thread")
         self.running = True
 
+    def delay_spare(self, double seconds):
+        self.watch.patience = <int>min(seconds * 1000, 1e9)
+
     cpdef object follow(self, Turn turn):
         before = self.turn
         self.turn = turn
@@ -181,7 +184,7 @@ cdef void *look(void *argument) noexcept nogil:
         if calls & 1:
             if looks == watch.limit:
                 give_up(watch, calls)
-            if watch.stuck_call != calls:
+            if looks >= watch.patience and watch.stuck_call != calls:
                 watch.stuck_call = calls
                 call_spare(watch)
         elif looks > PATIENCE:

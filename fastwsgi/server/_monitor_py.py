@@ -35,6 +35,7 @@ class Monitor:
         self, turn: Turn, timeout: float = 0.0, answer: bytes = b"", date_at: int = 0, lines: Lines | None = None
     ) -> None:
         self._counter = turn.counter
+        self._patience = 0  # looks at one call before a spare is called
         self.stuck_call = 0  # the number of the last call for which a spare was called
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
@@ -44,6 +45,10 @@ class Monitor:
     def start(self) -> None:
         """Start the thread that looks at the calls; after the fork, since threads do not survive it."""
         self._thread.start()
+
+    def delay_spare(self, seconds: float) -> None:
+        """Call a spare only for calls that have run for *seconds*, instead of two looks."""
+        self._patience = int(seconds / TICK)
 
     def follow(self, turn: Turn) -> None:
         """Look at the calls of *turn* from now on."""
@@ -86,7 +91,7 @@ class Monitor:
                 continue
             looks += 1
             if calls & 1:
-                if self.stuck_call != calls:
+                if looks >= self._patience and self.stuck_call != calls:
                     self.stuck_call = calls
                     self.post()
             elif looks > PATIENCE:

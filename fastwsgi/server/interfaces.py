@@ -82,6 +82,9 @@ class Monitor(Protocol):
     def start(self) -> None:
         """Start the thread that looks at the calls."""
 
+    def delay_spare(self, seconds: float) -> None:
+        """Call a spare only for calls that have run for *seconds*, instead of two looks."""
+
     def follow(self, turn: Turn) -> None:
         """Look at the calls of *turn* from now on."""
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
 
+PATIENCE = 0.05  # seconds of a call; a probe may wait so long, and for shorter calls the change would cost too much
+
 
 class Keeper(Pool):
     """The application's thread of a loop, and the keeper. The arguments are those of a Pool."""
@@ -38,6 +40,7 @@ class Keeper(Pool):
         super().__init__(loop, settings, monitor)
         self.home = 0  # the identifier of the application's thread; 0: its call was given up, and none is in its place
         self.is_back = False  # home waits for the loop
+        monitor.delay_spare(PATIENCE)
         self._handed = threading.Lock()  # released when it gets that
         self._handed.acquire()
 
@@ -121,7 +124,7 @@ class Keeper(Pool):
         self.service.kept = super()._take_loop(stuck_call)
         return self.service.kept
 
-    def _keep_spare(self) -> None:
+    def _keep_delay_spare(self) -> None:
         """Do without: there is one keeper."""
 
     def _hand_over(self) -> bool:
