@@ -89,17 +89,13 @@ def head(document: Document, width: int | None) -> list[Line]:
 
 def totals(document: Document) -> list[Line]:
     """The figures of the whole service."""
-    rates = document["rates"]
-    ready = [one for one in document["workers"] if one["state"] == "ready"]
-    threads, busy = (sum(one[key] for one in ready) for key in ("threads", "threads_busy"))
-    queued = sum(one["queued"] for one in document["workers"])
-    oldest = max((one["oldest_queued"] for one in document["workers"]), default=0.0)
-    full = max(document["listeners"], key=lambda one: one["waiting"] / max(one["limit"], 1), default=None)
-    wait = f", oldest {units.seconds(oldest)} s" if oldest else ""
+    rates, sums = document["rates"], document["totals"]
+    threads, busy, full = sums["threads"], sums["threads_busy"], sums["fullest"]
+    wait = f", oldest {units.seconds(sums['oldest_queued'])} s" if sums["oldest_queued"] else ""
     return [
         item("busy", f"{busy}/{threads}", busy >= threads > 0),
         item("utilisation", in_percent(rates["utilisation"])),
-        item("queue", f"{units.count(queued)}{wait}", queued > 0),
+        item("queue", f"{units.count(sums['queued'])}{wait}", sums["queued"] > 0),
         *([item("listen queue", f"{full['waiting']}/{full['limit']}", full["waiting"] > 0)] if full else []),
         item("req/s", units.rate(rates["requests"])),
         item("5xx", in_percent(rates["errors"]), bool(rates["errors"])),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
 from fastwsgi.status.durations import spell
-from fastwsgi.status.history import NEARLY_ALL, History, Rates, oldest_queued
+from fastwsgi.status.history import NEARLY_ALL, History, Rates
 from fastwsgi.status.snapshot import Certificate, Snapshot, WorkerFigures
 
 OK, WARN, BAD = LEVELS = ("ok", "warn", "bad")
@@ -63,7 +63,7 @@ class _Case:
     @property
     def ready(self) -> list[WorkerFigures]:
         """Workers that take requests."""
-        return [one for one in self.snapshot.workers if one.state == "ready" and not one.has_failed]
+        return [one for one in self.snapshot.ready if not one.has_failed]
 
 
 def judge(snapshot: Snapshot, history: History) -> Verdict:
@@ -127,7 +127,7 @@ def _saturated(case: _Case) -> Finding | None:
         return None
     line = f"for {spell(case.saturated)}, {_busy(case)}"
     if queued := case.snapshot.queued:
-        oldest = spell(oldest_queued(case.snapshot))
+        oldest = spell(case.snapshot.oldest_queued)
         return Finding(BAD, "saturated", f"{line}, {_many(queued, 'request')} waiting, the oldest for {oldest}")
     if waiting := sum(one.waiting for one in case.snapshot.listeners):
         return Finding(BAD, "saturated", f"{line}, {_many(waiting, 'connection')} waiting for accept")
