@@ -146,6 +146,17 @@ def test_timeouts_by_kind(build: SimpleNamespace) -> None:
         assert words[figures.REQUESTS] == 3
 
 
+def test_clients_below_the_least_rate_are_timeouts_of_their_own(build: SimpleNamespace) -> None:
+    settings = {"body_timeout": 600, "write_timeout": 600, "min_rate": 1000}
+    with serving(build, answering(b"x" * 30_000_000), threads=1, **settings) as server:
+        with server.connect() as body, server.connect(4096) as slow:
+            body.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx")
+            slow.send(GET)
+            server.advance(300)
+            assert body.answer().status == 408
+        assert timeouts(words_of(server)) == {"rate": 2}
+
+
 def test_the_queue_is_full(build: SimpleNamespace, gate: Gate) -> None:
     with serving(build, gate, threads=2, max_queue=0) as server, server.connect() as one, server.connect() as two:
         for client in (one, two):
