@@ -29,13 +29,6 @@ from tests.helpers.deployments import deployed
 from tests.helpers.serving import PATIENCE
 
 
-@pytest.fixture
-def board() -> Iterator[Scoreboard]:
-    board = Scoreboard()
-    yield board
-    board.close()
-
-
 @pytest.fixture(autouse=True)
 def closing() -> Iterator[None]:
     with Receiver.opened:
