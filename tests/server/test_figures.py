@@ -19,6 +19,7 @@ from fastwsgi.server.request_start import seconds_since
 from tests.helpers.figures import answered, call_at, codes, histogram, refused, rows, timeouts
 from tests.helpers.pki import Pki
 from tests.helpers.serving import GET, PATIENCE, Server, answering, request, serving
+from tests.helpers.waiting import until
 
 THREADS = pytest.mark.parametrize("threads", [1, 4])
 
@@ -45,14 +46,6 @@ def gate() -> Iterator[Gate]:
     made = Gate()
     yield made
     made.opened.set()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Return when *condition* holds: another thread sees to that."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never held"
-        time.sleep(0.001)
 
 
 def words_of(server: Server) -> memoryview:
