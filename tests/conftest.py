@@ -7,11 +7,13 @@ Only a process that was told to run pure (FASTWSGI_NO_EXT=1 or FASTWSGI_BACKEND=
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
 from fastwsgi import backend
+from fastwsgi.status.scoreboard import Scoreboard
 from tests.helpers import surroundings
 from tests.helpers.memory import Bench
 from tests.helpers.pki import Pki
@@ -43,6 +45,14 @@ def build(request: pytest.FixtureRequest) -> SimpleNamespace:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     """Certificates for the tests of TLS."""
     return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+def board() -> Iterator[Scoreboard]:
+    """A scoreboard of the test's own."""
+    board = Scoreboard()
+    yield board
+    board.close()
 
 
 @pytest.fixture

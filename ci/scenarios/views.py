@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 import re
 import subprocess
@@ -11,11 +10,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
 from ci.scenarios.running import Missed
 from tests.helpers.deployments import Deployment
 from tests.helpers.serving import Client, request
+from tests.helpers.status import STATUS, Status
 
 PATIENCE = 20.0  # seconds in which a view tells at all
 BOUND = 2.0  # seconds in which each has to
@@ -45,15 +45,14 @@ class Views:
     """All views of *server*; *kind* makes its clients."""
 
     def __init__(self, server: Deployment, kind: Callable[..., Client] = Client) -> None:
-        found = server.line(r"status on http://([0-9.]+):([0-9]+)")
-        self.status = found[1], int(found[2])
+        found = server.line(STATUS)
+        self.status = Status(server, (found[1], int(found[2])))
         self.server = server
         self.kind = kind
 
     def get(self, path: str) -> str:
         """What the status address answers: the status code and the body."""
-        with Client(self.status) as client:
-            answer = client.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).answer()
+        answer = self.status.get(path)
         return f"{answer.status} {answer.body.decode()}"
 
     def metrics(self, signs: Signs) -> str:
@@ -63,8 +62,7 @@ class Views:
 
     def verdict(self, signs: Signs) -> str:
         """The verdict of /status.json."""
-        document: dict[str, Any] = json.loads(self.get("/status.json").partition(" ")[2])
-        text = str(document["verdict"]["text"])
+        text = str(self.status.document()["verdict"]["text"])
         return text if re.search(signs.verdict, text) else ""
 
     def page(self, signs: Signs) -> str:
@@ -76,8 +74,8 @@ class Views:
 
     def top(self, signs: Signs) -> str:
         """What `fastwsgi top --once` prints."""
-        address = f"{self.status[0]}:{self.status[1]}"
-        command = [sys.executable, "-m", "fastwsgi", "top", "--once", address]
+        host, port = self.status.address
+        command = [sys.executable, "-m", "fastwsgi", "top", "--once", f"{host}:{port}"]
         text = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
         found = re.search(signs.top, text, re.MULTILINE) if re.search(signs.verdict, text) else None
         return found[0].strip() or text.partition("\n")[0] if found else ""

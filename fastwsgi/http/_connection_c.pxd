@@ -97,8 +97,7 @@ cdef class Connection:
     cdef bint _go_on_with_body(self, _inbox_c.Inbox inbox) except -1
     cdef int _queue(self) except -1
     cdef object _leave_queue(self)
-    cdef bint _is_the_applications(self) except -1
-    cdef object _await_thread(self)
+    cdef bint _leave_to_thread(self) except -1
     cpdef object run_alone(self)
     @cython.locals(exchange=_exchange_c.Exchange)
     cdef bint _respond(self) except -1
@@ -119,7 +118,6 @@ cdef class Connection:
     cdef object _await_client(self)
     @cython.locals(service=_service_c.Service)
     cdef object _refuse(self, object refusal)
-    cdef object _refused_request(self)
     cdef object _linger(self, str event)
     @cython.locals(received=cython.Py_ssize_t)
     cdef object _discard(self)

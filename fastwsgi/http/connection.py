@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from fastwsgi.http import answers
 from fastwsgi.http.errors import NO_ROOM, QUEUE_IS_FULL, ClientDisconnected, HttpError, LoopLost, SpoolError
 from fastwsgi.http.grammar import BY_CLOSE
-from fastwsgi.http.refused import RefusedRequest, count_refusal, of_exchange
+from fastwsgi.http.refused import count_refusal, request_of
 from fastwsgi.http.states import (
     BODY,
     CLOSED,
@@ -343,9 +343,8 @@ class Connection:
         """End the connection now; *reset* shows the client that its response is not whole."""
         if self.state is CLOSED:
             return
-        if self.service.kept and self._is_the_applications():
+        if self.service.kept and self._leave_to_thread():
             self.given_up = True
-            self._await_thread()
             return
         self._become("close", CLOSED)
         exchange, self.exchange = self.exchange, None
@@ -543,14 +542,13 @@ class Connection:
             self._respond()
         self._finish_turn()
 
-    def _is_the_applications(self) -> bool:
-        """Whether something of the application's is left in a response that the loop has in hand."""
-        return self.place is LOOP and self.exchange is not None and self.exchange.has_result()
-
-    def _await_thread(self) -> None:
-        """Go on once the application's thread has the loop again."""
+    def _leave_to_thread(self) -> bool:
+        """Go on once the application's thread has the loop again, if something of the application's is left here."""
+        if self.place is not LOOP or self.exchange is None or not self.exchange.has_result():
+            return False
         self.detach()
         self.service.pool.queue(self)
+        return True
 
     def run_alone(self) -> None:
         """Answer the request that was queued, on a thread that does not have the loop."""
@@ -630,8 +628,7 @@ class Connection:
 
     def _go_on_with(self, exchange: Exchange) -> None:
         """Continue a response after the client has read, or when its turn has come again."""
-        if self.service.kept and self._is_the_applications():
-            self._await_thread()
+        if self.service.kept and self._leave_to_thread():
             return
         if not self._run(exchange, False):
             self._become("pause", SENDING)
@@ -750,7 +747,7 @@ class Connection:
         """Answer with a constant text, without an echo of the input, and close so that the client can read it."""
         service = self.service
         if service.observer is not None:
-            refusal.request = self._refused_request()
+            refusal.request = request_of(self.exchange, self.reader, self.rest)
         count_refusal(service.meter, refusal)
         if self.exchange is not None:
             self.exchange.is_refused = True
@@ -772,14 +769,6 @@ class Connection:
         else:
             service.turn.part_with(self.out)
             self._wait(WRITE)
-
-    def _refused_request(self) -> RefusedRequest:
-        """What is known of the request that is refused; *rest* has the bytes of its head, if that is the reason."""
-        if self.exchange is not None:
-            return of_exchange(self.exchange)
-        reader = self.reader
-        client = {"REMOTE_ADDR": reader.host, "REMOTE_PORT": reader.port}
-        return RefusedRequest(self.rest or b"", {**reader.parser.template, **client})
 
     def _linger(self, event: str) -> None:
         """Close our side and read for a while: closing with unread input would reset what we sent (RFC 9112 9.6)."""

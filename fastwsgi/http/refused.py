@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.errors import HttpError
     from fastwsgi.http.exchange import Exchange
+    from fastwsgi.http.request_reader import RequestReader
 
 MOST = 65536  # bytes that are read
 MOST_OF_LINE = 8192  # bytes of a request line that are kept
@@ -53,8 +54,17 @@ class RefusedRequest:
             self.version = {b"1.0": 10, b"1.1": 11}.get(found[3], 0)
 
 
-def of_exchange(exchange: Exchange) -> RefusedRequest:
-    """The request of an *exchange* whose application was not called."""
+def request_of(exchange: Exchange | None, reader: RequestReader, head: bytes | None) -> RefusedRequest:
+    """What is known of a request.
+
+    Args:
+        exchange: its exchange, whose application was not called; None if there is none yet.
+        reader: the reader of its connection.
+        head: the bytes of its head, if that is why it is refused.
+    """
+    if exchange is None:
+        client = {"REMOTE_ADDR": reader.host, "REMOTE_PORT": reader.port}
+        return RefusedRequest(head or b"", {**reader.parser.template, **client})
     request = RefusedRequest(b"", {})
     request.environ = exchange.environ
     request.version = exchange.version

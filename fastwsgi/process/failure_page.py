@@ -2,18 +2,18 @@
 
 Clients on this machine are told why. A traceback shows code, paths and values, so others are told only that it is so:
 who comes from another address, by a unix socket, before which there is a proxy as a rule, or with a field by which
-proxies say whom they speak for. So is who asks for another host than this machine: a page of the internet whose name
-has come to mean 127.0.0.1 (DNS rebinding) could read the answer.
+proxies say whom they speak for. So is a client that asks for another host than this machine (http/host_names.py has
+the reason).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.forwarded import PEER
+from fastwsgi.http.host_names import is_localhost, name_in
 from fastwsgi.http.peers import LOOPBACK
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ PROXIED = (
     *("HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP", "HTTP_CF_CONNECTING_IP"),
 )
 """How the keys of fields begin that proxies add."""
-PORT = re.compile(r":[0-9]*\Z")
 TITLE = "The application cannot be loaded"
 ADVICE = "Mend it and save: it is loaded again."
 HIDDEN = "The error log of the server says why."
@@ -49,12 +48,10 @@ def is_local(environ: WSGIEnvironment) -> bool:
 
 
 def _means_this_machine(host: str) -> bool:
-    """Whether a Host field names this machine whoever is asked for the name (RFC 6761 6.3)."""
-    name = PORT.sub("", host).lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+    """Whether a Host field names this machine."""
+    name = name_in(host)
     try:
-        return bool(name) and name.strip("[]") in LOOPBACK
+        return is_localhost(name) or (bool(name) and name.strip("[]") in LOOPBACK)
     except ValueError:
         return False
 

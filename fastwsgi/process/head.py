@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from fastwsgi import figures
 from fastwsgi.originals import os, time
 from fastwsgi.status import scoreboard
 from fastwsgi.status.scoreboard import Part, Scoreboard, Word
-
-
-class Queue(NamedTuple):
-    """What waits at one listener for accept, and how much may."""
-
-    address: str
-    waiting: int
-    limit: int
+from fastwsgi.status.snapshot import ListenQueue
 
 
 class Head(Part):
@@ -48,7 +40,7 @@ class Head(Part):
         """Add what a worker at *position* that has ended had used."""
         self.words[scoreboard.DEAD_CPU + position] += int(seconds * 10**9)
 
-    def show_queues(self, queues: Sequence[Queue]) -> None:
+    def show_queues(self, queues: Sequence[ListenQueue]) -> None:
         """Say what waits at the listeners."""
         shown = queues[: scoreboard.MOST_LISTENERS]
         for number, queue in enumerate(shown):

@@ -15,6 +15,7 @@ from fastwsgi.observe.error import logs_elsewhere, shows_on_terminal
 from fastwsgi.observe.logs import error_log
 from fastwsgi.originals import os, signal
 from fastwsgi.server.addresses import BindError
+from fastwsgi.status.phrases import counted
 from fastwsgi.version import VERSION
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, w
         workers: their number; 0 for a process that serves alone.
     """
     what = f"fastwsgi {VERSION} ({build.title} build, pid {os.getpid()})"
-    processes = _count(workers, "worker") if workers else "1 process"
-    threads = _count(settings.threads, "thread")
+    processes = counted(workers, "worker") if workers else "1 process"
+    threads = counted(settings.threads, "thread")
     error_log.info("%s, %s x %s, listening on %s", what, processes, threads, ", ".join(urls))
     if shows_on_terminal():
         seen = any(getattr(settings, name) for name in SHOWS_REQUESTS)
@@ -44,7 +45,7 @@ def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, w
 def log_stop(requests: int, patience: float, number: int) -> None:
     """A graceful stop has begun, by the signal *number*, and waits at most *patience* seconds for *requests*."""
     limit = f", up to {patience:g} s" if requests else ""
-    flight = f"{_count(requests, 'request')} in flight{limit}"
+    flight = f"{counted(requests, 'request')} in flight{limit}"
     error_log.info("stopping: %s; a second %s ends it at once", flight, _key(number))
 
 
@@ -104,7 +105,3 @@ def log_failure(mistake: Mistake) -> None:
 def _key(number: int) -> str:
     """What sends the signal *number*."""
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -9,9 +9,9 @@ import struct
 import sys
 
 from fastwsgi.originals import os, socket
-from fastwsgi.process.head import Queue
 from fastwsgi.process.sockets import Binding
 from fastwsgi.server.addresses import spell_address
+from fastwsgi.status.snapshot import ListenQueue
 
 # The fields tcpi_unacked and tcpi_sacked of tcp_info, which are the length and the limit of a listener's queue
 TCP_FIELDS = struct.Struct("=24x2I")
@@ -29,7 +29,7 @@ ATTRIBUTE = struct.Struct("=HH")
 PATIENCE = 0.1  # seconds, for an answer that the kernel gives at once
 
 
-def queues(bindings: list[Binding]) -> list[Queue]:
+def queues(bindings: list[Binding]) -> list[ListenQueue]:
     """The queue of each of the *bindings*, whose sockets count together."""
     found = []
     for binding in bindings:
@@ -37,7 +37,7 @@ def queues(bindings: list[Binding]) -> list[Queue]:
         if lengths:
             address = spell_address(binding.sockets[0]).partition("://")
             waiting, limit = (sum(one[index] for one in lengths) for index in (0, 1))
-            found.append(Queue(address[2] or address[0], waiting, limit))
+            found.append(ListenQueue(address[2] or address[0], waiting, limit))
     return found
 
 

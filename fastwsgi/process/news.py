@@ -15,7 +15,8 @@ from fastwsgi.process.listen_queues import queues
 from fastwsgi.settings import report
 from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.status import events
-from fastwsgi.status.events import MOST_DETAILS, MOST_TEXT, cut
+from fastwsgi.status.events import MOST_DETAILS, MOST_TEXT
+from fastwsgi.status.phrases import counted, cut
 from fastwsgi.status.snapshot import Event, Told
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class News:
 
     def resized(self, size: int) -> None:
         """There are to be *size* workers from now on."""
-        self._add("scale", f"{size} {'worker' if size == 1 else 'workers'} from now on")
+        self._add("scale", f"{counted(size, 'worker')} from now on")
 
     # The service
 

@@ -32,7 +32,8 @@ from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.stacks import running_stacks
 from fastwsgi.status import here
-from fastwsgi.status.events import MOST_DETAILS, cut
+from fastwsgi.status.events import MOST_DETAILS
+from fastwsgi.status.phrases import cut
 from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.tls import files as tls_files

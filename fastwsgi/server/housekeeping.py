@@ -58,7 +58,17 @@ class Housekeeping:
         self._write_figures()
         loop.deadlines.find_late(now)
         if loop.stopping:
-            loop.hurry_idle()
+            self.hurry_idle()
+
+    def hurry_idle(self) -> None:
+        """At a stop, read what has arrived, and hurry what is idle; again each second, for what threads give back."""
+        loop = self.loop
+        until = time.monotonic() + loop.service.keep_alive
+        for connection in loop.all_connections():
+            if not loop.stopping or connection.idle_since() < float("inf"):
+                connection.on_ready()  # a request may have arrived just now
+                # A Connection may have replaced its Preamble
+                loop.connections.get(connection.fd, connection).hurry(until)
 
     def _renew_date(self) -> None:
         """Set the Date field (RFC 9110 6.6.1), which names whole seconds."""

@@ -197,15 +197,15 @@ class Loop:
 
         With several threads, this one only waits, so that the main thread handles signals at once.
         """
-        settings, has_routes = self.settings, self.service.routes is not None
+        needs_pool = self.settings.threads > 1 or self.service.routes is not None
         self.caller = threading.get_ident()
-        if settings.threads > 1 or settings.timeout or has_routes:
+        if needs_pool or self.settings.timeout:
             self.monitor = start_monitor(self)
         self.watchdog.start()
         forks.hold(self)
         try:
             with Contained():
-                if settings.threads > 1 or has_routes:
+                if needs_pool:
                     self.add_pool().run()
                 else:
                     self._run_alone()
@@ -361,19 +361,10 @@ class Loop:
         service = self.service
         service.keep_alive = min(service.keep_alive, self._idle_grace)
         self.acceptor.accept_all()
-        self.hurry_idle()
+        self.housekeeping.hurry_idle()
         self.stopping = True
         self.acceptor.poll(False)
         self.stopped_accepting()
-
-    def hurry_idle(self) -> None:
-        """At a stop, read what has arrived, and hurry what is idle; again each second, for what threads give back."""
-        until = time.monotonic() + self.service.keep_alive
-        for connection in self.all_connections():
-            if not self.stopping or connection.idle_since() < float("inf"):
-                connection.on_ready()  # a request may have arrived just now
-                # A Connection may have replaced its Preamble
-                self.connections.get(connection.fd, connection).hurry(until)
 
     def abort(self) -> None:
         """End all connections now, with a reset where a response is incomplete."""

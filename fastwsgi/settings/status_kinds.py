@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Callable
 
 from fastwsgi.server.addresses import BindError, Inherited, Tcp, Unix, parse_address
 from fastwsgi.settings import kinds
@@ -13,23 +14,16 @@ STATSD_PORT = "8125"
 
 def status_address() -> Kind[str | None]:
     """One address to listen on; empty or None: none."""
-
-    def read(value: object) -> str | None:
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            raise ValueError("an address, HOST:PORT or unix:/path/of.sock")
-        try:
-            parse_address(value)
-        except BindError as error:
-            raise Unfit(str(error)) from None
-        return value
-
-    return Kind(read, "ADDRESS", lambda value: value or "")
+    return _address(parse_address)
 
 
 def statsd_address() -> Kind[str | None]:
     """Where a statsd listens, with its usual port if none is given; empty or None: nowhere."""
+    return _address(parse_statsd_address)
+
+
+def _address(parse: Callable[[str], object]) -> Kind[str | None]:
+    """One address that *parse* takes, which raises BindError otherwise."""
 
     def read(value: object) -> str | None:
         if value is None or value == "":
@@ -37,7 +31,7 @@ def statsd_address() -> Kind[str | None]:
         if not isinstance(value, str):
             raise ValueError("an address, HOST:PORT or unix:/path/of.sock")
         try:
-            parse_statsd_address(value)
+            parse(value)
         except BindError as error:
             raise Unfit(str(error)) from None
         return value

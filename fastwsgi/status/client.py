@@ -10,7 +10,7 @@ from fastwsgi.mistakes import Mistake, summary
 from fastwsgi.originals import os, socket
 from fastwsgi.server.addresses import Address, Inherited, Tcp
 from fastwsgi.status.snapshot import FORMAT
-from fastwsgi.status.units import ascii_text
+from fastwsgi.status.terminal_text import ascii_text
 
 PATIENCE = 3.0  # seconds for each step: connecting, and each piece of the answer
 MOST = 64 << 20  # bytes of an answer; a worker takes some kilobytes

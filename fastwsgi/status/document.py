@@ -1,7 +1,7 @@
 """/status.json: a Snapshot with what was made of it, as `fastwsgi top` reads it.
 
 Added to the keys of Snapshot are "verdict" (level, word, line, text, and others, each with level, word and line),
-"rates" (history.Rates), and for each worker those of history.WorkerRates.
+"totals" (TOTALS, and the fullest listener), "rates" (history.Rates), and for each worker those of history.WorkerRates.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from fastwsgi.status.history import History
 from fastwsgi.status.snapshot import Snapshot
 from fastwsgi.status.verdict import Verdict, judge
 
+TOTALS = ("requests", "threads", "threads_busy", "queued", "oldest_queued", "oldest")
+"""Properties of a Snapshot, which readers of JSON need not compute again."""
+
 
 def document(snapshot: Snapshot, history: History) -> dict[str, Any]:
     """*snapshot*, which comes after all of *history*, with verdict and rates, as json.dumps() takes it."""
@@ -20,7 +23,14 @@ def document(snapshot: Snapshot, history: History) -> dict[str, Any]:
     for worker, rates in zip(found["workers"], history.worker_rates(snapshot)):
         worker.update(asdict(rates))
     verdict = judge(snapshot, history)
-    return {"verdict": verdict_document(verdict), "rates": asdict(history.rates(snapshot)), **found}
+    totals = {name: getattr(snapshot, name) for name in TOTALS}
+    fullest = asdict(snapshot.fullest) if snapshot.fullest is not None else None
+    return {
+        "verdict": verdict_document(verdict),
+        "totals": {**totals, "fullest": fullest},
+        "rates": asdict(history.rates(snapshot)),
+        **found,
+    }
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:

@@ -11,11 +11,6 @@ MOST_TEXT = 1024  # characters
 MOST_DETAILS = 8192
 
 
-def cut(text: str, most: int) -> str:
-    """*text*, or its beginning and an ellipsis if it is longer than *most* characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
 def add(events: list[Event], event: Event) -> None:
     """Add *event* at the end; if there are too many, the oldest of the kind that has most goes."""
     events.append(event)

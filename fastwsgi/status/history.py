@@ -128,7 +128,7 @@ class History:
             clock=snapshot.clock,
             utilisation=rates.utilisation,
             queued=snapshot.queued,
-            oldest_queued=oldest_queued(snapshot),
+            oldest_queued=snapshot.oldest_queued,
             listen_queue=sum(one.waiting for one in snapshot.listeners),
             requests=rates.requests,
             errors=rates.errors,
@@ -215,20 +215,14 @@ class History:
         )
 
 
-def oldest_queued(snapshot: Snapshot) -> float:
-    """Seconds for which the first of all queued requests has waited; 0: none waits."""
-    return max((one.oldest_queued for one in snapshot.workers), default=0.0)
-
-
 def saturated(snapshot: Snapshot) -> float:
     """Seconds for which new requests have had to wait, as far as *snapshot* tells; 0: they do not.
 
     That is while the threads of all workers are busy, or requests wait in one of them; that each waits shortly is no
     comfort if one has waited all the time. Less than BUSY_MOMENT does not count.
     """
-    ready = [one for one in snapshot.workers if one.state == "ready"]
-    busy = min((one.saturated for one in ready), default=0.0)
-    waited = max((max(one.oldest_queued, one.saturated) for one in ready if one.queued), default=0.0)
+    busy = min((one.saturated for one in snapshot.ready), default=0.0)
+    waited = max((max(one.oldest_queued, one.saturated) for one in snapshot.ready if one.queued), default=0.0)
     longest = max(busy, waited)
     return longest if longest >= BUSY_MOMENT else 0.0
 
@@ -242,7 +236,7 @@ def _counts(snapshot: Snapshot) -> _Counts:
     counts = [sum(numbers) for numbers in zip(*(one.counts for one in classes))]
     return _Counts(
         clock=snapshot.clock,
-        threads=snapshot.threads or sum(one.threads for one in snapshot.workers),
+        threads=snapshot.threads,
         service=(snapshot.supervisor, snapshot.since),
         durations=Histogram(counts, sum(one.total for one in classes)),
         failed=snapshot.durations["5xx"].count if "5xx" in snapshot.durations else 0,

@@ -101,8 +101,9 @@ def _row(worker: WorkerFigures, rates: WorkerRates) -> str:
 def _total(snapshot: Snapshot, rates: Sequence[WorkerRates]) -> str:
     """What can be summed up."""
     all_workers = snapshot.workers
+    busy, threads = (sum(getattr(one, name) for one in all_workers) for name in ("threads_busy", "threads"))
     sums = {
-        "Busy": f"{snapshot.threads_busy}/{sum(one.threads for one in all_workers)}",
+        "Busy": f"{busy}/{threads}",
         "Queue": count(snapshot.queued),
         "Conn.": count(sum(one.connections for one in all_workers)),
         "Req/s": rate(sum(one.request_rate or 0 for one in rates)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from fastwsgi.originals import time
-from fastwsgi.status.durations import spell
+from fastwsgi.status.phrases import spell
 
 NOTHING = "\N{EN DASH}"
 """Stands for what is not known, or does not apply."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastwsgi.status import page_lines
-from fastwsgi.status.history import SAMPLES, Rates, Sample, oldest_queued
+from fastwsgi.status.history import SAMPLES, Rates, Sample
 from fastwsgi.status.page_lines import Format, Scale, Value
 from fastwsgi.status.page_text import NOTHING, count, duration, percent, rate, shown
 from fastwsgi.status.snapshot import Snapshot
@@ -48,16 +48,15 @@ def tiles(snapshot: Snapshot, rates: Rates, samples: Sequence[Sample]) -> str:
 
 
 def _single(snapshot: Snapshot, rates: Rates) -> tuple[Tile, ...]:
-    fullest = max(snapshot.listeners, key=lambda one: one.waiting, default=None)
+    fullest = snapshot.fullest
     limit = sum(one.limit for one in snapshot.listeners)
     at_listener = f", at {shown(fullest.address)}" if fullest and fullest.waiting else ""
-    waits, threads = oldest_queued(snapshot), snapshot.threads or sum(one.threads for one in snapshot.workers)
     return (
         Tile("utilisation", "Utilisation", lambda one: one.utilisation, percent, 1.0,
-             f"{snapshot.threads_busy} of {threads} threads busy"),
+             f"{snapshot.threads_busy} of {snapshot.threads} threads busy"),
         Tile("queue", "Queue", lambda one: one.queued, count, 10, "waiting for a thread"),
         Tile("oldest", "Oldest wait", lambda one: one.oldest_queued, duration, 1.0,
-             "of a queued request" if waits else "none waits"),
+             "of a queued request" if snapshot.oldest_queued else "none waits"),
         Tile("listen", "Listen queue", lambda one: one.listen_queue, count, 10,
              f"of {count(limit)}{at_listener}" if limit else "not known here"),
         Tile("requests", "Requests a second", lambda one: one.requests, rate, 10,

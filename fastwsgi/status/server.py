@@ -1,6 +1,7 @@
 """The server of the status: our own loop and HTTP, within small bounds, and with what it shows.
 
-It has a few threads, so that who waits for stacks keeps no probe waiting. What is shown is made by one at a time.
+It has a few threads, so that clients that wait for stacks keep no probe waiting. What is shown is made by one thread at
+a time.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from fastwsgi.status.visitors import Visitors
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from fastwsgi.status.server import StatusServer
+    from fastwsgi.status.interfaces import Views
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -57,7 +57,7 @@ class Site:
         views: what it shows.
     """
 
-    def __init__(self, views: StatusServer, visitors: Visitors) -> None:
+    def __init__(self, views: Views, visitors: Visitors) -> None:
         self.visitors = visitors
         self._views = views
         self._paths: dict[str, Callable[[WSGIEnvironment], Answer]] = {

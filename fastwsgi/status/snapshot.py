@@ -230,20 +230,40 @@ class Snapshot:
         return sum(one.count for one in self.durations.values())
 
     @property
+    def ready(self) -> list[WorkerFigures]:
+        """Workers that take new requests."""
+        return [one for one in self.workers if one.state == "ready"]
+
+    @property
     def threads(self) -> int:
-        """Threads of the workers that take new requests."""
-        return sum(one.threads for one in self.workers if one.state == "ready")
+        """Threads of the workers that take new requests, or of all while none does."""
+        return sum(one.threads for one in self.ready or self.workers)
 
     @property
     def threads_busy(self) -> int:
-        """Threads that run the application."""
-        return sum(one.threads_busy for one in self.workers)
+        """Those of *threads* that run the application."""
+        return sum(one.threads_busy for one in self.ready or self.workers)
 
     @property
     def queued(self) -> int:
         """Requests that wait for a thread."""
         return sum(one.queued for one in self.workers)
 
+    @property
+    def oldest_queued(self) -> float:
+        """Seconds for which the first of all queued requests has waited; 0: none waits."""
+        return max((one.oldest_queued for one in self.workers), default=0.0)
+
+    @property
+    def oldest(self) -> float:
+        """Seconds for which the oldest of all running requests has run; 0: none runs."""
+        return max((one.oldest for one in self.workers), default=0.0)
+
+    @property
+    def fullest(self) -> ListenQueue | None:
+        """The listener at which most connections wait, for what may; None: there is no listener."""
+        return max(self.listeners, key=lambda one: one.waiting / max(one.limit, 1), default=None)
+
     def document(self) -> dict[str, Any]:
-        """It as what json.dumps() takes, with the verdict and rates that status/server.py adds."""
+        """It as json.dumps() takes it; status/document.py adds what is made of it."""
         return asdict(self)

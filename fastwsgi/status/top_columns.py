@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from fastwsgi.status import units
+from fastwsgi.status.terminal_text import age, count, percent, rate, seconds, size
 
 Worker = dict[str, Any]
 """A worker of /status.json, as of snapshot.WorkerFigures, with its rates."""
@@ -66,29 +66,29 @@ COLUMNS = (
         8, state, state, False, 8,
     ),
     Column("GEN", "reloads before it", 3, lambda one: str(one["generation"]), _field("generation"), True, 1),
-    Column("AGE", "since its start", 5, lambda one: units.age(one["age"]), _field("age"), True, 3),
+    Column("AGE", "since its start", 5, lambda one: age(one["age"]), _field("age"), True, 3),
     Column(
         "BUSY/THR", "threads that run the application, of all",
         8, lambda one: f"{one['threads_busy']}/{one['threads']}", _field("threads_busy"), True, 9,
     ),
-    Column("QUEUE", "requests that wait for a thread", 5, lambda one: units.count(one["queued"]), _field("queued")),
-    Column("CONN", "connections", 4, lambda one: units.count(one["connections"]), _field("connections"), True, 2),
+    Column("QUEUE", "requests that wait for a thread", 5, lambda one: count(one["queued"]), _field("queued")),
+    Column("CONN", "connections", 4, lambda one: count(one["connections"]), _field("connections"), True, 2),
     Column(
-        "REQ/S", "answers a second", 5, lambda one: units.rate(one["request_rate"]), _known("request_rate"), True, 7
+        "REQ/S", "answers a second", 5, lambda one: rate(one["request_rate"]), _known("request_rate"), True, 7
     ),
-    Column("5XX/S", "answers with 5xx a second", 5, lambda one: units.rate(one["error_rate"]), _known("error_rate")),
+    Column("5XX/S", "answers with 5xx a second", 5, lambda one: rate(one["error_rate"]), _known("error_rate")),
     Column(
         "P95", "seconds within which 95 of 100 requests were answered",
-        5, lambda one: units.seconds(one["p95"]), _known("p95"), True, 4,
+        5, lambda one: seconds(one["p95"]), _known("p95"), True, 4,
     ),
-    Column("CPU%", "of one CPU", 4, lambda one: units.percent(one["cpu_share"]), _known("cpu_share"), True, 4),
-    Column("RSS", "memory resident", 4, lambda one: units.size(one["rss"]), _field("rss"), True, 4),
+    Column("CPU%", "of one CPU", 4, lambda one: percent(one["cpu_share"]), _known("cpu_share"), True, 4),
+    Column("RSS", "memory resident", 4, lambda one: size(one["rss"]), _field("rss"), True, 4),
     Column(
-        "SEEN", "seconds since its last heartbeat", 5, lambda one: units.seconds(one["seen"]), _field("seen"), True, 2
+        "SEEN", "seconds since its last heartbeat", 5, lambda one: seconds(one["seen"]), _field("seen"), True, 2
     ),
     Column(
         "OLDEST", "seconds for which its oldest request has run",
-        6, lambda one: units.seconds(one["oldest"]) if one["oldest"] else "-", _field("oldest"), True, 6,
+        6, lambda one: seconds(one["oldest"]) if one["oldest"] else "-", _field("oldest"), True, 6,
     ),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastwsgi.mistakes import Mistake, summary
-from fastwsgi.status import units
+from fastwsgi.status.terminal_text import age, ascii_text, count, percent, rate, seconds
 from fastwsgi.status.top_columns import COLUMNS, Column, cells, fitting, ordered, style
 
 Document = dict[str, Any]
@@ -49,7 +49,7 @@ def picture(document: Document, choice: Choice, width: int | None = None, height
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         whose = f"the service, fastwsgi {document.get('version')}"
         line = f"{whose}, tells other things than this command reads: {summary(error)}"
-        raise Mistake(units.ascii_text(line)) from None
+        raise Mistake(ascii_text(line)) from None
 
 
 def _picture(document: Document, choice: Choice, width: int | None, height: int | None) -> list[Line]:
@@ -82,28 +82,24 @@ def head(document: Document, width: int | None) -> list[Line]:
     said = [(LEVELS.get(one["level"], ""), one["word"], one["line"]) for one in (verdict, *verdict["others"])]
     lines: list[Line] = []
     for look, word, line in said:
-        words = units.ascii_text(f"{word}: {line}" if line else word)
+        words = ascii_text(f"{word}: {line}" if line else word)
         lines += [[(part, look)] for part in (textwrap.wrap(words, width) if width else [words])]
     return [*lines, *flow(totals(document), width), *flow(facts(document), width)]
 
 
 def totals(document: Document) -> list[Line]:
     """The figures of the whole service."""
-    rates = document["rates"]
-    ready = [one for one in document["workers"] if one["state"] == "ready"]
-    threads, busy = (sum(one[key] for one in ready) for key in ("threads", "threads_busy"))
-    queued = sum(one["queued"] for one in document["workers"])
-    oldest = max((one["oldest_queued"] for one in document["workers"]), default=0.0)
-    full = max(document["listeners"], key=lambda one: one["waiting"] / max(one["limit"], 1), default=None)
-    wait = f", oldest {units.seconds(oldest)} s" if oldest else ""
+    rates, sums = document["rates"], document["totals"]
+    threads, busy, full = sums["threads"], sums["threads_busy"], sums["fullest"]
+    wait = f", oldest {seconds(sums['oldest_queued'])} s" if sums["oldest_queued"] else ""
     return [
         item("busy", f"{busy}/{threads}", busy >= threads > 0),
         item("utilisation", in_percent(rates["utilisation"])),
-        item("queue", f"{units.count(queued)}{wait}", queued > 0),
+        item("queue", f"{count(sums['queued'])}{wait}", sums["queued"] > 0),
         *([item("listen queue", f"{full['waiting']}/{full['limit']}", full["waiting"] > 0)] if full else []),
-        item("req/s", units.rate(rates["requests"])),
+        item("req/s", rate(rates["requests"])),
         item("5xx", in_percent(rates["errors"]), bool(rates["errors"])),
-        *(item(name, units.seconds(rates[name])) for name in ("p50", "p95", "p99")),
+        *(item(name, seconds(rates[name])) for name in ("p50", "p95", "p99")),
     ]
 
 
@@ -112,17 +108,17 @@ def facts(document: Document) -> list[Line]:
     ready = sum(one["state"] == "ready" for one in document["workers"])
     wanted = document["workers_wanted"]
     return [
-        *([[(units.ascii_text(name), "")]] if (name := document["told"]["name"]) else []),
+        *([[(ascii_text(name), "")]] if (name := document["told"]["name"]) else []),
         item("workers", f"{ready}/{wanted}", ready < wanted),
         item("generation", str(document["generation"])),
-        item("fastwsgi", units.ascii_text(document["version"])),
-        item("up", units.age(max(0.0, document["at"] - document["since"]))),
+        item("fastwsgi", ascii_text(document["version"])),
+        item("up", age(max(0.0, document["at"] - document["since"]))),
     ]
 
 
 def in_percent(part: float | None) -> str:
     """A part of the whole, with the sign."""
-    return f"{units.percent(part)}{'' if part is None else '%'}"
+    return f"{percent(part)}{'' if part is None else '%'}"
 
 
 def item(name: str, value: str, stands_out: bool = False) -> Line:
@@ -157,7 +153,7 @@ def table(workers: Sequence[Document], sort: Column, width: int | None) -> list[
         blank = " " if titles else ""
         titles.append((blank + cells([column], [column.title]), "chosen" if column is sort else "title"))
     rows = [(cells(columns, [column.text(one) for column in columns]), style(one)) for one in ordered(workers, sort)]
-    return [titles, *([(units.ascii_text(text), look)] for text, look in rows)]
+    return [titles, *([(ascii_text(text), look)] for text, look in rows)]
 
 
 def requests(running: Sequence[Document], width: int | None) -> list[Line]:
@@ -165,13 +161,13 @@ def requests(running: Sequence[Document], width: int | None) -> list[Line]:
     if not running:
         return [[("no request runs", "dim")]]
     named = any(one["request_id"] for one in running)
-    longest = max(len("REQUEST ID"), min(40, max(len(units.ascii_text(one["request_id"])) for one in running)))
+    longest = max(len("REQUEST ID"), min(40, max(len(ascii_text(one["request_id"])) for one in running)))
     identity = f"{'REQUEST ID':{longest}} " if named else ""
     lines: list[Line] = [[(f"RUNNING   #     PID  THREAD {identity}REQUEST", "title")]]
     for one in sorted(running, key=lambda one: -float(one["seconds"])):
-        known = units.ascii_text(one["request_id"])[:longest]
-        where = f"{units.seconds(one['seconds']):>7} {one['worker']:>3} {one['pid']:>7} {one['thread']:>7}"
-        what = units.ascii_text(f"{one['method']} {one['path']}")
+        known = ascii_text(one["request_id"])[:longest]
+        where = f"{seconds(one['seconds']):>7} {one['worker']:>3} {one['pid']:>7} {one['thread']:>7}"
+        what = ascii_text(f"{one['method']} {one['path']}")
         lines.append([(where, ""), (f" {known:{longest}}" if named else "", "dim"), (f" {what}", "")])
     return lines
 

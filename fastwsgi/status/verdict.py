@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
-from fastwsgi.status.durations import spell
-from fastwsgi.status.history import NEARLY_ALL, History, Rates, oldest_queued
+from fastwsgi.status.history import NEARLY_ALL, History, Rates
+from fastwsgi.status.phrases import counted, cut, spell
 from fastwsgi.status.snapshot import Certificate, Snapshot, WorkerFigures
 
 OK, WARN, BAD = LEVELS = ("ok", "warn", "bad")
@@ -63,7 +63,7 @@ class _Case:
     @property
     def ready(self) -> list[WorkerFigures]:
         """Workers that take requests."""
-        return [one for one in self.snapshot.workers if one.state == "ready" and not one.has_failed]
+        return [one for one in self.snapshot.ready if not one.has_failed]
 
 
 def judge(snapshot: Snapshot, history: History) -> Verdict:
@@ -80,7 +80,7 @@ def _stopping(case: _Case) -> Finding | None:
     if not case.snapshot.is_stopping:
         return None
     workers, running = len(case.snapshot.workers), len(case.snapshot.running)
-    return Finding(WARN, "stopping", f"{_many(workers, 'worker')} left, {_many(running, 'request')} running")
+    return Finding(WARN, "stopping", f"{counted(workers, 'worker')} left, {counted(running, 'request')} running")
 
 
 def _workers(case: _Case) -> Finding | None:
@@ -89,7 +89,7 @@ def _workers(case: _Case) -> Finding | None:
     if snapshot.is_stopping:
         return None
     level = WARN if ready else BAD
-    count = f"{ready} of {_many(snapshot.workers_wanted, 'worker')} ready"
+    count = f"{ready} of {counted(snapshot.workers_wanted, 'worker')} ready"
     if snapshot.told.crash_loop or snapshot.failing_starts >= FAILING_STARTS:
         reason = _cut(snapshot.told.crash_loop) or f"{snapshot.failing_starts} in a row ended at their start"
         return Finding(level, "crash loop", f"{count}; {reason}")
@@ -99,7 +99,7 @@ def _workers(case: _Case) -> Finding | None:
         return None
     boots = [one.age for one in snapshot.workers if one.state == "booting"]
     if boots:
-        return Finding(WARN, "starting", f"{count}, {_many(len(boots), 'worker')} starting for {spell(max(boots))}")
+        return Finding(WARN, "starting", f"{count}, {counted(len(boots), 'worker')} starting for {spell(max(boots))}")
     return Finding(level, "workers missing" if ready else "no worker", count)
 
 
@@ -119,7 +119,7 @@ def _queue_full(case: _Case) -> Finding | None:
     count = case.rates.queue_full
     if not count:
         return None
-    return Finding(BAD, "queue full", f"{_many(count, 'request')} refused with 503 in {spell(case.rates.seconds)}")
+    return Finding(BAD, "queue full", f"{counted(count, 'request')} refused with 503 in {spell(case.rates.seconds)}")
 
 
 def _saturated(case: _Case) -> Finding | None:
@@ -127,10 +127,10 @@ def _saturated(case: _Case) -> Finding | None:
         return None
     line = f"for {spell(case.saturated)}, {_busy(case)}"
     if queued := case.snapshot.queued:
-        oldest = spell(oldest_queued(case.snapshot))
-        return Finding(BAD, "saturated", f"{line}, {_many(queued, 'request')} waiting, the oldest for {oldest}")
+        oldest = spell(case.snapshot.oldest_queued)
+        return Finding(BAD, "saturated", f"{line}, {counted(queued, 'request')} waiting, the oldest for {oldest}")
     if waiting := sum(one.waiting for one in case.snapshot.listeners):
-        return Finding(BAD, "saturated", f"{line}, {_many(waiting, 'connection')} waiting for accept")
+        return Finding(BAD, "saturated", f"{line}, {counted(waiting, 'connection')} waiting for accept")
     return Finding(WARN, "saturated", f"{line}, no request waiting")
 
 
@@ -138,7 +138,7 @@ def _busy(case: _Case) -> str:
     """How many threads are busy while the service is saturated."""
     ready, used = case.ready, case.rates.utilisation or 0.0
     threads, busy = sum(one.threads for one in ready), sum(one.threads_busy for one in ready)
-    count = _many(threads, "thread")
+    count = counted(threads, "thread")
     if ready and all(one.saturated for one in ready):
         return f"all {count} busy" if threads > 1 else "the only thread busy"
     return f"{count} {used:.0%} busy" if used >= NEARLY_ALL else f"{min(busy, threads)} of {count} busy"
@@ -188,14 +188,14 @@ def _lines_dropped(case: _Case) -> Finding | None:
     count = case.rates.lines_dropped
     if not count:
         return None
-    line = f"{_many(count, 'line')} of the access log in {spell(case.rates.seconds)}"
+    line = f"{counted(count, 'line')} of the access log in {spell(case.rates.seconds)}"
     return Finding(WARN, "log lines dropped", line)
 
 
 def _serving(case: _Case) -> Finding:
-    threads = _many(case.snapshot.threads, "thread")
+    threads = counted(case.snapshot.threads, "thread")
     busy = f", {case.rates.utilisation:.0%} busy" if case.rates.utilisation is not None else ""
-    return Finding(OK, "serving", f"{_many(len(case.ready), 'worker')}, {threads}{busy}")
+    return Finding(OK, "serving", f"{counted(len(case.ready), 'worker')}, {threads}{busy}")
 
 
 FINDERS: tuple[Callable[[_Case], Finding | None], ...] = (
@@ -204,11 +204,6 @@ FINDERS: tuple[Callable[[_Case], Finding | None], ...] = (
 )  # fmt: skip
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
 def _cut(text: str) -> str:
     """What others have written, in one line of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return cut(" ".join(text.split()), LONGEST)

@@ -1,25 +1,22 @@
 """Who may look at the status: the peers of --status-allow, and on this machine nobody by way of a name of others.
 
-The status says which requests run and from where it is served, so it is no business of a page of the internet. Such a
-page can have the name of its site come to mean 127.0.0.1 (DNS rebinding), and then read what a browser on this machine
-gets from here. But the browser still sends that name in the Host field. So a client on this machine has to ask for an
-address, for localhost, or for the host that --status-bind names. Clients on other machines may ask by any name: an
-address that they reach is open to them anyway.
+The status says which requests run and from where it is served, so it is no business of a page of the internet, which a
+browser on this machine may show (http/host_names.py). So a client on this machine has to ask for an address, for
+localhost, or for the host that --status-bind names. Clients on other machines may ask by any name: an address that they
+reach is open to them anyway.
 """
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from fastwsgi.http.host_names import is_localhost, name_in
 from fastwsgi.http.peers import LOOPBACK, Trusted
 from fastwsgi.server.addresses import Tcp, parse_address
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
-
-PORT = re.compile(r":[0-9]*\Z")
 
 
 class Visitors:
@@ -42,8 +39,8 @@ class Visitors:
         """Whether *peer* may ask for *host*, the Host field, which is "" if there is none."""
         if not peer or peer not in LOOPBACK:
             return True
-        name = PORT.sub("", host).lower().rstrip(".")
-        return name in ("", "localhost", self._own) or name.endswith(".localhost") or _is_address(name)
+        name = name_in(host)
+        return name in ("", self._own) or is_localhost(name) or _is_address(name)
 
 
 def _is_address(name: str) -> bool:

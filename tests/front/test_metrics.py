@@ -25,12 +25,11 @@ from tests.helpers.serving import GET
 from tests.helpers.status import observed
 
 
-@pytest.fixture
-def board() -> Iterator[Scoreboard]:
-    board = Scoreboard()
-    yield board
+@pytest.fixture(autouse=True)
+def leaving() -> Iterator[None]:
+    """Belong to no service afterwards."""
+    yield
     here.leave()
-    board.close()
 
 
 def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from fastwsgi import backend
+from fastwsgi.figures import LINES_DROPPED
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe import access
 from fastwsgi.observe.access import AccessLog
@@ -172,7 +173,9 @@ def test_a_full_disk_holds_nobody_up_and_loses_what_memory_does_not_take(
 ) -> None:
     output = Output()
     output.error = OSError(28, "No space left on device")
+    meter = build.meter.Meter()
     with log_to(output, build) as log:
+        log.count_with(meter)
         refuse(log, 100)
         assert not log.flush()
         refuse(log, 600, LONG)  # 6 MB
@@ -183,6 +186,7 @@ def test_a_full_disk_holds_nobody_up_and_loses_what_memory_does_not_take(
         kept = len(output.lines)
         (message,) = caplog.messages
         assert message == f"access log: {700 - kept} lines were dropped: No space left on device"
+        assert meter.view[LINES_DROPPED] == 700 - kept
         assert 500 <= kept < 520
         # Once a minute is enough
         output.error = OSError(28, "No space left on device")

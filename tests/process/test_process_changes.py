@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import signal
 import sys
 import time
@@ -12,13 +11,13 @@ from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Callable
 
 import pytest
 
 from tests.helpers.process_changes import CHANGES, site
 from tests.helpers.processes import ROOT, Process, running
-from tests.helpers.serving import PATIENCE, Client, request
+from tests.helpers.serving import Client, request
+from tests.helpers.waiting import until
 
 NEEDED = ("eventlet", "freezegun", "gevent")
 pytestmark = pytest.mark.skipif(not all(map(find_spec, NEEDED)), reason="one of the packages to try is missing")
@@ -166,7 +165,7 @@ def test_logs_are_reopened_where_and_as_they_were(name: str, tmp_path: Path) -> 
         (tmp_path / "error.log").rename(tmp_path / "rotated-error.log")
         process.signal(signal.SIGUSR1)
         wait_for(tmp_path / "error.log")
-        wait_until(lambda: log.exists() and log.stat().st_mode == rotated.stat().st_mode)
+        until(lambda: log.exists() and log.stat().st_mode == rotated.stat().st_mode)
         stop(process)
     assert not (tmp_path / "socket").exists()
     assert not (tmp_path / "pid").exists()
@@ -242,15 +241,7 @@ def test_nothing_of_the_server_warns(build: SimpleNamespace, tmp_path: Path) -> 
 
 def wait_for(path: Path) -> None:
     """Wait until a file is there."""
-    wait_until(path.exists)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until *condition* holds."""
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        select.select([], [], [], 0.01)
+    until(path.exists)
 
 
 def connected(address: Path) -> Client:

@@ -30,6 +30,18 @@ def test_it_answers_while_every_worker_is_stuck(tmp_path: Path, build: SimpleNam
         assert client.answer().body == b"one"
 
 
+def test_it_knows_the_places_of_workers_and_which_of_them_cannot_load(tmp_path: Path) -> None:
+    source = "import there_is_no_such_module"
+    with observed(tmp_path, source=source, workers=2, reload=True, chdir=str(tmp_path)) as (server, status):
+        failed = status.comes(lambda document: [one["has_failed"] for one in document["workers"]] == [True, True])
+        assert [one["worker"] for one in failed["workers"]] == [0, 1]
+        assert failed["verdict"]["word"] == "not loaded"
+        server.write(SITE)
+        status.comes(lambda document: document["verdict"]["word"] == "serving")
+        mended = status.document()["workers"]
+        assert [(one["worker"], one["has_failed"]) for one in mended] == [(0, False), (1, False)]
+
+
 def test_a_killed_one_is_replaced_and_harms_nobody(tmp_path: Path) -> None:
     with observed(tmp_path) as (server, status):
         (worker,) = server.workers(1)

@@ -19,6 +19,7 @@ from fastwsgi.server.request_start import seconds_since
 from tests.helpers.figures import answered, call_at, codes, histogram, refused, rows, timeouts
 from tests.helpers.pki import Pki
 from tests.helpers.serving import GET, PATIENCE, Server, answering, request, serving
+from tests.helpers.waiting import until
 
 THREADS = pytest.mark.parametrize("threads", [1, 4])
 
@@ -45,14 +46,6 @@ def gate() -> Iterator[Gate]:
     made = Gate()
     yield made
     made.opened.set()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Return when *condition* holds: another thread sees to that."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never held"
-        time.sleep(0.001)
 
 
 def words_of(server: Server) -> memoryview:
@@ -144,6 +137,17 @@ def test_timeouts_by_kind(build: SimpleNamespace) -> None:
         assert refused(words, 408) == 2
         server.advance(1)
         assert words[figures.REQUESTS] == 3
+
+
+def test_clients_below_the_least_rate_are_timeouts_of_their_own(build: SimpleNamespace) -> None:
+    settings = {"body_timeout": 600, "write_timeout": 600, "min_rate": 1000}
+    with serving(build, answering(b"x" * 30_000_000), threads=1, **settings) as server:
+        with server.connect() as body, server.connect(4096) as slow:
+            body.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx")
+            slow.send(GET)
+            server.advance(300)
+            assert body.answer().status == 408
+        assert timeouts(words_of(server)) == {"rate": 2}
 
 
 def test_the_queue_is_full(build: SimpleNamespace, gate: Gate) -> None:

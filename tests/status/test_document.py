@@ -5,7 +5,23 @@ from __future__ import annotations
 import json
 
 from fastwsgi.status.document import document
+from fastwsgi.status.snapshot import ListenQueue
 from tests.helpers.snapshots import history, later, snapshot, worker
+
+
+def test_retiring_workers_are_in_no_total_of_threads() -> None:
+    workers = [worker(0, threads_busy=3), worker(1, state="retiring", threads_busy=4, queued=2, oldest_queued=1.5)]
+    found = document(snapshot(workers=workers), history())["totals"]
+    assert (found["threads_busy"], found["threads"]) == (3, 4)
+    assert (found["queued"], found["oldest_queued"]) == (2, 1.5)
+    alone = document(snapshot(workers=workers[1:]), history())["totals"]
+    assert (alone["threads_busy"], alone["threads"]) == (4, 4)
+
+
+def test_the_fullest_listener_is_the_one_nearest_to_its_limit() -> None:
+    listeners = [ListenQueue("a", 9, 2048), ListenQueue("b", 4, 8)]
+    assert document(snapshot(listeners=listeners), history())["totals"]["fullest"]["address"] == "b"
+    assert document(snapshot(listeners=[]), history())["totals"]["fullest"] is None
 
 
 def test_the_document_has_verdict_and_rates() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,13 +14,6 @@ from fastwsgi.status.reading import BusyTime, Highest, Reader
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 
 SECOND = 10**9
-
-
-@pytest.fixture
-def board() -> Iterator[Scoreboard]:
-    board = Scoreboard()
-    yield board
-    board.close()
 
 
 def ready(board: Scoreboard, position: int = 0, **gauges: int) -> Slot:

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from fastwsgi.status.scoreboard import Scoreboard, Slot
-
-
-@pytest.fixture
-def board() -> Iterator[Scoreboard]:
-    board = Scoreboard()
-    yield board
-    board.close()
 
 
 def ready(board: Scoreboard) -> Slot:

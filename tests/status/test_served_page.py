@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from wsgiref.util import setup_testing_defaults
 
 import pytest
@@ -17,13 +16,11 @@ from fastwsgi.status.snapshot import Told
 
 
 @pytest.fixture
-def server() -> Iterator[StatusServer]:
+def server(board: Scoreboard) -> StatusServer:
     """Of a service with one worker, which is ready."""
-    board = Scoreboard()
     slot = board.allocate()
     slot.state, slot.pid, slot.threads = "ready", os.getpid(), 4
-    yield StatusServer(backend.build("py"), board, lambda number: None, lambda message, error: None)
-    board.close()
+    return StatusServer(backend.build("py"), board, lambda number: None, lambda message, error: None)
 
 
 def get(server: StatusServer, path: str, query: str = "") -> tuple[dict[str, str], bytes]:

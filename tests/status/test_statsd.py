@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,13 +26,7 @@ from fastwsgi.status.scoreboard import Scoreboard, Slot
 from fastwsgi.status.statsd import MOST_TIMINGS, Statsd
 from tests.helpers.deployments import deployed
 from tests.helpers.serving import PATIENCE
-
-
-@pytest.fixture
-def board() -> Iterator[Scoreboard]:
-    board = Scoreboard()
-    yield board
-    board.close()
+from tests.helpers.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -74,12 +67,6 @@ class Receiver:
         while not any(line.startswith(last) for line in found):
             found += self.socket.recv(65536).decode().split("\n")
         return found
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not done():
-        assert time.monotonic() < end
 
 
 def failing(message: str, error: BaseException | None) -> None:
@@ -223,7 +210,7 @@ def test_a_name_that_cannot_be_resolved_is_one_line(monkeypatch: pytest.MonkeyPa
     sender = Datagrams(Tcp("nowhere.invalid", 8125), lambda line, error: told.append(line))
     sender.send([b"a:1|c"])
     assert done.wait(PATIENCE)
-    wait_until(lambda: sender._target.problem != "")
+    until(lambda: sender._target.problem != "")
     for _ in range(3):
         sender.send([b"a:1|c"])
     assert told == ["metrics cannot be sent to the statsd: nowhere.invalid: Name or service not known"]
@@ -241,7 +228,7 @@ def test_a_name_that_takes_long_to_resolve_holds_nothing_up(monkeypatch: pytest.
     sender = Datagrams(Tcp("slow.example", 8125), failing)
     sender.send([b"early:1|c"])
     go_on.set()
-    wait_until(lambda: sender._target.address() is not None)
+    until(lambda: sender._target.address() is not None)
     sender.send([b"late:1|c"])
     assert receiver.lines("late") == ["early:1|c", "late:1|c"]
     sender.close()

@@ -79,7 +79,8 @@ def test_the_order(title: str, order: list[int]) -> None:
 
 def test_what_is_not_known_yet() -> None:
     rates = dict.fromkeys(("utilisation", "requests", "errors", "p50", "p95", "p99"))
-    new = document([worker(0)], rates=rates, listeners=[])
+    new = document([worker(0)], rates=rates)
+    new["totals"]["fullest"] = None
     new["workers"][0].update(dict.fromkeys(("request_rate", "error_rate", "p95", "cpu_share")))
     shown = text(picture(new, Choice()))
     assert "utilisation -   queue 0   req/s -   5xx -   p50 -" in shown

@@ -1,4 +1,4 @@
-"""A duration as a sentence has it: 12 ms, 3.2 s, 45 s, 4 min, 2 h, 3 days."""
+"""What sentences are made of: durations (12 ms, 3.2 s, 45 s, 4 min, 2 h, 3 days), numbers of things, and cut texts."""
 
 from __future__ import annotations
 
@@ -15,3 +15,13 @@ def spell(seconds: float) -> str:
         return f"{seconds:.{1 if seconds < 9.95 else 0}f} s"
     name, size = next(unit for unit in UNITS if seconds >= 2 * unit[1])
     return f"{seconds // size:.0f} {name}{'s' if name == 'day' else ''}"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of a thing: 1 worker, 2 workers."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def cut(text: str, most: int) -> str:
+    """*text*, or its beginning and an ellipsis if it is longer than *most* characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,4 +1,4 @@
-"""Figures and strangers' text as people read them, short and in ASCII: 1.2k, 3.4M, 0.012, 3d04h."""
+"""Figures and strangers' text as a terminal shows them, short and in ASCII: 1.2k, 3.4M, 0.012, 3d04h."""
 
 from __future__ import annotations
 
