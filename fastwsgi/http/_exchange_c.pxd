@@ -9,6 +9,7 @@ cdef int SERVER, APPLICATION, CALL
 cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
 cdef long long GATHERED, WRITE_AHEAD, STRETCH
 cdef int PIECES, PAUSES
+cdef bint IS_PURE
 cdef object END, GONE
 
 
@@ -36,7 +37,7 @@ cdef class Exchange:
     cdef public _turn_c.Turn turn
     cdef public bint cut, overrun, over, end_reported
     cdef public int code
-    cdef readonly object route  # what answers ahead of the application; None: the application answers
+    cdef readonly object route
     cdef object result, iterator, stretch
     cdef public object ahead
     cdef public list pieces
@@ -44,10 +45,12 @@ cdef class Exchange:
     cdef bint bound
 
     cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
+    cdef int _begin_empty(self) except -1
     cdef int enter(self) except -1
     cdef int _begin_head(self, status, headers) except -1
     cdef int _give_floor(self) except -1
     cdef int _take_back(self) except -1
+    cdef object _leave_child(self)
     cdef object _await_call(self)
     cdef int leave(self) except -1
     cpdef bint is_whole(self) except -1

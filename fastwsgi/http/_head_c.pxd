@@ -10,6 +10,7 @@ cdef class HeadParser:
     cdef public str root_path
     cdef public str underscores
     cdef public dict environ
+    cdef public bytes name
     cdef public bint is_head
     cdef public int version
     cdef public long long body_length

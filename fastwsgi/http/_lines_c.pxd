@@ -23,6 +23,7 @@ cdef enum:
 cdef struct RequestLine:
     uint64_t seen  # the hash of the last line that fell on this slot and was not kept
     PyObject *raw
+    PyObject *name  # of the call: see head.py
     PyObject *method  # NULL for GET
     PyObject *target
     PyObject *path
@@ -49,6 +50,7 @@ cdef bint read_field_line(FieldName *names, const char *at, Py_ssize_t size, Fie
 
 cdef inline void release_request_line(RequestLine *line) noexcept:
     Py_XDECREF(line.raw)
+    Py_XDECREF(line.name)
     Py_XDECREF(line.method)
     Py_XDECREF(line.target)
     Py_XDECREF(line.path)

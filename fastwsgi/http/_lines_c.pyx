@@ -8,6 +8,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_DecodeLatin1
 from libc.string cimport memchr, memcmp, memcpy
 
+from fastwsgi import figures
 from fastwsgi.http.grammar import TOKEN_CHARS, VALUE_CHARS
 
 cdef extern from "Python.h":
@@ -18,6 +19,9 @@ cdef enum:
     KEPT_NAME = 64  # bytes: longer names are not kept
     MAX_NAME = 256  # bytes of a field name the scanner takes
     MAX_PORT = 65535
+    NAME_BYTES = 184  # as figures.CALL_NAME_BYTES
+
+assert NAME_BYTES == figures.CALL_NAME_BYTES
 
 cdef tuple METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH")
 
@@ -89,7 +93,9 @@ cdef bint read_request_line(const char *at, Py_ssize_t size, RequestLine *made) 
         return False
     query = None if end - mark < 2 else PyUnicode_DecodeLatin1(mark + 1, end - mark - 1, NULL)
     whole = path if mark == end and len(path) == end - target else PyUnicode_DecodeLatin1(target, end - target, NULL)
+    name = PyBytes_FromStringAndSize(at, min(mark - at, NAME_BYTES))
     made.raw = NULL
+    made.name = owned(name)
     made.method = NULL if method == "GET" else owned(method)
     made.target = owned(whole)
     made.path = owned(path)

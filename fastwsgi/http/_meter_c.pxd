@@ -17,25 +17,28 @@ cdef extern from *:
     void add_atomically(long long *, long long) noexcept nogil
 
 
+cdef inline void count_up(long long *word, long long more) noexcept nogil:
+    word[0] += more
+
+
 @cython.final
 cdef class Meter:
     cdef long long *words  # SIZE of them
     cdef readonly object view
     cdef readonly bint keeps_durations
     cdef public double free_since
-    cdef void *named  # the exchange whose name stands in the memory
-    cdef bint has_id
+    cdef bytes shown  # the name that stands in the memory, without an ID; None: something else does
 
     cdef object use(self, object view)
     cpdef object disown(self)
     cpdef double now(self)
     cpdef object add(self, Py_ssize_t index, long long count)
     cpdef object set(self, Py_ssize_t index, long long value)
-    cdef void note_head(self, object exchange) noexcept
-    cdef int begin_call(self, object exchange) except -1
-    cdef int begin_anew(self, object exchange) except -1
+    cdef void begin_call(self, object connection) noexcept
+    cdef void show(self, bytes name) noexcept
     cpdef void end_call(self) noexcept
     cpdef object show_id(self, str request_id)
     cdef int end(self, object exchange) except -1
-    cdef int end_rarely(self, object exchange, double now, double *began) except -1
+    cdef double busy_since(self, object exchange, double now) except? -1
+    cdef bint has_answered(self, object exchange) noexcept
     cdef void keep_duration(self, long long spent) noexcept

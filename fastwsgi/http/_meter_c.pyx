@@ -5,13 +5,15 @@ words of its own.
 """
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memcpy, memset
 
 from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
 
 from fastwsgi import figures
-from fastwsgi.http.call_names import name_from, write_id, write_name
-from fastwsgi.http.waits import count_turn
+from fastwsgi.http.call_names import write_id
+from fastwsgi.http.waits import SHORT_WAIT, count_turn
 
 cdef enum:  # as in figures.py
     SIZE = 5120
@@ -26,6 +28,8 @@ cdef enum:  # as in figures.py
     NUMBER = 768
     STARTED = 769
     LENGTH = 771
+    ID = 772
+    ID_BYTES = 40
     NAME = 777
     NAME_BYTES = 184
     RING = 2944
@@ -36,13 +40,15 @@ assert (SIZE, BUSY_TIME, ABANDONED, BOUNDS, HISTOGRAM, DURATIONS, CODES, CODE_WO
     figures.SIZE, figures.BUSY_TIME, figures.ABANDONED, len(figures.DURATION_BOUNDS), figures.HISTOGRAM,
     figures.DURATIONS, figures.CODES, figures.CODE_WORDS, figures.CALL, figures.RING, figures.RING_ENTRIES,
 )
-assert (NUMBER, STARTED, LENGTH, NAME, NAME_BYTES) == (
-    CALL + figures.CALL_NUMBER, CALL + figures.CALL_STARTED, CALL + figures.CALL_LENGTH, CALL + figures.CALL_NAME,
-    figures.CALL_NAME_BYTES,
+assert (NUMBER, STARTED, LENGTH, ID, ID_BYTES, NAME, NAME_BYTES) == (
+    CALL + figures.CALL_NUMBER, CALL + figures.CALL_STARTED, CALL + figures.CALL_LENGTH, CALL + figures.CALL_ID,
+    figures.CALL_ID_BYTES, CALL + figures.CALL_NAME, figures.CALL_NAME_BYTES,
 )
 assert (ACCEPTED, RECEIVED, SENT, LINES_DROPPED, MONITOR_EXPIRED, MONITOR_EXPIRED_TIME) == (
     figures.ACCEPTED, figures.RECEIVED, figures.SENT, figures.LINES_DROPPED, figures.EXPIRED, figures.EXPIRED_TIME,
 )
+
+cdef double short_wait = SHORT_WAIT
 
 cdef long long[BOUNDS] bounds  # nanoseconds
 for place, bound in enumerate(figures.DURATION_BOUNDS):
@@ -50,8 +56,6 @@ for place, bound in enumerate(figures.DURATION_BOUNDS):
 
 cdef extern from *:
     """
-    #include <stdint.h>
-    #include <string.h>
     #include <time.h>
 
     static double seconds_now(void) {
@@ -67,58 +71,14 @@ cdef extern from *:
         __atomic_thread_fence(__ATOMIC_RELEASE);
     }
 
-    #define EACH(byte) (UINT64_MAX / 255 * (byte))
-
-    /* The top bit of each byte of the word that is zero. */
-    static uint64_t zeros(uint64_t word) {
-        return ~(((word & EACH(0x7f)) + EACH(0x7f)) | word | EACH(0x7f));
-    }
-
-    /* The bytes of a word that stand before the one of which *mark* has the top bit, and how many. */
-    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    #define FIRST(mask) ((mask) & -(mask))
-    #define BEFORE(word, mark) ((word) & (((mark) >> 7) - 1))
-    #define COUNT(mark) (__builtin_ctzll(mark) >> 3)
-    #else
-    #define FIRST(mask) (UINT64_C(1) << (63 - __builtin_clzll(mask)))
-    #define BEFORE(word, mark) ((word) & ~(((mark) << 1) - 1))
-    #define COUNT(mark) (__builtin_clzll(mark) >> 3)
-    #endif
-
-    /* Copy method, blank and path of a head that is whole, eight bytes at a time: how many, at most *most*, which is a
-       multiple of 8. A query never gets there, not even for a moment. */
-    static int copy_name(char *to, const char *at, const char *end, int most) {
-        uint64_t word, marks, method = 1;
-        int count = 0;
-        while (at < end && (*at == '\\r' || *at == '\\n'))  /* RFC 9112 2.2 */
-            at++;
-        for (; count < most; count += 8) {
-            if (end - at - count >= 8) {
-                memcpy(&word, at + count, 8);
-            } else {
-                word = EACH('?');
-                if (end - at > count)
-                    memcpy(&word, at + count, end - at - count);
-            }
-            marks = zeros(word ^ EACH(' ')) | zeros(word ^ EACH('?'));
-            if (marks && method) {
-                marks ^= FIRST(marks);
-                method = 0;
-            }
-            if (marks) {
-                marks = FIRST(marks);
-                word = BEFORE(word, marks);
-                memcpy(to + count, &word, 8);
-                return count + COUNT(marks);
-            }
-            memcpy(to + count, &word, 8);
-        }
-        return most;
+    /* 0 where the clock that the seconds were taken from has been set back */
+    static long long nanoseconds(double seconds) {
+        return seconds > 0 ? (long long)(seconds * 1e9) : 0;
     }
     """
     double seconds_now() noexcept
     void store_number(long long *, long long) noexcept
-    int copy_name(char *, const char *, const char *, int) noexcept
+    long long nanoseconds(double) noexcept
 
 
 cdef class Meter:
@@ -137,7 +97,7 @@ cdef class Meter:
             raise ValueError("not the memory of a worker")
         self.view = view  # as long as there is a view, the memory stays where it is
         self.words = <long long *>memory.buf
-        self.named = NULL
+        self.shown = None
 
     cpdef object disown(self):
         self.use(figures.private_memory())
@@ -157,78 +117,80 @@ cdef class Meter:
 
     # The call on the thread with the loop
 
-    cdef void note_head(self, object exchange) noexcept:
-        cdef const char *data = (<Exchange>exchange).service.turn.inbox.data
-        self.words[LENGTH] = copy_name(
-            <char *>&self.words[NAME],
-            data + (<Exchange>exchange).connection.reader.begin,
-            data + (<Exchange>exchange).service.turn.inbox.start,
-            NAME_BYTES,
-        )
-        self.named = <void *>exchange
-
-    cdef int begin_call(self, object exchange) except -1:
-        if self.named != <void *>exchange or self.has_id:
-            self.begin_anew(exchange)
-        self.words[STARTED] = <long long>((<Exchange>exchange).started * 1e9)
+    cdef void begin_call(self, object connection) noexcept:
+        if (<Connection>connection).reader.name is not self.shown:
+            self.show((<Connection>connection).reader.name)
+        self.words[STARTED] = <long long>((<Connection>connection).exchange.started * 1e9)
         store_number(&self.words[NUMBER], (self.words[NUMBER] + 2) | 1)
 
-    cdef int begin_anew(self, object exchange) except -1:
-        """Write over what the memory has of another call."""
-        if self.named != <void *>exchange:
-            write_name(self.view, CALL, name_from((<Exchange>exchange).environ))
-        self.has_id = False
-        write_id(self.view, CALL, "")
+    cdef void show(self, bytes name) noexcept:
+        """Show *name* alone. It often is the object that it was before: the scanner knows request lines again."""
+        cdef Py_ssize_t size = min(PyBytes_GET_SIZE(name), NAME_BYTES)
+        memcpy(&self.words[NAME], PyBytes_AS_STRING(name), size)
+        memset(&self.words[ID], 0, ID_BYTES)
+        self.words[LENGTH] = size
+        self.shown = name
 
     cpdef void end_call(self) noexcept:
         store_number(&self.words[NUMBER], (self.words[NUMBER] + 1) & ~1)
-        self.named = NULL
 
     cpdef object show_id(self, str request_id):
-        self.has_id = True
+        self.shown = None  # the next call writes over it
         write_id(self.view, CALL, request_id)
 
     # The end of a response
 
     cdef int end(self, object ended) except -1:
-        cdef Exchange exchange = <Exchange>ended
-        cdef double now = seconds_now(), began = exchange.started + exchange.idle
-        cdef long long spent = max(0, <long long>((now - exchange.started) * 1e9))
-        cdef long long *words = self.words
+        cdef double now = seconds_now(), started = (<Exchange>ended).started
+        cdef long long spent = nanoseconds(now - started), busy = spent
+        cdef unsigned int code = (<Exchange>ended).code, bucket = 0
         cdef long long *histogram
-        cdef int bucket = 0, code
-        if exchange.settled or exchange.turn is None:
-            self.end_rarely(exchange, now, &began)
+        if (
+            self.free_since > started or (<Exchange>ended).idle != 0 or (<Exchange>ended).settled
+            or (<Exchange>ended).turn is None
+        ):
+            busy = nanoseconds(now - self.busy_since(ended, now))
         else:
-            if self.free_since > began:
-                count_turn(self, self.free_since - began)
-                began = self.free_since
             self.free_since = now
-        words[BUSY_TIME] += max(0, <long long>((now - began) * 1e9))
-        code = exchange.code
-        if code == 0:
-            words[ABANDONED] += not exchange.is_refused
+        count_up(&self.words[BUSY_TIME], busy)
+        if (code == 0 or code == EXPIRED) and not self.has_answered(ended):
             return 0
-        if code == EXPIRED and exchange.turn is not None and exchange.turn.was_given_up():
-            return 0  # the monitor has counted it
-        histogram = words + DURATIONS + HISTOGRAM * min(code // 100 - 2, 3)
         while bucket < BOUNDS and spent > bounds[bucket]:
             bucket += 1
-        histogram[bucket] += 1
-        histogram[HISTOGRAM - 1] += spent
-        words[CODES + min(code - 100, CODE_WORDS - 1)] += 1
+        histogram = self.words + DURATIONS + HISTOGRAM * min(code // 100 - 2, 3)
+        count_up(&histogram[bucket], 1)
+        count_up(&histogram[HISTOGRAM - 1], spent)
+        count_up(&self.words[CODES + min(code - 100, CODE_WORDS - 1)], 1)
         if self.keeps_durations:
             self.keep_duration(spent)
+        return 0
 
-    cdef int end_rarely(self, object ended, double now, double *began) except -1:
-        """When a response that has waited, or was refused, began to keep its thread busy."""
+    cdef double busy_since(self, object ended, double now) except? -1:
+        """When a request that has waited, or was refused, began to keep its thread busy."""
         cdef Exchange exchange = <Exchange>ended
-        if not exchange.settled:
-            began[0] = now  # the application was never called
-        elif exchange.paused:
-            began[0] += now - exchange.paused
-        if exchange.turn is not None and exchange.turn.running() is exchange.connection:
-            self.free_since = now
+        cdef double began = exchange.started + exchange.idle
+        if exchange.settled:
+            if exchange.paused:
+                began += now - exchange.paused
+            if exchange.turn is not None and exchange.turn.running() is exchange.connection:
+                self.free_since = now
+            return began
+        if exchange.turn is None:
+            return now  # the application was never called
+        if self.free_since > began:
+            if self.free_since - began >= short_wait:
+                count_turn(self, self.free_since - began)
+            began = self.free_since
+        self.free_since = now
+        return began
+
+    cdef bint has_answered(self, object ended) noexcept:
+        """Whether the answer of a response with the code 0 or EXPIRED is to be counted, and not elsewhere."""
+        cdef Exchange exchange = <Exchange>ended
+        if exchange.code == 0:
+            self.words[ABANDONED] += not exchange.is_refused
+            return False
+        return exchange.turn is None or not exchange.turn.was_given_up()  # else the monitor has counted it
 
     cdef void keep_duration(self, long long spent) noexcept:
         cdef unsigned int *ring = <unsigned int *>(self.words + RING + 1)

@@ -14,11 +14,12 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from fastwsgi import figures
-from fastwsgi.http.call_names import name_from, name_in, write_id, write_name
+from fastwsgi.http.call_names import write_id, write_name
 from fastwsgi.http.waits import count_turn
 from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
     from fastwsgi.http.exchange import Exchange
 
 EXPIRED = 504
@@ -47,7 +48,6 @@ class Meter:
     def _use(self, words: memoryview) -> None:
         self.view = words
         self._ring = words.cast("B").cast("I")[2 * figures.RING + 2 :]
-        self._named: Exchange | None = None  # the request whose name stands in the memory
         self._lock = threading.RLock()
 
     def disown(self) -> None:
@@ -69,17 +69,11 @@ class Meter:
 
     # The call on the thread with the loop
 
-    def note_head(self, exchange: Exchange) -> None:
-        """Note the name of the request whose head has just been read from the inbox."""
-        head = exchange.service.turn.inbox.since(exchange.connection.reader.begin)
-        write_name(self.view, figures.CALL, name_in(head))
-        self._named = exchange
-
-    def begin_call(self, exchange: Exchange) -> None:
-        """Note that the call for *exchange* runs on the thread with the loop."""
-        words = self.view
-        if self._named is not exchange:
-            write_name(words, figures.CALL, name_from(exchange.environ))
+    def begin_call(self, connection: Connection) -> None:
+        """Note that the call for *connection* runs on the thread with the loop."""
+        exchange, words = connection.exchange, self.view
+        assert exchange is not None
+        write_name(words, figures.CALL, connection.reader.name)
         write_id(words, figures.CALL, "")
         words[figures.CALL + figures.CALL_STARTED] = int(exchange.started * 1e9)
         words[NUMBER] = (words[NUMBER] + 2) | 1
@@ -87,7 +81,6 @@ class Meter:
     def end_call(self) -> None:
         """Note that it has ended, or goes on without the loop."""
         self.view[NUMBER] = (self.view[NUMBER] + 1) & ~1
-        self._named = None
 
     def show_id(self, request_id: str) -> None:
         """Show its *request_id*."""

@@ -11,6 +11,7 @@ cdef str WSGI_INPUT
 cdef class RequestReader:
     cdef readonly _head_c.HeadParser parser
     cdef readonly str host, port, client
+    cdef readonly bytes name
     cdef object complete
     cdef _body_c.Body body
     cdef Py_ssize_t begin, checked, examined, kept

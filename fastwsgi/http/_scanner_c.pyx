@@ -93,6 +93,7 @@ cdef class Scanner:
         put_request_line(environ, line)
         head.version = line.version
         head.is_head = line.is_head
+        head.name = <bytes>line.name
         if line == &made:
             release_request_line(line)
         eol = self.read_fields(environ, head, eol + 2, end)

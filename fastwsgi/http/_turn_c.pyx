@@ -5,8 +5,6 @@ may interfere, by changing the stage of a call from HELD_BACK to ANSWERING, and 
 changes only atomically.
 """
 
-from fastwsgi.http._connection_c cimport Connection
-
 cdef extern from *:
     """
     #include <sched.h>
@@ -42,7 +40,7 @@ cdef class Turn:
         self.call.logged = False
         swap_stage(&self.call.stage, HELD_BACK if fd >= 0 else BEGUN)
         if self.counter.meter is not None:
-            self.counter.meter.begin_call((<Connection>connection).exchange)
+            self.counter.meter.begin_call(connection)
         self.counter.number += 1
         if self.counter.dozing and self.counter.monitor is not None:
             self.counter.monitor.wake()

@@ -69,8 +69,8 @@ class Turn:
         Args:
             fd: the socket, on which the monitor may answer until begin_head(); -1: it may not.
         """
-        if self.counter.meter is not None and connection.exchange is not None:
-            self.counter.meter.begin_call(connection.exchange)
+        if self.counter.meter is not None:
+            self.counter.meter.begin_call(connection)
         self._held.append(connection)
         self.counter.number += 1
         if self.counter.dozing and self.counter.monitor is not None:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
+IS_PURE = __name__ == "fastwsgi.http.exchange"
+
 END: Any = object()  # marks the end of an iterable
 GONE: Any = None  # replaces the references to its request once an exchange is done
 
@@ -63,22 +65,10 @@ class NewExchange:
 class Exchange:
     """The start_response of one request, which carries the response to its end; NewExchange.of() makes it."""
 
-    def begin(self, connection: Connection, out: OutBuffer, head: HeadParser) -> None:
-        """Copy the facts of the request."""
-        self.service = connection.service
-        self.connection = connection
-        self.out = out
-        self.environ = head.environ  # belongs to the application, once that is called
-        self.route = None if self.service.routes is None else self.service.routes.find(head.environ)
-        self.is_head = head.is_head
-        self.version = head.version
-        self.keep_alive = head.keep_alive
-        self.stage = OPEN
-        self.floor = SERVER
-        self.framed = NO_BODY  # how the end of the body is shown
-        self.announced = -1  # bytes of the body, if the head says so
+    def _begin_empty(self) -> None:
+        """Set what begins as None, 0 or False, as it does in C anyway."""
+        self.route: Callable[..., Any] | None = None  # what answers ahead of the application, if anything does
         self.sent = 0  # bytes of the body handed to the out-buffer
-        self.started = self.service.now  # when the head was complete
         self.queued = 0.0  # seconds that the request waited for a thread
         self.idle = 0.0  # seconds in which no thread worked on it: see waits.py
         self.paused = 0.0  # since when it waits for its client or its turn; 0: it does not
@@ -99,9 +89,27 @@ class Exchange:
         self.left = 0  # their bytes
         self.ahead: WriteAhead | None = None  # what write() was given and the client has not taken yet
         self.stretch: FileStretch | None = None  # what is left of the file that is being sent
+
+    def begin(self, connection: Connection, out: OutBuffer, head: HeadParser) -> None:
+        """Copy the facts of the request."""
+        if IS_PURE:
+            self._begin_empty()
+        self.service = connection.service
+        self.connection = connection
+        self.out = out
+        self.environ = head.environ  # belongs to the application, once that is called
+        if self.service.routes is not None:
+            self.route = self.service.routes.find(head.environ)
+        self.is_head = head.is_head
+        self.version = head.version
+        self.keep_alive = head.keep_alive
+        self.stage = OPEN
+        self.floor = SERVER
+        self.framed = NO_BODY  # how the end of the body is shown
+        self.announced = -1  # bytes of the body, if the head says so
+        self.started = self.service.now  # when the head was complete
         self.environ[CLIENT_DISCONNECTED] = connection.presence
         self.environ[EARLY_HINTS] = self.service.early_hints.of(self)
-        self.service.meter.note_head(self)
 
     # What the application calls
 
@@ -249,10 +257,14 @@ class Exchange:
     def _take_back(self) -> None:
         """Take the floor from the application, which has returned; a child that it has forked ends here."""
         if self.service.forked:
-            leave()
+            self._leave_child()
         if self.floor == CALL:
             self._await_call()
         self.floor = SERVER
+
+    def _leave_child(self) -> None:
+        """End this process, a fork that has left the application. (Apart, so that C has a short way past it.)"""
+        leave()
 
     def _await_call(self) -> None:
         """Wait for a thread that the application has left behind in a call; if that does not end, cut the response."""

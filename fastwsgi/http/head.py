@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from fastwsgi.figures import CALL_NAME_BYTES
 from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import (
     HOST,
@@ -67,6 +68,7 @@ class HeadParser:
         self.underscores = underscores
         # The facts of the last head
         self.environ: dict[str, Any] = {}
+        self.name = b""  # method, blank and path, cut, as other processes see it while the request is served
         self.is_head = False
         self.version = 11
         self.body_length = 0  # bytes, or framing.CHUNKED_BODY
@@ -168,6 +170,7 @@ class HeadParser:
             raise HttpError(400, "malformed request line")
         self.version = 11 if version == b"HTTP/1.1" else 10
         self.is_head = method == b"HEAD"
+        self.name = (method + b" " + target.partition(b"?")[0])[:CALL_NAME_BYTES]
         environ = dict(self.template)
         environ["REQUEST_METHOD"] = method.decode("latin-1")
         environ["SERVER_PROTOCOL"] = version.decode("latin-1")

@@ -27,6 +27,7 @@ class RequestReader:
     Attributes:
         parser: holds the facts of the head that was read last.
         client: REMOTE_ADDR of the last request.
+        name: of the last request, as other processes see it: see head.py.
 
     Args:
         parser: the listener's.
@@ -42,6 +43,7 @@ class RequestReader:
         self.port = port
         self.complete = complete
         self.client = host
+        self.name = b""
         self.body: Body | None = None
         self.begin = 0  # where the last head begins in the inbox, in that turn
         self.kept = 0  # bytes of the request that is served, without a body that is read piece by piece
@@ -56,6 +58,7 @@ class RequestReader:
             return False
         self.kept = inbox.start - self.begin
         self.examined = self.checked = 0
+        self.name = self.parser.name
         environ = self.parser.environ
         environ["REMOTE_ADDR"] = self.host
         environ["REMOTE_PORT"] = self.port

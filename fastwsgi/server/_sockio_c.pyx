@@ -7,7 +7,7 @@ from posix.fcntl cimport O_RDONLY, open as open_fd
 from posix.unistd cimport close as close_fd, dup2
 
 from fastwsgi.http._inbox_c cimport Inbox
-from fastwsgi.http._meter_c cimport ACCEPTED, RECEIVED, SENT, Meter
+from fastwsgi.http._meter_c cimport ACCEPTED, RECEIVED, SENT, Meter, count_up
 from fastwsgi.http._outbox_c cimport OutBuffer
 from fastwsgi.http._wire_c cimport Wire
 
@@ -140,7 +140,7 @@ cdef class SocketWire(Wire):
         cdef int fd = accept_nonblocking(listener.fileno(), <sockaddr *>&address, &size)
         if fd < 0:
             return -errno, "", ""
-        self.meter.words[ACCEPTED] += 1
+        count_up(&self.meter.words[ACCEPTED], 1)
         if address.ss_family == AF_INET:
             host = self.spell(AF_INET, <unsigned char *>&(<sockaddr_in *>&address).sin_addr, 4)
             return fd, host, str(ntohs((<sockaddr_in *>&address).sin_port))
@@ -167,7 +167,7 @@ cdef class SocketWire(Wire):
         count = recv(fd, inbox.data + inbox.end, min(READ_SIZE, CAPACITY - inbox.end), 0)
         if count < 0:
             return verdict()
-        self.meter.words[RECEIVED] += count
+        count_up(&self.meter.words[RECEIVED], count)
         inbox.end += count
         return count
 
@@ -180,7 +180,7 @@ cdef class SocketWire(Wire):
                 count = send_parts(fd, out)
             if count <= 0:  # 0: no progress, and there would be none
                 return out.size if count < 0 and verdict() == WOULD_BLOCK else LOST
-            self.meter.words[SENT] += count
+            count_up(&self.meter.words[SENT], count)
             out.sent(count)
         return 0
 
@@ -188,7 +188,7 @@ cdef class SocketWire(Wire):
         cdef Py_ssize_t sent = send_file_part(fd, file, offset, count)
         if sent < 0:
             return verdict()
-        self.meter.words[SENT] += sent
+        count_up(&self.meter.words[SENT], sent)
         return sent
 
     cpdef Py_ssize_t unsent(self, int fd) except? -1:

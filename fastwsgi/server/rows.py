@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastwsgi.figures import CALL, CALL_NUMBER, CALL_STARTED, CALL_THREAD, CALL_WORDS, MOST_ROWS, ROWS
-from fastwsgi.http.call_names import name_from, write_id, write_name
+from fastwsgi.http.call_names import write_id, write_name
 from fastwsgi.originals import threading
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Rows:
     def begin(self, exchange: Exchange) -> None:
         """Note that this thread runs the call for *exchange*, which was in the queue."""
         words = memoryview(bytearray(8 * CALL_WORDS)).cast("q")
-        write_name(words, 0, name_from(exchange.environ))
+        write_name(words, 0, exchange.connection.reader.name)
         words[CALL_STARTED] = int(exchange.started * 1e9)
         words[CALL_THREAD] = threading.get_native_id()
         with self._lock:

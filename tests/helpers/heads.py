@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from fastwsgi.figures import CALL_NAME_BYTES
 from fastwsgi.http.errors import HttpError
 from fastwsgi.settings.settings import Settings
 from tests.helpers.memory import make_parser
@@ -85,6 +86,9 @@ class HeadReader:
                 return ("incomplete",)
         except HttpError as error:
             return ("refused", error.status)
+        method, target = parser.environ["REQUEST_METHOD"], parser.environ["RAW_URI"]
+        name = f"{method} {target.partition('?')[0]}"[:CALL_NAME_BYTES]
+        assert parser.name == name.encode("latin-1")
         return (
             "accepted",
             parser.environ,
