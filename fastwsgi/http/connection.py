@@ -38,6 +38,7 @@ from fastwsgi.http.states import (
     moves,
 )
 from fastwsgi.http.transport import LOST, MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
+from fastwsgi.http.waits import leave_queue
 from fastwsgi.http.write_ahead import spool
 
 if TYPE_CHECKING:
@@ -536,7 +537,9 @@ class Connection:
 
     def _leave_queue(self) -> None:
         """Answer the request that was queued, in a turn of the loop, or queue again."""
-        if not self.service.full:
+        if not self.service.kept:
+            if self.exchange is not None:
+                leave_queue(self.service.meter, self.exchange)
             if self.out is None:
                 self.out = self.service.turn.out
             self._respond()

@@ -3,7 +3,8 @@
 With one thread nobody could answer a route (http/routes.py) while an application call does not return. So the keeper
 takes the loop out of the call then, as a thread of a pool does (threads.py), but it never runs the application: it
 accepts, reads heads and bodies, answers routes, and has everything else wait in the queue. The application's thread
-ends its response, asks for the loop, and gets it at the end of a step, and empties the queue, a request in each step.
+ends its response, asks for the loop, and gets it at the end of a step, and empties the queue, for a moment in each
+step. Until it is empty, requests that come queue behind the others.
 So as long as calls return at once, there is one thread that does everything, as without a keeper.
 
 All code of the application runs in its own thread: not only calls, but also the steps of a response made piece by piece
@@ -68,13 +69,23 @@ class Keeper(Pool):
         super().end_step()
 
     def _go_on_with_queue(self) -> None:
-        """Give a turn to the first of those that wait: to one alone, as its call may be stuck, too."""
-        if self.queued_requests:
+        """Answer those that wait, one by one, until probes have waited for long enough. Raises LoopLost."""
+        end = self.meter.now() + PATIENCE
+        while self.queued_requests and not self.loop.aborted:
+            if self.meter.now() >= end:
+                self.loop.wake()  # the next step does not wait
+                return
             connection = self.queued_requests.popleft()
+            self._set_full(False)
             if connection.state is QUEUED and is_gone(connection.fd):
                 connection.drop(False)  # no client waits for the answer
             else:
+                self.service.renew_time()
                 connection.wait_for_turn()
+                self.loop.take_turns()
+
+    def _set_full(self, full: bool) -> None:
+        super()._set_full(full or len(self.queued_requests) > 0)
 
     # The application's thread
 
@@ -129,7 +140,6 @@ class Keeper(Pool):
 
     def _hand_over(self) -> bool:
         """Give home the loop; False if this thread is home from now on."""
-        self._go_on_with_queue()
         if self.queued_requests:
             self.loop.wake()  # the first step of home does not wait
         with self.lock:

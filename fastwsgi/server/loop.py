@@ -293,6 +293,10 @@ class Loop:
                 connection.on_ready()
             else:
                 self._serve_other(fd)
+        self.take_turns()
+
+    def take_turns(self) -> None:
+        """Serve those that are owed a turn now. Raises LoopLost."""
         turns = self.turns
         for _ in range(len(turns)):
             turns.popleft().on_turn()

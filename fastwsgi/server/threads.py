@@ -325,7 +325,10 @@ class Pool:
     def _set_running(self, count: int) -> None:
         self.running = count
         self.gauges.set_running(count)
-        full = count >= self.size
+        self._set_full(count >= self.size)
+
+    def _set_full(self, full: bool) -> None:
+        """Have requests queue from now on, or not."""
         if full is not self.service.full:
             self.service.full = full
             self.gauges.set_full(full)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from fastwsgi import figures
+from tests.helpers.figures import histogram, rows
 from tests.helpers.serving import GET, PATIENCE, Client, Server, answering, await_loop, chunked, request, serving
 
 PROBE = request(target="/livez")
@@ -146,6 +149,83 @@ def test_a_queued_request_whose_client_is_gone(build: SimpleNamespace, app: App,
         assert app.called == ["/held", "/stays"] if leave == "reset" else app.called[-1] == "/stays"
 
 
+def test_the_queue_does_not_stop_at_clients_that_are_gone(build: SimpleNamespace, app: App) -> None:
+    with serving(build, app, routes=ROUTES) as server, ExitStack() as stack:
+        held = hold(server, app, stack)
+        gone = [server.connect().send(request(target="/gone")) for _ in range(40)]
+        await_queue(server, 40)
+        stays = stack.enter_context(server.connect()).send(request(target="/stays"))
+        await_queue(server, 41)
+        for client in gone:
+            client.reset()
+        app.let_go.set()
+        assert [held.answer().body, stays.answer().body] == [b"/held", b"/stays"]
+        await_queue(server, 0)
+        assert app.called == ["/held", "/stays"]
+
+
+def test_what_comes_while_the_queue_is_emptied_waits_behind_it(build: SimpleNamespace, app: App) -> None:
+    with serving(build, lambda environ, start: call(environ, start), routes=ROUTES) as server, ExitStack() as stack:
+        late = stack.enter_context(server.connect())
+
+        def call(environ: dict[str, Any], start_response: Any) -> Any:
+            if environ["PATH_INFO"] == "/first":
+                late.send(request(target="/late"))
+            return app(environ, start_response)
+
+        assert late.send(GET).answer().body == b"/"
+        hold(server, app, stack)
+        clients = [stack.enter_context(server.connect()) for _ in range(3)]
+        for number, path in enumerate(("/first", "/second", "/third")):
+            clients[number].send(request(target=path))
+            await_queue(server, number + 1)
+        app.let_go.set()
+        assert late.answer().body == b"/late"
+        assert app.called == ["/", "/held", "/first", "/second", "/third", "/late"]
+
+
+def test_a_route_does_not_wait_until_the_queue_is_empty(build: SimpleNamespace, app: App) -> None:
+    probed: list[int] = []
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/short":
+            time.sleep(0.01)  # too short for the keeper
+            if "/short" not in app.called:
+                probe.send(PROBE)
+        return app(environ, start_response)
+
+    def live(environ: dict[str, Any], start_response: Any) -> Any:
+        probed.append(len(app.called))
+        return ROUTES["/livez"](environ, start_response)
+
+    with serving(build, call, routes={"/livez": live}) as server, ExitStack() as stack:
+        probe = stack.enter_context(server.connect())
+        hold(server, app, stack)
+        clients = [stack.enter_context(server.connect()).send(request(target="/short")) for _ in range(30)]
+        await_queue(server, 30)
+        app.let_go.set()
+        assert {client.answer().body for client in clients} == {b"/short"}
+        assert probe.answer().body == b"ok"
+        assert probed[0] < 15
+
+
+def test_its_gauges_and_waits_are_those_of_a_pool(build: SimpleNamespace, app: App) -> None:
+    with serving(build, app, routes=ROUTES) as server, ExitStack() as stack:
+        words = server.loop.meter.view
+        gauges = [figures.BUSY, figures.SATURATED, figures.QUEUED]
+        hold(server, app, stack)
+        clients = [stack.enter_context(server.connect()).send(GET) for _ in range(2)]
+        await_queue(server, 2)
+        assert ([words[one] for one in gauges], rows(words)) == ([1, 1, 2], ["GET /held"])
+        assert 0 < words[figures.SATURATED_SINCE] <= words[figures.OLDEST_QUEUED] <= time.monotonic_ns()
+        app.let_go.set()
+        assert [client.answer().body for client in clients] == [b"/", b"/"]
+        await_loop(server, lambda loop: not loop.service.kept)
+        assert [words[one] for one in (*gauges, figures.SATURATED_SINCE, figures.OLDEST_QUEUED)] == [0] * 5
+        assert sum(histogram(words, figures.QUEUE_TIMES)) == 2
+        assert words[figures.QUEUE_TIMES + figures.HISTOGRAM - 1] > 0
+
+
 def test_a_stream_for_a_slow_client_goes_on_where_it_began(build: SimpleNamespace, app: App) -> None:
     with serving(build, app, routes=ROUTES) as server, ExitStack() as stack:
         slow = stack.enter_context(server.connect(receive_buffer=4096))
@@ -206,6 +286,7 @@ def test_past_the_deadline_another_thread_is_the_application_s(build: SimpleName
         again = hold(server, app, stack)  # there is another keeper, too
         assert server.ask(PROBE).body == b"ok"
         assert again.answer().status == 504
+        await_loop(server, lambda loop: not loop.service.full)
         assert server.ask(GET).body == b"/"
         app.let_go.set()
         assert server.ask(GET).body == b"/"
