@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastwsgi.mistakes import Mistake
+from fastwsgi.observe.log_counter import count_entries
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process import preflight
 from fastwsgi.process.certificates import Certificates
@@ -125,6 +126,7 @@ class Reload:
         owner.certificates = inputs.certificates
         # Their files can be opened, or the new workers would have failed
         set_up_error_log(inputs.settings)
+        count_entries(owner.head.count_entry)
         owner.handed_logs.begin(inputs.settings)
         owner.status.ready()
         if any(child.has_failed for child in owner.fleet.members.values() if child.state == "ready"):

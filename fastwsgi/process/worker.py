@@ -11,6 +11,7 @@ from fastwsgi import forks
 from fastwsgi.gunicorn.application import AppView
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
+from fastwsgi.observe.log_counter import count_entries
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import os, signal, socket, threading, time
 from fastwsgi.process import accounts, drain, life, process_setup
@@ -111,6 +112,7 @@ class Worker:
         self.slot.pid = self.given.view.pid = os.getpid()
         here.belong(Reader(self.given.board.words, self.given.build.name))
         forks.hold(self)
+        count_entries(self.slot.count_entry)
         self._set_signal_handlers()
         self.given.dump.enable()
         self.slot.pulse = pulse(self.settings)
@@ -137,6 +139,7 @@ class Worker:
         """Set up the process by the settings, load the application, and make the loop that serves it."""
         given, settings = self.given, self.settings
         set_up_error_log(settings)
+        count_entries(self.slot.count_entry)
         self.logs = Logs(settings, given.build, given.waiting)
         if given.app_surroundings is not None:
             given.app_surroundings.enter()

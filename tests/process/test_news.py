@@ -29,6 +29,7 @@ def test_a_killed_worker(tmp_path: Path) -> None:
         assert "was killed by SIGKILL" in event["text"]
         document = status.comes(lambda document: document["starts"]["crash"] and document["cpu"]["0"])
         assert document["starts"]["boot"] == 1
+        status.comes(lambda document: document["logged"]["error"] == 1)  # the supervisor's own entry
         assert document["workers_wanted"] == 1
         assert document["told"]["name"] == "site"
 

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -55,6 +56,24 @@ def test_a_killed_one_is_replaced_and_harms_nobody(tmp_path: Path) -> None:
             status.document()
         assert len(pids) == 3
         assert server.workers(1) == {worker}
+
+
+def test_one_that_hangs_is_replaced(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, status):
+        pid = status.process
+        os.kill(pid, signal.SIGSTOP)
+        server.line("the status process has not run for 5 s, and was killed; another takes its place")
+        assert status.process != pid
+
+
+def test_slow_clients_keep_no_probe_waiting(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, status), ExitStack() as slow:
+        for _ in range(100):
+            slow.enter_context(socket.create_connection(status.address)).sendall(b"G")
+        assert status.get("/livez").status == 200
+        server.signal()
+        assert server.wait() == 0
+        assert not any("connections are open" in line for line in server.seen)
 
 
 def test_signals_are_for_the_supervisor(tmp_path: Path) -> None:
