@@ -98,7 +98,7 @@ class Children:
         elif word == "reopen":
             owner.reopen_logs()
         elif word == "failed":
-            child.has_failed = True
+            child.load_failure = json.loads(rest)
         elif word == "closed":
             child.listens = False
         elif word == "stacks":

@@ -58,6 +58,8 @@ class News:
         if not owner.status_process.pid:
             return
         told.crash_loop = self._unfit if owner.fleet.is_failing(now) else ""
+        failures = (one.load_failure for one in owner.fleet.members.values() if one.state == "ready")
+        told.load_failure = cut(max(failures, default="").partition("\n")[0], MOST_TEXT)
         told.name = owner.deployment.name
         told.settings = shown_settings(owner.settings)
         told.urls = owner.listeners.urls(owner.certificates.scheme)

@@ -129,9 +129,11 @@ class Reload:
         count_entries(owner.head.count_entry)
         owner.handed_logs.begin(inputs.settings)
         owner.status.ready()
-        if any(child.has_failed for child in owner.fleet.members.values() if child.state == "ready"):
+        failures = [one.load_failure for one in owner.fleet.members.values() if one.state == "ready"]
+        if any(failures):
             error_log.warning("reloaded, but the application cannot be loaded; each request is answered with that")
-            owner.news.reload_failed("the application cannot be loaded")
+            line, _, details = max(failures).partition("\n")
+            owner.news.reload_failed(line, details)
         else:
             urls = owner.listeners.urls(owner.certificates.scheme)
             error_log.info("reload complete: listening on %s", ", ".join(urls))

@@ -186,7 +186,7 @@ class Worker:
             failed |= files_of_failure(mistake)
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
-            self.given.channel.send("failed")
+            self.given.channel.send(f"failed {_encoded(mistake)}")
             self.slot.has_failed = True
             is_shown = self.settings.forwarded_untrusted == "pass"  # else it cannot be told who is behind a proxy
             return failure_page(text if is_shown else "")
@@ -194,8 +194,7 @@ class Worker:
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
         self._call_exit_hook()
-        why = cut(f"{mistake}\n{mistake.details}", MOST_DETAILS)
-        self.given.channel.send(f"mistake {json.dumps(why)}")
+        self.given.channel.send(f"mistake {_encoded(mistake)}")
         if self.given.is_first:
             life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
@@ -351,3 +350,8 @@ class Worker:
         if self.logs is not None:
             self.logs.close()
         os._exit(0)
+
+
+def _encoded(mistake: Mistake) -> str:
+    """Its line and its details, as the supervisor is sent them."""
+    return json.dumps(cut(f"{mistake}\n{mistake.details}", MOST_DETAILS))

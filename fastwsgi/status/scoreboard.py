@@ -205,6 +205,12 @@ class Scoreboard:
         words = self.words
         return sum(words[base + figures.QUEUED] for base in _bases(words) if words[base + figures.PHASE])
 
+    def is_not_loaded(self) -> bool:
+        """Whether all workers that take requests serve a page that says why the application cannot be loaded."""
+        words = self.words
+        ready = [base for base in _bases(words) if words[base + figures.PHASE] == READY]
+        return bool(ready) and all(words[base + figures.HAS_FAILED] for base in ready)
+
     def close(self) -> None:
         """Give the memory back."""
         self.words.release()

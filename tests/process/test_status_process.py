@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -36,7 +37,14 @@ def test_it_knows_the_places_of_workers_and_which_of_them_cannot_load(tmp_path: 
     with observed(tmp_path, source=source, workers=2, reload=True, chdir=str(tmp_path)) as (server, status):
         failed = status.comes(lambda document: [one["has_failed"] for one in document["workers"]] == [True, True])
         assert [one["worker"] for one in failed["workers"]] == [0, 1]
-        assert failed["verdict"]["word"] == "not loaded"
+        why = "site cannot be imported: No module named 'there_is_no_such_module'"
+        expected = f"not loaded: {why}; each request gets a page that says why"
+        status.comes(lambda document: document["verdict"]["text"] == expected)
+        assert status.get("/readyz").body == b"the application cannot be loaded\n"
+        server.write("(")
+        event = status.event("reload-failed", "site cannot be imported")
+        assert "SyntaxError" in event["details"]
+        assert "still serves" not in json.dumps(status.document()["verdict"])
         server.write(SITE)
         status.comes(lambda document: document["verdict"]["word"] == "serving")
         mended = status.document()["workers"]
