@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import Callable
 
-from fastwsgi.figures import LOG_LEVELS, LOGGED
-
-if TYPE_CHECKING:
-    from fastwsgi.http._meter_py import Meter
+from fastwsgi.figures import LOG_LEVELS
+from fastwsgi.observe.error import error_log
 
 
 class LogCounter(logging.Filter):
-    """A filter that counts with *meter* what it lets pass, which is everything."""
+    """A filter that counts with *count*, called with an index into LOG_LEVELS, what it lets pass: everything."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, count: Callable[[int], None]) -> None:
         super().__init__()
-        self._meter = meter
+        self._count = count
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Count *record*; "exception" is an error with a traceback."""
@@ -28,5 +26,12 @@ class LogCounter(logging.Filter):
             level = "warning"
         else:
             return True
-        self._meter.add(LOGGED + LOG_LEVELS.index(level), 1)
+        self._count(LOG_LEVELS.index(level))
         return True
+
+
+def count_entries(count: Callable[[int], None] | None) -> None:
+    """Count the entries of this process's error log with *count* from now on, and with nothing else."""
+    error_log.filters[:] = [one for one in error_log.filters if not isinstance(one, LogCounter)]
+    if count is not None:
+        error_log.addFilter(LogCounter(count))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi.figures import LOGGED
 from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.access import AccessLog
 from fastwsgi.observe.entries import Entries
@@ -12,7 +13,7 @@ from fastwsgi.observe.error import access_log, error_log, reopen_files, set_up_e
 from fastwsgi.observe.error_stream import ErrorStream
 from fastwsgi.observe.files import LogFile, handed, standard_output
 from fastwsgi.observe.formats import read_format
-from fastwsgi.observe.log_counter import LogCounter
+from fastwsgi.observe.log_counter import count_entries
 from fastwsgi.observe.outputs import FileAndLogger, LoggerOutput
 from fastwsgi.observe.refusals import Refusals
 from fastwsgi.observe.refused_peers import Peers
@@ -109,8 +110,7 @@ class Logs:
         self.refusals.peers = Peers(service.meter)
         if self.access is not None:
             self.access.count_with(service.meter)
-        error_log.filters[:] = [one for one in error_log.filters if not isinstance(one, LogCounter)]
-        error_log.addFilter(LogCounter(service.meter))
+        count_entries(lambda level: service.meter.add(LOGGED + level, 1))
 
     def reopen(self, opened: dict[str, int] | None = None) -> None:
         """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1).

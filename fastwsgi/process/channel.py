@@ -13,7 +13,7 @@ To the supervisor:
     ready              the application is loaded, and connections are accepted
     closed             no further connection is accepted
     changed PATH       a source file has changed (--reload)
-    failed             what serves is a page that says why the application cannot be loaded (--reload)
+    failed JSON        what serves is a page that says so why the application cannot be loaded (--reload)
     reopen             the log files are to be reopened: from a worker that may not open them
     replace REASON     a successor is wanted
     dismissed REASON   the same, by a hook of the user's

@@ -16,6 +16,7 @@ from fastwsgi.originals import os, signal, time
 from fastwsgi.process import exits, life
 from fastwsgi.process.fleet import LONGEST_REST
 from fastwsgi.process.spawn import Child, Spawner
+from fastwsgi.status.calls import at_the_end
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ParentSupervisor
@@ -97,7 +98,7 @@ class Children:
         elif word == "reopen":
             owner.reopen_logs()
         elif word == "failed":
-            child.has_failed = True
+            child.load_failure = json.loads(rest)
         elif word == "closed":
             child.listens = False
         elif word == "stacks":
@@ -162,9 +163,13 @@ class Children:
         has_told = child.slot.state == "failed"
         now = time.monotonic()
         outcome = owner.fleet.mark_ended(child, now)
+        is_meant = was_retiring and (child.killed or status == 0)
+        calls = [] if is_meant else at_the_end(child.slot.words, child.slot.base)
         self._release(child)
-        description = exits.describe_exit(status)
-        owner.news.ended(child, description, cpu, is_bad=not was_retiring, has_failed=bool(outcome))
+        description = exits.describe_exit(status, calls)
+        details = child.mistake or ("\n".join(calls) if len(calls) > 1 else "")
+        is_bad, has_failed = not was_retiring, bool(outcome)
+        owner.news.ended(child, description, cpu, is_bad=is_bad, has_failed=has_failed, details=details)
         if outcome == "first boot failed":
             if not has_told:
                 error_log.error("the first worker %s while it loaded %s", description, owner.deployment.name)

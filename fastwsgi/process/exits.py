@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from fastwsgi.originals import os, signal
 
@@ -39,8 +39,15 @@ def others_wait() -> bool:
     return True
 
 
-def describe_exit(status: int) -> str:
-    """The meaning of a wait status, as the end of a sentence that begins with the process."""
+def describe_exit(status: int, calls: Sequence[str] = ()) -> str:
+    """The meaning of a wait status, as the end of a sentence that begins with the process.
+
+    Args:
+        status: of wait().
+        calls: what ran in it; the first is named.
+    """
+    more = f" and {len(calls) - 1} more" if len(calls) > 1 else ""
+    where = f", in {calls[0]}{more}" if calls else ""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:
@@ -48,8 +55,8 @@ def describe_exit(status: int) -> str:
         except ValueError:
             name = f"signal {number}"
         hint = "; was memory short?" if number == signal.SIGKILL else ""
-        return f"was killed by {name}{hint}"
-    return f"ended with exit code {os.WEXITSTATUS(status)}"
+        return f"was killed by {name}{where}{hint}"
+    return f"ended with exit code {os.WEXITSTATUS(status)}{where}"
 
 
 def exit_code(status: int) -> int:

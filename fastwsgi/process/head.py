@@ -36,6 +36,10 @@ class Head(Part):
         self.words[scoreboard.RELOADS + scoreboard.RELOAD_RESULTS.index("success" if succeeded else "failure")] += 1
         self.reload_failed = not succeeded
 
+    def count_entry(self, level: int) -> None:
+        """Count an entry of the supervisor's error log; *level* is an index into LOG_LEVELS."""
+        self.words[scoreboard.HEAD_LOGGED + level] += 1
+
     def add_cpu(self, position: int, seconds: float) -> None:
         """Add what a worker at *position* that has ended had used."""
         self.words[scoreboard.DEAD_CPU + position] += int(seconds * 10**9)

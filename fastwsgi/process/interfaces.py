@@ -139,6 +139,7 @@ class ParentSupervisor(SpawningSupervisor, Protocol):
 class ReloadingSupervisor(HasHooks, Protocol):
     """The parts that a reload replaces."""
 
+    head: Head
     handed_logs: HandedLogs
     news: News
     deployment: Deployment

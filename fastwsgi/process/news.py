@@ -58,6 +58,8 @@ class News:
         if not owner.status_process.pid:
             return
         told.crash_loop = self._unfit if owner.fleet.is_failing(now) else ""
+        failures = (one.load_failure for one in owner.fleet.members.values() if one.state == "ready")
+        told.load_failure = cut(max(failures, default="").partition("\n")[0], MOST_TEXT)
         told.name = owner.deployment.name
         told.settings = shown_settings(owner.settings)
         told.urls = owner.listeners.urls(owner.certificates.scheme)
@@ -83,7 +85,9 @@ class News:
         self._supervisor.head.count_start(reason)
         self._add("start", f"worker {child.pid} starts: {reason}", child=child)
 
-    def ended(self, child: Child, description: str, cpu: float, *, is_bad: bool, has_failed: bool) -> None:
+    def ended(
+        self, child: Child, description: str, cpu: float, *, is_bad: bool, has_failed: bool, details: str
+    ) -> None:
         """A worker has ended.
 
         Args:
@@ -91,12 +95,13 @@ class News:
             cpu: the seconds that it has used.
             is_bad: it was not to end.
             has_failed: it had not come up, or just now.
+            details: why it has not come up, or the requests that ran.
         """
         self._supervisor.head.add_cpu(child.position, cpu)
         text = f"worker {child.pid} {description}"
         if has_failed:
             self._unfit = f"{text}: {child.mistake}" if child.mistake else f"{text} before it had served"
-        self._add("exit", text, is_bad=is_bad, child=child, details=child.mistake)
+        self._add("exit", text, is_bad=is_bad, child=child, details=details)
 
     def timed_out(self, child: Child, text: str) -> None:
         """A request was given up; *text* is what the worker has logged."""

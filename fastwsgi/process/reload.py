@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastwsgi.mistakes import Mistake
+from fastwsgi.observe.log_counter import count_entries
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process import preflight
 from fastwsgi.process.certificates import Certificates
@@ -125,11 +126,14 @@ class Reload:
         owner.certificates = inputs.certificates
         # Their files can be opened, or the new workers would have failed
         set_up_error_log(inputs.settings)
+        count_entries(owner.head.count_entry)
         owner.handed_logs.begin(inputs.settings)
         owner.status.ready()
-        if any(child.has_failed for child in owner.fleet.members.values() if child.state == "ready"):
+        failures = [one.load_failure for one in owner.fleet.members.values() if one.state == "ready"]
+        if any(failures):
             error_log.warning("reloaded, but the application cannot be loaded; each request is answered with that")
-            owner.news.reload_failed("the application cannot be loaded")
+            line, _, details = max(failures).partition("\n")
+            owner.news.reload_failed(line, details)
         else:
             urls = owner.listeners.urls(owner.certificates.scheme)
             error_log.info("reload complete: listening on %s", ", ".join(urls))

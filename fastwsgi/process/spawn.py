@@ -35,7 +35,7 @@ class Child(Member):
         dump: takes the stacks of its threads.
         is_open: whether the other end of its channel is.
         killed: the supervisor has ended it by SIGKILL.
-        has_failed: whether it serves a page that says why the application cannot be loaded.
+        load_failure: why the application cannot be loaded, where it serves a page that says so; else "".
         mistake: why it could not start, by its own word.
         tell_at: when to tell that it is still loading the application (time.monotonic()).
     """
@@ -52,7 +52,7 @@ class Child(Member):
         self.dump = given.dump
         self.is_open = True
         self.killed = False
-        self.has_failed = False
+        self.load_failure = ""
         self.mistake = ""
         self.tell_at = given.slot.started + SLOW
 

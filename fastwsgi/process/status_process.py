@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HANDED_OVER = "FASTWSGI_STATUS_LISTENER"  # the variable with its listener, for the successor of an upgrade
 INTERVAL = 1.0  # seconds between two looks at what it cannot see itself
+LONGEST_SILENCE = 5.0  # seconds without its heartbeat, which is one a second, after which it is killed
 LAST_WORDS = 0.1  # seconds for it to end by itself
 SHORT_LIFE = 10.0  # seconds; the next start after shorter ones is delayed
 FIRST_DELAY = 0.1  # seconds, doubled with each
@@ -46,6 +47,8 @@ class StatusProcess:
         self._listeners = Listeners(HANDED_OVER, "--status-bind")
         self._channel: Channel | None = None
         self._started = 0.0
+        self._looked = self._awake_since = 0.0  # when this process last looked; since when it has done so each second
+        self._is_hung = False  # it was killed since it was silent
         self._failures = 0  # short lives in a row
         self._not_before = 0.0
         self._is_told = False  # how to serve, since that has changed
@@ -105,7 +108,18 @@ class StatusProcess:
         if not self.pid and now >= self._not_before:
             self._start(now)
         self.next_time = now + INTERVAL if self.pid else self._not_before
+        self._check_heartbeat(now)
         self._send_settings(settings)
+
+    def _check_heartbeat(self, now: float) -> None:
+        """Kill it if it is silent, unless this process did not run either, as on a machine that was suspended."""
+        if now > self._looked + 2 * INTERVAL:
+            self._awake_since = now
+        self._looked = now
+        seen = max(self._supervisor.board.status_seen, self._started, self._awake_since)
+        if self.pid and not self._is_hung and now > seen + LONGEST_SILENCE:
+            self._is_hung = True
+            os.kill(self.pid, signal.SIGKILL)
 
     def _start(self, now: float) -> None:
         from fastwsgi.process import status_child  # with all that it shows: only where there is one
@@ -128,7 +142,7 @@ class StatusProcess:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             theirs.close()
         self.pid, self._channel, self._started = pid, ours, now
-        self._is_told = False
+        self._is_told = self._is_hung = False
         ours.send(owner.news.whole())
 
     def _send_settings(self, settings: Settings) -> None:
@@ -180,7 +194,9 @@ class StatusProcess:
             self._not_before += min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._failures - 1, 20))
         self.next_time = self._not_before
         later = f" in {self._not_before - now:.1f} s" if self._not_before > now else ""
-        error_log.error("the status process %s; another takes its place%s", exits.describe_exit(status), later)
+        was_silent = f"has not run for {LONGEST_SILENCE:g} s, and was killed"
+        description = was_silent if self._is_hung else exits.describe_exit(status)
+        error_log.error("the status process %s; another takes its place%s", description, later)
 
     def _delay(self, now: float) -> None:
         self._failures += 1

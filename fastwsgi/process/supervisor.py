@@ -24,6 +24,7 @@ from fastwsgi.gunicorn.green_threads import refuse_green_threads
 from fastwsgi.gunicorn.hooks import Hooks
 from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake
+from fastwsgi.observe.log_counter import count_entries
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.originals import os, select, signal, socket, threading, time
 from fastwsgi.process import accounts, exits, life, preflight, privileges, process_setup
@@ -109,6 +110,7 @@ class Supervisor:
         self.pid = os.getpid()
         self.board = Scoreboard()
         self.head = Head(self.board)
+        count_entries(self.head.count_entry)
         self.salvage = Salvage()
         self.handed_logs = HandedLogs()
         self.listeners = Listeners()
@@ -237,6 +239,7 @@ class Supervisor:
             self.pid_file.remove()
         if self.has_begun:
             self.hooks.on_exit(self.view)
+        count_entries(None)
         self.board.close()
 
     def close_listeners(self) -> None:

@@ -11,6 +11,7 @@ from fastwsgi import forks
 from fastwsgi.gunicorn.application import AppView
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
+from fastwsgi.observe.log_counter import count_entries
 from fastwsgi.observe.logs import Logs, error_log, set_up_error_log
 from fastwsgi.originals import os, signal, socket, threading, time
 from fastwsgi.process import accounts, drain, life, process_setup
@@ -111,6 +112,7 @@ class Worker:
         self.slot.pid = self.given.view.pid = os.getpid()
         here.belong(Reader(self.given.board.words, self.given.build.name))
         forks.hold(self)
+        count_entries(self.slot.count_entry)
         self._set_signal_handlers()
         self.given.dump.enable()
         self.slot.pulse = pulse(self.settings)
@@ -137,6 +139,7 @@ class Worker:
         """Set up the process by the settings, load the application, and make the loop that serves it."""
         given, settings = self.given, self.settings
         set_up_error_log(settings)
+        count_entries(self.slot.count_entry)
         self.logs = Logs(settings, given.build, given.waiting)
         if given.app_surroundings is not None:
             given.app_surroundings.enter()
@@ -183,7 +186,7 @@ class Worker:
             failed |= files_of_failure(mistake)
             text = f"{mistake.details}{mistake}"
             error_log.error("the application cannot be loaded\n%s", text)
-            self.given.channel.send("failed")
+            self.given.channel.send(f"failed {_encoded(mistake)}")
             self.slot.has_failed = True
             is_shown = self.settings.forwarded_untrusted == "pass"  # else it cannot be told who is behind a proxy
             return failure_page(text if is_shown else "")
@@ -191,8 +194,7 @@ class Worker:
     def _fail(self, mistake: Mistake) -> int:
         self.slot.state = "failed"
         self._call_exit_hook()
-        why = cut(f"{mistake}\n{mistake.details}", MOST_DETAILS)
-        self.given.channel.send(f"mistake {json.dumps(why)}")
+        self.given.channel.send(f"mistake {_encoded(mistake)}")
         if self.given.is_first:
             life.log_failure(mistake)
             os.write(2, f"{mistake.details}fastwsgi: {mistake}\n".encode("utf-8", "backslashreplace"))
@@ -348,3 +350,8 @@ class Worker:
         if self.logs is not None:
             self.logs.close()
         os._exit(0)
+
+
+def _encoded(mistake: Mistake) -> str:
+    """Its line and its details, as the supervisor is sent them."""
+    return json.dumps(cut(f"{mistake}\n{mistake.details}", MOST_DETAILS))

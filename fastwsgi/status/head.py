@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from fastwsgi import figures
 from fastwsgi.status import scoreboard
 from fastwsgi.status.calls import printable
 from fastwsgi.status.snapshot import Certificate, ListenQueue
@@ -19,6 +20,12 @@ def certificates(head: list[int]) -> list[Certificate]:
     """The certificates, with their ends."""
     records = _records(head, scoreboard.CERTIFICATES, scoreboard.CERTIFICATE_WORDS, scoreboard.MOST_CERTIFICATES)
     return [Certificate(_name(record[1:]), float(record[0])) for record in records]
+
+
+def logged(head: list[int], words: list[int]) -> dict[str, int]:
+    """Entries of the error log by level: the supervisor's, and those of all workers, whose sums are *words*."""
+    own, theirs = head[scoreboard.HEAD_LOGGED :], words[figures.LOGGED :]
+    return {level: one + other for level, one, other in zip(figures.LOG_LEVELS, own, theirs)}
 
 
 def by_name(words: list[int], begin: int, names: tuple[str, ...]) -> dict[str, int]:

@@ -9,11 +9,12 @@ from fastwsgi.settings.settings import Settings
 BOUNDS: dict[str, Any] = {
     "threads": 4,  # two may wait for stacks
     "max_queue": 32,
-    "max_connections": 64,
-    "header_timeout": 5.0,
+    "max_connections": 512,
+    "max_connections_per_ip": 384,  # top, Prometheus and probes may share one; what is left is for the others
+    "header_timeout": 2.0,
     "body_timeout": 5.0,
     "write_timeout": 10.0,
-    "keep_alive": 15.0,
+    "keep_alive": 5.0,
     "linger_timeout": 0.5,
     "limit_request_head": 8192,
     "limit_request_line": 2048,
@@ -21,7 +22,7 @@ BOUNDS: dict[str, Any] = {
     "limit_request_body": 1,  # the smallest limit
     "max_buffered": 64 * 1024**2,
     "spool_size": 1024,
-    "backlog": 64,
+    "backlog": 512,
     "socket_mode": "600",
 }
 PASSED_ON = ("status_bind", "status_allow", "ready_queue", "statsd_host", "statsd_prefix", "dogstatsd_tags")

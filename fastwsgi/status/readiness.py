@@ -16,6 +16,8 @@ def obstacle(board: Scoreboard, ready_queue: int) -> str:
     """
     if board.stopping:
         return "stopping"
+    if board.is_not_loaded():
+        return "the application cannot be loaded"
     if ready_queue and (waiting := board.queued()) > ready_queue:
         return f"{waiting} requests wait"
     return ""

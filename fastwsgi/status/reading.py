@@ -129,7 +129,7 @@ class Reader:
             queue=self._queue(words),
             cpu=self._read_cpu(head, workers),
             told=told or Told(),
-            **_of_head(head),
+            **_of_head(head, words),
             **_of_all(words),
         )
 
@@ -213,7 +213,7 @@ def _single_head(words: memoryview, clock: int) -> list[int]:
     return head
 
 
-def _of_head(head: list[int]) -> dict[str, Any]:
+def _of_head(head: list[int], words: list[int]) -> dict[str, Any]:
     return {
         "since": head[scoreboard.SINCE] / 10**9,
         "supervisor": head[scoreboard.SUPERVISOR],
@@ -225,6 +225,7 @@ def _of_head(head: list[int]) -> dict[str, Any]:
         "listeners": heads.listeners(head),
         "certificates": heads.certificates(head),
         "starts": heads.by_name(head, scoreboard.STARTS, scoreboard.START_REASONS),
+        "logged": heads.logged(head, words),
         "reloads": heads.by_name(head, scoreboard.RELOADS, scoreboard.RELOAD_RESULTS),
     }
 
@@ -243,5 +244,4 @@ def _of_all(words: list[int]) -> dict[str, Any]:
         "application_errors": words[figures.APPLICATION_ERRORS],
         "abandoned": words[figures.ABANDONED],
         "lines_dropped": words[figures.LINES_DROPPED],
-        "logged": heads.by_name(words, figures.LOGGED, figures.LOG_LEVELS),
     }

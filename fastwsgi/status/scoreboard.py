@@ -32,6 +32,8 @@ RELOAD_RESULTS = ("success", "failure")
 RELOADS = 16  # a word for each result
 RELOAD_FAILED = 18  # whether the last one failed
 FAILING_STARTS = 19  # workers in a row that ended before they were ready, or right after
+HEAD_LOGGED = 20  # records of the supervisor's own error log, a word for each of figures.LOG_LEVELS
+STATUS_SEEN = 24  # when the status process last ran
 LISTENERS = 32  # their number, then the records
 LISTENER_WORDS = 16  # of each: connections that wait for accept, how many may, then its address (UTF-8, with zeros)
 MOST_LISTENERS = 64
@@ -125,6 +127,10 @@ class Slot(Part):
             f"seen {now - self.heartbeat:.1f} s ago"
         )
 
+    def count_entry(self, level: int) -> None:
+        """Count an entry of the error log; *level* is an index into figures.LOG_LEVELS."""
+        self.words[self.base + figures.LOGGED + level] += 1
+
     def clear(self) -> None:
         """Have it be free: without gauges and running calls. What was counted stays, as the next worker counts on.
 
@@ -171,6 +177,15 @@ class Scoreboard:
     def stopping(self, value: bool) -> None:
         self.words[STOPPING] = value
 
+    @property
+    def status_seen(self) -> float:
+        """When the status process last ran (time.monotonic())."""
+        return self.words[STATUS_SEEN] / 10**9
+
+    @status_seen.setter
+    def status_seen(self, value: float) -> None:
+        self.words[STATUS_SEEN] = int(value * 10**9)
+
     def allocate(self) -> Slot:
         """The lowest free slot, with *started* set."""
         number = next(number for number in range(1, CAPACITY) if not self.words[number * figures.SIZE + figures.PHASE])
@@ -189,6 +204,12 @@ class Scoreboard:
         """Requests of the service that wait for a thread, at this moment."""
         words = self.words
         return sum(words[base + figures.QUEUED] for base in _bases(words) if words[base + figures.PHASE])
+
+    def is_not_loaded(self) -> bool:
+        """Whether all workers that take requests serve a page that says why the application cannot be loaded."""
+        words = self.words
+        ready = [base for base in _bases(words) if words[base + figures.PHASE] == READY]
+        return bool(ready) and all(words[base + figures.HAS_FAILED] for base in ready)
 
     def close(self) -> None:
         """Give the memory back."""

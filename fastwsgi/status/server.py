@@ -73,11 +73,15 @@ class StatusServer:
         self._send_to(settings)
         self.settings = settings
         self._site.visitors = Visitors(settings)
-        loop = Loop(self._build, self._site, settings, self._log_error, errors)
+        loop = Loop(self._build, self._site, settings, self._log_own, errors)
         if listener is not None:
             loop.add_listener(listener)
-        loop.ticks.append(self._tick)
+        loop.ticks += [self._write_heartbeat, self._tick]
         return loop
+
+    def _log_own(self, line: str, error: BaseException | None) -> None:
+        """Log an error of the loop; its bounds are ours, and no option of the user's changes them."""
+        self._log_error(line.replace(" (--max-connections)", ""), error)
 
     def _send_to(self, settings: Settings) -> None:
         """Send metrics to the statsd of *settings*, if they name one, from now on."""
@@ -87,6 +91,9 @@ class StatusServer:
         if self._statsd is not None:
             self._statsd.close()
         self._statsd = Statsd(settings, self._board.words, self._log_error) if settings.statsd_host else None
+
+    def _write_heartbeat(self) -> None:
+        self._board.status_seen = time.monotonic()
 
     def _tick(self) -> None:
         """Do what is due each second."""

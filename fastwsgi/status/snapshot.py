@@ -151,6 +151,7 @@ class Told:
         urls: where.
         settings: those that differ from their defaults, as text, without secrets.
         reload_failure: why the last reload failed; "" if it did not.
+        load_failure: why the application cannot be loaded, while a page says so to each request (--reload).
         crash_loop: why new workers do not come up; "" if they do.
         events: the last ones, oldest first.
     """
@@ -159,6 +160,7 @@ class Told:
     urls: list[str] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     reload_failure: str = ""
+    load_failure: str = ""
     crash_loop: str = ""
     events: list[Event] = field(default_factory=list)
 

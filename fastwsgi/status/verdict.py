@@ -94,7 +94,8 @@ def _workers(case: _Case) -> Finding | None:
         reason = _cut(snapshot.told.crash_loop) or f"{snapshot.failing_starts} in a row ended at their start"
         return Finding(level, "crash loop", f"{count}; {reason}")
     if any(one.has_failed for one in snapshot.workers):
-        return Finding(BAD, "not loaded", "the application cannot be loaded; each request gets a page that says why")
+        reason = _cut(snapshot.told.load_failure) or "the application cannot be loaded"
+        return Finding(BAD, "not loaded", f"{reason}; each request gets a page that says why")
     if ready >= snapshot.workers_wanted:
         return None
     boots = [one.age for one in snapshot.workers if one.state == "booting"]
@@ -146,7 +147,8 @@ def _busy(case: _Case) -> str:
 
 def _reload_failed(case: _Case) -> Finding | None:
     told = case.snapshot.told.reload_failure
-    if not told and not case.snapshot.is_reload_failed:
+    is_shown = any(one.has_failed for one in case.snapshot.workers)  # then nothing of before serves
+    if is_shown or (not told and not case.snapshot.is_reload_failed):
         return None
     return Finding(WARN, "reload failed", f"{_cut(told) or 'see the error log'}; what ran before still serves")
 

@@ -26,7 +26,7 @@ def meter(build: SimpleNamespace) -> Any:
 
 @pytest.fixture
 def counting(meter: Any) -> Iterator[None]:
-    counter = LogCounter(meter)
+    counter = LogCounter(lambda level: meter.add(figures.LOGGED + level, 1))
     error_log.addFilter(counter)
     yield
     error_log.removeFilter(counter)

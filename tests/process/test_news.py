@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 from tests.helpers.deployments import SITE
 from tests.helpers.serving import request
@@ -27,8 +29,23 @@ def test_a_killed_worker(tmp_path: Path) -> None:
         assert "was killed by SIGKILL" in event["text"]
         document = status.comes(lambda document: document["starts"]["crash"] and document["cpu"]["0"])
         assert document["starts"]["boot"] == 1
+        status.comes(lambda document: document["logged"]["error"] == 1)  # the supervisor's own entry
         assert document["workers_wanted"] == 1
         assert document["told"]["name"] == "site"
+
+
+def test_the_requests_in_which_a_worker_ends_are_named(tmp_path: Path, build: SimpleNamespace) -> None:
+    with observed(tmp_path, build.name) as (server, status), server.connect() as held, server.connect() as fatal:
+        held.send(request(target="/held?token=hunter2"))
+        server.line("entered")
+        fatal.send(request(target="/exit"))
+        pid = status.event("exit")["pid"]
+        named = rf"worker {pid} ended with exit code 3, in GET /held\S* for [0-9.]+ s and 1 more"
+        server.line(f"{named}; another takes its place")
+        event = status.event("exit")
+        assert re.fullmatch(named, event["text"])
+        assert "GET /exit for 0." in event["details"]
+        assert "hunter2" not in event["text"] + event["details"]
 
 
 def test_reloads_and_the_reasons_of_failed_ones(tmp_path: Path) -> None:

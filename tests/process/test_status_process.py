@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,7 +37,14 @@ def test_it_knows_the_places_of_workers_and_which_of_them_cannot_load(tmp_path: 
     with observed(tmp_path, source=source, workers=2, reload=True, chdir=str(tmp_path)) as (server, status):
         failed = status.comes(lambda document: [one["has_failed"] for one in document["workers"]] == [True, True])
         assert [one["worker"] for one in failed["workers"]] == [0, 1]
-        assert failed["verdict"]["word"] == "not loaded"
+        why = "site cannot be imported: No module named 'there_is_no_such_module'"
+        expected = f"not loaded: {why}; each request gets a page that says why"
+        status.comes(lambda document: document["verdict"]["text"] == expected)
+        assert status.get("/readyz").body == b"the application cannot be loaded\n"
+        server.write("(")
+        event = status.event("reload-failed", "site cannot be imported")
+        assert "SyntaxError" in event["details"]
+        assert "still serves" not in json.dumps(status.document()["verdict"])
         server.write(SITE)
         status.comes(lambda document: document["verdict"]["word"] == "serving")
         mended = status.document()["workers"]
@@ -55,6 +64,24 @@ def test_a_killed_one_is_replaced_and_harms_nobody(tmp_path: Path) -> None:
             status.document()
         assert len(pids) == 3
         assert server.workers(1) == {worker}
+
+
+def test_one_that_hangs_is_replaced(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, status):
+        pid = status.process
+        os.kill(pid, signal.SIGSTOP)
+        server.line("the status process has not run for 5 s, and was killed; another takes its place")
+        assert status.process != pid
+
+
+def test_slow_clients_keep_no_probe_waiting(tmp_path: Path) -> None:
+    with observed(tmp_path) as (server, status), ExitStack() as slow:
+        for _ in range(100):
+            slow.enter_context(socket.create_connection(status.address)).sendall(b"G")
+        assert status.get("/livez").status == 200
+        server.signal()
+        assert server.wait() == 0
+        assert not any("connections are open" in line for line in server.seen)
 
 
 def test_signals_are_for_the_supervisor(tmp_path: Path) -> None:
