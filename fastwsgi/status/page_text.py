@@ -10,6 +10,7 @@ from html import escape
 
 from fastwsgi.originals import time
 from fastwsgi.status.phrases import spell
+from fastwsgi.status.quantile import sign
 
 NOTHING = "\N{EN DASH}"
 """Stands for what is not known, or does not apply."""
@@ -49,6 +50,14 @@ def mark(level: str) -> str:
 def duration(seconds: float | None) -> str:
     """12 ms, 3.2 s, 4 min."""
     return NOTHING if seconds is None else spell(seconds)
+
+
+def estimate(seconds: float | None) -> str:
+    """A quantile of durations: < 5 ms, 12 ms, > 10 s."""
+    if seconds is None:
+        return NOTHING
+    before = sign(seconds)
+    return f"{escape(before)} {spell(seconds).replace('.0', '')}" if before else spell(seconds)
 
 
 def percent(share: float | None) -> str:

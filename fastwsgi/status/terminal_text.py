@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastwsgi.status.quantile import sign
+
 DASH = "-"
 """Stands for what is not known."""
 
@@ -50,6 +52,11 @@ def seconds(number: float | None) -> str:
     if number < 60:
         return f"{number:.{3 if number < 0.9995 else 2 if number < 9.995 else 1}f}"
     return age(number)
+
+
+def estimate(number: float | None) -> str:
+    """A quantile of durations, in at most six characters: <0.005, 0.012, >10.0."""
+    return DASH if number is None else f"{sign(number)}{seconds(number)}"
 
 
 def age(number: float) -> str:
