@@ -180,10 +180,12 @@ def requests(running: Sequence[Document], width: int | None) -> list[Line]:
 # Other views
 
 
-def explanation() -> list[Line]:
-    """The keys, and what each column means."""
+def explanation(width: int) -> list[Line]:
+    """The keys, and what each column means, on a screen of that *width*."""
     lines: list[Line] = [[(KEYS, "title")], []]
-    lines += [[(f"{one.title:9}", "title"), (one.help, "")] for one in COLUMNS]
+    for one in COLUMNS:
+        for number, part in enumerate(textwrap.wrap(one.help, max(20, width - 9))):
+            lines.append([(f"{'' if number else one.title:9}", "title"), (part, "")])
     return [*lines, [], [("any key goes back", "dim")]]
 
 

@@ -99,6 +99,14 @@ def test_what_is_beside_the_threads_of_ready_workers() -> None:
     assert " refused with 503 37   p50 <0.005   p95 0.240   p99 >10.0\n" in head
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_help_fits(width: int) -> None:
+    lines = text(top_view.explanation(width)).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) < 24 - 1
+    assert all(any(line.startswith(one.title) for line in lines) for one in COLUMNS)
+
+
 def test_no_worker() -> None:
     assert "busy 0/0 " in text(picture(document([]), Choice()))
 
