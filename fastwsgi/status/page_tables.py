@@ -105,7 +105,7 @@ def _total(snapshot: Snapshot, rates: Sequence[WorkerRates]) -> str:
         "Memory": size(sum(one.rss for one in all_workers)),
     }
     cells = "".join(f"<td>{sums.get(one.title, '')}</td>" for one in COLUMNS)
-    return f'<tr><th scope="row" title="all rows">all</th>{cells}</tr>'
+    return f'<tr><th scope="row">all rows</th>{cells}</tr>'
 
 
 RUNNING_TITLES = (

@@ -123,7 +123,7 @@ def _queue_full(case: _Case) -> Finding | None:
 
 
 def _saturated(case: _Case) -> Finding | None:
-    if not case.saturated:
+    if not case.saturated or not case.ready:
         return None
     line = f"for {spell(case.saturated)}, {_busy(case)}"
     if queued := case.snapshot.queued:

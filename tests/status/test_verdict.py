@@ -106,6 +106,10 @@ def test_what_harms_users_comes_first() -> None:
                      "listen queue", "log lines dropped"]
 
 
+def test_retiring_workers_are_not_saturated() -> None:
+    assert verdict(is_stopping=True, busy_seconds=80.0, workers=[worker(0, state="retiring")]).others == ()
+
+
 def test_a_stop_comes_before_all() -> None:
     found = verdict(**ALL, is_stopping=True)
     assert (found.word, found.others[0].word) == ("stopping", "stuck")
