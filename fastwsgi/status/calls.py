@@ -22,6 +22,7 @@ from fastwsgi.figures import (
     WORD,
 )
 from fastwsgi.originals import time
+from fastwsgi.status.escapes import printable
 from fastwsgi.status.snapshot import Running, WorkerFigures
 
 
@@ -90,8 +91,3 @@ def in_call(words: memoryview, base: int) -> str:
             age = (time.monotonic_ns() - call.started) / 10**9
             return f", in {described.name or 'a request'} for {age:.1f} s"
     return ""
-
-
-def printable(text: bytes) -> str:
-    r"""*text*, with what is no printable ASCII as \xNN."""
-    return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in text)

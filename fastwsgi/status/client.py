@@ -9,8 +9,8 @@ from typing import Any
 from fastwsgi.mistakes import Mistake, summary
 from fastwsgi.originals import os, socket, time
 from fastwsgi.server.addresses import Address, Inherited, Tcp
+from fastwsgi.status.escapes import ascii_text
 from fastwsgi.status.snapshot import FORMAT
-from fastwsgi.status.terminal_text import ascii_text
 
 PATIENCE = 3.0  # seconds for a whole answer
 PATIENCE_WITH_STACKS = 5.0  # which all workers are asked for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from fastwsgi.status import scoreboard
-from fastwsgi.status.calls import printable
+from fastwsgi.status.escapes import printable
 from fastwsgi.status.snapshot import Certificate, ListenQueue
 
 

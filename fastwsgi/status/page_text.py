@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from fastwsgi.originals import time
+from fastwsgi.status.escapes import escaped
 from fastwsgi.status.phrases import spell
 from fastwsgi.status.quantile import sign
 
@@ -25,17 +26,13 @@ def shown(text: object, most: int = MOST) -> str:
     whole = str(text)
     kept = whole[:most]
     if not kept.isprintable():
-        kept = "".join(one if one.isprintable() else _escaped(one) for one in kept)
+        kept = "".join(one if one.isprintable() else escaped(one) for one in kept)
     return escape(kept + _cut(whole, most))
 
 
 def lines(text: str, most: int) -> str:
     """The same of several lines."""
     return "\n".join(shown(line) for line in text[:most].splitlines()) + _cut(text, most)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _cut(text: str, most: int) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastwsgi.mistakes import Mistake, summary
+from fastwsgi.status.escapes import ascii_text
 from fastwsgi.status.phrases import waiting_streams
-from fastwsgi.status.terminal_text import age, ascii_text, count, estimate, percent, rate, seconds
+from fastwsgi.status.terminal_text import age, count, estimate, percent, rate, seconds
 from fastwsgi.status.top_columns import COLUMNS, Column, cells, fitting, ordered, style
 
 Document = dict[str, Any]
