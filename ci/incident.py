@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import ssl
 import sys
 import tempfile
@@ -88,9 +89,16 @@ class Report:
             metric, _, value = told["metrics"].text.removeprefix("fastwsgi_").rpartition(" ")
             word, _, line = told["verdict"].text.partition(": ")
             slowest = max(one.seconds for one in told.values())
-            cells = [name, f"`{metric}` {round(float(value), 1):.10g}", f"**{word}**: {line}", told["readiness"].text]
+            said = f"**{word}**: {without_chance(line)}"
+            cells = [name, f"`{metric}` {round(float(value), 1):.10g}", said, told["readiness"].text]
             lines.append(f"| {' | '.join(cells)} | {slowest:.1f} s | {over:.1f} s |")
         return "\n".join(lines)
+
+
+def without_chance(line: str) -> str:
+    """*line* without what is another number each time: process IDs and milliseconds."""
+    line = re.sub(r"\bworker \d{3,}", "a worker", re.sub(r" \(pid \d+\)", "", line))
+    return re.sub(r"\b(\d+) ms", lambda found: f"{int(found[1]) / 1000:.1f} s", line)
 
 
 def happen(incident: Incident, views: Views, report: Report) -> None:

@@ -17,7 +17,7 @@ from fastwsgi.settings.arguments import Parser
 from fastwsgi.settings.subcommands import ADDRESS_HELP, SUBCOMMANDS, Subcommand
 from fastwsgi.status import top
 from fastwsgi.status.client import Service
-from fastwsgi.status.terminal_text import ascii_text
+from fastwsgi.status.escapes import ascii_text
 from fastwsgi.status.where import find
 
 CALLABLE = re.compile(r"^(?:application|app)\s*[:=]|^def (?:application|app)\b", re.MULTILINE)

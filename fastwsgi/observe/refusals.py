@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fastwsgi.http.errors import NO_ROOM
 from fastwsgi.observe.error import error_log
 from fastwsgi.observe.offence import describe
-from fastwsgi.observe.refused_peers import FrequentClients
+from fastwsgi.observe.refused_peers import FrequentPeers
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Refusals:
         self._total = 0
         self._since = 0.0
         self._kinds: Counter[str] = Counter()
-        self._clients = FrequentClients()
+        self._frequent = FrequentPeers()
         self._is_warning = False
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
@@ -93,17 +93,17 @@ class Refusals:
             self._since = time.monotonic()
         self._total += 1
         self._kinds[kind if kind in self._kinds or len(self._kinds) < MAX_KINDS else OTHERS] += 1
-        self._clients.note(host)
+        self._frequent.note(host)
         if self.peers is not None:
             self.peers.note(host)
 
     def _write(self, now: float) -> None:
         total, seconds, kinds = self._total, max(1, round(now - self._since)), self._kinds.most_common(MAX_REASONS)
-        clients, log = list(self._clients.counts.items()), error_log.warning if self._is_warning else error_log.info
+        peers, log = list(self._frequent.counts.items()), error_log.warning if self._is_warning else error_log.info
         self._named |= self._kinds.keys()
         self._begin()
-        client, count = max(clients, key=lambda pair: pair[1], default=("", 0))
-        most = f", most of them from {client} ({count})" if count > 1 else f", from {client}" if total == 1 else ""
+        peer, count = max(peers, key=lambda pair: pair[1], default=("", 0))
+        most = f", most of them from {peer} ({count})" if count > 1 else f", from {peer}" if total == 1 else ""
         others = total - sum(times for kind, times in kinds if kind != OTHERS)
         named = [pair for pair in kinds if pair[0] != OTHERS] + ([(OTHERS, others)] if others else [])
         reasons = ", ".join(f"{kind}: {times}" for kind, times in named)

@@ -193,9 +193,18 @@ def _long(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:
         name = "address"
     elif name not in KNOWN or name in KEYS:
         return None, ""
-    if not equals and name not in SWITCHES and rest and not rest[0].startswith("-"):
+    if not equals and rest and (_is_log(rest[0]) if name == "access_log" else _is_value(name, rest[0])):
         value = rest.pop(0)
     return (name, value), "--bind takes a host, too" if option == "--bind" else f"{option} is not an option here"
+
+
+def _is_value(name: str, word: str) -> bool:
+    return name not in SWITCHES and not word.startswith("-")
+
+
+def _is_log(word: str) -> bool:
+    """Whether *word* behind --access-log, a switch elsewhere, is a file for it, and not the application."""
+    return word == "-" or word.endswith(".log") or (word.startswith(("/", ".")) and not word.endswith(".py"))
 
 
 def _short(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:

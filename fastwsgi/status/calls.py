@@ -22,6 +22,7 @@ from fastwsgi.figures import (
     WORD,
 )
 from fastwsgi.originals import time
+from fastwsgi.status.escapes import printable
 from fastwsgi.status.snapshot import Running, WorkerFigures
 
 
@@ -97,8 +98,3 @@ def at_the_end(words: memoryview, base: int) -> list[str]:
     now = time.monotonic_ns()
     found = ((read(words, call), now - call.started) for call in sorted(calls(words, base), key=lambda it: it.started))
     return [f"{one.name or 'a request'} for {max(0, age) / 10**9:.1f} s" for one, age in found if one is not None]
-
-
-def printable(text: bytes) -> str:
-    r"""*text*, with what is no printable ASCII as \xNN."""
-    return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in text)

@@ -211,7 +211,7 @@ FAMILIES = (
     Family(
         "requests_abandoned_total",
         "counter",
-        "Requests whose client left before there was a response.",
+        "Requests whose client was gone before a response could be sent.",
         _one(lambda it: it.abandoned),
     ),
     Family(

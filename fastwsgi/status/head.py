@@ -6,7 +6,7 @@ import struct
 
 from fastwsgi import figures
 from fastwsgi.status import scoreboard
-from fastwsgi.status.calls import printable
+from fastwsgi.status.escapes import printable
 from fastwsgi.status.snapshot import Certificate, ListenQueue
 
 

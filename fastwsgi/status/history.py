@@ -34,8 +34,9 @@ class Rates:
         errors: the share of 5xx among them, 0 to 1.
         failed: their number.
         queue_full: requests refused because too many waited.
+        refused: requests refused with 503, for whatever reason; they are no answers, and no part of *errors*.
         lines_dropped: of the access log.
-        p50, p95, p99: seconds within which so many of 100 requests were answered.
+        p50, p95, p99: seconds within which so many of 100 requests were answered, as quantile.py estimates it.
     """
 
     seconds: float = 0.0
@@ -44,6 +45,7 @@ class Rates:
     errors: float | None = None
     failed: int = 0
     queue_full: int = 0
+    refused: int = 0
     lines_dropped: int = 0
     p50: float | None = None
     p95: float | None = None
@@ -94,6 +96,7 @@ class _Counts(NamedTuple):
     failed: int
     busy_seconds: float
     queue_full: int
+    refused: int
     lines_dropped: int
     workers: dict[int, tuple[int, int, int, float, float, Histogram]]  # by slot: see _worker_counts()
 
@@ -159,6 +162,7 @@ class History:
             errors=failed / answered.count if answered.count else None,
             failed=failed,
             queue_full=max(0, now.queue_full - before.queue_full),
+            refused=max(0, now.refused - before.refused),
             lines_dropped=max(0, now.lines_dropped - before.lines_dropped),
             p50=quantile(answered, DURATION_BOUNDS, 0.5),
             p95=quantile(answered, DURATION_BOUNDS, 0.95),
@@ -242,6 +246,7 @@ def _counts(snapshot: Snapshot) -> _Counts:
         failed=snapshot.durations["5xx"].count if "5xx" in snapshot.durations else 0,
         busy_seconds=snapshot.busy_seconds,
         queue_full=snapshot.queue_full,
+        refused=snapshot.refused.get("503", 0),
         lines_dropped=snapshot.lines_dropped,
         workers={
             one.slot: (one.pid, one.requests, one.errors, one.busy_seconds, one.cpu, one.durations)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from fastwsgi.status.history import BUSY_MOMENT, WorkerRates
-from fastwsgi.status.page_text import NOTHING, count, duration, mark, percent, rate, shown, size
+from fastwsgi.status.condition import condition
+from fastwsgi.status.history import WorkerRates
+from fastwsgi.status.page_text import NOTHING, count, duration, estimate, mark, percent, rate, shown, size
 from fastwsgi.status.snapshot import Running, Snapshot, WorkerFigures
 
 MOST_RUNNING = 100
@@ -24,19 +25,8 @@ class Column:
     is_left: bool = False
 
 
-def state(worker: WorkerFigures) -> tuple[str, str]:
-    """What a worker does, in a word, and how bad that is."""
-    if worker.is_stuck:
-        return "stuck", "bad"
-    if worker.has_failed or worker.state == "failed":
-        return "failed", "bad"
-    if worker.state != "ready":
-        return worker.state, "warn"
-    return ("saturated", "warn") if max(worker.saturated, worker.oldest_queued) >= BUSY_MOMENT else ("ready", "ok")
-
-
 def _state(worker: WorkerFigures, _: WorkerRates) -> str:
-    word, level = state(worker)
+    word, level = condition(worker)
     return f"{mark(level)}{word}"
 
 
@@ -61,9 +51,11 @@ COLUMNS = (
     Column("Busy", "threads that run the application, of all", _busy),
     Column("Queue", "requests that wait for a thread, and for how long the first has", _queue),
     Column("Conn.", "connections", lambda one, _: count(one.connections)),
+    Column("Streams", "responses that wait for slow clients, and take no thread meanwhile",
+           lambda one, _: count(one.streams_waiting)),
     Column("Req/s", "answers a second", lambda _, rates: rate(rates.request_rate)),
     Column("5xx/s", "answers with 5xx a second", lambda _, rates: rate(rates.error_rate)),
-    Column("p95", "95 of 100 requests are answered within", lambda _, rates: duration(rates.p95)),
+    Column("p95", "95 of 100 requests are answered within, estimated", lambda _, rates: estimate(rates.p95)),
     Column("CPU", "of one CPU", lambda _, rates: percent(rates.cpu_share)),
     Column("Memory", "resident", lambda one, _: size(one.rss)),
     Column("Seen", "since its last heartbeat", lambda one, _: duration(one.seen)),
@@ -90,7 +82,7 @@ def workers(snapshot: Snapshot, rates: Sequence[WorkerRates]) -> str:
 
 
 def _row(worker: WorkerFigures, rates: WorkerRates) -> str:
-    level = state(worker)[1]
+    level = condition(worker).level
     cells = "".join(
         f"<td{' class=left' if one.is_left else ''}>{one.cell(worker, rates)}</td>" for one in COLUMNS
     )
@@ -99,20 +91,21 @@ def _row(worker: WorkerFigures, rates: WorkerRates) -> str:
 
 
 def _total(snapshot: Snapshot, rates: Sequence[WorkerRates]) -> str:
-    """What can be summed up."""
+    """What can be summed up, of all rows, retiring workers included."""
     all_workers = snapshot.workers
     busy, threads = (sum(getattr(one, name) for one in all_workers) for name in ("threads_busy", "threads"))
     sums = {
         "Busy": f"{busy}/{threads}",
         "Queue": count(snapshot.queued),
         "Conn.": count(sum(one.connections for one in all_workers)),
+        "Streams": count(snapshot.streams_waiting),
         "Req/s": rate(sum(one.request_rate or 0 for one in rates)),
         "5xx/s": rate(sum(one.error_rate or 0 for one in rates)),
         "CPU": percent(sum(one.cpu_share or 0 for one in rates)),
         "Memory": size(sum(one.rss for one in all_workers)),
     }
     cells = "".join(f"<td>{sums.get(one.title, '')}</td>" for one in COLUMNS)
-    return f'<tr><th scope="row">all</th>{cells}</tr>'
+    return f'<tr><th scope="row">all rows</th>{cells}</tr>'
 
 
 RUNNING_TITLES = (

@@ -9,7 +9,9 @@ from __future__ import annotations
 from html import escape
 
 from fastwsgi.originals import time
+from fastwsgi.status.escapes import escaped
 from fastwsgi.status.phrases import spell
+from fastwsgi.status.quantile import sign
 
 NOTHING = "\N{EN DASH}"
 """Stands for what is not known, or does not apply."""
@@ -24,17 +26,13 @@ def shown(text: object, most: int = MOST) -> str:
     whole = str(text)
     kept = whole[:most]
     if not kept.isprintable():
-        kept = "".join(one if one.isprintable() else _escaped(one) for one in kept)
+        kept = "".join(one if one.isprintable() else escaped(one) for one in kept)
     return escape(kept + _cut(whole, most))
 
 
 def lines(text: str, most: int) -> str:
     """The same of several lines."""
     return "\n".join(shown(line) for line in text[:most].splitlines()) + _cut(text, most)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _cut(text: str, most: int) -> str:
@@ -49,6 +47,14 @@ def mark(level: str) -> str:
 def duration(seconds: float | None) -> str:
     """12 ms, 3.2 s, 4 min."""
     return NOTHING if seconds is None else spell(seconds)
+
+
+def estimate(seconds: float | None) -> str:
+    """A quantile of durations: < 5 ms, 12 ms, > 10 s."""
+    if seconds is None:
+        return NOTHING
+    before = sign(seconds)
+    return f"{escape(before)} {spell(seconds).replace('.0', '')}" if before else spell(seconds)
 
 
 def percent(share: float | None) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fastwsgi.status import page_lines
 from fastwsgi.status.history import SAMPLES, Rates, Sample
 from fastwsgi.status.page_lines import Format, Scale, Value
-from fastwsgi.status.page_text import NOTHING, count, duration, percent, rate, shown
+from fastwsgi.status.page_text import NOTHING, count, duration, estimate, percent, rate, shown
+from fastwsgi.status.phrases import counted, waiting_streams
 from fastwsgi.status.snapshot import Snapshot
 
 QUANTILES: tuple[tuple[str, Value], ...] = (
@@ -17,7 +18,7 @@ QUANTILES: tuple[tuple[str, Value], ...] = (
     ("p95", lambda one: one.p95),
     ("p99", lambda one: one.p99),
 )
-FIGURE = re.compile(r"((?:&lt;)?[\d.,]+) ?(.*)")
+FIGURE = re.compile(r"((?:&[lg]t; ?)?[\d.,]+) ?(.*)")
 """A figure and its unit."""
 
 
@@ -49,12 +50,15 @@ def tiles(snapshot: Snapshot, rates: Rates, samples: Sequence[Sample]) -> str:
 
 def _single(snapshot: Snapshot, rates: Rates) -> tuple[Tile, ...]:
     fullest = snapshot.fullest
+    others = f", {snapshot.others_busy} in retiring workers" if snapshot.others_busy else ""
+    streams = f"; {waiting_streams(snapshot.streams_waiting)}" if snapshot.streams_waiting else ""
+    refused = f", and {counted(rates.refused, 'request')} refused with 503" if rates.refused else ""
     limit = sum(one.limit for one in snapshot.listeners)
     at_listener = f", at {shown(fullest.address)}" if fullest and fullest.waiting else ""
     return (
         Tile("utilisation", "Utilisation", lambda one: one.utilisation, percent, 1.0,
-             f"{snapshot.threads_busy} of {snapshot.threads} threads busy"),
-        Tile("queue", "Queue", lambda one: one.queued, count, 10, "waiting for a thread"),
+             f"{snapshot.threads_busy} of {snapshot.threads} threads busy{others}"),
+        Tile("queue", "Queue", lambda one: one.queued, count, 10, f"waiting for a thread{streams}"),
         Tile("oldest", "Oldest wait", lambda one: one.oldest_queued, duration, 1.0,
              "of a queued request" if snapshot.oldest_queued else "none waits"),
         Tile("listen", "Listen queue", lambda one: one.listen_queue, count, 10,
@@ -62,7 +66,7 @@ def _single(snapshot: Snapshot, rates: Rates) -> tuple[Tile, ...]:
         Tile("requests", "Requests a second", lambda one: one.requests, rate, 10,
              f"{count(snapshot.requests)} since the start"),
         Tile("errors", "Share of 5xx", lambda one: one.errors, percent, 0.01,
-             f"{count(rates.failed)} in {duration(rates.seconds)}" if rates.seconds else "not known yet"),
+             f"{count(rates.failed)} in {duration(rates.seconds)}{refused}" if rates.seconds else "not known yet"),
     )  # fmt: skip
 
 
@@ -76,7 +80,7 @@ def _tile(tile: Tile, placed: Sequence[tuple[Sample, int]]) -> str:
     now = tile.value(samples[-1])
     return _article(
         tile.name, tile.title, _figure(NOTHING if now is None else tile.form(now)), tile.note,
-        _plot(tile.title, known, content, scale, tile.form),
+        _plot(tile.title, _range(known, tile.form), content, scale, tile.form),
     )  # fmt: skip
 
 
@@ -89,11 +93,11 @@ def _quantiles(placed: Sequence[tuple[Sample, int]]) -> str:
         page_lines.line(page_lines.stretches(placed, value, scale), name) for name, value in reversed(QUANTILES)
     )
     strips = page_lines.strips(placed, lambda group: ", ".join(
-        f"{name} {page_lines.spread(group, value, duration) or NOTHING}" for name, value in QUANTILES
+        f"{name} {page_lines.spread(group, value, estimate) or NOTHING}" for name, value in QUANTILES
     ))  # fmt: skip
-    figures = "".join(_figure(duration(value(samples[-1])), name) for name, value in QUANTILES)
-    plot = _plot("Durations", known, _hairlines(scale) + content + strips, scale, duration)
-    note = "within which 50, 95 and 99 of 100 requests are answered"
+    figures = "".join(_figure(estimate(value(samples[-1])), name) for name, value in QUANTILES)
+    plot = _plot("Durations", _range(known, estimate), _hairlines(scale) + content + strips, scale, duration)
+    note = "within which 50, 95 and 99 of 100 requests are answered, estimated within buckets"
     return _article("durations", "Durations", figures, note, plot, " double")
 
 
@@ -118,9 +122,13 @@ def _legend(key: str) -> str:
     return f'<svg class="legend" viewBox="0 0 16 4" aria-hidden="true"><path class="line {key}" d="M0 2H16"/></svg> '
 
 
-def _plot(title: str, known: Sequence[float], content: str, scale: Scale, form: Format) -> str:
+def _range(known: Sequence[float], form: Format) -> str:
+    """What there was in ten minutes."""
+    return page_lines.between(known, form) if known else "not known yet"
+
+
+def _plot(title: str, were: str, content: str, scale: Scale, form: Format) -> str:
     """The lines between the numbers at the ends of their scale, with what there was in ten minutes."""
-    were = page_lines.between(known, form) if known else "not known yet"
     return (
         f'<p class="scale">{form(scale.high)}</p><div class="plot">{page_lines.svg(f"{title}: {were}", content)}</div>'
         f'<p class="range"><span>{were}</span><span>{form(scale.low)}</span></p>'

@@ -22,6 +22,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def waiting_streams(number: int) -> str:
+    """That so many responses wait for slow clients, while no thread does."""
+    return "1 stream waits for its client" if number == 1 else f"{number} streams wait for clients"
+
+
 def cut(text: str, most: int) -> str:
     """*text*, or its beginning and an ellipsis if it is longer than *most* characters."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -11,7 +11,7 @@ _RING_WORDS = RING_ENTRIES * 4 // WORD
 
 
 @dataclass
-class Durations:
+class Timings:
     """Durations of requests.
 
     Attributes:
@@ -34,7 +34,7 @@ class Rings:
         self._words = words
         self._read = {number: self._count(number) for number in self._numbers()}
 
-    def take(self, most: int) -> Durations:
+    def take(self, most: int) -> Timings:
         """The durations since the last call, at most *most* of them, evenly chosen."""
         found: list[int] = []
         count = 0
@@ -44,7 +44,7 @@ class Rings:
             count += all_of_them
         if len(found) > most:
             found = [found[index * len(found) // most] for index in range(most)]
-        return Durations(found, count)
+        return Timings(found, count)
 
     def _take_one(self, number: int) -> tuple[list[int], int]:
         """Those of one worker that are still there, and how many there were."""

@@ -247,6 +247,16 @@ class Snapshot:
         return sum(one.threads_busy for one in self.ready or self.workers)
 
     @property
+    def others_busy(self) -> int:
+        """Threads that run the application in other workers, such as retiring ones."""
+        return sum(one.threads_busy for one in self.workers) - self.threads_busy
+
+    @property
+    def streams_waiting(self) -> int:
+        """Responses that wait for slow clients, and take no thread meanwhile."""
+        return sum(one.streams_waiting for one in self.workers)
+
+    @property
     def queued(self) -> int:
         """Requests that wait for a thread."""
         return sum(one.queued for one in self.workers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from fastwsgi.originals import threading, time
-from fastwsgi.status.calls import printable
+from fastwsgi.status.escapes import printable
 
 PATIENCE = 1.0  # seconds
 FRESH = 1.0  # seconds for which an answer is given again

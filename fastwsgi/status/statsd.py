@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.settings.status_kinds import parse_statsd_address
 from fastwsgi.status.datagrams import Datagrams
-from fastwsgi.status.rings import Durations, Rings
+from fastwsgi.status.rings import Rings, Timings
 from fastwsgi.status.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _counters(before: Snapshot, now: Snapshot) -> Iterator[str]:
                 yield f"{name}{end}:{grown}|c"
 
 
-def _timings(durations: Durations) -> Iterator[str]:
+def _timings(durations: Timings) -> Iterator[str]:
     """Each request in milliseconds; if not all are there, with the share of those that are."""
     given = len(durations.microseconds)
     share = f"|@{given / durations.count:.6g}" if given < durations.count else ""

@@ -1,6 +1,8 @@
-"""Figures and strangers' text as a terminal shows them, short and in ASCII: 1.2k, 3.4M, 0.012, 3d04h."""
+"""Figures as a terminal shows them, short and in ASCII: 1.2k, 3.4M, 0.012, 3d04h."""
 
 from __future__ import annotations
+
+from fastwsgi.status.quantile import sign
 
 DASH = "-"
 """Stands for what is not known."""
@@ -52,6 +54,11 @@ def seconds(number: float | None) -> str:
     return age(number)
 
 
+def estimate(number: float | None) -> str:
+    """A quantile of durations, in at most six characters: <0.005, 0.012, >10.0."""
+    return DASH if number is None else f"{sign(number)}{seconds(number)}"
+
+
 def age(number: float) -> str:
     """A long duration, in at most five characters: 5s, 3m07, 2h05, 3d04h, 128d."""
     whole = int(number)
@@ -63,20 +70,3 @@ def age(number: float) -> str:
     if days == 0:
         return f"{hours}h{minutes % 60:02}"
     return f"{days}d{hours % 24:02}h" if days < 10 else f"{days}d"
-
-
-def ascii_text(text: object, keeps_lines: bool = False) -> str:
-    """*text* with nothing in it that a terminal could take for a command, and nothing of unknown width.
-
-    Args:
-        text: may come from anybody.
-        keeps_lines: whether line feeds stay as they are.
-    """
-    kept = "\n" if keeps_lines else ""
-    return "".join(one if " " <= one <= "~" or one in kept else _escaped(one) for one in str(text))
-
-
-def _escaped(character: str) -> str:
-    if character == "\N{HORIZONTAL ELLIPSIS}":  # verdict.py ends what it has cut so
-        return "..."
-    return character.encode("unicode_escape").decode("ascii") if character != "\x7f" else r"\x7f"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from fastwsgi.status.terminal_text import age, count, percent, rate, seconds, size
+from fastwsgi.status.terminal_text import age, count, estimate, percent, rate, seconds, size
 
 Worker = dict[str, Any]
 """A worker of /status.json, as of snapshot.WorkerFigures, with its rates."""
@@ -44,26 +44,17 @@ def _known(name: str) -> Callable[[Worker], float]:
     return lambda worker: -1.0 if worker[name] is None else worker[name]
 
 
-def state(worker: Worker) -> str:
-    """What it does, in a word."""
-    return "stuck" if worker["is_stuck"] else "failed" if worker["has_failed"] else str(worker["state"])
-
-
 def style(worker: Worker) -> str:
-    """How bad that is: bad, warning, dim, or "" for what is as it should be."""
-    if worker["is_stuck"] or worker["has_failed"] or worker["state"] == "failed":
-        return "bad"
-    if worker["saturated"] or worker["queued"] or worker["state"] == "booting":
-        return "warning"
-    return "dim" if worker["state"] == "retiring" else ""
+    """How bad it is what a worker does: bad, warning, dim, or "" for what is as it should be."""
+    return "dim" if worker["word"] == "retiring" else {"bad": "bad", "warn": "warning"}.get(worker["level"], "")
 
 
 COLUMNS = (
     Column("#", "the worker's position", 3, lambda one: str(one["worker"]), _field("worker"), False, 9),
     Column("PID", "its process", 7, lambda one: str(one["pid"]), _field("pid"), False, 8),
     Column(
-        "STATE", "booting, ready, retiring, failed (cannot load the application), stuck (a C call holds the GIL)",
-        8, state, state, False, 8,
+        "STATE", "booting, ready, saturated, retiring, failed (cannot load the application), stuck (in a C call)",
+        9, lambda one: str(one["word"]), _field("word"), False, 8,
     ),
     Column("GEN", "reloads before it", 3, lambda one: str(one["generation"]), _field("generation"), True, 1),
     Column("AGE", "since its start", 5, lambda one: age(one["age"]), _field("age"), True, 3),
@@ -78,8 +69,8 @@ COLUMNS = (
     ),
     Column("5XX/S", "answers with 5xx a second", 5, lambda one: rate(one["error_rate"]), _known("error_rate")),
     Column(
-        "P95", "seconds within which 95 of 100 requests were answered",
-        5, lambda one: seconds(one["p95"]), _known("p95"), True, 4,
+        "P95", "seconds within which 95 of 100 requests were answered, estimated",
+        6, lambda one: estimate(one["p95"]), _known("p95"), True, 4,
     ),
     Column("CPU%", "of one CPU", 4, lambda one: percent(one["cpu_share"]), _known("cpu_share"), True, 4),
     Column("RSS", "memory resident", 4, lambda one: size(one["rss"]), _field("rss"), True, 4),

@@ -127,7 +127,7 @@ class Screen:
     def body(self, width: int, height: int) -> list[Line]:
         """What is below the first line."""
         if self.choice.explains:
-            return top_view.explanation()
+            return top_view.explanation(width)
         try:
             return top_view.picture(self.watch.document, self.choice, width, height)
         except Mistake as mistake:  # another version has taken the place of the one before

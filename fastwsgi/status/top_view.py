@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastwsgi.mistakes import Mistake, summary
-from fastwsgi.status.terminal_text import age, ascii_text, count, percent, rate, seconds
+from fastwsgi.status.escapes import ascii_text
+from fastwsgi.status.phrases import waiting_streams
+from fastwsgi.status.terminal_text import age, count, estimate, percent, rate, seconds
 from fastwsgi.status.top_columns import COLUMNS, Column, cells, fitting, ordered, style
 
 Document = dict[str, Any]
@@ -92,14 +94,18 @@ def totals(document: Document) -> list[Line]:
     rates, sums = document["rates"], document["totals"]
     threads, busy, full = sums["threads"], sums["threads_busy"], sums["fullest"]
     wait = f", oldest {seconds(sums['oldest_queued'])} s" if sums["oldest_queued"] else ""
+    others = f" and {sums['others_busy']} in retiring workers" if sums["others_busy"] else ""
+    streams, refused = sums["streams_waiting"], rates["refused"]
     return [
-        item("busy", f"{busy}/{threads}", busy >= threads > 0),
+        item("busy", f"{busy}/{threads}{others}", busy >= threads > 0),
         item("utilisation", in_percent(rates["utilisation"])),
         item("queue", f"{count(sums['queued'])}{wait}", sums["queued"] > 0),
+        *([[(waiting_streams(streams), "")]] if streams else []),
         *([item("listen queue", f"{full['waiting']}/{full['limit']}", full["waiting"] > 0)] if full else []),
         item("req/s", rate(rates["requests"])),
         item("5xx", in_percent(rates["errors"]), bool(rates["errors"])),
-        *(item(name, seconds(rates[name])) for name in ("p50", "p95", "p99")),
+        *([item("refused with 503", count(refused), True)] if refused else []),
+        *(item(name, estimate(rates[name])) for name in ("p50", "p95", "p99")),
     ]
 
 
@@ -175,10 +181,12 @@ def requests(running: Sequence[Document], width: int | None) -> list[Line]:
 # Other views
 
 
-def explanation() -> list[Line]:
-    """The keys, and what each column means."""
+def explanation(width: int) -> list[Line]:
+    """The keys, and what each column means, on a screen of that *width*."""
     lines: list[Line] = [[(KEYS, "title")], []]
-    lines += [[(f"{one.title:9}", "title"), (one.help, "")] for one in COLUMNS]
+    for one in COLUMNS:
+        for number, part in enumerate(textwrap.wrap(one.help, max(20, width - 9))):
+            lines.append([(f"{'' if number else one.title:9}", "title"), (part, "")])
     return [*lines, [], [("any key goes back", "dim")]]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fastwsgi.daemon import Daemon
 from fastwsgi.originals import threading, time
-from fastwsgi.status.client import Document, NoAnswer, Service
+from fastwsgi.status.client import PATIENCE, Document, NoAnswer, Service
+
+LEAST_PATIENCE = 1.0  # seconds
 
 
 class Watch:
@@ -57,12 +59,19 @@ class Watch:
         self._wanted.set()
 
     def _run(self) -> None:
-        while not self._ends.wait(self._interval):
+        taken = 0.0  # seconds, by the last look
+        while not self._ends.wait(max(0.0, self._interval - taken)):
             self._wanted.wait()
+            begun = time.monotonic()
             try:
-                document = self.service.document()
+                document = self.service.document(self._patience())
             except NoAnswer as error:
                 self.trouble = str(error)
             else:
                 if not self.is_paused:
                     self.document, self.trouble, self.heard = document, "", time.monotonic()
+            taken = time.monotonic() - begun
+
+    def _patience(self) -> float:
+        """Seconds for a look: few while there is trouble, as one that hangs may keep the end of it from being seen."""
+        return max(LEAST_PATIENCE, min(PATIENCE, self._interval)) if self.trouble else PATIENCE

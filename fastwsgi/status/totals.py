@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 from fastwsgi import figures
-from fastwsgi.status.calls import printable
+from fastwsgi.status.escapes import printable
 from fastwsgi.status.head import by_name
 from fastwsgi.status.snapshot import Histogram
 

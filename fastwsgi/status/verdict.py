@@ -16,7 +16,7 @@ from fastwsgi.status.snapshot import Certificate, Snapshot, WorkerFigures
 OK, WARN, BAD = LEVELS = ("ok", "warn", "bad")
 FAILING_STARTS = 3  # in a row that are a crash loop
 MOST_ERRORS = 0.05  # of all answers
-FEW_ERRORS = 3  # that are no share yet
+ENOUGH_ERRORS = 5  # fewer are no share yet
 LISTEN_QUEUE = 0.5  # of its limit
 CERTIFICATE_SOON = 14 * 86400  # seconds
 CERTIFICATE_NOW = 86400
@@ -124,7 +124,7 @@ def _queue_full(case: _Case) -> Finding | None:
 
 
 def _saturated(case: _Case) -> Finding | None:
-    if not case.saturated:
+    if not case.saturated or not case.ready:
         return None
     line = f"for {spell(case.saturated)}, {_busy(case)}"
     if queued := case.snapshot.queued:
@@ -155,7 +155,7 @@ def _reload_failed(case: _Case) -> Finding | None:
 
 def _errors(case: _Case) -> Finding | None:
     rates = case.rates
-    if rates.errors is None or rates.errors <= MOST_ERRORS or rates.failed < FEW_ERRORS:
+    if rates.errors is None or rates.errors <= MOST_ERRORS or rates.failed < ENOUGH_ERRORS:
         return None
     return Finding(BAD, "errors", f"{rates.errors:.0%} of answers are 5xx, {rates.failed} in {spell(rates.seconds)}")
 

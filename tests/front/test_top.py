@@ -9,13 +9,18 @@ import socket
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any, Callable
 
 import pytest
 
 from fastwsgi import cli
+from fastwsgi.server.addresses import Tcp
+from fastwsgi.status import client
 from tests.helpers.deployments import deployed
 from tests.helpers.processes import ROOT, printed_by, python_path
 from tests.helpers.serving import PATIENCE
@@ -149,6 +154,26 @@ def test_somebody_else_listens(site: StatusSite, complaint: Complaint) -> None:
     site.show({**SHOWN, "format": 2, "version": "9.0\x1b[31m"})
     line = complaint("top", "--once", address)
     assert line == f"{address} is another version of fastwsgi, 9.0\\x1b[31m: use its own command"
+
+
+@pytest.mark.parametrize(("piece", "line"), [(b"x", "does not answer within {} s"), (b"x" * 65536, "16 MB")])
+def test_an_answer_without_an_end(piece: bytes, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that drips is given up by its time, one that floods by its size."""
+    monkeypatch.setattr(client, "PATIENCE_WITH_STACKS", 1.0 if len(piece) == 1 else PATIENCE)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Thread(target=answer_for_ever, args=(listener, piece), daemon=True).start()
+        with pytest.raises(client.NoAnswer, match=line.format(1)):
+            client.Service(Tcp(*listener.getsockname())).stacks()
+
+
+def answer_for_ever(listener: socket.socket, piece: bytes) -> None:
+    """Answer one client, until it leaves."""
+    accepted, _ = listener.accept()
+    with accepted, suppress(OSError):
+        accepted.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            accepted.sendall(piece)
+            time.sleep(0.05 if len(piece) == 1 else 0)
 
 
 def test_another_version(site: StatusSite, complaint: Complaint) -> None:

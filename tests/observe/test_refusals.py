@@ -13,7 +13,7 @@ from fastwsgi.http.errors import HttpError
 from fastwsgi.observe import refusals as refusals_module
 from fastwsgi.observe.logs import Logs, error_log
 from fastwsgi.observe.refusals import MAX_KINDS, MAX_NEW, Refusals
-from fastwsgi.observe.refused_peers import MAX_CLIENTS
+from fastwsgi.observe.refused_peers import MAX_COUNTED
 from fastwsgi.settings.settings import Settings
 from tests.helpers.serving import GET, answering, request, serving
 
@@ -118,9 +118,9 @@ def test_nothing_refused_nothing_written(told: Told, caplog: pytest.LogCaptureFi
 def test_many_clients_cost_bounded_memory_and_the_worst_is_found(told: Told, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(100_000):
         told.refuse(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" if number % 10 else "192.0.2.7", 400)
-        assert len(told.refusals._clients.counts) <= MAX_CLIENTS
+        assert len(told.refusals._frequent.counts) <= MAX_COUNTED
     told.pass_time(1)
-    assert "most of them from 192.0.2.7 (9" in caplog.text  # of 10,000, less at most 1 / MAX_CLIENTS of all
+    assert "most of them from 192.0.2.7 (9" in caplog.text  # of 10,000, less at most 1 / MAX_COUNTED of all
 
 
 @pytest.mark.parametrize("more", [{}, {"trace": True}])

@@ -25,6 +25,10 @@ LINES = {
     "shop --listen=unix:/run/s": "--listen is not an option here: fastwsgi shop --bind unix:/run/s",
     "shop --uds /run/s": "--uds is not an option here: fastwsgi shop --bind unix:/run/s",
     "shop --unix-socket=/run/s": "--unix-socket is not an option here: fastwsgi shop --bind unix:/run/s",
+    "shop --access-log ../acc.log -w 2": "--access-log is not an option here: "
+    "fastwsgi shop --access-logfile ../acc.log -w 2",
+    "--access-log shop:app": "--access-log is not an option here: fastwsgi --access-logfile - shop:app",
+    "shop --access-log -": "--access-log is not an option here: fastwsgi shop --access-logfile -",
     "shop --fd 3": "--fd is not an option here: fastwsgi shop --bind fd://3",
     "shop --interface 0.0.0.0": "--interface is not an option here: fastwsgi shop --bind 0.0.0.0:8000",
     "shop --interface wsgi --port 1": "--interface and --port are not options here: "

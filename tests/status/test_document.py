@@ -13,9 +13,21 @@ def test_retiring_workers_are_in_no_total_of_threads() -> None:
     workers = [worker(0, threads_busy=3), worker(1, state="retiring", threads_busy=4, queued=2, oldest_queued=1.5)]
     found = document(snapshot(workers=workers), history())["totals"]
     assert (found["threads_busy"], found["threads"]) == (3, 4)
+    assert found["others_busy"] == 4
     assert (found["queued"], found["oldest_queued"]) == (2, 1.5)
     alone = document(snapshot(workers=workers[1:]), history())["totals"]
     assert (alone["threads_busy"], alone["threads"]) == (4, 4)
+
+
+def test_a_worker_has_a_word() -> None:
+    workers = [
+        worker(0), worker(1, saturated=1.0), worker(2, is_stuck=True), worker(3, has_failed=True),
+        worker(4, state="retiring"),
+    ]  # fmt: skip
+    found = document(snapshot(workers=workers), history())["workers"]
+    assert [(one["word"], one["level"]) for one in found] == [
+        ("ready", "ok"), ("saturated", "warn"), ("stuck", "bad"), ("failed", "bad"), ("retiring", "warn"),
+    ]  # fmt: skip
 
 
 def test_the_fullest_listener_is_the_one_nearest_to_its_limit() -> None:

@@ -13,7 +13,7 @@ import pytest
 from fastwsgi.status.page import LONGEST_REFRESH, POLICY, STYLE, render
 from fastwsgi.status.snapshot import Certificate, Event, ListenQueue, Told
 from tests.helpers import status_scenes
-from tests.helpers.snapshots import AT, history, later, running, snapshot, worker
+from tests.helpers.snapshots import AT, histogram, history, later, running, snapshot, worker
 
 HOSTILE = (
     "</td><script>alert(1)</script>",
@@ -95,6 +95,20 @@ def test_all_that_was_told_is_shown() -> None:
         assert part in text
     assert "timeouts: body" not in text
     assert text.index("gave up") > text.index("began"), "the newest event first"
+
+
+def test_bounds_and_what_is_beside_the_threads_of_ready_workers() -> None:
+    before = snapshot()
+    durations = {"2xx": histogram(0.001, many=98), "5xx": histogram(20.0, many=2)}
+    workers = [worker(0, streams_waiting=3), worker(1, state="retiring", threads_busy=1)]
+    now = later(before, 10.0, durations=durations, refused={"503": 37, "400": 5}, workers=workers)
+    past = history(*(later(before, 2.0 * step) for step in range(5)))
+    text = re.sub(r"\s+", " ", Document(render(now, past)).text)
+    for part in (
+        "p50 < 5 ms", "p99 > 10 s", "2 in 10 s, and 37 requests refused with 503", "3 streams wait for clients",
+        "0 of 4 threads busy, 1 in retiring workers",
+    ):  # fmt: skip
+        assert part in text
 
 
 def test_times_are_those_of_the_error_log(monkeypatch: pytest.MonkeyPatch) -> None:

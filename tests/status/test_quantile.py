@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastwsgi.status.quantile import difference, quantile
+from fastwsgi.status.quantile import difference, quantile, sign
 from fastwsgi.status.snapshot import Histogram
 
 BOUNDS = (1.0, 2.0, 4.0)
@@ -14,7 +14,7 @@ BOUNDS = (1.0, 2.0, 4.0)
     ("counts", "q", "expected"),
     [
         ([0, 0, 0, 0], 0.5, None),
-        ([4, 0, 0, 0], 0.5, 0.5),  # evenly spread from 0 on
+        ([4, 0, 0, 0], 0.5, 1.0),  # below the first bound: no more is known
         ([0, 4, 0, 0], 0.5, 1.5),
         ([0, 4, 0, 0], 1.0, 2.0),
         ([0, 4, 0, 0], 0.0, 1.0),
@@ -24,9 +24,14 @@ BOUNDS = (1.0, 2.0, 4.0)
         ([0, 0, 0, 7], 0.01, 4.0),
     ],
 )
-def test_a_quantile_is_the_one_that_prometheus_computes(counts: list[int], q: float, expected: float | None) -> None:
+def test_a_quantile(counts: list[int], q: float, expected: float | None) -> None:
     found = quantile(Histogram(counts, 0.0), BOUNDS, q)
     assert found == (expected if expected is None else pytest.approx(expected))
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.005, "<"), (0.0051, ""), (9.9, ""), (10.0, ">")])
+def test_the_first_and_the_last_are_bounds(seconds: float, expected: str) -> None:
+    assert sign(seconds) == expected
 
 
 def test_a_difference_is_what_is_new() -> None:

@@ -6,7 +6,8 @@ from typing import Any, Callable
 
 import pytest
 
-from fastwsgi.status.terminal_text import age, ascii_text, count, percent, rate, seconds, size
+from fastwsgi.status.escapes import ascii_text
+from fastwsgi.status.terminal_text import age, count, percent, rate, seconds, size
 
 CASES: list[tuple[Callable[[Any], str], dict[Any, str]]] = [
     (count, {0: "0", 5: "5", 999: "999", 1234: "1.2k", 34_000: "34k", 999_500: "1.0M", 3.4e6: "3.4M"}),

@@ -32,11 +32,11 @@ busy 6/12   utilisation 43%   queue 12, oldest 3.10 s   listen queue 0/2048   re
 p95 0.240   p99 1.20
 shop:app   workers 3/4   generation 3   fastwsgi 0.1.0   up 3d04h
 
-  #     PID STATE    GEN   AGE BUSY/THR QUEUE CONN REQ/S 5XX/S   P95 CPU%  RSS  SEEN OLDEST
-  0    4711 ready      3 3d04h      2/4     0   12    46  0.03 0.012   37  34M 0.100      -
-  1    4712 ready      3 3d04h      4/4    12   12    46  0.03 0.012   37  34M 0.100   31.2
-  2    4713 stuck      3 3d04h      0/4     0   12    46  0.03 0.012   37  34M  8.20   8.30
-  3    4714 booting    3    0s      0/4     0   12    46  0.03 0.012   37  34M 0.100      -
+  #     PID STATE     GEN   AGE BUSY/THR QUEUE CONN REQ/S 5XX/S    P95 CPU%  RSS  SEEN OLDEST
+  0    4711 ready       3 3d04h      2/4     0   12    46  0.03  0.012   37  34M 0.100      -
+  1    4712 saturated   3 3d04h      4/4    12   12    46  0.03  0.012   37  34M 0.100   31.2
+  2    4713 stuck       3 3d04h      0/4     0   12    46  0.03  0.012   37  34M  8.20   8.30
+  3    4714 booting     3    0s      0/4     0   12    46  0.03  0.012   37  34M 0.100      -
 
 RUNNING   #     PID  THREAD REQUEST ID REQUEST
    31.2   1    4712    4801 6f1c       GET /slow/\\x1b[31mred
@@ -79,7 +79,8 @@ def test_the_order(title: str, order: list[int]) -> None:
 
 def test_what_is_not_known_yet() -> None:
     rates = dict.fromkeys(("utilisation", "requests", "errors", "p50", "p95", "p99"))
-    new = document([worker(0)], rates=rates)
+    new = document([worker(0)])
+    new["rates"].update(rates)
     new["totals"]["fullest"] = None
     new["workers"][0].update(dict.fromkeys(("request_rate", "error_rate", "p95", "cpu_share")))
     shown = text(picture(new, Choice()))
@@ -89,13 +90,30 @@ def test_what_is_not_known_yet() -> None:
         assert picture(new, Choice(sort=number))
 
 
+def test_what_is_beside_the_threads_of_ready_workers() -> None:
+    shown = document([worker(0, streams_waiting=3), worker(1, state="retiring", threads_busy=1)])
+    shown["rates"].update(refused=37, p50=0.005, p99=10.0)
+    head = text(picture(shown, Choice()))
+    assert "busy 0/4 and 1 in retiring workers " in head
+    assert " 3 streams wait for clients " in head
+    assert " refused with 503 37   p50 <0.005   p95 0.240   p99 >10.0\n" in head
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_help_fits(width: int) -> None:
+    lines = text(top_view.explanation(width)).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) < 24 - 1
+    assert all(any(line.startswith(one.title) for line in lines) for one in COLUMNS)
+
+
 def test_no_worker() -> None:
     assert "busy 0/0 " in text(picture(document([]), Choice()))
 
 
 @pytest.mark.parametrize(
     ("more", "style"),
-    [({}, ""), ({"is_stuck": True}, "bad"), ({"queued": 1}, "warning"), ({"state": "retiring"}, "dim")],
+    [({}, ""), ({"is_stuck": True}, "bad"), ({"oldest_queued": 1.0}, "warning"), ({"state": "retiring"}, "dim")],
 )
 def test_a_rows_style(more: dict[str, Any], style: str) -> None:
     assert top_view.table(document([worker(0, **more)])["workers"], COLUMNS[0], None)[1][0][1] == style

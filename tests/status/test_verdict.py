@@ -66,7 +66,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"durations": {"2xx": histogram(0.1, many=90), "5xx": histogram(0.1, many=10)}}, "bad", "errors",
      "10% of answers are 5xx, 10 in 10 s"),
     ({"durations": {"2xx": histogram(0.1, many=99), "5xx": histogram(0.1, many=1)}}, *SERVING),
-    ({"durations": {"2xx": histogram(), "5xx": histogram(0.1, many=2)}}, *SERVING),
+    ({"durations": {"2xx": histogram(0.1), "5xx": histogram(0.1, many=4)}}, *SERVING),
     ({"certificates": [Certificate("far", AT + 90 * DAY), Certificate("shop.example", AT + 3.5 * DAY)]}, "warn",
      "certificate", "shop.example ends in 3 days"),
     ({"certificates": [Certificate("shop.example", AT + 0.4 * DAY)]}, "bad", "certificate", "shop.example ends in 9 h"),
@@ -104,6 +104,10 @@ def test_what_harms_users_comes_first() -> None:
     words = [found.word, *(one.word for one in found.others)]
     assert words == ["stuck", "queue full", "saturated", "errors", "crash loop", "reload failed", "certificate",
                      "listen queue", "log lines dropped"]
+
+
+def test_retiring_workers_are_not_saturated() -> None:
+    assert verdict(is_stopping=True, busy_seconds=80.0, workers=[worker(0, state="retiring")]).others == ()
 
 
 def test_a_stop_comes_before_all() -> None:
