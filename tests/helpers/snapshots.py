@@ -33,8 +33,8 @@ SNAPSHOT = Snapshot(
     listeners=[ListenQueue("127.0.0.1:8000", 0, 2048)], certificates=[],
     durations={name: histogram() for name in CLASSES}, codes={}, probe_answers={}, queue=NONE_WAITED,
     proxy_queue=NONE_WAITED, busy_seconds=0.0, accepted=0, received=0, sent=0, refused={}, refused_peers={},
-    timeouts={}, queue_full=0, application_errors=0, abandoned=0, lines_dropped=0, logged={}, starts={}, reloads={}, cpu={},
-    told=Told(),
+    timeouts={}, queue_full=0, application_errors=0, abandoned=0, lines_dropped=0, logged={}, starts={},
+    reloads={}, cpu={}, told=Told(),
 )  # fmt: skip
 
 
