@@ -57,6 +57,9 @@ REFUSED_CODES = (400, 408, 411, 413, 414, 417, 421, 426, 431, 500, 501, 503, 505
 REFUSED = 96  # a word for each code, then one for other codes
 UNANSWERED = REFUSED + len(REFUSED_CODES) + 1  # connections that were refused without an answer
 
+PROBE_CODES = (200, 503)
+PROBE_ANSWERS = 112  # answers of routes, a word for each code; they are in no other figure of responses
+
 # Histograms: for each bucket the observations in it (not those below it), then those above the last, then their sum
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # seconds
 QUEUE_BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds

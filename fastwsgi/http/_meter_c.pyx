@@ -13,7 +13,7 @@ from fastwsgi.http._exchange_c cimport Exchange
 
 from fastwsgi import figures
 from fastwsgi.http.call_names import write_id
-from fastwsgi.http.waits import SHORT_WAIT, count_turn
+from fastwsgi.http.waits import SHORT_WAIT, count_route, count_turn
 
 cdef enum:  # as in figures.py
     SIZE = 5120
@@ -149,6 +149,9 @@ cdef class Meter:
             self.free_since > started or (<Exchange>exchange).idle != 0 or (<Exchange>exchange).settled
             or (<Exchange>exchange).turn is None
         ):
+            if (<Exchange>exchange).route is not None:  # none has a turn
+                count_route(self, code)
+                return 0
             busy = nanoseconds(now - self.busy_since(exchange, now))
         else:
             self.free_since = now

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi import figures
 from fastwsgi.http.call_names import write_id, write_name
-from fastwsgi.http.waits import count_turn
+from fastwsgi.http.waits import count_route, count_turn
 from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ class Meter:
 
     def end(self, exchange: Exchange) -> None:
         """Count the request of *exchange*, which has ended."""
+        if exchange.route is not None:
+            count_route(self, exchange.code)
+            return
         now = self.now()
         began = exchange.started + exchange.idle
         if exchange.settled:

@@ -461,7 +461,8 @@ class Exchange:
     def _complain(self, message: str, error: BaseException | None = None) -> None:
         if not self.is_faulty and not isinstance(error, StopNow):
             self.is_faulty = True
-            self.service.meter.add(APPLICATION_ERRORS, 1)
+            if self.route is None:
+                self.service.meter.add(APPLICATION_ERRORS, 1)
         self.service.log_error(f"{message} ({full_name(self.environ)})", error)
 
     # Head and pieces

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from fastwsgi.figures import HISTOGRAM, QUEUE_BOUNDS, QUEUE_TIMES
+from fastwsgi.figures import HISTOGRAM, PROBE_ANSWERS, PROBE_CODES, QUEUE_BOUNDS, QUEUE_TIMES
 
 if TYPE_CHECKING:
     from fastwsgi.http._meter_py import Meter
@@ -32,11 +32,17 @@ def count_turn(meter: Meter, seconds: float) -> None:
 
 def settle(meter: Meter, exchange: Exchange | None) -> None:
     """Settle how long the request that now runs had to wait for those before it, as it goes on in another way."""
-    if exchange is not None and not exchange.settled and not exchange.end_reported:
+    if exchange is not None and exchange.route is None and not exchange.settled and not exchange.end_reported:
         exchange.settled = True
         waited = max(0.0, meter.free_since - exchange.started - exchange.idle)
         exchange.idle += waited
         count_turn(meter, waited)
+
+
+def count_route(meter: Meter, code: int) -> None:
+    """Count a route's answer: no request of the application, and so apart from those."""
+    if code in PROBE_CODES:
+        meter.add(PROBE_ANSWERS + PROBE_CODES.index(code), 1)
 
 
 def leave_queue(meter: Meter, exchange: Exchange) -> None:

@@ -63,7 +63,8 @@ class Keeper(Pool):
             LoopLost: the keeper leaves the loop.
         """
         if not self.service.kept:
-            self._go_on_with_queue()
+            if self.queued_requests:
+                self._go_on_with_queue()
         elif self.is_back or not self.home:
             raise LoopLost
         super().end_step()

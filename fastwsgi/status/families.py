@@ -156,6 +156,12 @@ FAMILIES = (
         QUEUE_BOUNDS,
     ),
     Family("responses_total", "counter", "Responses by code.", _by("code", lambda it: it.codes)),
+    Family(
+        "probe_answers_total",
+        "counter",
+        "Answers of the probe paths by code, which are no responses of the application.",
+        _by("code", lambda it: it.probe_answers),
+    ),
     Family("threads", "gauge", "Threads that may run the application.", _sums("threads")),
     Family("threads_busy", "gauge", "Threads that run the application now.", _sums("threads_busy")),
     Family(

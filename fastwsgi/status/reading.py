@@ -234,6 +234,7 @@ def _of_all(words: list[int]) -> dict[str, Any]:
     return {
         "durations": totals.durations(words),
         "codes": totals.codes(words),
+        "probe_answers": totals.probe_answers(words),
         "proxy_queue": totals.histogram(words, figures.PROXY_QUEUE_TIMES),
         "accepted": words[figures.ACCEPTED],
         "received": words[figures.RECEIVED],

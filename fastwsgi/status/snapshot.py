@@ -176,6 +176,7 @@ class Snapshot:
         workers: those that live, by position.
         durations: of answered requests from their complete heads to the end of the response, by class.
         codes: responses by code.
+        probe_answers: of liveness_path and readiness_path by code; they are in none of the other figures of requests.
         queue: seconds in which requests waited for a thread, 0 included.
         proxy_queue: seconds from X-Request-Start to the complete head, where a believed peer says it.
         refused: by code; "none" is for connections that were closed without an answer.
@@ -207,6 +208,7 @@ class Snapshot:
     certificates: list[Certificate]
     durations: dict[str, Histogram]
     codes: dict[str, int]
+    probe_answers: dict[str, int]
     queue: Histogram
     proxy_queue: Histogram
     busy_seconds: float

@@ -88,6 +88,11 @@ def codes(words: list[int]) -> dict[str, int]:
     return {str(100 + index): count for index, count in enumerate(words[figures.CODES : END]) if count}
 
 
+def probe_answers(words: list[int]) -> dict[str, int]:
+    """Answers of probe paths by code."""
+    return by_name(words, figures.PROBE_ANSWERS, tuple(map(str, figures.PROBE_CODES)))
+
+
 def refused(words: list[int]) -> dict[str, int]:
     """Refusals by code."""
     return by_name(words, figures.REFUSED, _REFUSED)

@@ -73,10 +73,10 @@ def document(workers: list[WorkerFigures], running: list[Running] | None = None,
         format=FORMAT, version="0.1.0", build="compiled", python="3.11", at=1_800_000_000.0, clock=5000.0,
         since=1_800_000_000.0 - 273_600, supervisor=4710, generation=3, workers_wanted=len(workers), is_stopping=False,
         is_reload_failed=False, failing_starts=0, workers=workers, running=running or [],
-        listeners=[ListenQueue("127.0.0.1:8000", 0, 2048)], certificates=[], durations={}, codes={}, queue=NOTHING,
-        proxy_queue=NOTHING, busy_seconds=1.0, accepted=0, received=0, sent=0, refused={}, refused_peers={},
-        timeouts={}, queue_full=0, application_errors=0, abandoned=0, lines_dropped=0, logged={}, starts={},
-        reloads={}, cpu={}, told=Told("shop:app"),
+        listeners=[ListenQueue("127.0.0.1:8000", 0, 2048)], certificates=[], durations={}, codes={}, probe_answers={},
+        queue=NOTHING, proxy_queue=NOTHING, busy_seconds=1.0, accepted=0, received=0, sent=0, refused={},
+        refused_peers={}, timeouts={}, queue_full=0, application_errors=0, abandoned=0, lines_dropped=0, logged={},
+        starts={}, reloads={}, cpu={}, told=Told("shop:app"),
     )  # fmt: skip
     made = document_of(snapshot, History())
     made["verdict"] = verdict("ok", "serving")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fastwsgi import figures
+from tests.helpers.figures import answered, codes, histogram
 from tests.helpers.memory import Bench, Response
 from tests.helpers.serving import GET, GET_1_0, request
 
@@ -77,6 +79,59 @@ def test_a_route_is_no_request_of_the_application(routed: Routed, target: str) -
         assert found.field("Server") == "fastwsgi"
         assert found.body == (b"route body" if data.startswith(b"POST") else b"route")
     assert (routed.app.called, routed.bench.service.served) == ([], 0)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "503 Service Unavailable"])
+def test_it_is_counted_apart(build: SimpleNamespace, status: str) -> None:
+    routed = Routed(build)
+
+    def ready(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response(status, [])
+        yield from [b"x" * 50] * 20
+
+    routed.bench.service.routes = build.routes.Routes({"/readyz": ready})
+    routed.ask(GET)  # keeps the thread
+    words = routed.bench.service.meter.view
+    routed.bench.service.meter.free_since += 3600
+    before = words.tolist()
+    slow = routed.bench.connect(request(target="/readyz"), capacity=100)
+    slow.read(5000)
+    assert slow.responses()[0].whole
+    routed.ask(request("POST", "/readyz", body=b"x"))
+    gone = routed.bench.connect(request(target="/readyz"), capacity=100)
+    gone.connection.drop(True)
+    after = words.tolist()
+    counted = figures.PROBE_ANSWERS + figures.PROBE_CODES.index(int(status[:3]))
+    assert {index: after[index] - before[index] for index in range(figures.SIZE) if before[index] != after[index]} == {
+        counted: 3
+    }
+    assert (answered(words), codes(words), sum(histogram(words, figures.QUEUE_TIMES))) == (1, {200: 1}, 0)
+
+
+def test_a_failure_of_a_route_is_none_of_the_application(routed: Routed) -> None:
+    routed.route.name = None  # type: ignore[assignment]
+    routed.ask(PROBE)
+    words = routed.bench.service.meter.view
+    assert (words[figures.APPLICATION_ERRORS], answered(words)) == (0, 0)
+
+
+@pytest.mark.parametrize("body", [b"", b"body"])
+def test_a_probe_that_comes_byte_by_byte_while_all_is_busy(routed: Routed, body: bytes) -> None:
+    routed.fill()
+    data = request("POST", "/livez", body=body) if body else PROBE
+    client = routed.bench.connect(data[:1])
+    for place in range(1, len(data)):
+        client.send(data[place : place + 1])
+    assert [one.body for one in client.responses()] == [b"route" + body]
+
+
+def test_a_probe_that_expects_100_continue_while_all_is_busy(routed: Routed) -> None:
+    routed.fill()
+    head = request("POST", "/livez", [("Content-Length", "4"), ("Expect", "100-continue")])
+    client = routed.bench.connect(head)
+    assert client.received.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+    client.send(b"body")
+    assert b"routebody" in client.received
 
 
 def test_the_path_is_what_the_application_would_get(build: SimpleNamespace) -> None:

@@ -255,6 +255,7 @@ def test_a_stream_for_a_client_that_stalls_is_closed_where_it_began(build: Simpl
         assert app.called == ["/stream", "/held"]
         app.let_go.set()
         assert held.answer().body == b"/held"
+        await_queue(server, 0)
         assert server.connections() == 1
         assert app.called == ["/stream", "/held", "close"]
         assert set(app.threads) == {server.thread.ident}

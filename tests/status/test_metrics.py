@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from fastwsgi.figures import CLASSES, CODES, DURATION_BOUNDS, DURATIONS, HISTOGRAM, QUEUE_BOUNDS
+from fastwsgi.figures import CLASSES, CODES, DURATION_BOUNDS, DURATIONS, HISTOGRAM, PROBE_ANSWERS, QUEUE_BOUNDS
 from fastwsgi.status import scoreboard
 from fastwsgi.status.families import FAMILIES, PREFIX
 from fastwsgi.status.metrics import CONTENT_TYPE, text
@@ -45,6 +45,7 @@ def page() -> str:
             words[slot.base + DURATIONS + index] += count
         words[slot.base + DURATIONS + HISTOGRAM - 1] += 50_000_000
         words[slot.base + CODES + 100] += 3
+        words[slot.base + PROBE_ANSWERS + 1] += 1
     words[scoreboard.LISTENERS] = words[scoreboard.CERTIFICATES] = 1
     words[scoreboard.LISTENERS + 1], words[scoreboard.LISTENERS + 2] = 5, 2048
     words[scoreboard.LISTENERS + 3] = int.from_bytes(b'unix:a"\\', "little")
@@ -72,6 +73,7 @@ def test_what_the_parser_of_prometheus_reads() -> None:
     assert value("request_duration_seconds_count", code="2xx") == value("responses_total", code="200") == 9
     assert value("request_duration_seconds_sum", code="2xx") == pytest.approx(0.15)
     assert value("request_queue_seconds_bucket", le="0.001") == 9
+    assert [value("probe_answers_total", code=code) for code in ("200", "503")] == [0, 3]
     assert value("workers", state="ready") == 2
     assert value("workers", state="booting") == 0
     assert value("build_info", version=VERSION, build="py", python=platform.python_version()) == 1
