@@ -18,6 +18,7 @@ To the supervisor:
     replace REASON     a successor is wanted
     dismissed REASON   the same, by a hook of the user's
     stacks JSON        the answer to stacks: the number, and a list of RunningStack (server/stacks.py)
+    threads JSON       a list of pairs, the native ID of a thread that may run requests and its identifier in Python
     mistake JSON       why it cannot start; its end follows
     timeout JSON       a request was given up: what was logged about it
     terminated         it got a SIGTERM: all processes of the service did, or a successor is wanted

@@ -103,6 +103,8 @@ class Children:
             child.listens = False
         elif word == "stacks":
             owner.stack_inquiry.take(child, rest)
+        elif word == "threads":
+            child.threads = dict(json.loads(rest))
         elif word == "mistake":
             child.mistake = json.loads(rest)
         elif word == "timeout":
