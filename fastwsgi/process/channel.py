@@ -18,6 +18,7 @@ To the supervisor:
     replace REASON     a successor is wanted
     dismissed REASON   the same, by a hook of the user's
     stacks JSON        the answer to stacks: the number, and a list of RunningStack (server/stacks.py)
+    threads JSON       a list of pairs, the native ID of a thread that may run requests and its identifier in Python
     mistake JSON       why it cannot start; its end follows
     timeout JSON       a request was given up: what was logged about it
     terminated         it got a SIGTERM: all processes of the service did, or a successor is wanted
@@ -78,12 +79,14 @@ class Channel:
         """The events of poll() to wait for."""
         return select.POLLIN | (select.POLLOUT if self._unsent else 0)
 
-    def send(self, line: str, descriptors: Sequence[int] = ()) -> None:
-        """Send *line* with copies of *descriptors*, unless the other end is closed."""
+    def send(self, line: str, descriptors: Sequence[int] = ()) -> bool:
+        """Send *line* with copies of *descriptors*, unless the other end is closed; False if it has no room."""
         data = memoryview(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
-        if sum(len(one) for one, _ in list(self._unsent)) + len(data) <= MOST_UNSENT:
+        has_room = sum(len(one) for one, _ in list(self._unsent)) + len(data) <= MOST_UNSENT
+        if has_room:
             self._unsent.append((data, [os.dup(fd) for fd in descriptors]))
         self.send_rest()
+        return has_room
 
     def send_rest(self) -> None:
         """Send what waits, as much as the socket takes."""

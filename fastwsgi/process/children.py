@@ -103,6 +103,8 @@ class Children:
             child.listens = False
         elif word == "stacks":
             owner.stack_inquiry.take(child, rest)
+        elif word == "threads":
+            child.threads = dict(json.loads(rest))
         elif word == "mistake":
             child.mistake = json.loads(rest)
         elif word == "timeout":
@@ -167,7 +169,7 @@ class Children:
         calls = [] if is_meant else at_the_end(child.slot.words, child.slot.base)
         self._release(child)
         description = exits.describe_exit(status, calls)
-        details = child.mistake or ("\n".join(calls) if len(calls) > 1 else "")
+        details = child.mistake or "\n".join(calls)
         is_bad, has_failed = not was_retiring, bool(outcome)
         owner.news.ended(child, description, cpu, is_bad=is_bad, has_failed=has_failed, details=details)
         if outcome == "first boot failed":

@@ -152,7 +152,7 @@ class WorkerView:
         self.max_requests = settings.max_requests + jitter if settings.max_requests else sys.maxsize
         self.tmp = Heartbeat(None)
         self._alive = True
-        self._retire: Callable[[], None] = lambda: None
+        self._retire: Callable[[], object] = lambda: None
         self._figures: Figures = figures.LastFigures()
 
     def __str__(self) -> str:
@@ -206,7 +206,7 @@ class WorkerView:
         """Take the figures from the loop, in the worker's own process."""
         self._figures = LoopFigures(loop)
 
-    def ask_when_ended(self, retire: Callable[[], None]) -> None:
+    def ask_when_ended(self, retire: Callable[[], object]) -> None:
         """Call *retire* when a hook sets *alive* to False."""
         self._retire = retire
 

@@ -1,4 +1,4 @@
-"""Workers in which no Python runs, because some C call holds the GIL and does not return.
+"""Workers in which no Python runs, because some C call holds the GIL and does not return, or they are stopped.
 
 Neither the worker's own watchdog (server/watchdog.py) nor its heartbeat can run then, so the supervisor checks. It asks
 for the stacks (stack_dump.py), and ends the worker when the deadline of a request has passed: the call that holds the
@@ -13,6 +13,7 @@ from fastwsgi.observe.logs import error_log
 from fastwsgi.process.control import HEARTBEAT
 from fastwsgi.process.stack_dump import DUMP_TIME, LONGEST_TIME
 from fastwsgi.status.calls import in_call
+from fastwsgi.status.processes import is_stopped
 
 if TYPE_CHECKING:
     from fastwsgi.process.fleet import Fleet
@@ -75,7 +76,8 @@ class HungWorkers:
         if child.pid not in self._asked:
             if child.state != "booting" and silence >= limit:
                 self._asked[child.pid] = now, silence
-                child.dump.ask(child.pid)
+                if not is_stopped(child.pid):  # else it would write them when it goes on
+                    child.dump.ask(child.pid)
         elif child.pid in self._logged or child.dump.is_whole() or now > self._asked[child.pid][0] + LONGEST_TIME:
             self._log_once(child)
             if silence < limit:
@@ -90,8 +92,9 @@ class HungWorkers:
         """Log the stacks that a worker has dumped, if that has not been done."""
         if child.pid not in self._logged:
             self._logged.add(child.pid)
-            line = f"worker {child.pid}: a C call has held the GIL for {self._asked[child.pid][1]:.1f} s"
+            cause = "it has been stopped (SIGSTOP)" if is_stopped(child.pid) else "a C call has held the GIL"
+            line = f"worker {child.pid}: {cause} for {self._asked[child.pid][1]:.1f} s"
             line += in_call(child.slot.words, child.slot.base)
-            stacks = child.dump.take()
-            error_log.error("%s; the stacks are:\n%s", line, stacks)
+            stacks = "" if is_stopped(child.pid) else child.dump.take()
+            error_log.error("%s%s", line, f"; the stacks are:\n{stacks}" if stacks else "")
             self._told(child, line, stacks)

@@ -65,8 +65,7 @@ class News:
         told.urls = owner.listeners.urls(owner.certificates.scheme)
         line = json.dumps({key: value for key, value in vars(told).items() if key != "events"})
         if line != self._sent:
-            self._sent = line
-            owner.status_process.send(f"told {line}")
+            self._sent = line if owner.status_process.send(f"told {line}") else ""
 
     def _add(
         self, kind: str, text: str, *, is_bad: bool = False, child: Child | None = None, details: str = ""
@@ -100,7 +99,8 @@ class News:
         self._supervisor.head.add_cpu(child.position, cpu)
         text = f"worker {child.pid} {description}"
         if has_failed:
-            self._unfit = f"{text}: {child.mistake}" if child.mistake else f"{text} before it had served"
+            without = text if details else f"{text} before it had served"
+            self._unfit = f"{text}: {child.mistake}" if child.mistake else without
         self._add("exit", text, is_bad=is_bad, child=child, details=details)
 
     def timed_out(self, child: Child, text: str) -> None:

@@ -38,7 +38,7 @@ class SourceWatcher(Daemon):
 
     def __init__(
         self,
-        changed: Callable[[str], None],
+        changed: Callable[[str], object],
         extra_files: Iterable[str] = (),
         folder: str = ".",
         imported: Callable[[], Iterable[str]] = imported_files,

@@ -36,6 +36,7 @@ class Child(Member):
         is_open: whether the other end of its channel is.
         killed: the supervisor has ended it by SIGKILL.
         load_failure: why the application cannot be loaded, where it serves a page that says so; else "".
+        threads: for the native ID of each thread of the server's in it, its identifier in Python.
         mistake: why it could not start, by its own word.
         tell_at: when to tell that it is still loading the application (time.monotonic()).
     """
@@ -53,6 +54,7 @@ class Child(Member):
         self.is_open = True
         self.killed = False
         self.load_failure = ""
+        self.threads: dict[int, int] = {}
         self.mistake = ""
         self.tell_at = given.slot.started + SLOW
 

@@ -9,7 +9,9 @@ import json
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import time
+from fastwsgi.process.dumped_stacks import STOPPED, dumped, state
 from fastwsgi.process.stack_dump import DUMP_TIME, LONGEST_TIME
+from fastwsgi.status.processes import is_stopped
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import AskedSupervisor
@@ -45,7 +47,7 @@ class StackInquiry:
         """Pass on what a worker has answered."""
         number, answer = json.loads(rest)
         if number == self._number and self._missing.pop(child.pid, None) is not None:
-            self._pass_on(child, answer, "")
+            self._pass_on(child, {"running": answer, "dump": "", "state": ""})
 
     def advance(self, now: float) -> None:
         """If it is time, have the stacks of those dumped that do not answer, or pass on what they have dumped."""
@@ -60,14 +62,17 @@ class StackInquiry:
         if now < self._dumped_at:
             self._dumped_at = now
             for child in missing:
-                child.dump.ask(child.pid)
+                if not is_stopped(child.pid):  # else it would write them when it goes on
+                    child.dump.ask(child.pid)
             return
         for child in missing:
-            if child.dump.is_whole() or now > self._dumped_at + LONGEST_TIME:
+            why = state(child)
+            if why == STOPPED or child.dump.is_whole() or now > self._dumped_at + LONGEST_TIME:
                 del self._missing[child.pid]
-                self._pass_on(child, [], child.dump.take() or "(nothing is known of it)")
+                running, others = dumped(child, "" if why == STOPPED else child.dump.take())
+                self._pass_on(child, {"running": running, "dump": others, "state": why})
 
-    def _pass_on(self, child: Child, answer: list[object], dump: str) -> None:
-        """Send the status process the stacks of one worker: those of its requests, or of all its threads."""
-        line = json.dumps([self._number, child.pid, {"worker": child.position, "running": answer, "dump": dump}])
+    def _pass_on(self, child: Child, found: dict[str, object]) -> None:
+        """Send the status process what is known of one worker."""
+        line = json.dumps([self._number, child.pid, {"worker": child.position, **found}])
         self._supervisor.status_process.send(f"stacks {line}")

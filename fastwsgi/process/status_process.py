@@ -152,13 +152,13 @@ class StatusProcess:
             return
         listener = self._listener() if may_answer else None
         values = {**passed_on(settings), "listens": listener is not None}
-        self._channel.send(f"serve {json.dumps(values)}", [listener.fileno()] if listener is not None else [])
-        self._is_told, self._answers = True, may_answer
+        descriptors = [listener.fileno()] if listener is not None else []
+        self._is_told = self._channel.send(f"serve {json.dumps(values)}", descriptors)
+        self._answers = may_answer
 
-    def send(self, line: str) -> None:
-        """Send a line to it, if it is there."""
-        if self._channel is not None:
-            self._channel.send(line)
+    def send(self, line: str) -> bool:
+        """Send a line to it; False if it is not there, or does not read."""
+        return self._channel is not None and self._channel.send(line)
 
     def watch(self) -> None:
         """Have the poller wait for its messages, and for room where some of ours still wait."""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
+from fastwsgi.daemon import Daemon
 from fastwsgi.gunicorn.application import AppView
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, file_mistake
@@ -104,6 +105,7 @@ class Worker:
         self._ending = threading.Lock()  # held by the thread that ends the process
         self.logs: Logs | None = None
         self._called: set[str] = set()  # of the hooks that are called once
+        self._threads: list[tuple[int | None, int | None]] = []  # as they were told last
         given.view.app = AppView(self._load, given.view.cfg, given.app)
         given.view.ask_when_ended(lambda: given.channel.send("dismissed a hook has set worker.alive to False"))
 
@@ -299,6 +301,17 @@ class Worker:
 
     def _write_heartbeat(self) -> None:
         self.slot.heartbeat = time.monotonic()
+        if self.settings.status_bind:
+            self._tell_threads()
+
+    def _tell_threads(self) -> None:
+        """Tell the supervisor which threads may run requests, if there are others."""
+        main = threading.main_thread()
+        ours = [one for one in threading.enumerate() if one is main or isinstance(one, Daemon)]
+        threads = [(one.native_id, one.ident) for one in ours]
+        if threads != self._threads:
+            self._threads = threads
+            self.given.channel.send(f"threads {json.dumps(threads)}")
 
     # The end
 

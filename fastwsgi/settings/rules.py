@@ -24,6 +24,8 @@ NEEDS = {
     "forwarded_headers": "forwarded_allow_ips",
     "forwarded_hops": "forwarded_allow_ips",
     "status_allow": "status_bind",
+    "statsd_prefix": "statsd_host",
+    "dogstatsd_tags": "statsd_host",
     "proxy_allow_ips": "proxy_protocol",
 }
 """Settings that only modify another one, which has no effect by default."""
@@ -79,6 +81,8 @@ def without_effect(settings: Settings, given: Mapping[str, Given]) -> list[str]:
         is_asked = name in given and given[name].by_user and getattr(settings, name)
         if is_asked and getattr(settings, needed) == declaration.default:
             lines.append(f"{given[name].origin} has no effect without {declaration.flag}")
+    if settings.ready_queue and "ready_queue" in given and not (settings.readiness_path or settings.status_bind):
+        lines.append(f"{given['ready_queue'].origin} has no effect without --readiness-path or --status-bind")
     if "access_log_format" in given and not (settings.access_logfile or settings.log_config):
         lines.append(f"{given['access_log_format'].origin} has no effect without --access-logfile")
     if "socket_mode" in given and not any(address.startswith(("unix:", "fd:")) for address in settings.bind):

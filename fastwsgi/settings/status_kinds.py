@@ -10,6 +10,7 @@ from fastwsgi.settings import kinds
 from fastwsgi.settings.kind import Kind, Unfit
 
 STATSD_PORT = "8125"
+SECRET = re.compile("([^:]*(?:pass|secret|token|key|auth|cred)[^:]*):.*", re.IGNORECASE)
 
 
 def status_address() -> Kind[str | None]:
@@ -65,7 +66,7 @@ def statsd_prefix() -> Kind[str]:
 
 
 def statsd_tags() -> Kind[list[str]]:
-    """Tags, or none; with commas as text."""
+    """Tags, or none; with commas as text. Values of tags that are named as secrets are, are not shown."""
     several = kinds.texts("TAGS", ",")
 
     def read(value: object) -> list[str]:
@@ -74,4 +75,7 @@ def statsd_tags() -> Kind[list[str]]:
             raise ValueError("tags of ASCII characters without |, such as env:prod,team:shop")
         return given
 
-    return Kind(read, "TAGS", ",".join, repeatable=True, parse=lambda text: text.split(","))
+    def show(tags: list[str]) -> str:
+        return ",".join(SECRET.sub(r"\1:...", tag) for tag in tags)
+
+    return Kind(read, "TAGS", show, repeatable=True, parse=lambda text: text.split(","))

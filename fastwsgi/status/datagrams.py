@@ -42,6 +42,7 @@ class Datagrams:
 
     def __init__(self, target: Tcp | Unix, log_error: Callable[[str, BaseException | None], None]) -> None:
         self._target: Target = Path(target.path) if isinstance(target, Unix) else Name(target)
+        self._name = f"unix:{target.path}" if isinstance(target, Unix) else f"{target.host}:{target.port}"
         self._size = UNIX_SIZE if isinstance(target, Unix) else UDP_SIZE
         self._log = RateLimitedLog(log_error)
         self._waiting: deque[bytes] = deque()
@@ -57,7 +58,7 @@ class Datagrams:
                 self._waiting.popleft()
             problem = problem or "it does not read fast enough"
         if problem:
-            self._log.log(time.monotonic(), f"metrics cannot be sent to the statsd: {problem}")
+            self._log.log(time.monotonic(), f"metrics cannot be sent to the statsd {self._name}: {problem}")
 
     def _send_waiting(self) -> str:
         """Send what waits, up to where there is no more room; why that failed, or ""."""
@@ -123,7 +124,7 @@ class Name:
             (family, _, _, _, address), *_ = socket.getaddrinfo(*self._target, type=socket.SOCK_DGRAM)
             self._address, self.problem = (family, address), ""
         except (OSError, UnicodeError) as error:  # what the name was resolved to before stays in use
-            self.problem = f"{self._target.host}: {getattr(error, 'strerror', None) or error}"
+            self.problem = getattr(error, "strerror", None) or str(error)
         self._next = time.monotonic() + RESOLVED
 
 

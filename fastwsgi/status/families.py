@@ -108,8 +108,9 @@ def _durations(snapshot: Snapshot) -> list[Sample]:
 
 
 def _states(snapshot: Snapshot) -> list[Sample]:
-    found = [worker.state for worker in snapshot.workers]
-    return [(Labels({"state": state}), found.count(state)) for state in STATES[1:]]
+    """Worker processes by state; one that is stuck is not ready, whatever it has written."""
+    found = ["stuck" if worker.is_stuck else worker.state for worker in snapshot.workers]
+    return [(Labels({"state": state}), found.count(state)) for state in (*STATES[1:], "stuck")]
 
 
 def _starts(snapshot: Snapshot) -> list[Sample]:

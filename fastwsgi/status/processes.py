@@ -41,6 +41,15 @@ def _resident(pid: int) -> int:
         os.close(fd)
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped, by SIGSTOP or a debugger."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read(4096).rpartition(b")")[2].split()[0] in (b"T", b"t")  # proc(5)
+    except (OSError, IndexError):  # it has ended, or this is no Linux
+        return False
+
+
 def cpu_seconds(pid: int) -> float:
     """The CPU time that a process has used; 0.0 if it is gone."""
     if sys.platform != "linux" or pid <= 0:

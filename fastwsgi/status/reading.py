@@ -18,7 +18,7 @@ from fastwsgi.originals import os, time
 from fastwsgi.status import head as heads
 from fastwsgi.status import scoreboard, totals
 from fastwsgi.status.calls import Call, calls, describe, still_running
-from fastwsgi.status.processes import Memory, cpu_seconds
+from fastwsgi.status.processes import Memory, cpu_seconds, is_stopped
 from fastwsgi.status.snapshot import FORMAT, Histogram, Running, Snapshot, Told, WorkerFigures
 from fastwsgi.version import VERSION
 
@@ -146,7 +146,7 @@ class Reader:
         words = slot.words
         pid = words[figures.PID]
         state, seen = scoreboard.STATES[words[figures.PHASE]], _since(words[figures.HEARTBEAT], clock)
-        silence = max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
+        is_stuck = state == "ready" and seen > max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
         durations = totals.all_durations(words) if details else Histogram([], 0.0)
         oldest = max((_since(call.started, clock) for call in slot.calls), default=0.0)
         return WorkerFigures(
@@ -157,7 +157,7 @@ class Reader:
             state=state,
             age=_since(words[figures.STARTED], clock),
             seen=seen,
-            is_stuck=state == "ready" and seen > silence,
+            is_stuck=is_stuck,
             has_failed=bool(words[figures.HAS_FAILED]),
             threads=words[figures.THREADS],
             threads_busy=words[figures.BUSY],
@@ -175,6 +175,7 @@ class Reader:
             errors=totals.errors(words) if details else 0,
             busy_seconds=slot.busy,
             durations=durations,
+            is_stopped=is_stuck and is_stopped(pid),
         )
 
     def _queue(self, words: list[int]) -> Histogram:

@@ -63,7 +63,9 @@ class WorkerFigures:
         state: booting, ready, retiring or failed.
         age: seconds since it was started.
         seen: seconds since its last heartbeat.
-        is_stuck: it has not been seen for so long that some C call must hold the GIL.
+        is_stuck: it has not been seen for so long that some C call must hold the GIL, unless it
+            is stopped.
+        is_stopped: it is stuck since it is stopped, by SIGSTOP or a debugger.
         has_failed: it serves a page that says why the application cannot be loaded.
         threads_busy: that run the application.
         saturated: seconds for which all threads have been busy; 0: some is free.
@@ -100,6 +102,7 @@ class WorkerFigures:
     errors: int  # answers with 5xx
     busy_seconds: float
     durations: Histogram
+    is_stopped: bool = False
 
 
 @dataclass

@@ -17,7 +17,7 @@ FRESH = 1.0  # seconds for which an answer is given again
 MOST_WAITING = 2  # clients that wait, each in a thread of the status process
 
 Found = dict[int, dict[str, Any]]
-"""For each process ID what process/stack_inquiry.py passes on: worker, running and dump."""
+"""For each process ID what process/stack_inquiry.py passes on: worker, running, dump (its other threads) and state."""
 
 
 class Inquiry:
@@ -75,18 +75,22 @@ class Inquiry:
 
 def as_text(found: Found, missing: list[int]) -> str:
     """All requests, oldest first, then the workers that did not answer."""
-    calls = [(call, pid, one["worker"]) for pid, one in found.items() for call in one["running"]]
+    calls = [(call, pid, one["worker"], one["state"]) for pid, one in found.items() for call in one["running"]]
     parts = [_call(*one) for one in sorted(calls, key=lambda one: -one[0]["seconds"])]
     for pid, one in found.items():
+        name = f"worker {one['worker']} (pid {pid}) {one['state']}"
         if one["dump"]:
-            parts.append(f"worker {one['worker']} (pid {pid}) does not answer; its threads are at:\n{one['dump']}")
+            parts.append(f"{name}; its {'other ' if one['running'] else ''}threads are at:\n{one['dump']}")
+        elif one["state"] and not one["running"]:
+            parts.append(name)
     if missing:
         parts.append("nothing is known of the processes " + ", ".join(map(str, missing)))
     return "\n\n".join(parts) if parts else "no request runs"
 
 
-def _call(call: dict[str, Any], pid: int, worker: int) -> str:
+def _call(call: dict[str, Any], pid: int, worker: int, state: str) -> str:
     name = f", request {call['request_id']}" if call["request_id"] else ""
     where = f"worker {worker} (pid {pid}), thread {call['thread']}{name}"
+    where += f", which {state}" if state else ""
     head = printable(f"{call['name']} has run for {call['seconds']:.1f} s in {where}".encode("utf-8", "replace"))
     return f"{head}\n{call['stack']}"

@@ -112,7 +112,8 @@ def _stuck(case: _Case) -> Finding | None:
     calls = [f"{one.method} {_cut(one.path)}" for one in case.snapshot.running if one.pid == worst.pid]
     named = "" if not calls else f": {calls[0]}" if len(calls) == 1 else f": one of {len(calls)}, the oldest {calls[0]}"
     more = f" ({len(stuck) - 1} more likewise)" if len(stuck) > 1 else ""
-    line = f"worker {worst.worker} (pid {worst.pid}) has not been seen for {spell(worst.seen)}, a C call holds the GIL"
+    line = f"worker {worst.worker} (pid {worst.pid}) has not been seen for {spell(worst.seen)}"
+    line += ", it is stopped (SIGSTOP)" if worst.is_stopped else ", a C call holds the GIL"
     return Finding(BAD, "stuck", line + named + more)
 
 

@@ -39,6 +39,30 @@ def test_the_stacks_of_requests_oldest_first(tmp_path: Path) -> None:
             server.let_go()
 
 
+def test_a_stopped_worker_is_told_as_that(tmp_path: Path) -> None:
+    with observed(tmp_path, slow_log=1.0) as (server, status), server.connect() as client:
+        client.send(request(target="/held"))
+        server.line("entered")
+        (worker,) = status.document()["workers"]
+        os.kill(worker["pid"], signal.SIGSTOP)
+        try:
+            document = status.comes(lambda document: document["workers"][0]["is_stopped"])
+            assert "it is stopped (SIGSTOP): GET /held" in document["verdict"]["text"]
+            metrics = status.text("/metrics")
+            assert 'fastwsgi_workers{state="ready"} 0\n' in metrics
+            assert 'fastwsgi_workers{state="stuck"} 1\n' in metrics
+            server.line(rf"worker {worker['pid']}: it has been stopped \(SIGSTOP\) for [0-9.]+ s, in GET /held for")
+            assert re.fullmatch(
+                rf"GET /held has run for [0-9.]+ s in worker 0 \(pid {worker['pid']}\), thread [0-9]+"
+                r", which is stopped \(SIGSTOP\)\n\(nothing is known of it\)\n",
+                status.text("/stacks"),
+            )
+        finally:
+            os.kill(worker["pid"], signal.SIGCONT)
+        server.let_go()
+        assert client.answer().body == b"one"
+
+
 def test_two_may_ask_at_once_and_probes_do_not_wait(tmp_path: Path) -> None:
     with observed(tmp_path, source=GIL, workers=2) as (server, status), server.connect() as client:
         server.workers(2)
@@ -53,7 +77,11 @@ def test_two_may_ask_at_once_and_probes_do_not_wait(tmp_path: Path) -> None:
         for asker in askers:
             asker.join()
         for text in texts:
-            assert re.match(r"worker [01] \(pid [0-9]+\) does not answer; its threads are at:\n", text)
-            assert "in app" in text
+            head, *stack = text.splitlines()
+            found = r"GET /gil has run for [0-9.]+ s in worker [01] \(pid [0-9]+\), thread [0-9]+"
+            assert re.fullmatch(f"{found}, which does not answer", head)
+            assert "in app" in "".join(stack)
+            assert "sre_parse" in stack[-1] or "re.py" in stack[-1] or "re/" in stack[-1]
+            assert "threads are at" not in text  # the others wait for requests
         for pid in server.children():  # one is in a call that does not return, and keeps the test from its end
             os.kill(pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ import fastwsgi
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import UsageError
 from fastwsgi.process import single, supervisor
-from fastwsgi.settings import rules
+from fastwsgi.settings import report, rules
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.settings import SettingError, Settings
 from fastwsgi.settings.sources import Sources
@@ -82,6 +82,9 @@ def test_preload_gives_way_to_reload(served: list[Settings]) -> None:
 WITHOUT_EFFECT = [
     ({"max_requests_jitter": 5}, "max_requests_jitter has no effect without --max-requests"),
     ({"max_worker_rss_jitter": "1M"}, "max_worker_rss_jitter has no effect without --max-worker-rss"),
+    ({"ready_queue": 5}, "ready_queue has no effect without --readiness-path or --status-bind"),
+    ({"statsd_prefix": "shop"}, "statsd_prefix has no effect without --statsd-host"),
+    ({"dogstatsd_tags": "env:prod"}, "dogstatsd_tags has no effect without --statsd-host"),
     ({"forwarded_hops": 1}, "forwarded_hops has no effect without --forwarded-allow-ips"),
     ({"proxy_allow_ips": "::1"}, "proxy_allow_ips has no effect without --proxy-protocol"),
     ({"timeout": 5, "slow_log": 5}, "slow_log has no effect: it is not below the time-out of 5 s"),
@@ -119,3 +122,8 @@ def test_what_was_not_asked_for_is_not_told(tmp_path: Path, served: list[Setting
     (tmp_path / "g.py").write_text("")  # a default of gunicorn's names headers
     arguments = parse(["-c", "g.py", "--forwarded-allow-ips", ""])
     assert Sources(arguments.flags, None, arguments.config, str(tmp_path)).read({}).notices == []
+
+
+def test_tags_named_as_secrets_are_shown_without_values() -> None:
+    tags = ["env:prod", "plain", "api_token:hunter2", "DB_PASSWORD:a:b"]
+    assert report.shown("dogstatsd_tags", tags) == "env:prod,plain,api_token:...,DB_PASSWORD:..."

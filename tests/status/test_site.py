@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -105,3 +106,14 @@ def test_who_may_look(peer: str, allowed: list[str], code: int) -> None:
 def test_no_page_of_the_internet_reads_it_by_a_name_of_its_own(host: str, code: int) -> None:
     assert asked(host=host, status_bind="status.internal:9090")[0] == code
     assert asked(peer="203.0.113.7", host=host)[0] == 200
+
+
+def test_a_browser_on_this_machine_may_come_by_any_of_its_addresses() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no other address")
+        own = probe.getsockname()[0]
+    assert asked(peer=own, host="evil.example")[0] == 421
+    assert asked(peer=own, host=own)[0] == 200

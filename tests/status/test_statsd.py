@@ -213,7 +213,7 @@ def test_a_name_that_cannot_be_resolved_is_one_line(monkeypatch: pytest.MonkeyPa
     until(lambda: sender._target.problem != "")
     for _ in range(3):
         sender.send([b"a:1|c"])
-    assert told == ["metrics cannot be sent to the statsd: nowhere.invalid: Name or service not known"]
+    assert told == ["metrics cannot be sent to the statsd nowhere.invalid:8125: Name or service not known"]
 
 
 def test_a_name_that_takes_long_to_resolve_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ def test_a_receiver_that_comes_late_gets_what_waited(tmp_path: Path) -> None:
     sender = Datagrams(Unix(path), lambda line, error: told.append(line))
     for number in range(3):
         sender.send([b"n:%d|c" % number])
-    assert told == ["metrics cannot be sent to the statsd: No such file or directory"]
+    assert told == [f"metrics cannot be sent to the statsd unix:{path}: No such file or directory"]
     receiver = Receiver(path)
     sender.send([b"n:3|c"])
     assert receiver.lines("n:3") == ["n:0|c", "n:1|c", "n:2|c", "n:3|c"]
@@ -255,7 +255,7 @@ def test_a_receiver_that_does_not_read_holds_nothing_up(tmp_path: Path) -> None:
     for number in range(2 * datagrams.MOST_WAITING + 2000):
         sender.send([b"n:%d|c" % number])
     assert len(sender._waiting) == datagrams.MOST_WAITING
-    assert told == ["metrics cannot be sent to the statsd: it does not read fast enough"]
+    assert told == [f"metrics cannot be sent to the statsd unix:{path}: it does not read fast enough"]
     assert receiver.lines("n:0") == ["n:0|c"]
     sender.close()
 
