@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.memory import Bench, Response
+from tests.helpers.memory import Bench
+from tests.helpers.responses import Response
 from tests.helpers.serving import GET, GET_1_0, request
 
 PROBE = request(target="/livez")
