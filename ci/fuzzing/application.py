@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastwsgi import backend
-from tests.helpers.memory import Bench, Client, Response, read_responses
+from tests.helpers.memory import Bench, Client
+from tests.helpers.responses import Response, read_responses
 
 from .choices import Choices
 from .serializer import STATUSES, headers, text

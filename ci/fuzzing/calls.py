@@ -14,7 +14,8 @@ from typing import Any, Callable
 from fastwsgi import backend
 from fastwsgi.http.errors import ClientDisconnected, LoopLost
 from tests.helpers.calls import POISONS, in_a_thread
-from tests.helpers.memory import Bench, read_responses
+from tests.helpers.memory import Bench
+from tests.helpers.responses import read_responses
 
 from .choices import Choices
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fastwsgi import backend
-from tests.helpers.memory import Bench, read_responses
+from tests.helpers.memory import Bench
+from tests.helpers.responses import read_responses
 
 from .choices import Choices, payload_and_choices, with_choices
 from .samples import messages

@@ -11,7 +11,7 @@ from typing import Any
 from fastwsgi import backend
 from fastwsgi.http.errors import ApplicationError
 from fastwsgi.http.grammar import HOP_BY_HOP
-from tests.helpers.memory import read_responses
+from tests.helpers.responses import read_responses
 
 from .choices import Choices
 

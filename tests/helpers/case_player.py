@@ -7,7 +7,8 @@ from typing import Any
 from fastwsgi.http.grammar import reason_phrase
 from tests.helpers.case_applications import App
 from tests.helpers.cases import Case, Expected, read_fact
-from tests.helpers.memory import Bench, Client, Response
+from tests.helpers.memory import Bench, Client
+from tests.helpers.responses import Response
 
 MANNERS = ("whole", "bytes", "lines", "behind", "trailing")
 PIECES = 1500  # a long case goes not byte by byte but in about so many pieces

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tests.helpers.memory import Client, Response, read_responses
+from tests.helpers.memory import Client
+from tests.helpers.responses import Response, read_responses
 
 PIECE = b"piece" * 20
 BIG = b"0123456789abcdef" * 5000  # more than is answered in one go

@@ -27,6 +27,7 @@ from fastwsgi.server.bind import close_listener, open_listener
 from fastwsgi.server.loop import Loop
 from fastwsgi.settings.settings import Settings
 from fastwsgi.tls.contexts import Tls
+from tests.helpers.clock import Clock
 
 PATIENCE = 25.0  # seconds until a test that waits has failed; less than the 30 s after which the server itself gives up
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2}) [\t \x21-\x7e\x80-\xff]*")
@@ -237,28 +238,6 @@ class Client:
             return
         finally:
             answer.body = b"".join(pieces)
-
-
-class Clock:
-    """Stands for the module `time` in the loop and its housekeeping; `offset` seconds ahead of it.
-
-    It stops when it is put forward for the first time: then no deadline comes nearer because the machine is busy.
-    """
-
-    def __init__(self) -> None:
-        self.offset = 0.0
-        self._stopped: tuple[float, float] | None = None
-
-    def advance(self, seconds: float) -> None:
-        """Put it forward."""
-        self._stopped = self._stopped or (time.monotonic(), time.time())
-        self.offset += seconds
-
-    def monotonic(self) -> float:
-        return (self._stopped[0] if self._stopped else time.monotonic()) + self.offset
-
-    def time(self) -> float:
-        return (self._stopped[1] if self._stopped else time.time()) + self.offset
 
 
 class Server:

@@ -11,55 +11,24 @@ from typing import Any
 
 from fastwsgi.status.document import document as document_of
 from fastwsgi.status.history import History
-from fastwsgi.status.snapshot import (
-    FORMAT,
-    Histogram,
-    ListenQueue,
-    Running,
-    Snapshot,
-    Told,
-    WorkerFigures,
-)
+from fastwsgi.status.snapshot import Running, Told, WorkerFigures
+from tests.helpers import snapshots
+from tests.helpers.snapshots import AT
 
-NOTHING = Histogram([0] * 15, 0.0)
+AGE = 273_600.0
+OF_WORKER: dict[str, Any] = {
+    "generation": 3, "seen": 0.1, "connections": 12, "rss": 34 << 20, "cpu": 3.5, "requests": 100, "busy_seconds": 1.0,
+}  # fmt: skip
 
 
 def worker(position: int, **figures: Any) -> WorkerFigures:
     """A worker of four threads that is ready; *figures* differ."""
-    made: dict[str, Any] = {
-        "worker": position,
-        "pid": 4711 + position,
-        "generation": 3,
-        "state": "ready",
-        "slot": position + 1,
-        "age": 273600.0 + position,
-        "seen": 0.1,
-        "is_stuck": False,
-        "has_failed": False,
-        "threads": 4,
-        "threads_busy": 0,
-        "saturated": 0.0,
-        "queued": 0,
-        "oldest_queued": 0.0,
-        "streams_waiting": 0,
-        "connections": 12,
-        "buffered": 0,
-        "spooled": 0,
-        "rss": 34 << 20,
-        "cpu": 3.5,
-        "oldest": 0.0,
-        "requests": 100,
-        "errors": 0,
-        "busy_seconds": 1.0,
-        "durations": NOTHING,
-    }
-    return WorkerFigures(**{**made, **figures})
+    return snapshots.worker(position, **{**OF_WORKER, "pid": 4711 + position, "age": AGE + position, **figures})
 
 
 def call(path: str, seconds: float, **more: Any) -> Running:
     """A request that runs."""
-    made: dict[str, Any] = {"method": "GET", "worker": 1, "pid": 4712, "thread": 4801, "request_id": ""}
-    return Running(**{**made, "path": path, "seconds": seconds, **more})
+    return snapshots.running(path, seconds, **{"worker": 1, "pid": 4712, "thread": 4801, **more})
 
 
 def verdict(level: str, word: str, line: str = "", *others: dict[str, str]) -> dict[str, Any]:
@@ -69,14 +38,9 @@ def verdict(level: str, word: str, line: str = "", *others: dict[str, str]) -> d
 
 def document(workers: list[WorkerFigures], running: list[Running] | None = None, **more: Any) -> dict[str, Any]:
     """The document of a service with these workers; *more* replaces parts of it."""
-    snapshot = Snapshot(
-        format=FORMAT, version="0.1.0", build="compiled", python="3.11", at=1_800_000_000.0, clock=5000.0,
-        since=1_800_000_000.0 - 273_600, supervisor=4710, generation=3, workers_wanted=len(workers), is_stopping=False,
-        is_reload_failed=False, failing_starts=0, workers=workers, running=running or [],
-        listeners=[ListenQueue("127.0.0.1:8000", 0, 2048)], certificates=[], durations={}, codes={}, probe_answers={},
-        queue=NOTHING, proxy_queue=NOTHING, busy_seconds=1.0, accepted=0, received=0, sent=0, refused={},
-        refused_peers={}, timeouts={}, queue_full=0, application_errors=0, abandoned=0, lines_dropped=0, logged={},
-        starts={}, reloads={}, cpu={}, told=Told("shop:app"),
+    snapshot = snapshots.snapshot(
+        since=AT - AGE, generation=3, workers_wanted=len(workers), workers=workers, running=running or [],
+        told=Told("shop:app"),
     )  # fmt: skip
     made = document_of(snapshot, History())
     made["verdict"] = verdict("ok", "serving")

@@ -17,7 +17,8 @@ from fastwsgi.http.errors import HttpError
 from fastwsgi.http.grammar import reason_phrase
 from tests.conftest import without_compiled
 from tests.helpers.figures import codes, timeouts
-from tests.helpers.memory import Bench, Response, read_responses
+from tests.helpers.memory import Bench
+from tests.helpers.responses import Response, read_responses
 from tests.helpers.serving import PATIENCE
 from tests.helpers.site_app import GET
 

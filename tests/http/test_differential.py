@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from ci import fuzz_heads
 from tests.conftest import both_builds, without_compiled
 from tests.helpers.heads import CONFIGURATIONS, HeadReader
-from tests.helpers.memory import Bench, read_responses
+from tests.helpers.memory import Bench
+from tests.helpers.responses import read_responses
 from tests.helpers.strategies import broken_heads, coded, cuts, split, thorough
 
 pytestmark = pytest.mark.skipif(without_compiled(), reason="told to run without the compiled build")

@@ -19,7 +19,8 @@ import pytest
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.server.rows import Rows
 from fastwsgi.server.threads import Pool
-from tests.helpers.memory import Bench, Response
+from tests.helpers.memory import Bench
+from tests.helpers.responses import Response
 from tests.helpers.site_app import GET
 
 PATIENCE = 20.0  # seconds

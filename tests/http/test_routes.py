@@ -10,7 +10,8 @@ import pytest
 
 from fastwsgi import figures
 from tests.helpers.figures import answered, codes, histogram
-from tests.helpers.memory import Bench, Response
+from tests.helpers.memory import Bench
+from tests.helpers.responses import Response
 from tests.helpers.serving import GET, GET_1_0, request
 
 PROBE = request(target="/livez")

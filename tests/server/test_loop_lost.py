@@ -19,8 +19,9 @@ from fastwsgi.http.errors import LoopLost
 from fastwsgi.server import housekeeping
 from fastwsgi.server import loop as loop_module
 from fastwsgi.server.listener import Listener
+from tests.helpers.clock import Clock
 from tests.helpers.memory import Bench
-from tests.helpers.serving import Clock, Server, answering
+from tests.helpers.serving import Server, answering
 from tests.helpers.site_app import GET
 
 # The loop
