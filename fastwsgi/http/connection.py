@@ -38,6 +38,7 @@ from fastwsgi.http.states import (
     moves,
 )
 from fastwsgi.http.transport import LOST, MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
+from fastwsgi.http.waits import leave_queue
 from fastwsgi.http.write_ahead import spool
 
 if TYPE_CHECKING:
@@ -539,6 +540,8 @@ class Connection:
         if not self.service.full:
             if self.out is None:
                 self.out = self.service.turn.out
+            if self.exchange is not None:
+                leave_queue(self.service.meter, self.exchange)
             self._respond()
         self._finish_turn()
 

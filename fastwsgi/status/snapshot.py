@@ -38,7 +38,7 @@ class Running:
 
     Attributes:
         path: without its query, cut after some 180 bytes.
-        seconds: since its head was complete.
+        seconds: since its thread began to work on it.
         worker: the position of its worker.
         thread: the native ID of its thread.
         request_id: "" if it has none.
@@ -65,7 +65,7 @@ class WorkerFigures:
         seen: seconds since its last heartbeat.
         is_stuck: it has not been seen for so long that some C call must hold the GIL.
         has_failed: it serves a page that says why the application cannot be loaded.
-        threads_busy: that run the application.
+        threads_busy: that run the application, the one with the loop included.
         saturated: seconds for which all threads have been busy; 0: some is free.
         oldest_queued: seconds for which the first request in the queue has waited; 0: none waits.
         rss: bytes resident.
