@@ -35,13 +35,13 @@ cdef class Meter:
     cpdef double now(self)
     cpdef object add(self, Py_ssize_t index, long long count)
     cpdef object set(self, Py_ssize_t index, long long value)
-    cdef void begin_call(self, object connection) noexcept
+    cpdef void begin_call(self, object connection) noexcept
     cdef void show(self, bytes name) noexcept
     cpdef void end_call(self) noexcept
     cpdef object move_call(self, object exchange, Py_ssize_t row)
     cpdef object mark(self, object exchange)
     cpdef object show_id(self, str request_id)
-    cdef int end(self, object exchange) except -1
+    cpdef int end(self, object exchange) except -1
     cdef double began(self, object exchange)
     cdef long long busy_time(self, object exchange, double now) except -1
     cdef bint has_answered(self, object exchange) noexcept

@@ -134,13 +134,12 @@ cdef class Meter:
 
     # The call on the thread with the loop
 
-    cdef void begin_call(self, object connection) noexcept:
-        cdef Exchange exchange = (<Connection>connection).exchange
-        cdef double began = exchange.started
+    cpdef void begin_call(self, object connection) noexcept:
+        cdef double began = (<Connection>connection).exchange.started
         if (<Connection>connection).reader.name is not self.shown:
             self.show((<Connection>connection).reader.name)
-        if self.free_since > exchange.started or exchange.idle != 0:
-            began = self.began(exchange)
+        if self.free_since > began or (<Connection>connection).exchange.idle != 0:
+            began = self.began((<Connection>connection).exchange)
         self.words[BEGAN] = <long long>(began * 1e9)
         store_number(&self.words[NUMBER], (self.words[NUMBER] + 2) | 1)
 
@@ -187,21 +186,21 @@ cdef class Meter:
 
     # The end of a response
 
-    cdef int end(self, object ended) except -1:
-        cdef double now = seconds_now(), started = (<Exchange>ended).started
+    cpdef int end(self, object exchange) except -1:
+        cdef double now = seconds_now(), started = (<Exchange>exchange).started
         cdef long long spent = nanoseconds(now - started), busy = spent
-        cdef unsigned int code = (<Exchange>ended).code, bucket = 0
+        cdef unsigned int code = (<Exchange>exchange).code, bucket = 0
         cdef long long *histogram
         if (
-            self.free_since > started or (<Exchange>ended).idle != 0 or (<Exchange>ended).settled
-            or (<Exchange>ended).turn is None
+            self.free_since > started or (<Exchange>exchange).idle != 0 or (<Exchange>exchange).settled
+            or (<Exchange>exchange).turn is None
         ):
-            busy = self.busy_time(ended, now)
+            busy = self.busy_time(exchange, now)
         else:
             self.free_since = now
             store_number(&self.words[BEGAN], -self.words[BEGAN])
         count_up(&self.words[BUSY_TIME], busy)
-        if (code == 0 or code == EXPIRED) and not self.has_answered(ended):
+        if (code == 0 or code == EXPIRED) and not self.has_answered(exchange):
             return 0
         while bucket < BOUNDS and spent > bounds[bucket]:
             bucket += 1
@@ -243,5 +242,6 @@ cdef class Meter:
 
     cdef void keep_duration(self, long long spent) noexcept:
         cdef unsigned int *ring = <unsigned int *>(self.words + RING + 1)
-        ring[self.words[RING] % RING_ENTRIES] = <unsigned int>min(spent // 1000, 0xFFFFFFFFLL)
+        cdef unsigned long long micros = spent // 1000, place = self.words[RING]
+        ring[place % RING_ENTRIES] = <unsigned int>min(micros, 0xFFFFFFFFULL)
         self.words[RING] += 1

@@ -73,8 +73,10 @@ class Rows:
 
     def show(self, exchange: Exchange) -> None:
         """Show it, which is for *exchange*, again."""
+        thread = threading.get_ident()
         with self._lock:
-            self._fill(exchange, self._hidden.pop(threading.get_ident(), None) or _described(exchange))
+            hidden = self._hidden
+            self._fill(exchange, hidden.pop(thread) if thread in hidden else _described(exchange))
 
     def show_id(self, request_id: str) -> None:
         """Show the *request_id* with the call of this thread."""

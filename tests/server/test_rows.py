@@ -54,7 +54,7 @@ def test_calls_beyond_the_last_row_are_not_shown_and_take_nobody_elses(build: Si
         for number in range(figures.MOST_ROWS + 2):
             calls.begin(number)
         assert sorted(rows(meter.view)) == sorted(names)
-        assert meter.view[figures.UNSHOWN] == 2 * ((1 << figures.UNSHOWN_BITS) + 2000)  # but counted, from when they began
+        assert meter.view[figures.UNSHOWN] == 2 * ((1 << figures.UNSHOWN_BITS) + 2000)  # but counted
         calls.end(figures.MOST_ROWS)  # it had no row to give back
         assert sorted(rows(meter.view)) == sorted(names)
         calls.end(5)

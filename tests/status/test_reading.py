@@ -36,7 +36,7 @@ def answer(slot: Slot, code: int, bucket: int = 0, nanoseconds: int = SECOND // 
 
 
 def run(
-    slot: Slot, place: int, name: bytes, age: float = 1.0, number: int = 1, identifier: bytes = b"", counted: bool = False
+    slot: Slot, place: int, name: bytes, age: float = 1, number: int = 1, identifier: bytes = b"", counted: bool = False
 ) -> None:
     """Have a call run in a place: 0 is the loop's thread, others are rows."""
     begin = slot.base + (CALL if place == 0 else ROWS + (place - 1) * CALL_WORDS)
