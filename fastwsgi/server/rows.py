@@ -99,6 +99,8 @@ class Rows:
             used = (row - ROWS) // CALL_WORDS + 1
             self._meter.set(ROWS_USED, max(used, self._meter.view[ROWS_USED]))
             return row
+        if exchange.end_reported:
+            return NO_ROW  # it is counted already
         exchange.row = -(1 << UNSHOWN_BITS) - ceil(began(self._meter, exchange) * 1000)
         self._meter.add(UNSHOWN, -exchange.row)
         return NO_ROW
