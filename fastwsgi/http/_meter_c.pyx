@@ -162,22 +162,22 @@ cdef class Meter:
     cpdef void end_call(self) noexcept:
         store_number(&self.words[NUMBER], (self.words[NUMBER] + 1) & ~1)
 
-    cpdef object move_call(self, object moved, Py_ssize_t row):
+    cpdef object move_call(self, object exchange, Py_ssize_t row):
         if not ROWS <= row <= RING - CALL_WORDS:
             raise IndexError(row)
         self.end_call()
         memcpy(&self.words[row + 1], &self.words[CALL + 1], (CALL_WORDS - 1) * sizeof(long long))
-        (<Exchange>moved).row = row
+        (<Exchange>exchange).row = row
         store_number(&self.words[row], (self.words[row] + 2) | 1)
 
-    cpdef object mark(self, object counted):
-        cdef Exchange exchange = <Exchange>counted
+    cpdef object mark(self, object exchange):
+        cdef Exchange counted = <Exchange>exchange
         cdef long long *began
-        if exchange.row < 0:
-            add_atomically(&self.words[UNSHOWN], exchange.row)
-            exchange.row = 0
+        if counted.row < 0:
+            add_atomically(&self.words[UNSHOWN], counted.row)
+            counted.row = 0
         else:
-            began = &self.words[BEGAN if exchange.row == 0 else exchange.row + BEGAN - CALL]
+            began = &self.words[BEGAN if counted.row == 0 else counted.row + BEGAN - CALL]
             store_number(began, -abs(began[0]))
 
     cpdef object show_id(self, str request_id):
