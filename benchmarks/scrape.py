@@ -54,10 +54,11 @@ def start(slot: Slot, position: int) -> int:
         slot.words[slot.base + index] = 1000 * index
     for code in (200, 204, 302, 400, 404, 500, 503):
         slot.words[slot.base + figures.CODES + code - 100] = 1000 + code
+    slot.words[slot.base + figures.ROWS_USED] = THREADS
     for row in range(THREADS):
         call = slot.base + figures.ROWS + row * figures.CALL_WORDS
         slot.words[call + figures.CALL_NUMBER] = 1
-        slot.words[call + figures.CALL_STARTED] = time.monotonic_ns()
+        slot.words[call + figures.CALL_BEGAN] = time.monotonic_ns()
     return pid
 
 

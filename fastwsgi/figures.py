@@ -34,22 +34,23 @@ BUFFERED = 15  # bytes that its clients make it hold
 OLDEST_QUEUED = 16  # when the first of the requests in the queue was queued; 0: none is
 SATURATED_SINCE = 17  # when all its threads became busy; 0: some is free
 HAS_FAILED = 18  # whether it serves a page that says why the application cannot be loaded (--reload)
+ROWS_USED = 19  # those of ROWS that ever had a call; the others are empty
+# Calls beyond the last row, in one word, as a reader must see all of it: 2**UNSHOWN_BITS times their number, and when
+# they began, in milliseconds, added up
+UNSHOWN = 20
+UNSHOWN_BITS = 48
 GAUGES = 64  # words
 
 # Counters
 ACCEPTED = 64  # connections
 RECEIVED = 65  # bytes
 SENT = 66  # bytes
-BUSY_TIME = 67  # of calls that have ended
+BUSY_TIME = 67  # of calls that have ended, or wait for their clients
 QUEUE_FULL = 68  # requests that were refused since too many wait
 APPLICATION_ERRORS = 69  # requests whose application raised an exception, or broke PEP 3333
 LINES_DROPPED = 70  # of the access log
 TIMEOUT_KINDS = ("head", "body", "write", "rate", "application")
 TIMEOUTS = 71  # a word for each kind
-# Requests that the monitor answered with 504 while no Python ran (_monitor_c.pyx writes it, without the GIL), and how
-# long they had taken. If their calls ever return, they are counted nowhere else: neither as responses nor as timeouts.
-EXPIRED = 76
-EXPIRED_TIME = 77
 ABANDONED = 78  # requests whose client left before there was a response
 LOG_LEVELS = ("warning", "error", "exception", "critical")
 LOGGED = 79  # records of the error log, a word for each level; gunicorn sends them by statsd
@@ -68,15 +69,18 @@ CLASSES = ("2xx", "3xx", "4xx", "5xx")
 DURATIONS = 128  # a histogram for each class
 QUEUE_TIMES = 192  # of requests that have waited; those that have not are the rest of all requests
 PROXY_QUEUE_TIMES = 208
+# Of requests that the monitor answered with 504 while no Python ran (_monitor_c.pyx writes it, without the GIL). If
+# their calls ever return, they are counted nowhere else: neither as responses nor as timeouts. It has DURATION_BOUNDS.
+EXPIRED = 224
 CODES = 256  # responses of the application's requests by code: 100 is the first word; the last is 599, and all above
 CODE_WORDS = 500
 
 # The call that the thread with the loop runs
 CALL = 768
-# Of a call: a word that is odd while it runs and another number for each call, when the request's head was complete,
-# the native ID of its thread, the bytes of its name, its request ID (40 bytes, with zeros), its name: method, blank and
-# path, in Latin-1, cut
-CALL_NUMBER, CALL_STARTED, CALL_THREAD, CALL_LENGTH, CALL_ID, CALL_NAME = 0, 1, 2, 3, 4, 9
+# Of a call: a word that is odd while it runs and another number for each call, when its thread began to work on it
+# (negative once that time is part of BUSY_TIME), the native ID of its thread, the bytes of its name, its request ID (40
+# bytes, with zeros), its name: method, blank and path, in Latin-1, cut
+CALL_NUMBER, CALL_BEGAN, CALL_THREAD, CALL_LENGTH, CALL_ID, CALL_NAME = 0, 1, 2, 3, 4, 9
 CALL_WORDS = 32
 CALL_ID_BYTES = 40
 CALL_NAME_BYTES = (CALL_WORDS - CALL_NAME) * WORD
@@ -88,13 +92,13 @@ MOST_PEERS = 8
 
 # The calls that run in threads without the loop, each as above
 ROWS = 896
-MOST_ROWS = 64
+MOST_ROWS = 256
 
 # The durations of the last requests in microseconds, in 4 bytes each, for statsd: a count of all, then the ring
-RING = 2944
+RING = 9088
 RING_ENTRIES = 4096
 
-SIZE = 5120  # words
+SIZE = 11264  # words
 
 
 def private_memory() -> memoryview:

@@ -32,6 +32,7 @@ cdef class Exchange:
     cdef public str stage, framed
     cdef public long long announced, sent
     cdef public double queued, started, idle, paused
+    cdef public long long row
     cdef public bint settled, is_refused, is_faulty
     cdef public object note
     cdef public _turn_c.Turn turn

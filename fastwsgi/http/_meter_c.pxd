@@ -6,8 +6,6 @@ cdef enum:  # words, as in figures.py
     SENT = 66
     ACCEPTED = 64
     LINES_DROPPED = 70
-    MONITOR_EXPIRED = 76
-    MONITOR_EXPIRED_TIME = 77
 
 
 cdef extern from *:
@@ -19,6 +17,9 @@ cdef extern from *:
 
 cdef inline void count_up(long long *word, long long more) noexcept nogil:
     word[0] += more
+
+
+cdef void count_expired(long long *words, double started) noexcept nogil
 
 
 @cython.final
@@ -37,8 +38,11 @@ cdef class Meter:
     cpdef void begin_call(self, object connection) noexcept
     cdef void show(self, bytes name) noexcept
     cpdef void end_call(self) noexcept
+    cpdef object move_call(self, object exchange, Py_ssize_t row)
+    cpdef object mark(self, object exchange)
     cpdef object show_id(self, str request_id)
     cpdef int end(self, object exchange) except -1
-    cdef double busy_since(self, object exchange, double now) except? -1
+    cdef double began(self, object exchange)
+    cdef long long busy_time(self, object exchange, double now) except -1
     cdef bint has_answered(self, object exchange) noexcept
     cdef void keep_duration(self, long long spent) noexcept

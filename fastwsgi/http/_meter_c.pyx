@@ -13,39 +13,46 @@ from fastwsgi.http._exchange_c cimport Exchange
 
 from fastwsgi import figures
 from fastwsgi.http.call_names import write_id
-from fastwsgi.http.waits import SHORT_WAIT, count_route, count_turn
+from fastwsgi.http.waits import SHORT_WAIT, count_route, count_turn, resume
 
 cdef enum:  # as in figures.py
-    SIZE = 5120
+    SIZE = 11264
+    UNSHOWN = 20
     BUSY_TIME = 67
     ABANDONED = 78
     BOUNDS = 14
     HISTOGRAM = 16
     DURATIONS = 128
+    EXPIRED_TIMES = 224
     CODES = 256
     CODE_WORDS = 500
     CALL = 768
     NUMBER = 768
-    STARTED = 769
+    BEGAN = 769
     LENGTH = 771
     ID = 772
     ID_BYTES = 40
     NAME = 777
     NAME_BYTES = 184
-    RING = 2944
+    CALL_WORDS = 32
+    ROWS = 896
+    RING = 9088
     RING_ENTRIES = 4096
     EXPIRED = 504
 
-assert (SIZE, BUSY_TIME, ABANDONED, BOUNDS, HISTOGRAM, DURATIONS, CODES, CODE_WORDS, CALL, RING, RING_ENTRIES) == (
-    figures.SIZE, figures.BUSY_TIME, figures.ABANDONED, len(figures.DURATION_BOUNDS), figures.HISTOGRAM,
-    figures.DURATIONS, figures.CODES, figures.CODE_WORDS, figures.CALL, figures.RING, figures.RING_ENTRIES,
+assert (SIZE, UNSHOWN, BUSY_TIME, ABANDONED, BOUNDS, HISTOGRAM, DURATIONS, EXPIRED_TIMES, CODES, CODE_WORDS) == (
+    figures.SIZE, figures.UNSHOWN, figures.BUSY_TIME, figures.ABANDONED, len(figures.DURATION_BOUNDS),
+    figures.HISTOGRAM, figures.DURATIONS, figures.EXPIRED, figures.CODES, figures.CODE_WORDS,
 )
-assert (NUMBER, STARTED, LENGTH, ID, ID_BYTES, NAME, NAME_BYTES) == (
-    CALL + figures.CALL_NUMBER, CALL + figures.CALL_STARTED, CALL + figures.CALL_LENGTH, CALL + figures.CALL_ID,
+assert (CALL, CALL_WORDS, ROWS, RING, RING_ENTRIES) == (
+    figures.CALL, figures.CALL_WORDS, figures.ROWS, figures.RING, figures.RING_ENTRIES,
+)
+assert (NUMBER, BEGAN, LENGTH, ID, ID_BYTES, NAME, NAME_BYTES) == (
+    CALL + figures.CALL_NUMBER, CALL + figures.CALL_BEGAN, CALL + figures.CALL_LENGTH, CALL + figures.CALL_ID,
     figures.CALL_ID_BYTES, CALL + figures.CALL_NAME, figures.CALL_NAME_BYTES,
 )
-assert (ACCEPTED, RECEIVED, SENT, LINES_DROPPED, MONITOR_EXPIRED, MONITOR_EXPIRED_TIME) == (
-    figures.ACCEPTED, figures.RECEIVED, figures.SENT, figures.LINES_DROPPED, figures.EXPIRED, figures.EXPIRED_TIME,
+assert (ACCEPTED, RECEIVED, SENT, LINES_DROPPED) == (
+    figures.ACCEPTED, figures.RECEIVED, figures.SENT, figures.LINES_DROPPED,
 )
 
 cdef double short_wait = SHORT_WAIT
@@ -76,9 +83,19 @@ cdef extern from *:
         return seconds > 0 ? (long long)(seconds * 1e9) : 0;
     }
     """
-    double seconds_now() noexcept
+    double seconds_now() noexcept nogil
     void store_number(long long *, long long) noexcept
-    long long nanoseconds(double) noexcept
+    long long nanoseconds(double) noexcept nogil
+
+
+cdef void count_expired(long long *words, double started) noexcept nogil:
+    """Count a request that the monitor has answered, where nobody else will."""
+    cdef long long spent = nanoseconds(seconds_now() - started)
+    cdef int bucket = 0
+    while bucket < BOUNDS and spent > bounds[bucket]:
+        bucket += 1
+    words[EXPIRED_TIMES + bucket] += 1
+    words[EXPIRED_TIMES + HISTOGRAM - 1] += spent
 
 
 cdef class Meter:
@@ -118,10 +135,21 @@ cdef class Meter:
     # The call on the thread with the loop
 
     cpdef void begin_call(self, object connection) noexcept:
+        cdef double began = (<Connection>connection).exchange.started
         if (<Connection>connection).reader.name is not self.shown:
             self.show((<Connection>connection).reader.name)
-        self.words[STARTED] = <long long>((<Connection>connection).exchange.started * 1e9)
+        if self.free_since > began or (<Connection>connection).exchange.idle != 0:
+            began = self.began((<Connection>connection).exchange)
+        self.words[BEGAN] = <long long>(began * 1e9)
         store_number(&self.words[NUMBER], (self.words[NUMBER] + 2) | 1)
+
+    cdef double began(self, object begun):
+        """When the thread of a request that may have waited begins to work on it, or goes on."""
+        cdef Exchange exchange = <Exchange>begun
+        if exchange.paused != 0:
+            resume(self, exchange)
+        cdef double began = exchange.started + exchange.idle
+        return began if exchange.settled else max(began, self.free_since)
 
     cdef void show(self, bytes name) noexcept:
         """Show *name* alone. It often is the object that it was before: the scanner knows request lines again."""
@@ -133,6 +161,24 @@ cdef class Meter:
 
     cpdef void end_call(self) noexcept:
         store_number(&self.words[NUMBER], (self.words[NUMBER] + 1) & ~1)
+
+    cpdef object move_call(self, object exchange, Py_ssize_t row):
+        if not ROWS <= row <= RING - CALL_WORDS:
+            raise IndexError(row)
+        self.end_call()
+        memcpy(&self.words[row + 1], &self.words[CALL + 1], (CALL_WORDS - 1) * sizeof(long long))
+        (<Exchange>exchange).row = row
+        store_number(&self.words[row], (self.words[row] + 2) | 1)
+
+    cpdef object mark(self, object exchange):
+        cdef Exchange counted = <Exchange>exchange
+        cdef long long *began
+        if counted.row < 0:
+            add_atomically(&self.words[UNSHOWN], counted.row)
+            counted.row = 0
+        else:
+            began = &self.words[BEGAN if counted.row == 0 else counted.row + BEGAN - CALL]
+            store_number(began, -abs(began[0]))
 
     cpdef object show_id(self, str request_id):
         self.shown = None  # the next call writes over it
@@ -152,9 +198,10 @@ cdef class Meter:
             if (<Exchange>exchange).route is not None:  # none has a turn
                 count_route(self, code)
                 return 0
-            busy = nanoseconds(now - self.busy_since(exchange, now))
+            busy = self.busy_time(exchange, now)
         else:
             self.free_since = now
+            store_number(&self.words[BEGAN], -self.words[BEGAN])
         count_up(&self.words[BUSY_TIME], busy)
         if (code == 0 or code == EXPIRED) and not self.has_answered(exchange):
             return 0
@@ -168,24 +215,25 @@ cdef class Meter:
             self.keep_duration(spent)
         return 0
 
-    cdef double busy_since(self, object ended, double now) except? -1:
-        """When a request that has waited, or was refused, began to keep its thread busy."""
+    cdef long long busy_time(self, object ended, double now) except -1:
+        """How long a request that has waited, or was refused, kept its thread busy, in nanoseconds."""
         cdef Exchange exchange = <Exchange>ended
         cdef double began = exchange.started + exchange.idle
         if exchange.settled:
-            if exchange.paused:
-                began += now - exchange.paused
             if exchange.turn is not None and exchange.turn.running() is exchange.connection:
                 self.free_since = now
-            return began
-        if exchange.turn is None:
-            return now  # the application was never called
-        if self.free_since > began:
-            if self.free_since - began >= short_wait:
-                count_turn(self, self.free_since - began)
-            began = self.free_since
-        self.free_since = now
-        return began
+            if exchange.paused != 0:
+                return 0
+        elif exchange.turn is None:
+            return 0  # the application was never called
+        else:
+            if self.free_since > began:
+                if self.free_since - began >= short_wait:
+                    count_turn(self, self.free_since - began)
+                began = self.free_since
+            self.free_since = now
+        self.mark(exchange)
+        return nanoseconds(now - began)
 
     cdef bint has_answered(self, object ended) noexcept:
         """Whether the answer of a response with the code 0 or EXPIRED is to be counted, and not elsewhere."""

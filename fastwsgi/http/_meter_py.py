@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi import figures
 from fastwsgi.http.call_names import write_id, write_name
-from fastwsgi.http.waits import count_route, count_turn
+from fastwsgi.http.waits import began, count_route, count_turn, resume
 from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
@@ -75,12 +75,35 @@ class Meter:
         assert exchange is not None
         write_name(words, figures.CALL, connection.reader.name)
         write_id(words, figures.CALL, "")
-        words[figures.CALL + figures.CALL_STARTED] = int(exchange.started * 1e9)
+        resume(self, exchange)
+        words[figures.CALL + figures.CALL_BEGAN] = int(began(self, exchange) * 1e9)
         words[NUMBER] = (words[NUMBER] + 2) | 1
 
     def end_call(self) -> None:
         """Note that it has ended, or goes on without the loop."""
         self.view[NUMBER] = (self.view[NUMBER] + 1) & ~1
+
+    def move_call(self, exchange: Exchange, row: int) -> None:
+        """Have it, which is that of *exchange*, be in the *row* from now on. No reader sees it twice."""
+        words = self.view
+        with self._lock:
+            self.end_call()
+            words[row + 1 : row + figures.CALL_WORDS] = words[figures.CALL + 1 : figures.CALL + figures.CALL_WORDS]
+            exchange.row = row
+            words[row + figures.CALL_NUMBER] = (words[row + figures.CALL_NUMBER] + 2) | 1
+
+    def mark(self, exchange: Exchange) -> None:
+        """Note that the time of the call of *exchange* is about to be part of BUSY_TIME, so that nobody adds it again.
+
+        A reader in between misses it, and a killed process loses it: that is better than to count it twice for good.
+        """
+        with self._lock:
+            if exchange.row < 0:
+                self.view[figures.UNSHOWN] += exchange.row
+                exchange.row = 0
+            else:
+                at = (exchange.row or figures.CALL) + figures.CALL_BEGAN
+                self.view[at] = -abs(self.view[at])
 
     def show_id(self, request_id: str) -> None:
         """Show its *request_id*."""
@@ -94,21 +117,17 @@ class Meter:
             count_route(self, exchange.code)
             return
         now = self.now()
-        began = exchange.started + exchange.idle
+        begin = began(self, exchange)
         if exchange.settled:
-            if exchange.paused:
-                began += now - exchange.paused
             if exchange.turn is not None and exchange.turn.running() is exchange.connection:
                 self.free_since = now
-        elif exchange.turn is None:  # the application was never called
-            began = now
-        else:
-            if self.free_since > began:
-                count_turn(self, self.free_since - began)
-                began = self.free_since
+        elif exchange.turn is not None:
+            count_turn(self, begin - exchange.started - exchange.idle)
             self.free_since = now
         with self._lock:
-            self.view[figures.BUSY_TIME] += max(0, int((now - began) * 1e9))
+            if not exchange.paused and (exchange.settled or exchange.turn is not None):  # else nobody works on it
+                self.mark(exchange)
+                self.view[figures.BUSY_TIME] += max(0, int((now - begin) * 1e9))
             self._count(exchange, max(0, int((now - exchange.started) * 1e9)))
 
     def _count(self, exchange: Exchange, spent: int) -> None:

@@ -538,10 +538,10 @@ class Connection:
     def _leave_queue(self) -> None:
         """Answer the request that was queued, in a turn of the loop, or queue again."""
         if not self.service.kept:
-            if self.exchange is not None:
-                leave_queue(self.service.meter, self.exchange)
             if self.out is None:
                 self.out = self.service.turn.out
+            if self.exchange is not None:
+                leave_queue(self.service.meter, self.exchange)
             self._respond()
         self._finish_turn()
 

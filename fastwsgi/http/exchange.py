@@ -70,9 +70,10 @@ class Exchange:
         self.route: Callable[..., Any] | None = None  # what answers ahead of the application, if anything does
         self.sent = 0  # bytes of the body handed to the out-buffer
         self.queued = 0.0  # seconds that the request waited for a thread
-        self.idle = 0.0  # seconds in which no thread worked on it: see waits.py
+        self.idle = 0.0  # seconds from its complete head to when its thread began to work on it: see waits.py
         self.paused = 0.0  # since when it waits for its client or its turn; 0: it does not
         self.settled = False  # *idle* has all of its wait for a thread
+        self.row = 0  # where its call is in the memory of figures; 0: where that of the loop's thread is; see rows.py
         self.is_refused = False
         self.is_faulty = False  # the application has failed
         self.note: Any = None  # the observer's

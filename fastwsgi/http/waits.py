@@ -1,7 +1,8 @@
 """The time in which no thread worked on a request: it waited for a thread, for its body, or for its client to read.
 
-It is what makes the difference between how long a request took and how long it kept a thread busy. These are the rare
-cases; a request that neither waits nor is cut short passes by here.
+It is what makes the difference between how long a request took and how long it kept a thread busy. An exchange has it
+as *idle*: the seconds from its complete head to when its thread began to work on it, or went on. What it worked before
+a pause is counted at the pause. These are the rare cases; a request that neither waits nor is cut short passes by here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from fastwsgi.figures import HISTOGRAM, PROBE_ANSWERS, PROBE_CODES, QUEUE_BOUNDS, QUEUE_TIMES
+from fastwsgi.figures import BUSY_TIME, HISTOGRAM, PROBE_ANSWERS, PROBE_CODES, QUEUE_BOUNDS, QUEUE_TIMES
 
 if TYPE_CHECKING:
     from fastwsgi.http._meter_py import Meter
@@ -30,6 +31,12 @@ def count_turn(meter: Meter, seconds: float) -> None:
         observe(meter, QUEUE_TIMES, QUEUE_BOUNDS, seconds)
 
 
+def began(meter: Meter, exchange: Exchange) -> float:
+    """When the thread of a request that now runs began to work on it, or went on, on the loop's clock."""
+    begin = exchange.started + exchange.idle
+    return begin if exchange.settled else max(begin, meter.free_since)
+
+
 def settle(meter: Meter, exchange: Exchange | None) -> None:
     """Settle how long the request that now runs had to wait for those before it, as it goes on in another way."""
     if exchange is not None and exchange.route is None and not exchange.settled and not exchange.end_reported:
@@ -46,8 +53,9 @@ def count_route(meter: Meter, code: int) -> None:
 
 
 def leave_queue(meter: Meter, exchange: Exchange) -> None:
-    """Note that a thread has taken the request from the queue, and begins with it now."""
+    """Note that a thread has taken the request from the queue, and begins with it, or goes on, now."""
     exchange.idle = meter.now() - exchange.started
+    exchange.paused = 0.0
     exchange.settled = True
     observe(meter, QUEUE_TIMES, QUEUE_BOUNDS, exchange.queued)
 
@@ -56,6 +64,11 @@ def pause(meter: Meter, exchange: Exchange) -> None:
     """Note that the response waits, for its client or for its turn."""
     settle(meter, exchange)
     exchange.paused = meter.now()
+    spent = exchange.paused - exchange.started - exchange.idle
+    exchange.idle += spent
+    if not exchange.end_reported:
+        meter.mark(exchange)
+        meter.add(BUSY_TIME, max(0, int(spent * 1e9)))
     if exchange.turn is not None and exchange.turn.running() is exchange.connection:
         meter.free_since = exchange.paused
 
@@ -63,5 +76,5 @@ def pause(meter: Meter, exchange: Exchange) -> None:
 def resume(meter: Meter, exchange: Exchange) -> None:
     """Note that the response goes on."""
     if exchange.paused:
-        exchange.idle += meter.now() - exchange.paused
+        exchange.idle = meter.now() - exchange.started
         exchange.paused = 0.0

@@ -38,7 +38,7 @@ def dumped(child: Child, dump: str) -> tuple[list[RunningStack], str]:
     for call in calls(words, child.slot.base):
         one = read(words, call)
         if one is not None:
-            stack, seconds = everything.pop(child.threads.get(one.thread, 0), ""), max(0, now - call.started) / 10**9
+            stack, seconds = everything.pop(child.threads.get(one.thread, 0), ""), call.age(now) / 10**9
             identifier = one.identifier
             found.append(
                 {"name": one.name, "request_id": identifier, "seconds": seconds, "thread": one.thread, "stack": stack}

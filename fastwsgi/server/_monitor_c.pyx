@@ -7,7 +7,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 
 from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
-from fastwsgi.http._meter_c cimport LINES_DROPPED, MONITOR_EXPIRED, MONITOR_EXPIRED_TIME, add_atomically
+from fastwsgi.http._meter_c cimport LINES_DROPPED, add_atomically, count_expired
 from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
 from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
 from fastwsgi.observe._line_text_c cimport monotonic
@@ -207,7 +207,7 @@ cdef void give_up(Watch *watch, long long calls) noexcept nogil:
         if watch.calls[0] == calls:
             send_dated(call.fd, watch.answer, watch.date_at, watch.size)
             if watch.figures != NULL:
-                count_expired(watch.figures, call.connection)
+                count_expired(watch.figures, (<Exchange>(<Connection>call.connection).exchange).started)
             if watch.lines != NULL:
                 logged = make_expired(watch.lines, call.connection, EXPIRED, &line)
             call.logged = logged
@@ -217,13 +217,6 @@ cdef void give_up(Watch *watch, long long calls) noexcept nogil:
     pthread_mutex_unlock(&watch.mutex)
     if logged and not write_line(&line) and watch.figures != NULL:
         add_atomically(&watch.figures[LINES_DROPPED], 1)
-
-
-cdef void count_expired(long long *figures, void *connection) noexcept nogil:
-    """Count the call for *connection*, where nobody else will; it cannot end as long as it is ANSWERING."""
-    cdef double started = (<Exchange>(<Connection>connection).exchange).started
-    figures[MONITOR_EXPIRED] += 1
-    figures[MONITOR_EXPIRED_TIME] += <long long>((monotonic() - started) * 1e9)
 
 
 cdef void doze(Watch *watch, long long calls) noexcept nogil:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from fastwsgi.http._meter_py import Meter
     from fastwsgi.http._turn_py import Turn
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.exchange import Exchange
@@ -131,6 +132,8 @@ class Slot(Protocol):
 
 class WatchedLoop(Protocol):
     """The loop, as its watchdog knows it."""
+
+    meter: Meter
 
     def calls(self) -> list[tuple[int, Connection]]:
         """The application calls that run now: for each, the identifier of its thread, and its connection."""

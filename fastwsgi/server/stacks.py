@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from fastwsgi.http.naming import request_name
+from fastwsgi.http.waits import began
 from fastwsgi.originals import threading, time
 from fastwsgi.server.watchdog import stack_of
 
@@ -22,7 +23,7 @@ class RunningStack(TypedDict):
     Attributes:
         name: method and path.
         request_id: "" if it has none.
-        seconds: since its head was complete.
+        seconds: since its thread began to work on it.
         thread: the native ID of its thread.
         stack: as a traceback prints it.
     """
@@ -47,7 +48,7 @@ def running_stacks(loop: WatchedLoop) -> list[RunningStack]:
                 RunningStack(
                     name=request_name(environ)[:MOST_NAME],
                     request_id=str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
-                    seconds=max(0.0, now - exchange.started),
+                    seconds=max(0.0, now - began(loop.meter, exchange)),
                     thread=threads.get(thread, 0),
                     stack=stack_of(thread)[-MOST_STACK:],
                 )

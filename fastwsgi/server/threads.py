@@ -318,7 +318,7 @@ class Pool:
         self.monitor.follow(self.service.turn)
         connection.detach()
         settle(self.meter, connection.exchange)
-        self.rows.hand_over(self.loop_thread)
+        self.rows.hand_over(self.loop_thread, connection.exchange)
         self.detached[self.loop_thread] = connection
         self._set_running(self.running + 1)
 

@@ -60,8 +60,8 @@ class WaitingStreams:
         try:
             yield
         finally:
-            self._rows.show()
             resume(self._meter, exchange)
+            self._rows.show(exchange)
 
     def await_reader(self, connection: Connection) -> None:
         """Wait until the client of *connection* has read.

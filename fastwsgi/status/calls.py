@@ -7,23 +7,30 @@ from itertools import compress
 from typing import NamedTuple
 
 from fastwsgi.figures import (
+    BUSY_TIME,
     CALL,
+    CALL_BEGAN,
     CALL_ID,
     CALL_ID_BYTES,
     CALL_LENGTH,
     CALL_NAME,
     CALL_NAME_BYTES,
     CALL_NUMBER,
-    CALL_STARTED,
     CALL_THREAD,
     CALL_WORDS,
-    RING,
+    MOST_ROWS,
     ROWS,
+    ROWS_USED,
+    UNSHOWN,
+    UNSHOWN_BITS,
     WORD,
 )
 from fastwsgi.originals import time
 from fastwsgi.status.escapes import printable
 from fastwsgi.status.snapshot import Running, WorkerFigures
+
+MS = 10**6  # nanoseconds
+LOOKS = 10  # at a worker that ends a call during each of them
 
 
 class Call(NamedTuple):
@@ -32,25 +39,49 @@ class Call(NamedTuple):
     Attributes:
         begin: its first word.
         number: what no other call has there; it is odd.
-        started: on the clock of time.monotonic_ns().
+        began: when its thread began to work on it, on the clock of time.monotonic_ns().
+        is_counted: whether its time is part of BUSY_TIME already, as of one that was given up.
     """
 
     begin: int
     number: int
-    started: int
+    began: int
+    is_counted: bool
+
+    def age(self, clock: int) -> int:
+        """Nanoseconds for which it has run."""
+        return max(0, clock - self.began)
 
 
 def calls(words: memoryview, base: int) -> list[Call]:
     """The calls that run in the worker whose memory begins at *base*."""
-    rows = words[base + ROWS + CALL_NUMBER : base + RING : CALL_WORDS].tolist()
-    begins = [base + CALL, *compress(range(base + ROWS, base + RING, CALL_WORDS), rows)]
-    numbers = [words[begin + CALL_NUMBER] for begin in begins]
-    return [Call(begin, number, words[begin + CALL_STARTED]) for begin, number in zip(begins, numbers) if number & 1]
+    end = base + ROWS + max(0, min(words[base + ROWS_USED], MOST_ROWS)) * CALL_WORDS
+    rows = words[base + ROWS + CALL_NUMBER : end : CALL_WORDS].tolist()
+    begins = [base + CALL, *compress(range(base + ROWS, end, CALL_WORDS), rows)]
+    found = [(begin, words[begin + CALL_NUMBER], words[begin + CALL_BEGAN]) for begin in begins]
+    return [Call(begin, number, abs(began), began < 0) for begin, number, began in found if number & 1]
 
 
 def still_running(words: memoryview, found: list[Call]) -> list[Call]:
     """Those that have not ended since they were found, so that what was read of them belongs to them."""
     return [call for call in found if words[call.begin + CALL_NUMBER] == call.number]
+
+
+def busy_time(words: memoryview, base: int, clock: int) -> tuple[int, list[Call]]:
+    """The nanoseconds that the threads of a worker have spent on calls up to *clock*, and the calls that run.
+
+    A call that ends is first marked as counted, then counted. So if nothing was counted meanwhile, what was found
+    belongs together; else some of the time may be missing, but none is in it twice.
+    """
+    for _ in range(LOOKS):
+        counted = words[base + BUSY_TIME]
+        found = still_running(words, calls(words, base))
+        unshown = words[base + UNSHOWN]
+        if words[base + BUSY_TIME] == counted:
+            break
+    number, begun = unshown >> UNSHOWN_BITS, unshown & (1 << UNSHOWN_BITS) - 1
+    running = sum([call.age(clock) for call in found if not call.is_counted])
+    return counted + running + max(0, number * (clock // MS) - begun) * MS, found
 
 
 class Described(NamedTuple):
@@ -76,7 +107,7 @@ def describe(words: memoryview, found: list[Call], worker: WorkerFigures, clock:
         described = read(words, call)
         if described is not None:
             method, _, path = described.name.partition(" ")
-            seconds = max(0, clock - call.started) / 10**9
+            seconds = call.age(clock) / 10**9
             yield Running(method, path, seconds, worker.worker, worker.pid, described.thread, described.identifier)
 
 
@@ -85,10 +116,10 @@ def in_call(words: memoryview, base: int) -> str:
 
     It is the call of the thread with the loop, which nobody could take from it, or else, most likely, the oldest.
     """
-    for call in sorted(calls(words, base), key=lambda call: (call.begin != base + CALL, call.started)):
+    for call in sorted(calls(words, base), key=lambda call: (call.begin != base + CALL, call.began)):
         described = read(words, call)
         if described is not None:
-            age = (time.monotonic_ns() - call.started) / 10**9
+            age = call.age(time.monotonic_ns()) / 10**9
             return f", in {described.name or 'a request'} for {age:.1f} s"
     return ""
 
@@ -96,5 +127,6 @@ def in_call(words: memoryview, base: int) -> str:
 def at_the_end(words: memoryview, base: int) -> list[str]:
     """What ran in the worker whose memory begins at *base* when it ended: "GET /shop for 3.1 s", the oldest first."""
     now = time.monotonic_ns()
-    found = ((read(words, call), now - call.started) for call in sorted(calls(words, base), key=lambda it: it.started))
-    return [f"{one.name or 'a request'} for {max(0, age) / 10**9:.1f} s" for one, age in found if one is not None]
+    found = [(read(words, call), call.age(now)) for call in calls(words, base)]
+    found.sort(key=lambda pair: -pair[1])
+    return [f"{one.name or 'a request'} for {age / 10**9:.1f} s" for one, age in found if one is not None]

@@ -17,7 +17,7 @@ from fastwsgi import figures
 from fastwsgi.originals import os, time
 from fastwsgi.status import head as heads
 from fastwsgi.status import scoreboard, totals
-from fastwsgi.status.calls import Call, calls, describe, still_running
+from fastwsgi.status.calls import Call, busy_time, describe
 from fastwsgi.status.processes import Memory, cpu_seconds, is_stopped
 from fastwsgi.status.snapshot import FORMAT, Histogram, Running, Snapshot, Told, WorkerFigures
 from fastwsgi.version import VERSION
@@ -37,24 +37,6 @@ class Highest:
         """*value*, or the highest one that the figure *number* has had."""
         highest = self._values[number] = max(value, self._values.get(number, 0))
         return highest
-
-
-class BusyTime:
-    """The nanoseconds that the threads of each worker have spent on calls, of which those that run are estimated.
-
-    A call is known by when its head was complete, and may have waited for a thread since. While calls wait, all threads
-    are busy: so the time grows by no more than all of them can spend. And it never falls.
-    """
-
-    def __init__(self) -> None:
-        self._values: dict[int, tuple[int, int]] = {}
-
-    def of(self, number: int, value: int, threads: int, clock: int) -> int:
-        """The time for the worker *number*, for which *value* was read, with that many threads at most."""
-        before, then = self._values.get(number, (value, clock))
-        value = max(before, min(value, before + max(1, threads) * (clock - then)))
-        self._values[number] = value, clock
-        return value
 
 
 @dataclass
@@ -87,7 +69,7 @@ class Reader:
         self._words = words
         self._build = build
         self._has_head = has_head
-        self._busy = BusyTime()
+        self._busy = Highest()
         self._cpu = Highest()
         self._without_wait = Highest()
         self._memory = Memory()
@@ -114,7 +96,7 @@ class Reader:
                 running += describe(self._words, slot.calls, worker, clock)
             running.sort(key=lambda one: -one.seconds)
             peers = totals.refused_peers(self._words, [slot.base for slot in living])
-        words = totals.of_all(self._words, [slot.base for slot in slots], [slot.words for slot in slots])
+        words = totals.of_all(self._words, [slot.base for slot in slots])
         return Snapshot(
             format=FORMAT,
             version=VERSION,
@@ -135,12 +117,9 @@ class Reader:
 
     def _read_slot(self, number: int, clock: int, details: bool) -> _Slot:
         base = number * figures.SIZE
-        found = calls(self._words, base)
+        busy, running = busy_time(self._words, base, clock)
         words = totals.of_worker(self._words, base, figures.CODES if details else figures.DURATIONS)
-        running = still_running(self._words, found)  # a call that has ended may be part of the words already
-        busy = words[figures.BUSY_TIME] + sum([max(0, clock - call.started) for call in running])
-        busy = self._busy.of(number, busy, max(words[figures.THREADS], len(running)), clock)
-        return _Slot(number, base, words, running, busy / 10**9)
+        return _Slot(number, base, words, running, self._busy.of(number, busy / 10**9))
 
     def _worker(self, slot: _Slot, clock: int, details: bool) -> WorkerFigures:
         words = slot.words
@@ -148,7 +127,7 @@ class Reader:
         state, seen = scoreboard.STATES[words[figures.PHASE]], _since(words[figures.HEARTBEAT], clock)
         is_stuck = state == "ready" and seen > max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
         durations = totals.all_durations(words) if details else Histogram([], 0.0)
-        oldest = max((_since(call.started, clock) for call in slot.calls), default=0.0)
+        oldest = max((call.age(clock) for call in slot.calls), default=0) / 10**9
         return WorkerFigures(
             worker=words[figures.POSITION],
             slot=slot.number,
@@ -160,8 +139,8 @@ class Reader:
             is_stuck=is_stuck,
             has_failed=bool(words[figures.HAS_FAILED]),
             threads=words[figures.THREADS],
-            threads_busy=words[figures.BUSY],
-            saturated=_saturated(words, oldest, clock),
+            threads_busy=_threads_busy(slot),
+            saturated=_saturated(slot, clock),
             queued=words[figures.QUEUED],
             oldest_queued=_since(words[figures.OLDEST_QUEUED], clock),
             streams_waiting=words[figures.STREAMS_WAITING],
@@ -193,10 +172,24 @@ class Reader:
         return {str(position): self._cpu.of(position, used[position]) for position in sorted(used)}
 
 
-def _saturated(words: list[int], oldest: float, clock: int) -> float:
-    """Seconds for which all threads of a worker have been busy; a single one is as long as its request runs."""
+def _threads_busy(slot: _Slot) -> int:
+    """The threads of a worker that run the application: those without the loop, and the one with it.
+
+    While a call loses the loop, it may be seen as both; but there are no more than all threads.
+    """
+    busy = slot.words[figures.BUSY]
+    has_loop = any(call.begin == slot.base + figures.CALL for call in slot.calls)
+    return max(busy, min(busy + has_loop, max(1, slot.words[figures.THREADS])))
+
+
+def _saturated(slot: _Slot, clock: int) -> float:
+    """Seconds for which all threads of a worker have been busy; a single one is as long as its request runs.
+
+    One that was given up has lost its thread's place to others.
+    """
+    words = slot.words
     if words[figures.THREADS] == 1:
-        return oldest
+        return max((call.age(clock) for call in slot.calls if not call.is_counted), default=0) / 10**9
     return _since(words[figures.SATURATED_SINCE], clock) if words[figures.SATURATED] else 0.0
 
 

@@ -11,7 +11,7 @@ import mmap
 from fastwsgi import figures
 from fastwsgi.mistakes import WrongValue
 from fastwsgi.originals import time
-from fastwsgi.status.calls import calls
+from fastwsgi.status.calls import busy_time
 
 CAPACITY = 1024  # slots; during a rolling reload each worker has two for a while
 MOST_WORKERS = CAPACITY // 2 - 1
@@ -136,10 +136,12 @@ class Slot(Part):
 
         Calls that run end here, with their process, and are counted as far as they came.
         """
-        now = time.monotonic_ns()
-        self.words[self.base + figures.BUSY_TIME] += sum(now - one.started for one in calls(self.words, self.base))
-        for begin, end in ((0, figures.GAUGES), (figures.CALL, figures.RING)):
-            self.words[self.base + begin : self.base + end] = _ZEROS[: end - begin]
+        words, base = self.words, self.base
+        busy, _ = busy_time(words, base, time.monotonic_ns())
+        used = figures.ROWS + figures.CALL_WORDS * words[base + figures.ROWS_USED]
+        for begin, end in ((figures.CALL, used), (0, figures.GAUGES)):
+            words[base + begin : base + end] = _ZEROS[: end - begin]
+        words[base + figures.BUSY_TIME] = busy  # last, so that no reader counts a call twice
 
     def others_free(self) -> bool:
         """Whether another worker with a recent heartbeat has a thread free."""

@@ -38,7 +38,7 @@ class Running:
 
     Attributes:
         path: without its query, cut after some 180 bytes.
-        seconds: since its head was complete.
+        seconds: since its thread began to work on it.
         worker: the position of its worker.
         thread: the native ID of its thread.
         request_id: "" if it has none.
@@ -67,7 +67,7 @@ class WorkerFigures:
             is stopped.
         is_stopped: it is stuck since it is stopped, by SIGSTOP or a debugger.
         has_failed: it serves a page that says why the application cannot be loaded.
-        threads_busy: that run the application.
+        threads_busy: that run the application, the one with the loop included.
         saturated: seconds for which all threads have been busy; 0: some is free.
         oldest_queued: seconds for which the first request in the queue has waited; 0: none waits.
         rss: bytes resident.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import sys
 from collections import Counter
 
@@ -13,7 +12,6 @@ from fastwsgi.status.snapshot import Histogram
 
 BEGIN = figures.ACCEPTED
 END = figures.CODES + figures.CODE_WORDS
-_BOUNDS = [round(bound * 10**9) for bound in figures.DURATION_BOUNDS]
 _REFUSED = (*map(str, figures.REFUSED_CODES), "other", "none")
 _CLASSES = [figures.DURATIONS + index * figures.HISTOGRAM for index in range(len(figures.CLASSES))]
 _LAST_CLASS = _CLASSES[-1]
@@ -23,11 +21,11 @@ _APPLICATION = figures.TIMEOUTS + figures.TIMEOUT_KINDS.index("application")
 def of_worker(words: memoryview, base: int, end: int) -> list[int]:
     """The words of a worker up to *end*, which is before the codes, with what its monitor answered."""
     found: list[int] = words[base : base + end].tolist()
-    _add_expired(found, found[figures.EXPIRED], found[figures.EXPIRED_TIME])
+    _add_expired(found)
     return found
 
 
-def of_all(words: memoryview, bases: list[int], workers: list[list[int]]) -> list[int]:
+def of_all(words: memoryview, bases: list[int]) -> list[int]:
     """The sums of the counters of all workers, each at its index in figures.py.
 
     All words are added at once, as one long number each, which takes a third of the time: no sum reaches 64 bits, so
@@ -36,29 +34,24 @@ def of_all(words: memoryview, bases: list[int], workers: list[list[int]]) -> lis
     Args:
         words: the scoreboard's.
         bases: where the words of the workers begin.
-        workers: their words as they were read before.
     """
     parts = (words[base + BEGIN : base + END] for base in bases)
     total = sum(int.from_bytes(part, sys.byteorder) for part in parts)
     found = [0] * BEGIN + memoryview(total.to_bytes((END - BEGIN) * figures.WORD, sys.byteorder)).cast("q").tolist()
-    for worker in workers:
-        _add_expired(found, worker[figures.EXPIRED], worker[figures.EXPIRED_TIME])
+    _add_expired(found)
     return found
 
 
-def _add_expired(found: list[int], expired: int, time: int) -> None:
-    """Count what a worker's monitor answered with 504 as the timeouts and errors that they are, as far as *found* goes.
-
-    It adds up their times, and has no buckets: each is taken as long as their average.
-    """
-    if not expired:
-        return
-    bucket = _LAST_CLASS + bisect.bisect_left(_BOUNDS, time // expired)
-    for index in (_APPLICATION, bucket, figures.CODES + 504 - 100):
-        if index < len(found):
-            found[index] += expired
-    if bucket < len(found):
-        found[_LAST_CLASS + figures.HISTOGRAM - 1] += time
+def _add_expired(found: list[int]) -> None:
+    """Count what monitors answered with 504 as the timeouts and errors that they are, as far as *found* goes."""
+    expired = found[figures.EXPIRED : figures.EXPIRED + figures.HISTOGRAM]
+    count = sum(expired[:-1])
+    if count:
+        for index, value in enumerate(expired):
+            found[_LAST_CLASS + index] += value
+        found[_APPLICATION] += count
+        if len(found) > figures.CODES:
+            found[figures.CODES + 504 - 100] += count
 
 
 def histogram(words: list[int], begin: int) -> Histogram:

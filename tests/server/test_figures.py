@@ -16,6 +16,7 @@ from fastwsgi import figures
 from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.observe.request_id import RequestIds
 from fastwsgi.server.request_start import seconds_since
+from fastwsgi.server.stacks import running_stacks
 from tests.helpers.figures import answered, call_at, codes, histogram, refused, rows, timeouts
 from tests.helpers.pki import Pki
 from tests.helpers.serving import GET, PATIENCE, Server, answering, request, serving
@@ -97,6 +98,45 @@ def test_a_queued_call_has_a_row_with_its_id(build: SimpleNamespace, gate: Gate)
             client.socket.close()
 
 
+@THREADS
+def test_a_call_that_waited_in_the_queue_runs_from_when_it_left_it(build: SimpleNamespace, threads: int) -> None:
+    gates = [threading.Event() for _ in range(threads + 1)]
+    entered, began = threading.Semaphore(0), []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        number = int(environ["PATH_INFO"][1:])
+        if number == threads:
+            began.append(time.monotonic_ns())
+        entered.release()
+        assert gates[number].wait(PATIENCE)
+        start_response("200 OK", [])
+        return [b"hello"]
+
+    routes = {"/livez": answering(b"ok")}  # so that a single thread has a keeper
+    with serving(build, app, threads=threads, routes=routes) as server:
+        words = words_of(server)
+        clients = [server.connect() for _ in gates]
+        for number, client in enumerate(clients):
+            client.send(request(target=f"/{number}"))
+            if number < threads:
+                assert entered.acquire(timeout=PATIENCE)
+        until(lambda: words[figures.QUEUED] == 1)
+        released = time.monotonic_ns()
+        gates[0].set()
+        assert entered.acquire(timeout=PATIENCE)
+        last = f"GET /{threads}"
+        places = (figures.CALL, *range(figures.ROWS, figures.RING, figures.CALL_WORDS))
+        (row,) = [place for place in places if (call_at(words, place) or ("",))[0] == last]
+        assert released <= words[row + figures.CALL_BEGAN] <= began[0]
+        shown = {one["name"]: one["seconds"] for one in running_stacks(server.loop)}
+        assert shown.get(last, 0.0) <= (time.monotonic_ns() - released) / 1e9  # without its wait
+        for gate in gates:
+            gate.set()
+        for client in clients:
+            client.answer()
+            client.socket.close()
+
+
 def test_a_stream_that_waits_for_its_client_is_no_running_request(build: SimpleNamespace, gate: Gate) -> None:
     with serving(build, gate, threads=2) as server, server.connect(receive_buffer=4096) as client:
         words = words_of(server)
@@ -116,10 +156,13 @@ def test_a_request_past_its_deadline(build: SimpleNamespace, gate: Gate, threads
         assert server.ask(request(target="/wait")).status == 504
         until(lambda: codes(words) == {504: 1})
         assert timeouts(words) == {"application": 1}
-        assert rows(words) == ["GET /wait"]  # it still runs
+        assert rows(words) == ["GET /wait"]  # it still runs, and is counted
+        assert words[figures.ROWS + figures.CALL_BEGAN] < 0 < words[figures.BUSY_TIME]
+        busy = words[figures.BUSY_TIME]
         gate.opened.set()
         until(lambda: not rows(words))
         assert (codes(words), timeouts(words)) == ({504: 1}, {"application": 1})
+        assert words[figures.BUSY_TIME] == busy
 
 
 def test_timeouts_by_kind(build: SimpleNamespace) -> None:

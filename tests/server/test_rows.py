@@ -13,7 +13,9 @@ from tests.helpers.serving import PATIENCE
 
 
 def request_for(number: int) -> Any:
-    return SimpleNamespace(environ={"REQUEST_METHOD": "GET", "RAW_URI": f"/{number}?secret"}, started=1.0)
+    reader = SimpleNamespace(name=f"GET /{number}".encode())
+    connection = SimpleNamespace(reader=reader)
+    return SimpleNamespace(connection=connection, started=1.0, idle=1.0, settled=True, row=0, end_reported=False)
 
 
 class Calls:
@@ -52,6 +54,7 @@ def test_calls_beyond_the_last_row_are_not_shown_and_take_nobody_elses(build: Si
         for number in range(figures.MOST_ROWS + 2):
             calls.begin(number)
         assert sorted(rows(meter.view)) == sorted(names)
+        assert meter.view[figures.UNSHOWN] == 2 * ((1 << figures.UNSHOWN_BITS) + 2000)  # but counted
         calls.end(figures.MOST_ROWS)  # it had no row to give back
         assert sorted(rows(meter.view)) == sorted(names)
         calls.end(5)
@@ -60,3 +63,5 @@ def test_calls_beyond_the_last_row_are_not_shown_and_take_nobody_elses(build: Si
     finally:
         calls.end()
     assert rows(meter.view) == []
+    assert meter.view[figures.UNSHOWN] == 0
+    assert meter.view[figures.ROWS_USED] == figures.MOST_ROWS

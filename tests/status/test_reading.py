@@ -10,7 +10,7 @@ import pytest
 from fastwsgi import figures
 from fastwsgi.figures import CALL, CALL_WORDS, CODES, DURATIONS, HISTOGRAM, QUEUE_TIMES, ROWS, SIZE
 from fastwsgi.status import scoreboard
-from fastwsgi.status.reading import BusyTime, Highest, Reader
+from fastwsgi.status.reading import Highest, Reader
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 
 SECOND = 10**9
@@ -35,15 +35,18 @@ def answer(slot: Slot, code: int, bucket: int = 0, nanoseconds: int = SECOND // 
     add(slot, histogram + HISTOGRAM - 1, nanoseconds)
 
 
-def run(slot: Slot, place: int, name: bytes, age: float = 1.0, number: int = 1, identifier: bytes = b"") -> None:
+def run(
+    slot: Slot, place: int, name: bytes, age: float = 1, number: int = 1, identifier: bytes = b"", counted: bool = False
+) -> None:
     """Have a call run in a place: 0 is the loop's thread, others are rows."""
     begin = slot.base + (CALL if place == 0 else ROWS + (place - 1) * CALL_WORDS)
     row = slot.words[begin : begin + CALL_WORDS].cast("B")
     row[figures.CALL_ID * 8 :][: len(identifier)] = identifier
     row[figures.CALL_NAME * 8 :][: len(name)] = name
-    started = time.monotonic_ns() - int(age * SECOND)
+    began = time.monotonic_ns() - int(age * SECOND)
+    slot.words[slot.base + figures.ROWS_USED] = max(place, slot.words[slot.base + figures.ROWS_USED])
     slot.words[begin + 1 : begin + 4] = memoryview(bytes(24)).cast("q")
-    for index, value in enumerate((number, started, 77, len(name))):
+    for index, value in enumerate((number, -began if counted else began, 77, len(name))):
         slot.words[begin + index] = value
 
 
@@ -69,12 +72,15 @@ def test_totals_are_of_all_workers_that_there_ever_were(board: Scoreboard) -> No
 
 def test_what_the_monitor_answered_is_a_timeout_and_an_error(board: Scoreboard) -> None:
     slot = ready(board)
-    add(slot, figures.EXPIRED, 2)
-    add(slot, figures.EXPIRED_TIME, 5 * SECOND)
+    slow, slower = (figures.DURATION_BOUNDS.index(bound) for bound in (1.0, 5.0))
+    add(slot, figures.EXPIRED + slow)
+    assert Reader(board.words).read().durations["5xx"].counts[slow] == 1
+    add(slot, figures.EXPIRED + slower)
+    add(slot, figures.EXPIRED + HISTOGRAM - 1, 5 * SECOND)
     snapshot = Reader(board.words).read()
     assert snapshot.timeouts == {"head": 0, "body": 0, "write": 0, "rate": 0, "application": 2}
     assert (snapshot.codes, snapshot.durations["5xx"].total) == ({"504": 2}, 5.0)
-    assert snapshot.durations["5xx"].counts[figures.DURATION_BOUNDS.index(2.5)] == 2
+    assert [snapshot.durations["5xx"].counts[bucket] for bucket in (slow, slower)] == [1, 1]  # no bucket falls
     assert (snapshot.workers[0].errors, snapshot.workers[0].requests) == (2, 2)
 
 
@@ -118,13 +124,33 @@ def test_a_call_that_ends_does_not_make_the_busy_time_fall(board: Scoreboard) ->
     assert reader.read().busy_seconds == pytest.approx(before + 1e-6)
 
 
-def test_a_call_that_waited_for_its_thread_does_not_add_its_wait() -> None:
-    busy = BusyTime()
-    assert busy.of(1, 10, 4, 1000) == 10
-    assert busy.of(1, 900, 4, 1100) == 410  # four threads for 100 ns: more they cannot have spent
-    assert busy.of(1, 500, 4, 1200) == 500
-    assert busy.of(1, 450, 4, 1300) == 500
-    assert busy.of(2, 7, 4, 1300) == 7
+def test_a_call_that_is_counted_runs_and_is_not_counted_again(board: Scoreboard) -> None:
+    slot = ready(board)
+    slot.threads = 1
+    run(slot, 5, b"GET /given-up", 7.0, counted=True)
+    add(slot, figures.BUSY_TIME, 5 * SECOND)
+    snapshot = Reader(board.words).read()
+    assert [one.path for one in snapshot.running] == ["/given-up"]
+    assert (snapshot.oldest, snapshot.busy_seconds) == (pytest.approx(7.0, abs=0.5), 5.0)
+    assert snapshot.workers[0].saturated == 0  # another thread has its place
+    slot.clear()
+    assert Reader(board.words).read().busy_seconds == 5.0
+
+
+def test_calls_without_a_row_count_with_their_age(board: Scoreboard) -> None:
+    slot = ready(board)
+    began = time.monotonic_ns() // 10**6 - 3000
+    slot.words[slot.base + figures.UNSHOWN] = 2 * ((1 << figures.UNSHOWN_BITS) + began)
+    assert Reader(board.words).read().busy_seconds == pytest.approx(6.0, abs=0.5)
+    slot.clear()
+    assert Reader(board.words).read().busy_seconds == pytest.approx(6.0, abs=0.5)
+
+
+@pytest.mark.parametrize(("busy", "place", "expected"), [(0, 0, 1), (3, 0, 4), (4, 0, 4), (4, 1, 4), (1, 1, 1)])
+def test_the_thread_with_the_loop_is_busy_in_a_call(board: Scoreboard, busy: int, place: int, expected: int) -> None:
+    slot = ready(board, busy=busy)
+    run(slot, place, b"GET /")
+    assert Reader(board.words).read().threads_busy == expected
 
 
 def test_the_time_of_a_call_whose_worker_died_is_kept(board: Scoreboard) -> None:
@@ -228,6 +254,7 @@ def test_a_single_process_has_words_of_its_own_and_no_head() -> None:
 def test_nothing_falls_while_a_worker_writes(board: Scoreboard) -> None:
     """A process that ends calls as fast as it can: the busy time neither falls nor runs ahead of the clock."""
     slot = ready(board)
+    slot.words[slot.base + figures.ROWS_USED] = 1
     begin = time.monotonic_ns()
     pid = os.fork()
     if pid == 0:
@@ -235,10 +262,11 @@ def test_nothing_falls_while_a_worker_writes(board: Scoreboard) -> None:
         number = 0
         while True:
             started = time.monotonic_ns()
-            words[row + figures.CALL_STARTED] = started
+            words[row + figures.CALL_BEGAN] = started
             words[row] = number = number + 1
-            words[row] = number = number + 1
+            words[row + figures.CALL_BEGAN] = -started
             words[base + figures.BUSY_TIME] += time.monotonic_ns() - started
+            words[row] = number = number + 1
             answer(slot, 200)
     try:
         reader, seen, requests = Reader(board.words), 0.0, 0
