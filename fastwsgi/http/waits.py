@@ -61,7 +61,9 @@ def leave_queue(meter: Meter, exchange: Exchange) -> None:
 
 
 def pause(meter: Meter, exchange: Exchange) -> None:
-    """Note that the response waits, for its client or for its turn."""
+    """Note that the response waits, for its client or for its turn; that of a route keeps no thread busy anyway."""
+    if exchange.route is not None:
+        return
     settle(meter, exchange)
     exchange.paused = meter.now()
     spent = exchange.paused - exchange.started - exchange.idle
