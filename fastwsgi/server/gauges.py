@@ -1,4 +1,4 @@
-"""The gauges of a thread pool, written when they change: all of that happens rarely."""
+"""The gauges of a thread pool, written when they change, and its timeouts: all of that happens rarely."""
 
 from __future__ import annotations
 
@@ -32,3 +32,7 @@ class Gauges:
         """These requests wait for a thread, each since a time on the loop's clock."""
         self._meter.set(figures.QUEUED, len(queued))
         self._meter.set(figures.OLDEST_QUEUED, int(queued[0][1] * 1e9) if queued else 0)
+
+    def count_expiry(self) -> None:
+        """A call was given up, as it ran past the deadline."""
+        self._meter.add(figures.TIMEOUTS + figures.TIMEOUT_KINDS.index("application"), 1)

@@ -17,7 +17,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
-from fastwsgi.figures import TIMEOUT_KINDS, TIMEOUTS
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.http.waits import leave_queue, settle
 from fastwsgi.originals import threading
@@ -146,7 +145,7 @@ class Pool:
             if not self._is_running(thread, connection) or not connection.expire(exchange):
                 return False
             if not exchange.is_answered():  # else the monitor has counted it
-                self.meter.add(TIMEOUTS + TIMEOUT_KINDS.index("application"), 1)
+                self.gauges.count_expiry()
             self.given_up.add(thread)
             self._free_place()
             return True
