@@ -136,7 +136,7 @@ class Keeper(Pool):
         self.service.kept = super()._take_loop(stuck_call)
         return self.service.kept
 
-    def _keep_delay_spare(self) -> None:
+    def _keep_spare(self) -> None:
         """Do without: there is one keeper."""
 
     def _hand_over(self) -> bool:

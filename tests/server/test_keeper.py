@@ -92,6 +92,18 @@ def await_queue(server: Server, count: int) -> None:
     await_loop(server, lambda loop: len(loop.pool.queued_requests) == count)
 
 
+def test_there_is_one_keeper_however_often_it_is_called(build: SimpleNamespace, app: App) -> None:
+    with serving(build, app, routes=ROUTES) as server:
+        for _ in range(3):
+            with ExitStack() as stack:
+                held = hold(server, app, stack)
+                app.let_go.set()
+                assert held.answer().body == b"/held"
+                await_loop(server, lambda loop: not loop.service.kept)
+                assert server.loop.pool._threads == 1
+            app.let_go.clear()
+
+
 def test_routes_are_answered_and_requests_queue_in_order(build: SimpleNamespace, app: App) -> None:
     with serving(build, app, routes=ROUTES) as server, ExitStack() as stack:
         held = hold(server, app, stack)
