@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gunicorn.instrument.statsd import Statsd as GunicornStatsd
 
 from fastwsgi import figures
 from fastwsgi.figures import CODES, QUEUE_TIMES, RING, RING_ENTRIES
@@ -122,7 +121,8 @@ def test_gunicorns_metrics_under_its_names(board: Scoreboard, tmp_path: Path, by
 
 def test_names_are_those_that_gunicorn_itself_sends(board: Scoreboard) -> None:
     receiver = Receiver()
-    theirs = GunicornStatsd.__new__(GunicornStatsd)
+    gunicorn = pytest.importorskip("gunicorn.instrument.statsd")
+    theirs = gunicorn.Statsd.__new__(gunicorn.Statsd)
     theirs.prefix, theirs.dogstatsd_tags = "shop.", "env:prod"
     theirs.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     Receiver.opened.callback(theirs.sock.close)
