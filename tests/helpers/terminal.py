@@ -40,7 +40,7 @@ class Terminal:
             [sys.executable, "-m", "fastwsgi", *arguments],
             **dict.fromkeys(("stdin", "stdout", "stderr"), self.slave),  # type: ignore[call-overload]
             cwd=folder,
-            env={"TERM": "xterm-256color", **os.environ, "PYTHONPATH": python_path(ROOT), **variables},
+            env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": python_path(ROOT), **variables},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
         )
