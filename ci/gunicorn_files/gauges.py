@@ -16,16 +16,18 @@ def when_ready(server):
 
 def post_fork(server, worker):
     worker.log.info("at first %d connections, pool %s", worker.nr_conns, type(worker.cfg.threads).__name__)
-    worker.seen = threading.Event()
+    worker.seen, worker.told = threading.Event(), threading.Event()
     threading.Thread(target=_watch, args=(worker,), daemon=True).start()
 
 
 def _watch(worker):
     worker.seen.wait()
     os.environ["SHOP_GAUGES"] = f"{worker.tpool._max_workers} threads, {worker.tpool._work_queue.qsize()} wait"
+    worker.told.set()
 
 
 def pre_request(worker, req):
     if req.path == "/first":
         worker.log.info("%s connections", "some" if worker.nr_conns else "no")
         worker.seen.set()
+        worker.told.wait()  # or the next request could be answered before
