@@ -1,11 +1,11 @@
 """The keeper: a second thread for a loop whose application runs on one thread alone.
 
 With one thread nobody could answer a route (http/routes.py) while an application call does not return. So the keeper
-takes the loop out of the call then, as a thread of a pool does (threads.py), but it never runs the application: it
+takes the loop out of a call that lasts, as a thread of a pool does (threads.py), but it never runs the application: it
 accepts, reads heads and bodies, answers routes, and has everything else wait in the queue. The application's thread
-ends its response, asks for the loop, and gets it at the end of a step, and empties the queue, for a moment in each
-step. Until it is empty, requests that come queue behind the others.
-So as long as calls return at once, there is one thread that does everything, as without a keeper.
+ends its response, asks for the loop, gets it at the end of a step, and empties the queue, for a moment in each step.
+Until it is empty, requests that come queue behind the others. So as long as calls return within PATIENCE, there is one
+thread that does everything, as without a keeper.
 
 All code of the application runs in its own thread: not only calls, but also the steps of a response made piece by piece
 and its close(). What comes to pass with such a response while the keeper has the loop is left for that thread.
