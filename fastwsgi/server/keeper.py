@@ -97,9 +97,6 @@ class Keeper(Pool):
                 return
         self.done = True
 
-    def _serve(self) -> bool:
-        return super()._serve() or (self.loop.aborted and self.has_loop())  # else it has lost that to the keeper
-
     def _come_back(self) -> bool:
         """Wait for the loop, behind a call during which the keeper has taken it; False if there is no more to do."""
         with self.lock:

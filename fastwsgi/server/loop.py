@@ -222,7 +222,7 @@ class Loop:
             self.serve()
         except LoopLost:
             if self.pool is not None:  # else it was halted
-                self.pool.await_end()
+                self.pool.retire()
 
     def add_pool(self) -> Pool:
         """Let threads take the loop from each other from now on; this one has it."""

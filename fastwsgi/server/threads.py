@@ -82,13 +82,24 @@ class Pool:
         self._add_thread()
         self.await_end()
 
+    def retire(self) -> None:
+        """Go on without this thread, which ran the loop alone until it lost it in a call; return when all is done.
+
+        Raises:
+            BaseException: the exception that ended the loop.
+        """
+        with self.lock:
+            if self.has_loop():
+                return  # it was halted
+            if not self._was_given_up():
+                self._free_place()  # the call has ended just before it could be given up
+        self.await_end()
+
     def await_end(self) -> None:
         """Wait until the loop is done. Raises what run() raises.
 
         The system may deliver a signal to any thread, but only the main thread, this one, runs Python's handlers.
         """
-        with self.lock:
-            self._was_given_up()  # this thread had a call if it ran the loop alone at first
         while not self.done:
             self._done_signal.acquire(timeout=SIGNAL_LOOK)
         if self.failure is not None:
@@ -106,7 +117,7 @@ class Pool:
 
     def has_loop(self) -> bool:
         """Whether this thread has the loop."""
-        return self.loop_thread == threading.get_ident()
+        return not self.loop_is_free and self.loop_thread == threading.get_ident()
 
     def close(self) -> None:
         """Let the spares end; a thread in a stuck call ends with the process."""
@@ -257,11 +268,11 @@ class Pool:
         return True
 
     def _serve(self) -> bool:
-        """Run the loop: True when all is done, False when another thread has taken it."""
+        """Run the loop: True when all is done or it is halted, False when another thread has taken it."""
         try:
             self.loop.serve()
         except LoopLost:
-            return False
+            return self.loop.aborted and self.has_loop()
         return True
 
     def _wait_as_spare(self) -> bool:
@@ -284,16 +295,15 @@ class Pool:
         with self.lock:
             if self.ended:
                 return False
-            if self.loop_is_free:
-                self.loop_is_free = False
-            elif stuck_call is not None and service.turn.counter.number != stuck_call:
-                return False  # the call has returned in the meantime
-            else:
+            if not self.loop_is_free:
+                if stuck_call is not None and service.turn.counter.number != stuck_call:
+                    return False  # the call has returned in the meantime
                 connection = service.turn.take()
                 if connection is None:
                     return False
                 self._detach(connection)
             self.loop_thread = threading.get_ident()
+            self.loop_is_free = False
             self._keep_spare()
         service.renew_time()
         return True
