@@ -133,6 +133,10 @@ class Keeper(Pool):
         self.service.kept = super()._take_loop(stuck_call)
         return self.service.kept
 
+    def _call_spare(self) -> None:
+        """Call the keeper. There is one, even where it has been called already and is on its way."""
+        self.monitor.post()
+
     def _keep_spare(self) -> None:
         """Do without: there is one keeper."""
 
