@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import fastwsgi
+from fastwsgi.server.watchdog import Watchdog
 from tests.helpers.serving import GET, PATIENCE, answering, await_loop, request, serving
 
 THREADS = pytest.mark.parametrize("threads", [1, 4])
@@ -131,6 +132,20 @@ def test_a_call_that_ends_as_it_is_given_up_keeps_no_place(build: SimpleNamespac
             assert server.ask().body == b"whole"
         assert observer.given_up == [False]
         await_loop(server, lambda loop: loop.pool.running == 0)
+
+
+def test_a_call_that_changes_hands_meanwhile_is_given_up_at_the_next_look() -> None:
+    class Running:
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+
+    connection, tries, told = SimpleNamespace(exchange=Running()), iter([False, True]), list[str]()
+    loop: Any = SimpleNamespace(
+        calls=lambda: [(0, connection)], give_up=lambda *call: next(tries), log_error=lambda message, error: None
+    )
+    watchdog = Watchdog(loop, 1.0, 0.0, told.append)
+    for now in range(5):
+        watchdog.look(float(now))
+    assert told == ["timeout: GET ? from ? has run for 2.0 s and is given up"]
 
 
 def test_a_halt_behind_a_call_that_ended_before_it_was_given_up(build: SimpleNamespace) -> None:
