@@ -196,7 +196,7 @@ cdef void *look(void *argument) noexcept nogil:
 cdef void give_up(Watch *watch, long long calls) noexcept nogil:
     """Answer the client of a call that must hold the GIL, as the watchdog would have answered otherwise.
 
-    While it is ANSWERING, the thread of the call neither ends it nor begins another: see Turn.await_monitor().
+    While it is ANSWERING, the thread of the call neither ends it nor begins another: see Turn.begin_head().
     """
     cdef Call *call
     cdef Line line
