@@ -143,7 +143,10 @@ cdef class Monitor:
             pthread_mutex_unlock(&self.watch.mutex)
 
     def post(self):
-        call_spare(&self.watch)
+        pthread_mutex_lock(&self.watch.mutex)
+        self.watch.posts += 1
+        pthread_cond_signal(&self.watch.posted)
+        pthread_mutex_unlock(&self.watch.mutex)
 
     cpdef object wake(self):
         self.counter.dozing = False
@@ -162,9 +165,11 @@ cdef class Monitor:
 
 
 cdef void call_spare(Watch *watch) noexcept nogil:
+    """Call a spare for a stuck call, unless one is called and has not come yet: it asks for the last such call."""
     pthread_mutex_lock(&watch.mutex)
-    watch.posts += 1
-    pthread_cond_signal(&watch.posted)
+    if watch.posts == 0:
+        watch.posts = 1
+        pthread_cond_signal(&watch.posted)
     pthread_mutex_unlock(&watch.mutex)
 
 

@@ -93,10 +93,15 @@ class Monitor:
             if calls & 1:
                 if looks >= self._patience and self.stuck_call != calls:
                     self.stuck_call = calls
-                    self.post()
+                    self._call_spare()
             elif looks > PATIENCE:
                 self._doze(calls)
                 looks = 0
+
+    def _call_spare(self) -> None:
+        """Call a spare for a stuck call, unless one is called and has not come yet: it asks for the last such call."""
+        self._spares.acquire(blocking=False)
+        self._spares.release()
 
     def _doze(self, calls: int) -> None:
         """Sleep until a call begins. The tick after the announcement is longer than any store takes to be seen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import fastwsgi
+from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
 from tests.helpers.serving import GET, PATIENCE, answering, await_loop, request, serving
 
@@ -146,6 +148,27 @@ def test_a_call_that_changes_hands_meanwhile_is_given_up_at_the_next_look() -> N
     for now in range(5):
         watchdog.look(float(now))
     assert told == ["timeout: GET ? from ? has run for 2.0 s and is given up"]
+
+
+def test_calls_that_were_slow_before_there_was_a_pool_wake_nobody(
+    build: SimpleNamespace, stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        number = server.loop.service.turn.counter.number
+        while server.loop.monitor.stuck_call != number:  # type: ignore[union-attr]
+            time.sleep(0)
+        return stuck(environ, start_response)
+
+    looks: list[int] = []
+    wait = Pool._wait_as_spare
+    monkeypatch.setattr(Pool, "_wait_as_spare", lambda pool: (looks.append(1), wait(pool))[1])
+    with serving(build, app, timeout=SOON) as server:
+        for _ in range(50):
+            server.ask()
+        assert server.ask(request(target="/call")).status == 504
+        stuck.let_go.set()
+        await_loop(server, lambda loop: loop.pool.spares == 1 and len(looks) > 1)
+        assert len(looks) < 25
 
 
 def test_a_halt_behind_a_call_that_ended_before_it_was_given_up(build: SimpleNamespace) -> None:
