@@ -31,6 +31,7 @@ NATIVE = (
     "http/_turn_c",
     "http/_meter_c",
     "server/_sockio_c",
+    "server/_batch_c",
     "tls/_transfer_c",
     "server/_monitor_c",
     "observe/_access_c",

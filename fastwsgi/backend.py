@@ -26,6 +26,7 @@ TWINS = {
     "turn": "fastwsgi.http._turn",
     "meter": "fastwsgi.http._meter",
     "sockio": "fastwsgi.server._sockio",
+    "batch": "fastwsgi.server._batch",
     "transfer": "fastwsgi.tls._transfer",
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
