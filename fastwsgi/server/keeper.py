@@ -119,8 +119,8 @@ class Keeper(Pool):
 
     def _take_part(self) -> bool:
         """Keep the loop whenever a call is stuck, until the thread is home itself."""
-        while self._wait_as_spare() and not self.ended:
-            if not self._take_loop(self.monitor.stuck_call):
+        while (stuck_call := self._wait_as_spare()) is not None and not self.ended:
+            if not self._take_loop(stuck_call):
                 continue
             if self.home and self._serve():
                 return True
@@ -129,7 +129,7 @@ class Keeper(Pool):
                 return self.done
         return False
 
-    def _take_loop(self, stuck_call: int | None) -> bool:
+    def _take_loop(self, stuck_call: int) -> bool:
         self.service.kept = super()._take_loop(stuck_call)
         return self.service.kept
 

@@ -252,20 +252,16 @@ class Pool:
     def _take_part(self) -> bool:
         """Run the loop and empty the queue, whenever that is needed; False if there are enough threads."""
         stuck_call: int | None = 0  # never the number of a call
-        while not self.ended:
+        while not self.ended and stuck_call is not None:
             if self._take_loop(stuck_call):
                 if self._serve():
                     break
-                self._leave_place()
-                stuck_call = None  # any call that runs now may also be slow
-            elif self._answer_queued():
-                self._leave_place()
-                stuck_call = None
-            else:
-                if not self._wait_as_spare():
-                    return False
-                stuck_call = self.monitor.stuck_call
-        return True
+            elif not self._answer_queued():
+                stuck_call = self._wait_as_spare()
+                continue
+            self._leave_place()
+            stuck_call = self.monitor.waiting_call()  # which may be as slow as this thread's was
+        return stuck_call is not None
 
     def _serve(self) -> bool:
         """Run the loop: True when all is done or it is halted, False when another thread has taken it."""
@@ -275,28 +271,28 @@ class Pool:
             return self.loop.aborted and self.has_loop()
         return True
 
-    def _wait_as_spare(self) -> bool:
-        """Wait to be called; False if there are enough spares."""
+    def _wait_as_spare(self) -> int | None:
+        """Wait to be called; the number of a stuck call, or 0; None if there are enough spares."""
         with self.lock:
             if self.spares > self.size:
                 self._threads -= 1
-                return False
+                return None
             self.spares += 1
-        self.monitor.wait()
+        stuck_call = self.monitor.wait()
         with self.lock:
             self.spares -= 1
-        return True
+        return stuck_call
 
     # The loop
 
-    def _take_loop(self, stuck_call: int | None) -> bool:
-        """Take the loop if it is free, or out of a call: the one numbered *stuck_call*, or any if that is None."""
+    def _take_loop(self, stuck_call: int) -> bool:
+        """Take the loop if it is free, or out of the call numbered *stuck_call*."""
         service = self.service
         with self.lock:
             if self.ended:
                 return False
             if not self.loop_is_free:
-                if stuck_call is not None and service.turn.counter.number != stuck_call:
+                if service.turn.counter.number != stuck_call:
                     return False  # the call has returned in the meantime
                 connection = service.turn.take()
                 if connection is None:
