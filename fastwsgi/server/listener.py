@@ -19,6 +19,7 @@ from fastwsgi.version import SOFTWARE
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+    from fastwsgi.http._wire_py import Wire
     from fastwsgi.http.body import EmptyInput
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.framing import Framing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from fastwsgi.http.interfaces import ErrorStream
     from fastwsgi.http.pace import Pace
     from fastwsgi.http.proxy_protocol import Header
+    from fastwsgi.http.request_reader import RequestReader
     from fastwsgi.server.interfaces import Served
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
@@ -55,6 +57,9 @@ class Listener:
         if tls is not None:
             template.update(tls.ENVIRON)
         self.parser = head_parser(loop.build, template, loop.service.framing, loop.settings)
+        self._make_pace: type[Pace] = loop.build.pace.Pace
+        self._make_reader: type[RequestReader] = loop.build.request_reader.RequestReader
+        self._make_connection: type[Connection] = loop.build.connection.Connection
         self._set_up_proxies(loop.settings)
 
     def _set_up_proxies(self, settings: Settings) -> None:
@@ -64,10 +69,13 @@ class Listener:
         self.forwarding = Forwarding(settings, RequestStarts(self.loop.meter).note) if believes else None
         self.takes_plain = settings.proxy_protocol != "required"
         self._announcers = Trusted(settings.proxy_allow_ips) if announced else None
+        self._is_plain = not believes and self.tls is None  # nothing is added to what the socket tells of the client
 
     def open(self, fd: int, host: str, port: str) -> Served:
         """The server of the accepted socket *fd*, now in the loop's table: its Connection, or first a Preamble."""
-        pace: Pace = self.loop.build.pace.Pace(self.loop.service)
+        pace = self._make_pace(self.loop.service)
+        if self._is_plain:
+            return self._serve(fd, host, port, None, self.loop.wire, pace)
         if self._announcers is None or (self.takes_plain and host not in self._announcers):
             return self.connect(fd, host, port, PLAIN, pace)
         preamble = self.loop.connections[fd] = Preamble(self, pace, fd, host, port)
@@ -97,9 +105,11 @@ class Listener:
             host, port = header.host, header.port
         if self.forwarding is not None:
             completers.append(self.forwarding.describer(host))
-        reader = loop.build.request_reader.RequestReader(self.parser, host, port, in_turn(completers))
-        connection: Connection = loop.build.connection.Connection(loop.service, reader, wire, pace, fd)
-        loop.connections[fd] = connection
+        return self._serve(fd, host, port, in_turn(completers), wire, pace)
+
+    def _serve(self, fd: int, host: str, port: str, complete: Completer | None, wire: Wire, pace: Pace) -> Connection:
+        reader = self._make_reader(self.parser, host, port, complete)
+        connection = self.loop.connections[fd] = self._make_connection(self.loop.service, reader, wire, pace, fd)
         return connection
 
 

@@ -164,7 +164,8 @@ class Loop:
         del self.connections[connection.fd]
         if self.admission.networks:
             self.admission.leave(connection.fd)
-        self.poller.forget(connection.fd, connection.waits)
+        if connection.waits:
+            self.poller.forget(connection.fd, connection.waits)
         if self.stopping:
             self.wake()  # this may have been the last connection
         elif not self.acceptor.polled:
@@ -273,10 +274,10 @@ class Loop:
             self.acceptor.poll(not self.stopping)
         service, housekeeping = self.service, self.housekeeping
         wait = housekeeping.due - service.now
+        if wait > timeout:
+            wait = timeout
         if self.turns or wait < 0.0:
             wait = 0.0
-        elif wait > timeout:
-            wait = timeout
         taken = self.batch.take(self.poller, wait)
         now = service.now = time.monotonic()
         self._finish_step()
