@@ -215,7 +215,7 @@ class Supervisor:
         refuse_green_threads()
         self.hooks.when_ready(self.view)
         gc.collect()
-        gc.freeze()  # a collection in a child writes to each object: 6.9 MB of pages then no longer shared, not 1.0
+        gc.freeze()  # else each worker's collections write to all objects: 4 workers take 63 MB (PSS) and not 37
 
     def _load(self) -> None:
         """Load the application for all workers. What it changes of this process is for them alone."""
