@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from dataclasses import dataclass, field
 from keyword import iskeyword
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable
@@ -26,6 +25,7 @@ from fastwsgi.mistakes import (
     user_traceback,
 )
 from fastwsgi.originals import os
+from fastwsgi.records import field, record
 
 if TYPE_CHECKING:
     import ast
@@ -44,7 +44,7 @@ APPLICATION_NAMES = ("application", "app")
 FACTORY_NAMES = ("create_app", "make_app")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Target:
     """What the user named: a module, attributes to follow from it, and a call of the last one, if any."""
 

@@ -8,9 +8,10 @@ application. An object whose signature cannot be known passes.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Callable
+
+from fastwsgi.records import record
 
 ASGI_NAMES = ("scope", "receive", "send")
 NOT_PLAIN = 0x04 | 0x08 | 0x80 | 0x200  # CO_VARARGS, CO_VARKEYWORDS, CO_COROUTINE, CO_ASYNC_GENERATOR
@@ -96,7 +97,7 @@ def article(noun: str) -> str:
     return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Shape:
     """The arguments that a callable takes.
 

@@ -11,7 +11,6 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from types import ModuleType
 
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
@@ -22,11 +21,12 @@ from fastwsgi.gunicorn.unsupported import REFUSED, UNSUPPORTED
 from fastwsgi.leaving import Contained
 from fastwsgi.mistakes import Mistake, UsageError, summary, user_traceback
 from fastwsgi.originals import os
+from fastwsgi.records import field, record
 
 MODULE = "__config__"
 
 
-@dataclass
+@record
 class FileValues:
     """The contents of a configuration file of either kind: this one, or TOML.
 

@@ -6,10 +6,10 @@ unsupported.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable
 
 from fastwsgi.observe.interfaces import CALLED, EXTENDED_BY
+from fastwsgi.records import record
 from fastwsgi.switch import SWITCH
 
 
@@ -80,7 +80,7 @@ GUNICORN_LOGGING: dict[str, object] = {
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Translation:
     """A setting of gunicorn's that we have.
 

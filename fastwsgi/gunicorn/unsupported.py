@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fastwsgi.records import record
 
 ACCEPTED = "accepted"
 """Its purpose is served without it, which a line reports."""
@@ -12,7 +12,7 @@ REFUSED = "refused"
 """Refused everywhere: without it, the service would not be the one that was asked for."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Unsupported:
     """A setting of gunicorn's that we do not have.
 

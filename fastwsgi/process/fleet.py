@@ -7,8 +7,9 @@ to be replaced. Any other worker keeps serving until its successor at the same p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
+
+from fastwsgi.records import field, record
 
 FIRST_DELAY = 0.1  # seconds, doubled with each worker that dies before it is ready
 LONGEST_DELAY = 30.0
@@ -21,7 +22,7 @@ State = Literal["booting", "ready", "retiring"]
 Outcome = Literal["", "first boot failed", "reload failed", "start delayed", "rest"]
 
 
-@dataclass
+@record
 class Member:
     """One worker, with what the decisions need to know.
 
@@ -49,7 +50,7 @@ class Member:
 M = TypeVar("M", bound=Member)
 
 
-@dataclass
+@record
 class Fleet(Generic[M]):
     """All workers. The supervisor reports events to it, and asks what to do.
 

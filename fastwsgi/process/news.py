@@ -7,11 +7,11 @@ to a new one, and then what changes. The error log has its own lines (life.py).
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import time
 from fastwsgi.process.listen_queues import queues
+from fastwsgi.records import asdict
 from fastwsgi.settings import report
 from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.status import events

@@ -6,11 +6,11 @@ The supervisor, or a process that serves alone, opens or inherits them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import os, socket
 from fastwsgi.process import accounts, systemd
+from fastwsgi.records import record
 from fastwsgi.server.bind import ListeningSocket, adopt, close_listener, open_listener, spell_address
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ HANDED_OVER = "FASTWSGI_LISTENERS"  # the variable with descriptors and addresse
 SYSTEMD = "systemd:"  # prefix of the addresses of sockets from systemd, which replace all of `bind`
 
 
-@dataclass
+@record
 class Binding:
     """One address of `bind`, and the sockets that are open for it.
 

@@ -214,6 +214,8 @@ class Supervisor:
         self.spares_children = exits.others_wait()
         refuse_green_threads()
         self.hooks.when_ready(self.view)
+        gc.collect()
+        gc.freeze()  # else each worker's collections write to all objects: 4 workers take 63 MB (PSS) and not 37
 
     def _load(self) -> None:
         """Load the application for all workers. What it changes of this process is for them alone."""
@@ -223,8 +225,6 @@ class Supervisor:
             self.app = self.view.app.wsgi()
         self.app_surroundings = process_setup.surroundings()
         ours.enter()
-        gc.collect()
-        gc.freeze()
 
     def _close(self) -> None:
         for child in self.fleet.members.values():  # there are some only after an error of ours
@@ -241,6 +241,7 @@ class Supervisor:
             self.hooks.on_exit(self.view)
         count_entries(None)
         self.board.close()
+        gc.unfreeze()
 
     def close_listeners(self) -> None:
         """Stop listening; the paths of unix sockets stay if another supervisor serves on them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
@@ -28,6 +27,7 @@ from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.stack_dump import StackDump
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
+from fastwsgi.records import record
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.stacks import running_stacks
 from fastwsgi.status import here
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 IDLE_GRACE = 1.5  # seconds for idle connections when other processes keep serving: time for a request on its way
 
 
-@dataclass
+@record
 class WorkerStart:
     """What the supervisor gives a worker when it forks it.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastwsgi.figures import RECEIVED
-from fastwsgi.http.connection import READ
 from fastwsgi.http.errors import NO_ROOM
 from fastwsgi.http.proxy_protocol import MAX_SIZE, Header, NoHeader, ProxyError, parse
 from fastwsgi.originals import socket
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from fastwsgi.http.pace import Pace
     from fastwsgi.server.listener import Listener
 
+READ = "read"  # as connection.py has it, whose text the compiled build need not load
 PLAIN = Header(0)  # no header: the peer is the client
 
 

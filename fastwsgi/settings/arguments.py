@@ -39,6 +39,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} ({SEE_HELP})")
 
+    def format_help(self) -> str:
+        self.formatter_class = argparse.HelpFormatter  # as wide as the terminal
+        return super().format_help()
+
 
 class UnsupportedOption(argparse.Action):
     """An option of gunicorn's that we do not have: refused with advice on what to use, if it would matter."""
@@ -102,6 +106,7 @@ def make_parser() -> Parser:
         "environment variable, FASTWSGI_WORKERS=4, or in the configuration file, workers = 4. "
         f"A running service is looked at by {' and '.join(f'fastwsgi {name}' for name in SUBCOMMANDS)} (--help).",
         allow_abbrev=False,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, width=80),  # made for each option; else asks shutil
     )
     parser.add_argument(
         "app",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Callable
 
 from fastwsgi.mistakes import UsageError
+from fastwsgi.records import record
 from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, SHORT_FORMS
 from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.settings.subcommands import SUBCOMMANDS, Subcommand
@@ -14,7 +14,7 @@ from fastwsgi.settings.subcommands import SUBCOMMANDS, Subcommand
 SHELLS = ("bash", "zsh", "fish")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Option:
     """An option as shells need to know it.
 

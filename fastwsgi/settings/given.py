@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fastwsgi.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Given:
     """A value that was given, still to be read.
 

@@ -7,8 +7,9 @@ Unfit, whose message is a sentence of its own. It also knows how to write its va
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
+
+from fastwsgi.records import record
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ class Unfit(ValueError):
     """A value that cannot be; the message names it."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Kind(Generic[T]):
     """The way to read and show values of one kind.
 

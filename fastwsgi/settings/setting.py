@@ -6,9 +6,9 @@ environment variable, the key of the file, and the entries in the help and the m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar, overload
 
+from fastwsgi.records import record
 from fastwsgi.settings.kind import Kind, Unfit
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class SettingError(ValueError):
         return cls(f"{' and '.join(names)} {problem}", names, problem)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Setting(Generic[T]):
     """The declaration of one setting.
 
@@ -61,7 +61,7 @@ class Setting(Generic[T]):
     flags: tuple[str, ...] = ()
     reloadable: bool = True
     supervised: bool = False
-    name: str = field(default="", init=False)
+    name = ""  # no field
 
     def __set_name__(self, owner: type, name: str) -> None:
         object.__setattr__(self, "name", name)

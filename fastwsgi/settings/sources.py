@@ -9,7 +9,6 @@ each reload.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastwsgi.gunicorn.file import FileValues
@@ -18,6 +17,7 @@ from fastwsgi.gunicorn.translations import DEFAULTS
 from fastwsgi.gunicorn.worker_class import name_of
 from fastwsgi.mistakes import Finding, UsageError
 from fastwsgi.originals import os
+from fastwsgi.records import record
 from fastwsgi.settings import files
 from fastwsgi.settings.environment import (
     CONFIG,
@@ -40,7 +40,7 @@ AMBIGUOUS = {*ELSEWHERE, "max_connections"}
 """Names of ours that mean something else in a file of gunicorn's, or are told to be another setting there."""
 
 
-@dataclass
+@record
 class Configuration:
     """Everything that was given.
 

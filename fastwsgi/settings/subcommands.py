@@ -6,10 +6,10 @@ served as top:application.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fastwsgi.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Flag:
     """An option of a subcommand.
 
@@ -26,7 +26,7 @@ class Flag:
     completes: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Subcommand:
     """A subcommand.
 

@@ -8,10 +8,10 @@ is the first bound means less than that, one that is the last means more.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from fastwsgi.figures import DURATION_BOUNDS, QUEUE_BOUNDS
+from fastwsgi.records import asdict
 from fastwsgi.status.condition import condition
 from fastwsgi.status.history import History
 from fastwsgi.status.snapshot import Snapshot

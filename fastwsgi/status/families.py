@@ -8,12 +8,12 @@ a position has two processes, and their gauges are added up. No client can choos
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import add, attrgetter
 from typing import Callable, Union
 
 from fastwsgi.figures import DURATION_BOUNDS, QUEUE_BOUNDS
+from fastwsgi.records import record
 from fastwsgi.status.scoreboard import STATES
 from fastwsgi.status.snapshot import Histogram, Snapshot
 
@@ -43,7 +43,7 @@ NONE = Labels({})
 Sample = tuple[Labels, Union[int, float, Histogram]]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Family:
     """A metric.
 

@@ -8,10 +8,10 @@ Memory is bounded: some hundred bytes for each of SAMPLES, and for the few snaps
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from fastwsgi.figures import DURATION_BOUNDS
+from fastwsgi.records import record
 from fastwsgi.status.quantile import difference, quantile
 from fastwsgi.status.snapshot import Histogram, Snapshot, WorkerFigures
 
@@ -23,7 +23,7 @@ BUSY_MOMENT = 0.5  # seconds for which all threads may be busy, which is nothing
 NEARLY_ALL = 0.95  # utilisation at which hardly a request finds a free thread at once
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Rates:
     """What happened in the last seconds; None is for what cannot be told.
 
@@ -52,7 +52,7 @@ class Rates:
     p99: float | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class WorkerRates:
     """The same of one worker; *cpu_share* is of one CPU, 0 to 1, or more with several threads."""
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Callable
 
+from fastwsgi.records import record
 from fastwsgi.status.history import GAP, INTERVAL, SAMPLES, Sample
 from fastwsgi.status.page_text import clock
 
@@ -24,7 +24,7 @@ Value = Callable[[Sample], "float | None"]
 Format = Callable[[float], str]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Scale:
     """Where a value is drawn.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Callable
 
+from fastwsgi.records import record
 from fastwsgi.status.condition import condition
 from fastwsgi.status.history import WorkerRates
 from fastwsgi.status.page_text import NOTHING, count, duration, estimate, mark, percent, rate, shown, size
@@ -15,7 +15,7 @@ MOST_RUNNING = 100
 LONGEST_PATH = 400  # characters
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Column:
     """A column of the workers: its title, what it means, and its cell for a worker."""
 

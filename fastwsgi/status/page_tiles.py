@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from fastwsgi.records import record
 from fastwsgi.status import page_lines
 from fastwsgi.status.history import SAMPLES, Rates, Sample
 from fastwsgi.status.page_lines import Format, Scale, Value
@@ -22,7 +22,7 @@ FIGURE = re.compile(r"((?:&[lg]t; ?)?[\d.,]+) ?(.*)")
 """A figure and its unit."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Tile:
     """A tile with one line.
 

@@ -10,11 +10,11 @@ For percentiles of what happened between two snapshots see quantile.py.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 from fastwsgi import figures
 from fastwsgi.originals import os, time
+from fastwsgi.records import record
 from fastwsgi.status import head as heads
 from fastwsgi.status import scoreboard, totals
 from fastwsgi.status.calls import Call, busy_time, describe
@@ -39,7 +39,7 @@ class Highest:
         return highest
 
 
-@dataclass
+@record
 class _Slot:
     """The memory of a worker as it was read.
 

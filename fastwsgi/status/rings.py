@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fastwsgi.figures import RING, RING_ENTRIES, SIZE, WORD
+from fastwsgi.records import record
 from fastwsgi.status.scoreboard import HIGHEST
 
 _RING_WORDS = RING_ENTRIES * 4 // WORD
 
 
-@dataclass
+@record
 class Timings:
     """Durations of requests.
 

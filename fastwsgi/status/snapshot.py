@@ -8,13 +8,14 @@ others are durations in seconds.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from fastwsgi.records import asdict, field, record
 
 FORMAT = 1  # of the JSON: raised when a key is removed or changes its meaning
 
 
-@dataclass
+@record
 class Histogram:
     """Observations by size.
 
@@ -32,7 +33,7 @@ class Histogram:
         return sum(self.counts)
 
 
-@dataclass
+@record
 class Running:
     """A request that the application is answering.
 
@@ -53,7 +54,7 @@ class Running:
     request_id: str
 
 
-@dataclass
+@record
 class WorkerFigures:
     """One worker process.
 
@@ -105,7 +106,7 @@ class WorkerFigures:
     is_stopped: bool = False
 
 
-@dataclass
+@record
 class ListenQueue:
     """A listener, and what waits at it for accept."""
 
@@ -114,7 +115,7 @@ class ListenQueue:
     limit: int
 
 
-@dataclass
+@record
 class Certificate:
     """A certificate of the service; *not_after* is in seconds since 1970."""
 
@@ -122,7 +123,7 @@ class Certificate:
     not_after: float
 
 
-@dataclass
+@record
 class Event:
     """Something that has happened to the service.
 
@@ -145,7 +146,7 @@ class Event:
     details: str = ""
 
 
-@dataclass
+@record
 class Told:
     """What the supervisor tells the status process in words.
 
@@ -168,7 +169,7 @@ class Told:
     events: list[Event] = field(default_factory=list)
 
 
-@dataclass
+@record
 class Snapshot:
     """All of it.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Callable
 
+from fastwsgi.records import record
 from fastwsgi.status.terminal_text import age, count, estimate, percent, rate, seconds, size
 
 Worker = dict[str, Any]
 """A worker of /status.json, as of snapshot.WorkerFigures, with its rates."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Column:
     """One column.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fastwsgi.mistakes import Mistake, summary
+from fastwsgi.records import record
 from fastwsgi.status.escapes import ascii_text
 from fastwsgi.status.phrases import waiting_streams
 from fastwsgi.status.terminal_text import age, count, estimate, percent, rate, seconds
@@ -25,7 +25,7 @@ LEVELS = {"ok": "good", "warn": "warning", "bad": "bad"}
 KEYS = "q quit  p pause  s S sort  r requests  ? help"
 
 
-@dataclass
+@record
 class Choice:
     """What the user has chosen.
 

@@ -6,9 +6,9 @@ somebody's attention, and among these in the order of FINDERS, causes before wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
+from fastwsgi.records import record
 from fastwsgi.status.history import NEARLY_ALL, History, Rates
 from fastwsgi.status.phrases import counted, cut, spell
 from fastwsgi.status.snapshot import Certificate, Snapshot, WorkerFigures
@@ -37,7 +37,7 @@ class Finding(NamedTuple):
     line: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Verdict:
     """The first Finding, and the *others* that hold besides."""
 
@@ -52,7 +52,7 @@ class Verdict:
         return f"{self.word}: {self.line}" if self.line else self.word
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Case:
     """What is judged."""
 

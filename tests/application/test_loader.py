@@ -397,3 +397,35 @@ def test_asgi_applications(app: object) -> None:
 def test_asgi_of_a_django_project() -> None:
     hint = "is an ASGI application; did you mean shop.wsgi:application?"
     assert recognise.objection(asgi, "shop.asgi:application") == hint
+
+
+class Called:
+    def __call__(self, environ: object, start_response: object) -> list[bytes]:
+        return []
+
+
+class CalledWithMore:
+    def __call__(self, environ: object, start_response: object, *, more: object) -> list[bytes]:
+        return []
+
+
+async def two_async(environ: object, start_response: object) -> None: ...
+
+
+SHAPES = [
+    *(Called(), CalledWithMore(), Called, Called().__call__, two_async, dict, print, len, list, lambda a: a),
+    *(lambda a, b: [], lambda a, b=1: [], lambda a, *b: [], lambda a, b, **c: [], lambda scope, receive, send: None),
+]
+
+
+@pytest.mark.parametrize("app", SHAPES)
+def test_what_is_plainly_an_application_is_one_by_its_signature(app: Any) -> None:
+    if recognise.takes_two(app):
+        shape = recognise.Shape.of(app)
+        assert shape is not None
+        assert shape == recognise.Shape(shape.required[:2], 2, ())
+        assert not recognise.is_async(app)
+
+
+def test_the_plain_ones_are_known() -> None:
+    assert [recognise.takes_two(app) for app in (Called(), Called, lambda a, b: [])] == [True, False, True]

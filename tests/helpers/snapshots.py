@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from fastwsgi.figures import CLASSES, DURATION_BOUNDS, QUEUE_BOUNDS
 from fastwsgi.status.history import INTERVAL, History
@@ -11,6 +10,12 @@ from fastwsgi.status.snapshot import FORMAT, Histogram, ListenQueue, Running, Sn
 
 AT = 1_790_000_000.0  # 21 September 2026, 14:13:20 UTC
 CLOCK = 50_000.0
+Record = TypeVar("Record")
+
+
+def replace(one: Record, **changes: Any) -> Record:
+    """The record *one* with other values of some fields."""
+    return type(one)(**{**vars(one), **changes})
 
 
 def histogram(*observations: float, many: int = 1) -> Histogram:

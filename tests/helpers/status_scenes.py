@@ -6,13 +6,13 @@ import functools
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Callable
 
 from fastwsgi.figures import CLASSES, DURATION_BOUNDS
 from fastwsgi.status.history import INTERVAL, SAMPLES, History
 from fastwsgi.status.snapshot import Certificate, Event, Histogram, ListenQueue, Running, Snapshot, Told, WorkerFigures
-from tests.helpers.snapshots import AT, CLOCK, SNAPSHOT, WORKER
+from tests.helpers.snapshots import AT, CLOCK, SNAPSHOT, WORKER, replace
 
 DAY = 86400.0
 THREADS = 4

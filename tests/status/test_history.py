@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 import pytest
 
 from fastwsgi.status.history import INTERVAL, SAMPLES, WINDOW, History, Rates, saturated
 from fastwsgi.status.snapshot import Snapshot
-from tests.helpers.snapshots import histogram, history, later, snapshot, worker
+from tests.helpers.snapshots import histogram, history, later, replace, snapshot, worker
 
 
 def answered(
