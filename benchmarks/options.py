@@ -79,7 +79,7 @@ def cost(servers: list[Server], app: str, connections: int, core: int, rounds: i
     for turn in range(rounds):
         for server in servers:
             found[server.name].append(load_once(server, app, connections, core, seconds))
-            print(f"round {turn + 1}/{rounds}  {app} {server.name:18} {found[server.name][-1][0]:7.2f}", file=sys.stderr)
+            print(f"round {turn + 1}/{rounds}  {app} {server.name:18} {found[server.name][-1][0]:.2f}", file=sys.stderr)
     base = found[servers[0].name]
     print(f"\n| {app} | CPU µs | of the first (least to most) | p99 ms |\n|{' --- |' * 4}")
     for name, measured in found.items():

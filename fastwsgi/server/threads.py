@@ -165,7 +165,7 @@ class Pool:
             return True
 
     def _is_running(self, thread: int, connection: Connection) -> bool:
-        """Whether the call for *connection* runs, from now on without the loop; it cannot end while the lock is held."""
+        """Whether the call for *connection* runs, from now on without the loop; it cannot end under the lock."""
         if self._leave_loop(connection):
             return True
         return self.detached.get(thread) is connection and connection not in self.waiting_streams
