@@ -21,9 +21,12 @@ cdef struct Watch:
     long long limit  # nanoseconds before a call is given up; 0: no limit
     long long patience  # nanoseconds before a spare is called, which takes two looks at least
     long long seen, looked  # the number of calls at the last look, and the time of that
-    volatile long long since  # the time of the first look at that number
+    long long since  # the time of the first look at that number
     long long spent  # CPU time of the thread with the loop at the last look
-    long long lively_until  # calls are likely to wait
+    volatile long long computed  # the part of it since the first look at that number
+    volatile long long not_before  # the time of the next call of a spare
+    volatile long long lively_until  # calls are likely to wait
+    volatile long long frees_gil_until  # calls are likely to compute without the GIL
     long long given_up  # the number of the last call that was given up
     volatile long long stuck_call  # the number of the last call for which a spare was called; 0: that left it alone
     volatile bint stopped

@@ -2,8 +2,9 @@
 
 Its thread never takes the GIL, so it notices a stuck call even while that call holds the GIL.
 
-A look costs some 16 us: the timer, two switches. So it looks each millisecond only where that gains something, and that
-is where calls wait. A call whose thread computes is left alone for longer, as the GIL is not to be had before.
+A look costs some 16 us, for a timer and two switches. So it looks each millisecond only while calls wait, and seldom
+while they compute: then nobody gets the GIL anyway. Which of both they do, the system tells by the CPU time of the thread
+with the loop. If that stands still although the thread is ready to run, other processes have the core.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -18,12 +19,14 @@ from fastwsgi import figures
 
 cdef extern from *:
     """
+    #include <fcntl.h>
     #include <pthread.h>
     #include <sched.h>
     #include <stdio.h>
     #include <string.h>
     #include <sys/socket.h>
     #include <time.h>
+    #include <unistd.h>
     #ifndef MSG_NOSIGNAL
     #define MSG_NOSIGNAL 0
     #endif
@@ -46,6 +49,20 @@ cdef extern from *:
     #else
         return -1;
     #endif
+    }
+
+    /* Whether a thread waits for something other than the CPU, as far as can be known: see proc_pid_stat(5). */
+    static int is_asleep(long long native_id) {
+        char text[512];
+        snprintf(text, sizeof(text), "/proc/self/task/%lld/stat", native_id);
+        int file = open(text, O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            return 1;
+        ssize_t size = read(file, text, sizeof(text) - 1);
+        close(file);
+        text[size < 0 ? 0 : size] = 0;
+        char *name_end = strrchr(text, ')');
+        return name_end == NULL || name_end[2] != 'R';
     }
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
@@ -83,6 +100,7 @@ cdef extern from *:
     void rest(long) nogil
     long long now() nogil
     long long thread_time(long long) nogil
+    bint is_asleep(long long) nogil
     bint advance_stage(volatile int *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
@@ -91,7 +109,8 @@ cdef enum:  # nanoseconds
     TICK = 1 * MILLISECOND  # between two looks while calls wait
     CALM_TICK = 5 * MILLISECOND  # while they do not
     LIVELY = 1000 * MILLISECOND  # after a call that waited, others are likely to
-    LONG = 10 * MILLISECOND  # a call that computes for so long loses the loop, too
+    LONG = 5 * MILLISECOND  # a call that computes for so long loses the loop, too
+    RESPITE = 10 * MILLISECOND  # for a call that a spare has left alone
     FORCED = 4 * MILLISECOND  # a thread that got the GIL later had to force another to let it go (after 5)
     MOMENT = 50000  # for a thread that waits for the GIL to get it
     PATIENCE = 100 * MILLISECOND  # without a call before the monitor dozes
@@ -171,18 +190,21 @@ cdef class Monitor:
             self.watch.posts -= 1
             pthread_mutex_unlock(&self.watch.mutex)
             began = now()
-        if now() - began >= FORCED and now() - self.watch.since < LONG:
-            self.watch.stuck_call = 0  # so the monitor calls again if it lasts
+        if now() - began >= FORCED:
+            self.watch.frees_gil_until = 0
+            if self.watch.computed < LONG:
+                self.watch.not_before = now() + RESPITE
+                self.watch.stuck_call = 0
+        elif self.watch.computed >= LONG:
+            self.watch.frees_gil_until = self.watch.lively_until = now() + LIVELY
         return self.watch.stuck_call
 
-    def waiting_call(self):
-        cdef long long began, calls = self.counter.number
-        if not calls & 1:
-            return 0
+    def gil_is_free(self):
+        cdef long long began
         with nogil:
             rest(MOMENT)
             began = now()
-        return calls if now() - began < FORCED else 0
+        return now() - began < FORCED
 
     def post(self):
         pthread_mutex_lock(&self.watch.mutex)
@@ -229,32 +251,37 @@ cdef void *watch_calls(void *argument) noexcept nogil:
 
 
 cdef void look(Watch *watch, long long calls, long long time) noexcept nogil:
-    cdef bint is_new = calls != watch.seen, waits = not has_computed(watch, time)
+    cdef long long thread = watch.figures[THREAD] if watch.figures != NULL else 0, elapsed = time - watch.looked
+    cdef long long spent = thread_time(thread), computed = spent - watch.spent
+    cdef bint is_new = calls != watch.seen
+    watch.looked = time
+    watch.spent = spent
     if is_new:
         watch.seen = calls
         watch.since = time
-    cdef long long age = time - watch.since
+        watch.computed = 0
+    else:
+        watch.computed += computed if spent >= 0 else elapsed
     if not calls & 1:
-        if age > PATIENCE:
+        if time - watch.since > PATIENCE:
             doze(watch, calls)
         return
-    if watch.limit and age >= watch.limit and watch.given_up != calls:
+    if watch.limit and time - watch.since >= watch.limit and watch.given_up != calls:
         watch.given_up = calls
         give_up(watch, calls)
+    look_for_spare(watch, is_new, 4 * computed < elapsed and is_asleep(thread))
+
+
+cdef void look_for_spare(Watch *watch, bint is_new, bint waits) noexcept nogil:
+    """Call a spare if the call that was looked at is stuck; *is_new*: it was not at the last look."""
+    cdef long long time = watch.looked
     if waits and watch.patience < CALM_TICK:
         watch.lively_until = max(watch.lively_until, time + (CALM_TICK if is_new else LIVELY))
-    if not is_new and watch.stuck_call != calls and age >= (watch.patience if waits else max(watch.patience, CALM_TICK)):
-        watch.stuck_call = calls
+    if is_new or watch.stuck_call == watch.seen or time < watch.not_before or time - watch.since < watch.patience:
+        return
+    if waits or watch.computed >= LONG or time < watch.frees_gil_until:
+        watch.stuck_call = watch.seen
         call_spare(watch)
-
-
-cdef bint has_computed(Watch *watch, long long time) noexcept nogil:
-    """Whether the thread with the loop had the CPU for half of the time since the last look."""
-    cdef long long spent = thread_time(watch.figures[THREAD]) if watch.figures != NULL else -1
-    cdef bint computed = spent >= 0 and 2 * (spent - watch.spent) > time - watch.looked
-    watch.spent = spent
-    watch.looked = time
-    return computed
 
 
 cdef void give_up(Watch *watch, long long calls) noexcept nogil:

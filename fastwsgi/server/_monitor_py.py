@@ -73,7 +73,7 @@ class Monitor:
         self._spares.acquire()
         now = time.monotonic()
         if now - self._posted >= FORCED and now - self._since < LONG:
-            self._stuck_call = 0  # so the monitor calls again if it lasts
+            self._stuck_call = 0
         return self._stuck_call
 
     def post(self) -> None:
@@ -81,13 +81,11 @@ class Monitor:
         self._posted = time.monotonic()
         self._spares.release()
 
-    def waiting_call(self) -> int:
-        """The number of the call that the thread with the loop runs, if no thread needs the GIL; otherwise 0."""
-        calls, began = self._counter.number, time.monotonic()
-        if not calls & 1:
-            return 0
+    def gil_is_free(self) -> bool:
+        """Whether no other thread computes, for which this one pauses for a moment."""
+        began = time.monotonic()
         time.sleep(MOMENT)
-        return calls if time.monotonic() - began < FORCED else 0
+        return time.monotonic() - began < FORCED
 
     def wake(self) -> None:
         """Look again: a call has begun while dozing was set."""

@@ -91,8 +91,8 @@ class Monitor(Protocol):
     def wait(self) -> int:
         """Block a spare thread until it is called; the number of the stuck call, 0 if that keeps the loop."""
 
-    def waiting_call(self) -> int:
-        """The number of the call that the thread with the loop runs, if that does not need the GIL; otherwise 0."""
+    def gil_is_free(self) -> bool:
+        """Whether no other thread computes, for which this one pauses for a moment."""
 
     def post(self) -> None:
         """Call a spare thread."""
