@@ -2,7 +2,7 @@
  *
  *     load PORT CONNECTIONS SECONDS RATE DEPTH COUNT < REQUESTS
  *
- * REQUESTS are COUNT texts of one length, sent in turn, each of DEPTH requests in one write. With RATE 0 each connection
+ * REQUESTS are COUNT texts of one length, sent in turn, each of DEPTH requests in one write. With RATE 0 a connection
  * sends again as soon as it is answered. Otherwise request n is due at n / RATE seconds and goes out then, by whichever
  * connection is free; where none is, it waits, and its latency counts from when it was due all the same: what a server
  * that stalls does to those who come meanwhile is not left out ("coordinated omission", as Gil Tene's wrk2 avoids it).
@@ -26,7 +26,7 @@
 enum { BATCH = 64, HEAD = 8 * 1024, ROOM = 256 * 1024, MOST = 64 * 1024 * 1024, MICROSECONDS = 4 * 1000 * 1000 };
 enum state { IN_HEAD, IN_BODY, IN_CHUNK_SIZE, IN_CHUNK, AFTER_CHUNKS, UNTIL_CLOSE };
 
-/* left: bytes of a body or chunk to come; sent: bytes of the request; awaited: responses to it that are not complete. */
+/* left: bytes of a body or chunk to come; sent: bytes of the request; awaited: responses to it not yet complete. */
 struct connection {
     int file, awaited, closing, wants_to_write;
     enum state state;

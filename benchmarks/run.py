@@ -54,8 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     json = options.json or options.output / "results.json"
     earlier = Results.load(json) if options.add and json.exists() else None
+    if earlier is not None and earlier.conflict(results):
+        sys.exit(f"cannot add to {json}: {earlier.conflict(results)}")
     for profile in profiles:
-        compare(results, profile, [server for server in servers if server.name in present], pythons)
+        compare(results, profile, takers(profile, servers, present), pythons)
         results.save(json if earlier is None else json.with_suffix(".added.json"))
     if earlier is not None:
         earlier.merge(results)
@@ -95,6 +97,11 @@ def pick(names: str, table: Mapping[str, Row]) -> list[Row]:
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join(table)}")
     return [table[name] for name in names.split(",")]
+
+
+def takers(profile: Profile, servers: Iterable[Server], present: Iterable[str]) -> list[Server]:
+    """The servers that take part in a profile."""
+    return [server for server in servers if server.name in present and profile.name in (server.only or PROFILES)]
 
 
 def tools(profiles: Iterable[Profile]) -> set[str]:
