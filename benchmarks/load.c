@@ -8,7 +8,8 @@
  * that stalls does to those who come meanwhile is not left out ("coordinated omission", as Gil Tene's wrk2 avoids it).
  * What was due and is not answered at the end counts with the time it has waited.
  *
- * It never sleeps at a rate, since a timer's lateness would be told as latency: it wants a core of its own. */
+ * It never sleeps: a timer's lateness would be told as latency, and to wake it is work that would be the server's, the
+ * more the faster it is. It wants a core of its own. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -202,7 +203,7 @@ static double run(double begun) {
             first_idle = (first_idle + 1) % options.connections, idles--;
             start(one, due);
         }
-        int ready = epoll_wait(poller, events, BATCH, options.rate > 0 ? 0 : 100);
+        int ready = epoll_wait(poller, events, BATCH, 0);
         for (int i = 0; i < ready; i++) serve(events[i].data.ptr, events[i].events);
     }
     return due;

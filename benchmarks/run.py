@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -56,8 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     earlier = Results.load(json) if options.add and json.exists() else None
     if earlier is not None and earlier.conflict(results):
         sys.exit(f"cannot add to {json}: {earlier.conflict(results)}")
-    for profile in profiles:
-        compare(results, profile, takers(profile, servers, present), pythons)
+    begun = time.monotonic()
+    for position, profile in enumerate(profiles, 1):
+        end = begun + options.minutes * 60 * position / len(profiles)
+        compare(results, profile, takers(profile, servers, present), pythons, end)
         results.save(json if earlier is None else json.with_suffix(".added.json"))
     if earlier is not None:
         earlier.merge(results)
@@ -74,6 +78,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--servers", default=",".join(SERVERS), metavar="A,B", help=f"any of {', '.join(SERVERS)}")
     add("--profiles", default=",".join(PROFILES), metavar="X,Y", help=f"any of {', '.join(PROFILES)}")
     add("--rounds", type=int, default=5, help="measurements of each server and profile (%(default)s)")
+    add("--minutes", type=float, default=math.inf, metavar="N",
+        help="leave out rounds that take longer than that in all (no limit)")
     add("--seconds", type=int, default=4, help="length of a measurement (%(default)s)")
     add("--open-rounds", type=int, default=2, metavar="N",
         help="how many of the rounds measure latency at 80 %% of the peak, too (%(default)s)")

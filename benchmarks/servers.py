@@ -75,8 +75,6 @@ TABLE = (
            tls=("+", "--ssl-certificate", "{certificate}", "--ssl-keyfile", "{key}")),
     Server("m0serve", "m0serve",
            ("-m", "m0serve", "--protocol", "wsgi", "--host", "127.0.0.1", "--port", "{port}", "{module}:{app}")),
-    Server("pyruvate", "pyruvate",
-           ("-c", "import {module}, pyruvate; pyruvate.serve({module}.{app}, '127.0.0.1:{port}', {threads})")),
     Server("uwsgi", "uWSGI",
            ("-c", BESIDE, "uwsgi", "--http11-socket", "127.0.0.1:{port}", "--so-keepalive", "--pythonpath", ".",
             "--module", "{module}:{app}", "--threads", "{threads}", "--need-app", "--die-on-term",
