@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goals import FLOOR, GUNICORN, ONE_THREAD, OURS, best_peer
+from goals import FLOOR, GUNICORN, NO_PEERS, ONE_THREAD, OURS, best_peer
 from results import Results
 
 if TYPE_CHECKING:
@@ -32,16 +32,16 @@ TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50)
 def relative(results: Results) -> dict[str, dict[str, list[float]]]:
     """CPU per request by what the chart shows and by profile, divided by that of the best peer.
 
-    Servers that are not comparable are left out, and profiles without a peer.
+    Servers that are not comparable are left out, and profiles without a peer, and more of ours.
     """
     found: dict[str, dict[str, list[float]]] = {name: {} for name in STYLES}
     for profile in results.profiles:
         best = best_peer(results, profile)
         least = best and results.median(profile, best, "cpu_us")
         for server in results.servers if least else ():
-            name = BEST if server == best else server if server in STYLES else OTHERS
+            name = BEST if server == best else server if server in STYLES or server in NO_PEERS else OTHERS
             cost = results.median(profile, server, "cpu_us")
-            if cost and least and results.comparable(profile, server):
+            if cost and least and name in found and results.comparable(profile, server):
                 found[name].setdefault(profile, []).append(cost / least)
     return found
 
@@ -71,6 +71,7 @@ def plot(axes: Axes, results: Results) -> None:
             axes.plot(*zip(*points), linestyle="none", label=name, **STYLES[name])
     axes.axvline(1, color="grey", linewidth=1)
     axes.set_xscale("log")
+    axes.set_xlim(left=TICKS[0])  # the floor under a framework is far out
     axes.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
     axes.xaxis.set_minor_formatter("")
     axes.set_yticks(range(len(profiles)), profiles)

@@ -14,6 +14,8 @@ from servers import SERVERS
 
 FLOOR, ONE_THREAD, OURS, GUNICORN = "floor", "fastwsgi-t1", "fastwsgi", "gunicorn"
 
+NO_PEERS = {server.name for server in SERVERS.values() if server.ours or server.native}
+
 OF_THE_BEST = {  # CPU per request, at most
     "hello": 0.95, "browser": 0.86, "vary": 0.95, "pipeline": 0.40, "close": 0.80, "post": 0.93, "body64k": 0.93,
     "body1m": 0.95, "stream": 1.00, "tls": 0.90, "tls-close": 1.00, "flask": 1.00, "flask-template": 1.00,
@@ -54,7 +56,7 @@ def best_peer(results: Results, profile: str, figure: str = "cpu_us", most: bool
     """The peer with the least, or the most, of a figure among those whose work is comparable."""
     found = {
         server: value for server in results.servers
-        if results.comparable(profile, server) and not (SERVERS[server].ours or SERVERS[server].native)
+        if results.comparable(profile, server) and server not in NO_PEERS
         and (value := results.median(profile, server, figure)) is not None
     }
     return (max if most else min)(found, key=lambda server: found[server], default=None)
