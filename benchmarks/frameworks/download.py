@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from wsgiref.util import FileWrapper
+from collections.abc import Iterable
 
-from apps import BODY_1M, Environ, StartResponse
+from apps import BODY_1M, KIB, Environ, StartResponse
 
+BLOCK = 64 * KIB
 FILE = tempfile.NamedTemporaryFile()
 FILE.write(BODY_1M)
 FILE.flush()
 
 
-def app(environ: Environ, start_response: StartResponse) -> object:
+def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(len(BODY_1M)))])
-    return environ.get("wsgi.file_wrapper", FileWrapper)(open(FILE.name, "rb"))
+    file = open(FILE.name, "rb")
+    if "wsgi.file_wrapper" in environ:
+        return environ["wsgi.file_wrapper"](file, BLOCK)
+    return iter(lambda: file.read(BLOCK), b"")
