@@ -87,13 +87,14 @@ class Results:
                          if name in theirs and mine[name] != theirs[name])
 
     def merge(self, later: Results) -> None:
-        """Take over a later run: its profiles take the place of those of their names."""
+        """Take over what a later run has measured so far: its profiles take the place of those of their names."""
         self.machine, self.settings = later.machine, later.settings
         self.servers.update(later.servers)
         self.skipped.update(later.skipped)
         self.skipped = {name: why for name, why in self.skipped.items() if name not in self.servers}
-        self.profiles.update(later.profiles)
-        for profile in later.profiles:
+        measured = [profile for profile in later.profiles if profile in later.rounds or profile in later.failed]
+        for profile in measured:
+            self.profiles[profile] = later.profiles[profile]
             for mine, theirs in ((self.rounds, later.rounds), (self.failed, later.failed), (self.notes, later.notes)):
                 mine.pop(profile, None)
                 if profile in theirs:

@@ -48,25 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = Results(
         machine=facts(),
         settings={"rounds": options.rounds, "seconds": options.seconds, "open_rounds": options.open_rounds,
-                  "open_seconds": options.open_seconds,
-                  "client_core": client_core, "server_core": server_core},
+                  "open_seconds": options.open_seconds, "client_core": client_core, "server_core": server_core},
         servers=present,
         skipped=skipped,
         profiles={profile.name: profile.about for profile in profiles},
     )
     json = options.json or options.output / "results.json"
-    earlier = Results.load(json) if options.add and json.exists() else None
-    if earlier is not None and earlier.conflict(results):
+    earlier = Results.load(json) if options.add and json.exists() else Results({}, {}, {}, {}, {})
+    if earlier.conflict(results):
         sys.exit(f"cannot add to {json}: {earlier.conflict(results)}")
     begun = time.monotonic()
     for position, profile in enumerate(profiles, 1):
         end = begun + options.minutes * 60 * position / len(profiles)
         compare(results, profile, takers(profile, servers, present), pythons, end)
-        results.save(json if earlier is None else json.with_suffix(".added.json"))
-    if earlier is not None:
         earlier.merge(results)
         earlier.save(json)
-        json.with_suffix(".added.json").unlink()
     publish(json, options.output)
     print(render(results))
     return int(in_trouble(results, [server.name for server in servers if server.ours]))
