@@ -58,8 +58,8 @@ def render(results: Results) -> str:
         conditions(results),
         "Servers: " + ", ".join(f"{name} {facts['version']}" for name, facts in results.servers.items()) + ".",
         "### Server CPU per request, and latency",
-        f"{CPU}. Ours is compared with as many threads for the application as the peers have: one (fastwsgi-t1) for the "
-        "smallest applications, four (fastwsgi, the default) for frameworks. The ratio is the median of the rounds'.",
+        f"{CPU}. Ours is compared with as many threads for the application as the peers have: one (fastwsgi-t1) for "
+        "the smallest applications, four (fastwsgi, the default) for frameworks. Ratios are medians of the rounds'.",
         tables.cpu(results),
         *why(results),
         "### Requests per second",
