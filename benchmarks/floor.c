@@ -8,8 +8,9 @@
  * as often; with PIECES 0 it is left in the file and goes out by sendfile.
  *
  * A program that is faster than its client would wait after every few requests, and pay more for its waits than a
- * slower one: so after a batch of less than half of BATCH it sleeps for NAP. The client, which has the answers to most
- * of its connections to look at meanwhile, is not held up, and the next batch is as large as that of the servers. */
+ * slower one: so after a batch of less than half of BATCH it sleeps for NAP, and the next batch is as large as that of
+ * the servers. This costs it requests per second, when the client runs out of answers, and hardly any CPU: it waits
+ * once in some 200 requests. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
