@@ -1,40 +1,48 @@
-"""The chart: each server's CPU time per request, relative to the best peer, one line for each profile.
+"""The chart: CPU time per request, relative to the best peer, one line for each profile.
 
-matplotlib is optional; without it the chart is left out, with a line that says so.
+It shows what the tables do, floor, ours, the best peer and gunicorn, and the other peers in grey. matplotlib is
+optional; without it the chart is left out, with a line that says so.
 """
 
 from __future__ import annotations
 
 import sys
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goals import FLOOR, GUNICORN, NO_PEERS, ONE_THREAD, OURS, best_peer
 from results import Results
-from servers import SERVERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLE = "Server CPU per request, relative to the best peer (less is better)"
-OWN_STYLE = {"markersize": 11, "markeredgecolor": "black", "zorder": 3}
-PEER_STYLE = {"markersize": 7, "alpha": 0.85}
-TICKS = (0.5, 1, 2, 5, 10, 20, 50)
-MARKERS = "oDs^vP*X<>"
+BEST, OTHERS = "best peer", "other peers"
+STYLES = {
+    OTHERS: {"marker": ".", "color": "0.7", "markersize": 6},
+    FLOOR: {"marker": "|", "color": "black", "markersize": 14, "markeredgewidth": 2},
+    BEST: {"marker": "s", "color": "tab:blue", "markersize": 6},
+    GUNICORN: {"marker": "^", "color": "tab:red", "markersize": 8},
+    ONE_THREAD: {"marker": "o", "color": "white", "markersize": 9, "markeredgecolor": "tab:green", "zorder": 3},
+    OURS: {"marker": "o", "color": "tab:green", "markersize": 9, "markeredgecolor": "black", "zorder": 3},
+}
+TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
-def relative(results: Results) -> dict[str, dict[str, float]]:
-    """CPU per request by server and profile, divided by the least of the peers: 1.0 is that peer.
+def relative(results: Results) -> dict[str, dict[str, list[float]]]:
+    """CPU per request by what the chart shows and by profile, divided by that of the best peer.
 
-    Servers that are not comparable are left out; without a peer, the least of all is 1.0.
+    Servers that are not comparable are left out, and profiles without a peer, and more of ours.
     """
-    found: dict[str, dict[str, float]] = {server: {} for server in results.servers}
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in STYLES}
     for profile in results.profiles:
-        cpu = {server: value for server in results.servers if results.comparable(profile, server)
-               and (value := results.median(profile, server, "cpu_us"))}
-        peers = [value for server, value in cpu.items() if not SERVERS[server].ours]
-        for server, value in cpu.items():
-            found[server][profile] = value / min(peers or cpu.values())
+        best = best_peer(results, profile)
+        least = best and results.median(profile, best, "cpu_us")
+        for server in results.servers if least else ():
+            name = BEST if server == best else server if server in STYLES or server in NO_PEERS else OTHERS
+            cost = results.median(profile, server, "cpu_us")
+            if cost and least and name in found and results.comparable(profile, server):
+                found[name].setdefault(profile, []).append(cost / least)
     return found
 
 
@@ -49,7 +57,7 @@ def draw(results: Results, path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "fastwsgi"  # the same figures give the same file
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(9, 1.5 + 0.5 * len(results.profiles)), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(9, 1.5 + 0.4 * len(results.profiles)), layout="constrained")
     plot(axes, results)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
@@ -57,12 +65,13 @@ def draw(results: Results, path: Path) -> None:
 
 def plot(axes: Axes, results: Results) -> None:
     profiles = list(results.profiles)
-    for (server, values), marker in zip(relative(results).items(), cycle(MARKERS)):
-        style = OWN_STYLE if SERVERS[server].ours else PEER_STYLE
-        lines = [profiles.index(profile) for profile in values]
-        axes.plot(list(values.values()), lines, marker, linestyle="none", label=server, **style)
+    for name, values in relative(results).items():
+        points = [(value, profiles.index(profile)) for profile, several in values.items() for value in several]
+        if points:
+            axes.plot(*zip(*points), linestyle="none", label=name, **STYLES[name])
     axes.axvline(1, color="grey", linewidth=1)
     axes.set_xscale("log")
+    axes.set_xlim(left=TICKS[0])  # the floor under a framework is far out
     axes.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
     axes.xaxis.set_minor_formatter("")
     axes.set_yticks(range(len(profiles)), profiles)

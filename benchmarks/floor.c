@@ -3,12 +3,14 @@
  *
  *     floor PORT PIECES < RESPONSE
  *
- * Of a head it looks at the version, at "Connection: close" and, of a POST, at Content-Length; it keeps no dates, limits
- * or deadlines, and checks nothing. A response goes out in PIECES writes, as that of an application that yields as often.
+ * Of a head it looks at the version, at "Connection: close" and, of a POST, at Content-Length; it keeps no dates,
+ * limits or deadlines, and checks nothing. A response goes out in PIECES writes, as that of an application that yields
+ * as often; with PIECES 0 it is left in the file and goes out by sendfile.
  *
- * A program that is faster than its client would wait after every few requests, and pay more for its waits than a slower
- * one: so after a batch of less than half of BATCH it sleeps for NAP. The client, which has the answers to most of its
- * connections to look at meanwhile, is not held up, and the next batch is as large as that of the servers. */
+ * A program that is faster than its client would wait after every few requests, and pay more for its waits than a
+ * slower one: so after a batch of less than half of BATCH it sleeps for NAP, and the next batch is as large as that of
+ * the servers. This costs it requests per second, when the client runs out of answers, and hardly any CPU: it waits
+ * once in some 200 requests. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,21 +22,29 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, NAP = 150 * 1000, HEAD = 16 * 1024, ROOM = 256 * 1024, MOST = 4 * 1024 * 1024, SMALL = 8 * 1024, DEPTH = 16, FILES = 4096 };
+enum { BATCH = 64, NAP = 150 * 1000, HEAD = 16 * 1024, ROOM = 256 * 1024, FILES = 4096 };
+enum { DEPTH = 16, SMALL = 8 * 1024, MOST = 4 * 1024 * 1024 }; /* copies of a response, of how many bytes, at most */
+
+/* A response, with copies if it is small, so that pipelined requests are answered by one write. */
+struct response {
+    char *bytes;
+    size_t size, all, piece;
+};
 
 /* unread: bytes of a head not yet complete; skip: of a body still to come; owed: of responses still to write. */
 struct connection {
     size_t unread, skip, owed;
-    int closing, waits_to_write;
+    int waits_to_write;
+    const struct response *response;
     char head[HEAD];
 };
 
-static char *response; /* with copies, if it is small, so that pipelined requests are answered by one write */
-static size_t size, all, piece;
+static struct response usual, last; /* last: of a connection that is closed then */
 static struct connection *connections[FILES];
 static int poller;
 
@@ -55,6 +65,7 @@ static void take(int listener) {
         setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (!connections[file]) connections[file] = malloc(sizeof(struct connection));
         memset(connections[file], 0, offsetof(struct connection, head));
+        connections[file]->response = &usual;
         watch(EPOLL_CTL_ADD, file, EPOLLIN);
     }
 }
@@ -69,19 +80,25 @@ static size_t parse(struct connection *one, const char *data, size_t length) {
         if (!end) return length;
         const char *line = memchr(data, '\r', length);
         const char *declared = *data == 'P' ? memmem(data, end - data, "Content-Length: ", 16) : NULL;
-        one->closing |= line[-1] == '0' || memmem(line, end - line, "Connection: close", 17) != NULL;
+        if (line[-1] == '0' || memmem(line, end - line, "Connection: close", 17)) one->response = &last;
         one->skip = declared ? strtoul(declared + 16, NULL, 10) : 0;
         length -= end + 4 - data, data = end + 4;
-        one->owed += size;
+        one->owed += one->response->size;
     }
+}
+
+static ssize_t put(int file, const struct response *response, off_t from, size_t most) {
+    if (!response->piece) return sendfile(file, STDIN_FILENO, &from, most);
+    return send(file, response->bytes + from, response->piece < most ? response->piece : most, MSG_NOSIGNAL);
 }
 
 /* Write what is owed; whether the connection goes on. */
 static int answer(int file, struct connection *one) {
+    const struct response *response = one->response;
     while (one->owed && !one->skip) {
-        size_t from = (size - one->owed % size) % size, most = all - from;
+        size_t from = (response->size - one->owed % response->size) % response->size, most = response->all - from;
         most = one->owed < most ? one->owed : most;
-        ssize_t wrote = send(file, response + from, piece < most ? piece : most, MSG_NOSIGNAL);
+        ssize_t wrote = put(file, response, from, most);
         if (wrote < 0 && errno == EAGAIN) {
             if (!one->waits_to_write) watch(EPOLL_CTL_MOD, file, EPOLLOUT);
             return one->waits_to_write = 1;
@@ -90,7 +107,7 @@ static int answer(int file, struct connection *one) {
         one->owed -= wrote;
     }
     if (one->waits_to_write) watch(EPOLL_CTL_MOD, file, EPOLLIN), one->waits_to_write = 0;
-    return !one->closing || one->skip;
+    return response == &usual || one->skip;
 }
 
 static int serve(int file, struct connection *one) {
@@ -108,7 +125,8 @@ static int serve(int file, struct connection *one) {
 
 static int listening(int port) {
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0) die("bind");
     if (listen(listener, 1024) < 0) die("listen");
@@ -116,11 +134,19 @@ static int listening(int port) {
 }
 
 static void prepare(int pieces) {
-    response = malloc(MOST);
-    all = size = fread(response, 1, MOST, stdin);
-    if (!size) die("no response");
-    for (; all < DEPTH * size && all < SMALL; all += size) memcpy(response + all, response, size);
-    piece = pieces > 1 ? (size + pieces - 1) / pieces : all;
+    static const char field[] = "Connection: close\r\n";
+    usual.bytes = malloc(MOST), last.bytes = malloc(MOST);
+    usual.size = fread(usual.bytes, 1, MOST / 2, stdin);
+    char *fields = memmem(usual.bytes, usual.size, "\r\n", 2);
+    if (!fields) die("no response");
+    size_t line = fields + 2 - usual.bytes;
+    memcpy(last.bytes, usual.bytes, line);
+    memcpy(last.bytes + line, field, sizeof field - 1);
+    memcpy(last.bytes + line + sizeof field - 1, fields + 2, usual.size - line);
+    last.size = last.all = last.piece = usual.size + sizeof field - 1;
+    for (usual.all = usual.size; pieces && usual.all < DEPTH * usual.size && usual.all < SMALL; usual.all += usual.size)
+        memcpy(usual.bytes + usual.all, usual.bytes, usual.size);
+    usual.piece = pieces > 1 ? (usual.size + pieces - 1) / pieces : pieces ? usual.all : 0;
 }
 
 int main(int count, char **arguments) {

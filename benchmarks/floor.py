@@ -17,10 +17,10 @@ HEAD = "HTTP/1.1 200 OK\r\nServer: floor\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\
 
 
 def response(profile: Profile) -> tuple[bytes, int]:
-    """The bytes of a response that the profile takes for right, and by how many writes it is sent."""
+    """The bytes of a response that the profile takes for right, and by how many writes it is sent, 0 for sendfile."""
     body = profile.contains.encode().ljust(profile.length, b"x")
     if not profile.streams:
-        return f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body, 1
+        return f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body, 0 if profile.of_file else 1
     size = profile.length // apps.CHUNKS
     chunks = [body[start:start + size] for start in range(0, len(body), size)]
     framed = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])

@@ -2,13 +2,14 @@
  *
  *     load PORT CONNECTIONS SECONDS RATE DEPTH COUNT < REQUESTS
  *
- * REQUESTS are COUNT texts of one length, sent in turn, each of DEPTH requests in one write. With RATE 0 each connection
+ * REQUESTS are COUNT texts of one length, sent in turn, each of DEPTH requests in one write. With RATE 0 a connection
  * sends again as soon as it is answered. Otherwise request n is due at n / RATE seconds and goes out then, by whichever
  * connection is free; where none is, it waits, and its latency counts from when it was due all the same: what a server
  * that stalls does to those who come meanwhile is not left out ("coordinated omission", as Gil Tene's wrk2 avoids it).
  * What was due and is not answered at the end counts with the time it has waited.
  *
- * It never sleeps at a rate, since a timer's lateness would be told as latency: it wants a core of its own. */
+ * It never sleeps: a timer's lateness would be told as latency, and to wake it is work that would be the server's, the
+ * more the faster it is. It wants a core of its own. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -26,7 +27,7 @@
 enum { BATCH = 64, HEAD = 8 * 1024, ROOM = 256 * 1024, MOST = 64 * 1024 * 1024, MICROSECONDS = 4 * 1000 * 1000 };
 enum state { IN_HEAD, IN_BODY, IN_CHUNK_SIZE, IN_CHUNK, AFTER_CHUNKS, UNTIL_CLOSE };
 
-/* left: bytes of a body or chunk to come; sent: bytes of the request; awaited: responses to it that are not complete. */
+/* left: bytes of a body or chunk to come; sent: bytes of the request; awaited: responses to it not yet complete. */
 struct connection {
     int file, awaited, closing, wants_to_write;
     enum state state;
@@ -202,7 +203,7 @@ static double run(double begun) {
             first_idle = (first_idle + 1) % options.connections, idles--;
             start(one, due);
         }
-        int ready = epoll_wait(poller, events, BATCH, options.rate > 0 ? 0 : 100);
+        int ready = epoll_wait(poller, events, BATCH, 0);
         for (int i = 0; i < ready; i++) serve(events[i].data.ptr, events[i].events);
     }
     return due;

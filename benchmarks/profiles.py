@@ -55,8 +55,8 @@ class Profile:
         depth: requests in one write.
         varies: each request has fields of its own.
         streams: the response has no declared length.
+        of_file: the response is a file, which a server can leave to the kernel.
         threads: how many a server has for the application, if it is told.
-        goal: the share of the best peer's CPU per request that ours is to be at most.
     """
 
     name: str
@@ -71,9 +71,9 @@ class Profile:
     depth: int = 1
     varies: bool = False
     streams: bool = False
+    of_file: bool = False
     tls: bool = False
     threads: int = 1
-    goal: float | None = None
 
     @property
     def method(self) -> str:
@@ -89,31 +89,30 @@ GREETING = "Hello, World!"
 
 
 def framework(name: str, about: str, module: str, length: int, **more: Any) -> Profile:
-    """A profile of frameworks/: at four threads, to be no dearer than with the best of the others."""
-    return Profile(name, about, f"frameworks.{module}:app", length, connections=32, threads=4, goal=1.0, **more)
+    """A profile of frameworks/: 32 connections, and four threads of servers that have some."""
+    return Profile(name, about, f"frameworks.{module}:app", length, connections=32, threads=4, **more)
 
 
 PLAIN = (
-    Profile("hello", "GET of 13 bytes, keep-alive", "hello", 13, GREETING, goal=0.95),
-    Profile("browser", "the same with a browser's 10 header fields", "hello", 13, GREETING, headers=BROWSER_FIELDS,
-            goal=0.86),
+    Profile("hello", "GET of 13 bytes, keep-alive", "hello", 13, GREETING),
+    Profile("browser", "the same with a browser's 10 header fields", "hello", 13, GREETING, headers=BROWSER_FIELDS),
     Profile("vary", "Cookie, Referer and X-Request-Id differ with every request", "hello", 13, GREETING, tool="load",
-            headers=PAGE_FIELDS, varies=True, goal=0.95),
-    Profile("pipeline", "16 requests in one write", "hello", 13, GREETING, tool="load", depth=16, goal=0.40),
-    Profile("close", "a connection for every request, HTTP/1.1", "hello", 13, GREETING, goal=0.80,
+            headers=PAGE_FIELDS, varies=True),
+    Profile("pipeline", "16 requests in one write", "hello", 13, GREETING, tool="load", depth=16),
+    Profile("close", "a connection for every request, HTTP/1.1", "hello", 13, GREETING,
             headers={"Connection": "close"}),
-    Profile("ab-close", "a connection for every request, HTTP/1.0, by ab", "hello", 13, GREETING, tool="ab", goal=0.80),
+    Profile("ab-close", "a connection for every request, HTTP/1.0, by ab", "hello", 13, GREETING, tool="ab"),
     Profile("post", "POST of 1 KiB that the application reads", "post", 4, str(len(POST_BODY)), tool="load",
-            headers={"Content-Type": "application/octet-stream"}, body=POST_BODY, goal=0.93),
-    Profile("body64k", "response of 64 KiB", "body64k", len(apps.BODY_64K), goal=0.93),
-    Profile("body1m", "response of 1 MiB", "body1m", len(apps.BODY_1M), goal=0.95),
+            headers={"Content-Type": "application/octet-stream"}, body=POST_BODY),
+    Profile("body64k", "response of 64 KiB", "body64k", len(apps.BODY_64K)),
+    Profile("body1m", "response of 1 MiB", "body1m", len(apps.BODY_1M)),
     Profile("stream", "response of 20 chunks of 1 KiB, without Content-Length", "stream",
-            apps.CHUNKS * len(apps.CHUNK), streams=True, goal=1.0),
+            apps.CHUNKS * len(apps.CHUNK), streams=True),
 )
 TLS = (
-    Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, GREETING, tls=True, goal=0.90),
+    Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, GREETING, tls=True),
     Profile("tls-close", "a TLS 1.3 connection, with a full handshake, for every request", "hello", 13, GREETING,
-            headers={"Connection": "close"}, tls=True, goal=1.0),
+            headers={"Connection": "close"}, tls=True),
     Profile("tls-body1m", "response of 1 MiB over TLS 1.3", "body1m", len(apps.BODY_1M), tls=True),
 )
 USED = (
@@ -128,8 +127,9 @@ USED = (
     framework("upload", "a form with a file of 1 MiB, parsed by Flask", "flask_upload", 22, tool="load",
               contains="Holiday: 1048576 bytes", body=UPLOAD,
               headers={"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}),
-    framework("download", "a file of 1 MiB by wsgi.file_wrapper", "download", len(apps.BODY_1M)),
-    framework("download-django", "a file of 1 MiB by Django's FileResponse", "django_download", len(apps.BODY_1M)),
+    framework("download", "a file of 1 MiB by wsgi.file_wrapper", "download", len(apps.BODY_1M), of_file=True),
+    framework("download-django", "a file of 1 MiB by Django's FileResponse", "django_download", len(apps.BODY_1M),
+              of_file=True),
 )
 TABLE = (*PLAIN, *TLS, *USED)
 

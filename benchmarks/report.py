@@ -1,23 +1,28 @@
-"""The report: Markdown tables made from results alone, written between two markers of a README.
+"""The report: Markdown made from results alone, written between two markers of a README.
 
-`python benchmarks/report.py [DIR]` draws the tables and the chart again from DIR/results.json.
+`python benchmarks/report.py [DIR]` draws the tables and the chart again from DIR/results.json. Those of this folder go
+into the README of the project, too.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from statistics import median
 
+import tables
 from chart import draw
 from results import Results
+from tables import number, table
 
+HERE = Path(__file__).parent
 BEGIN = "<!-- results: begin (written by run.py) -->"
 END = "<!-- results: end -->"
 EMPTY = f"# Results\n\n{BEGIN}\n{END}\n"
 NOTED = "†"
+CPU = ("µs of server CPU per request · ms of latency (p99) at a constant 80 % of each server's own peak; medians of "
+       "the rounds")
 
 
 def publish(json: Path, folder: Path) -> None:
@@ -28,6 +33,9 @@ def publish(json: Path, folder: Path) -> None:
     text = readme.read_text() if readme.exists() else EMPTY
     readme.write_text(insert(text, render(results)))
     draw(results, folder / "results.svg")
+    if folder.absolute() == HERE.absolute():
+        front = HERE.parent / "README.md"
+        front.write_text(insert(front.read_text(), summary(results)))
 
 
 def insert(text: str, tables: str, begin: str = BEGIN, end: str = END) -> str:
@@ -39,14 +47,27 @@ def insert(text: str, tables: str, begin: str = BEGIN, end: str = END) -> str:
     return f"{before}{begin}\n\n{tables}\n{end}{after}"
 
 
+def summary(results: Results) -> str:
+    """For who wants one table: the first one of the report."""
+    return f"{conditions(results)}\n\n{CPU}:\n\n{tables.cpu(results)}\n"
+
+
 def render(results: Results) -> str:
     """All of the report, as Markdown."""
     parts = [
         conditions(results),
-        "### Server CPU per request (µs, median of the rounds; the least is bold)",
-        overview(results, "cpu_us", best=min),
-        "### Requests per second (median of the rounds; the most is bold)",
-        overview(results, "requests_per_second", best=max),
+        "Servers: " + ", ".join(f"{name} {facts['version']}" for name, facts in results.servers.items()) + ".",
+        "### Server CPU per request, and latency",
+        f"{CPU}. Ours is compared with as many threads for the application as the peers have: one (fastwsgi-t1) for "
+        "the smallest applications, four (fastwsgi, the default) for frameworks. Ratios are medians of the rounds'.",
+        tables.cpu(results),
+        *why(results),
+        "### Requests per second",
+        tables.speed(results),
+        "### What we cost: ours minus floor",
+        tables.above_the_floor(results),
+        "### What threads cost",
+        tables.threads(results),
         *problems(results),
         "### Every figure",
         *(details(results, profile) for profile in results.profiles),
@@ -54,53 +75,50 @@ def render(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def why(results: Results) -> list[str]:
+    lines = tables.reasons(results)
+    return ["Not reached:\n\n" + "\n".join(lines)] if lines else []
+
+
 def conditions(results: Results) -> str:
-    """When, on what machine, how long, which versions, and how quiet the machine was."""
+    """When, on what machine, how long, and how quiet the machine was."""
     machine, settings = results.machine, results.settings
-    versions = ", ".join(f"{name} {facts['version']}" for name, facts in results.servers.items())
     steal = [one.steal_percent for servers in results.rounds.values() for one in chain(*servers.values())]
     return (
         f"{machine['date']}, {machine['cpu']} ({machine['cores']} cores), {machine['kernel']}, "
-        f"{machine['python']}, wrk {machine['wrk']}, ab {machine['ab']}. "
-        f"{settings['rounds']} rounds of {settings['seconds']} s, "
+        f"{machine['python']}, wrk {machine['wrk']}, ab {machine['ab']}. {durations(results)}; "
         f"server on core {settings['server_core']}, client on core {settings['client_core']}. "
         f"CPU time stolen by the hypervisor: {median(steal or [0]):.1f} % in the median round, "
-        f"{max(steal, default=0):.1f} % in the worst.\n\n"
-        f"Servers: {versions}."
+        f"{max(steal, default=0):.1f} % in the worst."
     )
 
 
-def overview(results: Results, figure: str, best: Callable[..., float | None]) -> str:
-    """A row for each server, a column for each profile."""
-    winners = {
-        profile: best((results.median(profile, server, figure) for server in results.servers
-                       if results.comparable(profile, server)), default=None)
-        for profile in results.profiles
-    }
-    rows = [[server, *(cell(results, profile, server, figure, winner) for profile, winner in winners.items())]
-            for server in results.servers]
-    return table(["server", *results.profiles], rows)
-
-
-def cell(results: Results, profile: str, server: str, figure: str, winner: float | None) -> str:
-    if server in results.failed.get(profile, {}):
-        return "failed"
-    value = results.median(profile, server, figure)
-    shown = number(value)
-    if server in results.notes.get(profile, {}):
-        return f"{shown} {NOTED}"
-    return f"**{shown}**" if value is not None and value == winner else shown
+def durations(results: Results) -> str:
+    """How many rounds of what length, and of which profiles."""
+    found: dict[str, list[str]] = {}
+    for profile, servers in results.rounds.items():
+        counts = {len(rounds) for rounds in servers.values()}
+        seconds = round(median(one.seconds for one in chain(*servers.values()))) if servers else 0
+        found.setdefault(f"{max(counts, default=0)} rounds of {seconds} s", []).append(profile)
+    return "; ".join(f"{length} of {', '.join(profiles)}" for length, profiles in found.items())
 
 
 def details(results: Results, profile: str) -> str:
     """Every figure of one profile, folded."""
-    head = ["server", "requests/s", "CPU µs, median", "CPU µs, min", "p50 ms", "p99 ms", "PSS MiB", "errors"]
+    head = ["server", "requests/s", "CPU µs (least to most)", "waits a request", "p50 ms", "p99 ms", "p99 ms at 80 %",
+            "PSS MiB", "errors"]
     rows = []
     for server in results.servers:
-        figures = [results.median(profile, server, "requests_per_second"),
-                   results.median(profile, server, "cpu_us"), results.min(profile, server, "cpu_us"),
-                   *(results.median(profile, server, name) for name in ("p50_ms", "p99_ms", "pss_mib"))]
-        rows.append([server, *map(number, figures), str(results.errors(profile, server))])
+        cost = results.values(profile, server, "cpu_us")
+        if not cost and server not in results.failed.get(profile, {}):
+            continue
+        scatter = f"{number(median(cost))} ({number(min(cost))} to {number(max(cost))})" if cost else "failed"
+        waits = results.median(profile, server, "waits")
+        noted = f" {NOTED}" if server in results.notes.get(profile, {}) else ""
+        rows.append([server + noted, number(results.median(profile, server, "requests_per_second")), scatter,
+                     "-" if waits is None else f"{waits:.3f}",
+                     *(number(results.median(profile, server, name)) for name in
+                       ("p50_ms", "p99_ms", "open_p99_ms", "pss_mib")), str(results.errors(profile, server))])
     summary = f"<summary>{profile}: {results.profiles[profile]}</summary>"
     return f"<details>{summary}\n\n{table(head, rows)}\n\n</details>"
 
@@ -115,20 +133,6 @@ def problems(results: Results) -> list[str]:
     return ["### Skipped, failed, noted", "\n".join(lines)] if lines else []
 
 
-def number(value: float | None) -> str:
-    """Three significant digits, or all that stand before the point."""
-    if value is None:
-        return "-"
-    decimals = 0 if value >= 100 else 1 if value >= 10 else 2
-    return f"{value:,.{decimals}f}"
-
-
-def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """A Markdown table, the first column to the left and the others to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     publish(folder / "results.json", folder)

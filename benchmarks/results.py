@@ -79,23 +79,22 @@ class Results:
         figures = (getattr(one, figure) for one in self.rounds.get(profile, {}).get(server, []))
         return [value for value in figures if value is not None]
 
-    def merge(self, later: Results) -> None:
-        """Take over a later run of the same machine and versions: its profiles take the place of those of that name.
+    def conflict(self, later: Results) -> str:
+        """What forbids to merge a later run: another machine, or another version of a server; empty if nothing does."""
+        mine, theirs = ({**{name: fact for name, fact in one.machine.items() if name != "date"},
+                         **{name: facts["version"] for name, facts in one.servers.items()}} for one in (self, later))
+        return ", ".join(f"{name}: {theirs[name]} now, {mine[name]} then" for name in mine
+                         if name in theirs and mine[name] != theirs[name])
 
-        Raises ValueError if one of them is another.
-        """
-        for name in self.machine.keys() - {"date"}:
-            if self.machine[name] != later.machine[name]:
-                raise ValueError(f"{name}: {self.machine[name]} then, {later.machine[name]} now")
-        for name in self.servers.keys() & later.servers.keys():
-            if self.servers[name]["version"] != later.servers[name]["version"]:
-                raise ValueError(f"{name} {self.servers[name]['version']} then, {later.servers[name]['version']} now")
+    def merge(self, later: Results) -> None:
+        """Take over what a later run has measured so far: its profiles take the place of those of their names."""
         self.machine, self.settings = later.machine, later.settings
         self.servers.update(later.servers)
         self.skipped.update(later.skipped)
         self.skipped = {name: why for name, why in self.skipped.items() if name not in self.servers}
-        self.profiles.update(later.profiles)
-        for profile in later.profiles:
+        measured = [profile for profile in later.profiles if profile in later.rounds or profile in later.failed]
+        for profile in measured:
+            self.profiles[profile] = later.profiles[profile]
             for mine, theirs in ((self.rounds, later.rounds), (self.failed, later.failed), (self.notes, later.notes)):
                 mine.pop(profile, None)
                 if profile in theirs:

@@ -6,6 +6,7 @@ Taking turns lets a machine that drifts drift for all servers alike.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 from check import HELD_BACK, check, holds_back
@@ -22,17 +23,25 @@ SHARE = 0.8  # of its own peak: the rate at which a server's latency is told
 
 
 def compare(
-    results: Results, profile: Profile, servers: Sequence[Server], pythons: Mapping[str, str]
+    results: Results, profile: Profile, servers: Sequence[Server], pythons: Mapping[str, str], end: float
 ) -> None:
-    """Measure the servers under one profile; pythons has each server's interpreter by its name."""
+    """Measure the servers under one profile, in as many whole rounds as there is time for, but one at least.
+
+    Args:
+        pythons: each server's interpreter by its name.
+        end: when to be done, by the monotonic clock.
+    """
     if profile.streams:
         for server in servers:
             note_streaming(results, profile, server, pythons[server.name])
     rounds = int(results.settings["rounds"])
     for turn in range(1, rounds + 1):
+        begun = time.monotonic()
         for server in servers:
             told = attempt(results, profile, server, pythons[server.name], turn)
             print(f"{profile.name:15} round {turn}/{rounds}  {server.name:18} {told}", file=sys.stderr)
+        if 2 * time.monotonic() - begun > end:  # another one like this would be too late
+            break
 
 
 def note_streaming(results: Results, profile: Profile, server: Server, python: str) -> None:

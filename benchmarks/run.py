@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -46,21 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = Results(
         machine=facts(),
         settings={"rounds": options.rounds, "seconds": options.seconds, "open_rounds": options.open_rounds,
-                  "open_seconds": options.open_seconds,
-                  "client_core": client_core, "server_core": server_core},
+                  "open_seconds": options.open_seconds, "client_core": client_core, "server_core": server_core},
         servers=present,
         skipped=skipped,
         profiles={profile.name: profile.about for profile in profiles},
     )
     json = options.json or options.output / "results.json"
-    earlier = Results.load(json) if options.add and json.exists() else None
-    for profile in profiles:
-        compare(results, profile, [server for server in servers if server.name in present], pythons)
-        results.save(json if earlier is None else json.with_suffix(".added.json"))
-    if earlier is not None:
+    earlier = Results.load(json) if options.add and json.exists() else Results({}, {}, {}, {}, {})
+    if earlier.conflict(results):
+        sys.exit(f"cannot add to {json}: {earlier.conflict(results)}")
+    begun = time.monotonic()
+    for position, profile in enumerate(profiles, 1):
+        end = begun + options.minutes * 60 * position / len(profiles)
+        compare(results, profile, takers(profile, servers, present), pythons, end)
         earlier.merge(results)
         earlier.save(json)
-        json.with_suffix(".added.json").unlink()
     publish(json, options.output)
     print(render(results))
     return int(in_trouble(results, [server.name for server in servers if server.ours]))
@@ -72,6 +74,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--servers", default=",".join(SERVERS), metavar="A,B", help=f"any of {', '.join(SERVERS)}")
     add("--profiles", default=",".join(PROFILES), metavar="X,Y", help=f"any of {', '.join(PROFILES)}")
     add("--rounds", type=int, default=5, help="measurements of each server and profile (%(default)s)")
+    add("--minutes", type=float, default=math.inf, metavar="N",
+        help="leave out rounds that take longer than that in all (no limit)")
     add("--seconds", type=int, default=4, help="length of a measurement (%(default)s)")
     add("--open-rounds", type=int, default=2, metavar="N",
         help="how many of the rounds measure latency at 80 %% of the peak, too (%(default)s)")
@@ -95,6 +99,11 @@ def pick(names: str, table: Mapping[str, Row]) -> list[Row]:
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join(table)}")
     return [table[name] for name in names.split(",")]
+
+
+def takers(profile: Profile, servers: Iterable[Server], present: Iterable[str]) -> list[Server]:
+    """The servers that take part in a profile."""
+    return [server for server in servers if server.name in present and profile.name in (server.only or PROFILES)]
 
 
 def tools(profiles: Iterable[Profile]) -> set[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 class Server:
     """arguments follow the interpreter, with {module}, {app}, {port} and {threads} to fill in; ours: no peer.
 
-    native: the floor, a program of this folder.
+    native: the floor, a program of this folder. only: the profiles it is for, if not all.
     tls: what takes the place of the arguments to speak TLS, or with "+" first, what follows them; with {certificate}
     and {key} to fill in. Empty for a server that does not speak it.
     """
@@ -27,6 +27,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     ours: bool = False
     native: bool = False
+    only: tuple[str, ...] = ()
     tls: tuple[str, ...] = ()
 
     def command(
@@ -55,6 +56,8 @@ TABLE = (
     Server("fastwsgi", "fastwsgi-server", FASTWSGI, {"FASTWSGI_BACKEND": "c"}, ours=True, tls=CERTIFICATE),
     Server("fastwsgi-t1", "fastwsgi-server", (*FASTWSGI, "--threads", "1"), {"FASTWSGI_BACKEND": "c"}, ours=True,
            tls=CERTIFICATE),
+    Server("fastwsgi-t16", "fastwsgi-server", (*FASTWSGI, "--threads", "16"), {"FASTWSGI_BACKEND": "c"}, ours=True,
+           only=("hello",)),
     Server("fastwsgi-pure", "fastwsgi-server", FASTWSGI, {"FASTWSGI_BACKEND": "py"}, ours=True, tls=CERTIFICATE),
     Server("freastal", "freastal",
            ("-c", "import {module}, freastal; freastal.serve({module}.{app}, '127.0.0.1', {port})")),
@@ -72,8 +75,6 @@ TABLE = (
            tls=("+", "--ssl-certificate", "{certificate}", "--ssl-keyfile", "{key}")),
     Server("m0serve", "m0serve",
            ("-m", "m0serve", "--protocol", "wsgi", "--host", "127.0.0.1", "--port", "{port}", "{module}:{app}")),
-    Server("pyruvate", "pyruvate",
-           ("-c", "import {module}, pyruvate; pyruvate.serve({module}.{app}, '127.0.0.1:{port}', {threads})")),
     Server("uwsgi", "uWSGI",
            ("-c", BESIDE, "uwsgi", "--http11-socket", "127.0.0.1:{port}", "--so-keepalive", "--pythonpath", ".",
             "--module", "{module}:{app}", "--threads", "{threads}", "--need-app", "--die-on-term",

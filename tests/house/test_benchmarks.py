@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import os
 import subprocess
@@ -18,12 +19,14 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import chart
 import floor
+import goals
 import launch
 import load
 import measure
 import peers
 import report
 import run
+import tables
 import wire
 from profiles import BROWSER_FIELDS, POST_BODY, PROFILES, TABLE, Profile
 from results import Results, Round
@@ -172,7 +175,7 @@ def test_the_floor_answers_what_the_profile_expects(profile: Profile) -> None:
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert profile.contains.encode() in body
     assert profile.streams or len(body) == profile.length
-    assert pieces == (20 if profile.streams else 1)
+    assert pieces == (20 if profile.streams else 0 if profile.of_file else 1)
 
 
 def test_requests_that_vary_are_of_one_length() -> None:
@@ -240,20 +243,68 @@ def test_median_minimum_and_errors(results: Results) -> None:
     assert results.median("hello", "bjoern", "cpu_us") is None
 
 
-def test_the_report_names_the_best_the_failed_the_noted_and_the_skipped(results: Results) -> None:
+def test_the_tables_compare_ours_with_the_best_peer_and_say_what_is_not_reached(results: Results) -> None:
     text = report.render(results)
-    assert "| fastwsgi | **5.25** | **5.25** |" in text
-    assert "| freastal | 10.5 | 10.5 † |" in text
-    assert "| bjoern | failed | - |" in text
+    assert "| hello | - | - | 5.25 · 1.50 | freastal 10.5 · 1.50 | - | - | - |" in text, "one thread was not measured"
+    results.rounds["hello"]["fastwsgi-t1"] = [one(4.5), one(10.5), one(18.9)]
+    assert "| 1.00 (0.50 to 1.05) | ≤ 0.95: **not reached: 1.00** |" in report.render(results)
+    results.rounds["hello"]["floor"] = [one(4.5), one(10.0), one(18.0)]
+    assert "| 1.05 (1.00 to 1.05) | ≤ 1.12: reached | 0.100 |" in report.render(results)
+
+
+def test_a_reason_is_told_only_of_a_goal_that_is_not_reached(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(goals.WHY, "hello", "the kernel's part is larger")
+    results.rounds["hello"]["fastwsgi-t1"] = [one(cpu) for cpu in (9.0, 10.5, 18.0)]
+    assert "- hello: the kernel's part is larger" in report.render(results)
+    results.rounds["hello"]["fastwsgi-t1"] = [one(cpu) for cpu in (4.5, 5.25, 9.0)]
+    assert "larger" not in report.render(results)
+
+
+def test_the_report_names_the_failed_the_noted_and_the_skipped(results: Results) -> None:
+    text = report.render(results)
     assert "- waitress was skipped: waitress is not installed" in text
     assert "- bjoern failed under hello: wrong answer" in text
     assert "- † freastal under stream: does less" in text
-    assert "| freastal | 95.2 | 10.5 | 9.00 | - | 2.00 | 10.0 | 3 |" in text
+    assert "| freastal | 95.2 | 10.5 (9.00 to 18.0) | 0.100 | - | 2.00 | 1.50 | 10.0 | 3 |" in text
 
 
 def test_a_noted_server_is_never_the_best(results: Results) -> None:
-    results.add_note("hello", "fastwsgi", "does less")
-    assert "| freastal | **10.5** |" in report.overview(results, "cpu_us", best=min)
+    assert goals.best_peer(results, "hello") == "freastal"
+    results.add_note("hello", "freastal", "does less")
+    assert goals.best_peer(results, "hello") is None
+
+
+@pytest.mark.parametrize(
+    ("median", "goal", "at_least", "told"),
+    [(0.954, 0.95, False, "≤ 0.95: reached"), (0.956, 0.95, False, "≤ 0.95: **not reached: 0.96**"),
+     (1.2, None, False, "-"), (0.98, 1.0, True, "≥ 1.00: **not reached: 0.98**"), (1.3, 1.0, True, "≥ 1.00: reached")],
+)
+def test_goals_are_judged_as_they_are_shown(median: float, goal: float | None, at_least: bool, told: str) -> None:
+    assert goals.verdict(goals.Ratio(median, 0.9, 1.4), goal, at_least) == told
+
+
+def test_goals_are_of_profiles_and_servers_that_there_are() -> None:
+    named = {*goals.OF_THE_BEST, *goals.OF_THE_FLOOR, *goals.WHY, *(profile for profile, _ in goals.OF_ONE_THREAD)}
+    assert named <= PROFILES.keys()
+    assert {server for _, server in goals.OF_ONE_THREAD} <= SERVERS.keys()
+
+
+def test_a_later_run_is_added_to_one_of_the_same_machine_and_versions(results: Results) -> None:
+    later = copy.deepcopy(results)
+    later.profiles = {"stream": "other chunks"}
+    later.rounds = {"stream": {"fastwsgi": [one(1.0)]}}
+    later.notes, later.failed = {}, {}
+    results.merge(later)
+    assert results.profiles == {"hello": "a greeting", "stream": "other chunks"}
+    assert results.rounds["stream"] == {"fastwsgi": [one(1.0)]}
+    assert len(results.rounds["hello"]["freastal"]) == 3
+    assert (results.notes, list(results.failed)) == ({}, ["hello"])
+    assert not results.conflict(later)
+    later.machine = {**later.machine, "cpu": "another", "date": "later"}
+    later.servers = {**later.servers, "freastal": {"version": "2.0", "arguments": ""}}
+    assert results.conflict(later) == "cpu: another now, ? then, freastal: 2.0 now, 1.0 then"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +312,7 @@ def test_a_noted_server_is_never_the_best(results: Results) -> None:
     [(None, "-"), (0.0, "0.00"), (4.567, "4.57"), (45.67, "45.7"), (456.7, "457"), (184321.0, "184,321")],
 )
 def test_numbers(value: float | None, text: str) -> None:
-    assert report.number(value) == text
+    assert tables.number(value) == text
 
 
 def test_tables_go_between_the_markers() -> None:
@@ -271,8 +322,9 @@ def test_tables_go_between_the_markers() -> None:
         report.insert("no markers", "new")
 
 
-def test_the_readme_has_the_markers() -> None:
-    report.insert((BENCHMARKS / "README.md").read_text(), "")
+def test_the_readmes_have_the_markers() -> None:
+    for folder in (BENCHMARKS, BENCHMARKS.parent):
+        report.insert((folder / "README.md").read_text(), "")
 
 
 def test_publishing_needs_no_matplotlib(
@@ -288,9 +340,9 @@ def test_publishing_needs_no_matplotlib(
 
 def test_the_chart_is_relative_to_the_best_comparable_peer(results: Results) -> None:
     values = chart.relative(results)
-    assert values["fastwsgi"] == {"hello": 0.5, "stream": 1.0}
-    assert values["freastal"] == {"hello": 1.0}
-    assert values["bjoern"] == {}
+    assert values["fastwsgi"] == {"hello": [0.5]}
+    assert values["best peer"] == {"hello": [1.0]}
+    assert values["other peers"] == {}
 
 
 def test_fastwsgi_in_trouble_is_told(results: Results) -> None:
