@@ -68,7 +68,7 @@ TABLE = (
     Profile("stream", "response of 20 chunks of 1 KiB, without Content-Length", "stream",
             apps.CHUNKS * len(apps.CHUNK), streams=True),
     Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, tls=True),
-    Profile("tls-close", "a TLS 1.3 connection, with a full handshake, for every request", "hello", 13,
+    Profile("tls-close", "a TLS 1.3 connection for every request; wrk resumes sessions", "hello", 13,
             headers={"Connection": "close"}, tls=True),
     Profile("tls-body1m", "response of 1 MiB over TLS 1.3", "body1m", len(apps.BODY_1M), tls=True),
 )
