@@ -51,6 +51,7 @@ SHARED = (
     "http/early_hints",
     "http/exchange",
     "http/connection",
+    "tls/client_hello",
     "tls/tls_wire",
 )
 PACKAGE = Path("fastwsgi")

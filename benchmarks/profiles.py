@@ -111,7 +111,7 @@ PLAIN = (
 )
 TLS = (
     Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, GREETING, tls=True),
-    Profile("tls-close", "a TLS 1.3 connection, with a full handshake, for every request", "hello", 13, GREETING,
+    Profile("tls-close", "a TLS 1.3 connection for every request; wrk resumes sessions", "hello", 13, GREETING,
             headers={"Connection": "close"}, tls=True),
     Profile("tls-body1m", "response of 1 MiB over TLS 1.3", "body1m", len(apps.BODY_1M), tls=True),
 )

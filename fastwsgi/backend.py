@@ -44,6 +44,7 @@ SHARED = (
     "http.early_hints",
     "http.exchange",
     "http.connection",
+    "tls.client_hello",
     "tls.tls_wire",
 )
 RECORD = Path(__file__).with_name("_compiled_sources.json")

@@ -98,7 +98,9 @@ class Listener:
         completers: list[Completer] = []
         if self.tls is not None:
             refused = partial(loop.report_refusal, host)
-            wire = loop.build.tls_wire.TlsWire(loop.wire, self.transfer, self.tls, refused)
+            wire = loop.build.tls_wire.TlsWire(
+                loop.wire, self.transfer, self.tls, loop.build.client_hello.server_name, refused
+            )
             completers.append(wire.describe)
         if header.host is not None:
             completers.append(partial(header.describe, host))

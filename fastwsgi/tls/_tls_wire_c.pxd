@@ -14,14 +14,14 @@ cdef int NEW, HELLO, OPENING, OPEN, PLAIN, OVER
 @cython.final
 cdef class Engine:
     cdef object tls_object, incoming, outgoing
-    cdef object read, write, feed, fetch
+    cdef object handshake, read, write, feed, fetch, end
     cdef Py_ssize_t most_in, most_out
 
 
 cdef class TlsWire(_wire_c.Wire):
     cdef _wire_c.Wire plain
     cdef _transfer_c.Transfer transfer
-    cdef object tls, refused
+    cdef object tls, server_name, refused
     cdef int stage
     cdef bytes hello, held
     cdef str host

@@ -40,7 +40,7 @@ def _message(data: bytes) -> bytes | None:
     for _ in range(MOST_RECORDS):
         if len(data) < at + 5:
             return None
-        size = int.from_bytes(data[at + 3 : at + 5], "big")
+        size = data[at + 3] << 8 | data[at + 4]
         if data[at] != HANDSHAKE or not 0 < size <= MOST_BYTES:
             return b""
         if len(data) < at + 5 + size:
@@ -49,7 +49,7 @@ def _message(data: bytes) -> bytes | None:
         at += 5 + size
         if message[0] != CLIENT_HELLO:
             return b""
-        wanted = 4 + int.from_bytes(message[1:4], "big") if len(message) >= 4 else MOST_BYTES
+        wanted = 4 + (message[1] << 16 | message[2] << 8 | message[3]) if len(message) >= 4 else MOST_BYTES
         if wanted > MOST_BYTES or len(message) >= wanted:
             return message[:wanted] if wanted <= MOST_BYTES else b""
     return b""
@@ -60,17 +60,16 @@ def _server_name(message: bytes) -> str:
     try:
         at = 38  # after type, length, version and random
         at += 1 + message[at]  # session ID
-        at += 2 + int.from_bytes(message[at : at + 2], "big")  # cipher suites
+        at += 2 + (message[at] << 8 | message[at + 1])  # cipher suites
         at += 1 + message[at]  # compression methods
     except IndexError:
         return ""
     at += 2  # length of all extensions
     for _ in range(MOST_EXTENSIONS):
-        kind = message[at : at + 2]
-        size = int.from_bytes(message[at + 2 : at + 4], "big")
-        if len(kind) < 2:
+        if len(message) < at + 4:
             break
-        if kind == b"\0\0":
+        size = message[at + 2] << 8 | message[at + 3]
+        if message[at] == message[at + 1] == 0:  # server_name
             return _first_host(message[at + 4 : at + 4 + size])
         at += 4 + size
     return ""
@@ -79,6 +78,6 @@ def _server_name(message: bytes) -> str:
 def _first_host(extension: bytes) -> str:
     """The name in a server_name extension: a list, for which one entry of one type is defined."""
     name = extension[5:]
-    if extension[2:3] != b"\0" or int.from_bytes(extension[3:5], "big") != len(name) or not _NAME.fullmatch(name):
+    if not name or extension[2] != 0 or extension[3] << 8 | extension[4] != len(name) or not _NAME.fullmatch(name):
         return ""
     return name.decode("ascii").lower()

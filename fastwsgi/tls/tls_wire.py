@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.http.transport import LOST, MUST_WRITE, NOT_TLS, REFUSED, WOULD_BLOCK
-from fastwsgi.tls.client_hello import is_http, is_record, server_name
+from fastwsgi.tls.client_hello import is_http, is_record
 
 if TYPE_CHECKING:
     import ssl
@@ -53,7 +53,7 @@ OVER = 5
 class Engine:
     """OpenSSL's half of one connection, in memory.
 
-    Python's SSLObject passes read() and write() on to an object in C, which is called directly where it is accessible.
+    Python's SSLObject passes all calls on to an object in C, which is called directly where it is accessible.
 
     Args:
         tls_object: encrypts and decrypts.
@@ -66,11 +66,13 @@ class Engine:
         self.tls_object = tls_object
         self.incoming = incoming
         self.outgoing = outgoing
+        self.handshake: Callable[[], None] = direct.do_handshake
         self.read: Callable[[int, memoryview], int] = direct.read
         self.write: Callable[[bytes | bytearray | memoryview], int] = direct.write
         self.most_in = self.most_out = 0  # the most ciphertext that was held at a time; its memory is kept
         self.feed: Callable[[bytes | memoryview], int] = incoming.write
         self.fetch: Callable[[], bytes] = outgoing.read
+        self.end: Callable[[], object] = getattr(direct, "shutdown", tls_object.unwrap)
 
 
 class TlsWire:
@@ -81,15 +83,24 @@ class TlsWire:
         plain: the transport of the loop, for what is not sent in TLS.
         transfer: the loop's, which moves the bytes.
         tls: shared by the connections of the listener; makes the engine.
+        server_name: that of client_hello.py, interpreted or compiled.
         refused: called with the reason when the connection ends before its handshake does.
     """
 
-    def __init__(self, plain: Wire, transfer: Transfer, tls: Tls, refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plain: Wire,
+        transfer: Transfer,
+        tls: Tls,
+        server_name: Callable[[bytes], str | None],
+        refused: Callable[[str], None],
+    ) -> None:
         self.can_send_files = False
         self.last = False
         self.plain = plain
         self.transfer = transfer
         self.tls = tls
+        self.server_name = server_name
         self.refused = refused
         self._enter(NEW)
         self.hello = b""  # received, but not given to the engine yet
@@ -147,7 +158,7 @@ class TlsWire:
                 return self._lose("not TLS")
             self._enter(PLAIN)
             return NOT_TLS
-        host = server_name(self.hello)
+        host = self.server_name(self.hello)
         if host is None:
             return WOULD_BLOCK
         self.host = host
@@ -164,7 +175,7 @@ class TlsWire:
         engine.most_in = max(engine.most_in, len(data))
         try:
             if handshaking:
-                engine.tls_object.do_handshake()
+                engine.handshake()
                 self._enter(OPEN)
             if not handshaking or engine.incoming.pending:
                 self._read(engine, inbox)
@@ -326,7 +337,7 @@ class TlsWire:
         """Make close_notify (RFC 8446 6.1)."""
         self.ending = True
         try:
-            engine.tls_object.unwrap()
+            engine.end()
         except OSError:
             pass  # the client's has not arrived, and is not waited for
 

@@ -101,7 +101,9 @@ class TlsBench(Bench):
         client = TlsClient(self, 0)
         client.fd = client.ours.detach()
         self.clients[client.fd] = client
-        wire = noting_wire(self.build.name)(self.plain, self.transfer, self.tls, print)
+        wire = noting_wire(self.build.name)(
+            self.plain, self.transfer, self.tls, self.build.client_hello.server_name, print
+        )
         wire.client = client
         reader = self.make_reader()
         client.connection = self.build.connection.Connection(

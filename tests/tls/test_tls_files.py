@@ -6,6 +6,7 @@ import os
 import ssl
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -15,10 +16,11 @@ from fastwsgi.mistakes import Mistake
 from fastwsgi.settings.settings import Settings
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls import x509
-from fastwsgi.tls.client_hello import MOST_BYTES, is_http, is_record, server_name
+from fastwsgi.tls.client_hello import MOST_BYTES, is_http, is_record
 from fastwsgi.tls.contexts import Tls
 from fastwsgi.tls.environ import distinguished_name
 from fastwsgi.tls.files import Watch
+from tests.conftest import both_builds, without_compiled
 from tests.helpers.pki import Pki, client_hello
 from tests.helpers.tls_memory import handshaken
 
@@ -107,16 +109,16 @@ def test_distinguished_names() -> None:
 # ClientHellos
 
 
-def test_the_name_in_a_hello() -> None:
+def test_the_name_in_a_hello(build: SimpleNamespace) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     hello = client_hello(context, "WWW.Example.org")
     assert is_record(hello)
     assert not is_http(hello)
-    assert server_name(hello) == "www.example.org"
+    assert build.client_hello.server_name(hello) == "www.example.org"
     for end in range(len(hello)):
-        assert server_name(hello[:end]) is None, end
+        assert build.client_hello.server_name(hello[:end]) is None, end
     context.check_hostname = False
-    assert server_name(client_hello(context, None)) == ""
+    assert build.client_hello.server_name(client_hello(context, None)) == ""
 
 
 def in_records(hello: bytes, size: int) -> bytes:
@@ -126,11 +128,11 @@ def in_records(hello: bytes, size: int) -> bytes:
     return b"".join(b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part for part in parts)
 
 
-def test_a_hello_in_several_records() -> None:
+def test_a_hello_in_several_records(build: SimpleNamespace) -> None:
     hello = client_hello(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "www.example.org")
-    assert server_name(in_records(hello, 100)) == "www.example.org"
-    assert server_name(in_records(hello, 100)[:-1]) is None
-    assert server_name(in_records(hello, 1)) == ""  # left to OpenSSL, which takes it
+    assert build.client_hello.server_name(in_records(hello, 100)) == "www.example.org"
+    assert build.client_hello.server_name(in_records(hello, 100)[:-1]) is None
+    assert build.client_hello.server_name(in_records(hello, 1)) == ""  # left to OpenSSL, which takes it
 
 
 @pytest.mark.parametrize(
@@ -144,23 +146,27 @@ def test_a_hello_in_several_records() -> None:
         b"\x16\x03\x01\0\x04\x01\0\0\0",  # nothing in it
     ],
 )
-def test_what_is_no_hello_names_nobody(data: bytes) -> None:
-    assert server_name(data) == ""
+def test_what_is_no_hello_names_nobody(build: SimpleNamespace, data: bytes) -> None:
+    assert build.client_hello.server_name(data) == ""
 
 
+@pytest.mark.skipif(without_compiled(), reason="told to run without the compiled build")
 @given(st.binary(max_size=300), st.integers(0, 600))
 def test_no_bytes_are_beyond_the_reader_of_hellos(noise: bytes, at: int) -> None:
     hello = bytearray(client_hello(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "www.example.org"))
     hello[at : at + len(noise)] = noise
-    name = server_name(bytes(hello))
+    compiled, pure = (build.client_hello.server_name for build in both_builds())
+    name = pure(bytes(hello))
     assert name is None or (name.isascii() and len(name) < 254)
-    assert server_name(b"\x16\x03\x01\x40\x00" + bytes(hello) * 100) in ("", "www.example.org")
+    assert compiled(bytes(hello)) == name
+    long = b"\x16\x03\x01\x40\x00" + bytes(hello) * 100
+    assert compiled(long) == pure(long) in ("", "www.example.org")
 
 
-def test_a_hello_is_not_waited_for_without_end() -> None:
+def test_a_hello_is_not_waited_for_without_end(build: SimpleNamespace) -> None:
     record = b"\x16\x03\x01\x40\x00\x01\x00\x3f\xff" + b"x" * (MOST_BYTES - 4)
-    assert server_name(record[:-1]) is None
-    assert server_name(record * 2) is not None
+    assert build.client_hello.server_name(record[:-1]) is None
+    assert build.client_hello.server_name(record * 2) is not None
 
 
 # Files

@@ -32,7 +32,9 @@ class Ends:
 
     def __init__(self, build: SimpleNamespace, pki: Pki) -> None:
         plain, transfer = build.sockio.SocketWire(), build.transfer.Transfer()
-        self.wire = build.tls_wire.TlsWire(plain, transfer, Tls(Settings(**pki.settings)), print)
+        self.wire = build.tls_wire.TlsWire(
+            plain, transfer, Tls(Settings(**pki.settings)), build.client_hello.server_name, print
+        )
         self.inbox = build.inbox.Inbox()
         self.socket, other = socket.socketpair()
         other.setblocking(False)
