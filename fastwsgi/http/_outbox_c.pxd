@@ -17,7 +17,12 @@ cdef class OutBuffer:
     cdef bint has_date, has_server
 
     cdef Py_ssize_t sendable(self) noexcept
-    cdef char *room(self, Py_ssize_t count) except NULL
+    cdef inline char *room(self, Py_ssize_t count) except NULL:
+        """Where to write the next *count* bytes; the caller moves *end*."""
+        if self.end + count > self.capacity:
+            self.grow(self.end + count)
+        return self.data + self.end
+
     cdef int grow(self, Py_ssize_t wanted) except -1
     cdef int write(self, const char *data, Py_ssize_t count) except -1
     cdef int add_field(self, object item) except -1

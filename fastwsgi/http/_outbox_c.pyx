@@ -120,12 +120,6 @@ cdef class OutBuffer:
         """The end of the bytes that may be sent, which excludes an unfinished head."""
         return self.end if self.head < 0 else self.head
 
-    cdef char *room(self, Py_ssize_t count) except NULL:
-        """Where to write the next *count* bytes; the caller moves *end*."""
-        if self.end + count > self.capacity:
-            self.grow(self.end + count)
-        return self.data + self.end
-
     cdef int grow(self, Py_ssize_t wanted) except -1:
         cdef char *data
         wanted = max(wanted, self.capacity * 2)

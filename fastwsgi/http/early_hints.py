@@ -29,7 +29,7 @@ class EarlyHints:
             ClientDisconnected: the client is gone, or has already received another answer.
         """
         exchange = self.exchange
-        if exchange.version < 11 or exchange.stage is not OPEN or exchange.service.forked:
+        if exchange.version < 11 or exchange.stage != OPEN or exchange.service.forked:
             return
         exchange.enter()
         try:

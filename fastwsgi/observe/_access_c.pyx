@@ -149,7 +149,7 @@ cdef class Lines:
         client = exchange.connection.reader.client
         request_id = self.id_of(exchange.environ) if self.ids else None
         facts.request_id = <PyObject *>request_id if request_id is not None else NULL
-        facts.now = monotonic()
+        facts.now = exchange.service.meter.ended
         facts.host, facts.line = text_or_null(<PyObject *>client), NULL
         facts.version, facts.code, facts.sent = exchange.version, exchange.code, exchange.sent
         facts.spent, facts.queued = max(0.0, facts.now - exchange.started), exchange.queued
