@@ -22,14 +22,13 @@ HELD_BACK = "holds a stream back until the application has made all of it, so it
 
 
 def check(profile: Profile, port: int) -> None:
-    """Send the profile's request once. Raises ServerFailed unless status and body length are right."""
+    """Send the profile's request once. Raises ServerFailed unless status and body are right."""
     with connected(port, profile.tls) as connection:
-        method = "POST" if profile.body else "GET"
-        connection.request(method, "/", profile.body or None, profile.headers)
+        connection.request(profile.method, "/", profile.body or None, profile.headers)
         response = connection.getresponse()
-        status, length = response.status, len(response.read())
-    if (status, length) != (200, profile.length):
-        raise ServerFailed(f"wrong answer: status {status}, {length} bytes of body")
+        status, body = response.status, response.read()
+    if (status, len(body)) != (200, profile.length) or profile.contains.encode() not in body:
+        raise ServerFailed(f"wrong answer: status {status}, {len(body)} bytes of body: {body[:60]!r}")
     if profile.depth > 1:
         check_pipeline(profile, port)
 

@@ -1,13 +1,21 @@
-"""The load: driving wrk and ab, and reading what they print."""
+"""The load: driving wrk, ab and our own load.c, and reading what they print.
+
+wrk makes it where it can, since its figures are known everywhere; load.c makes it where requests have a body, differ or
+come in one write, for which wrk would run a script that is slower than the servers, and where it comes at a constant
+rate.
+"""
 
 from __future__ import annotations
 
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from launch import HERE, ServerFailed
-from profiles import CONNECTIONS, Profile
+from profiles import Profile
+from programs import program
+from wire import requests
 
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 SECONDS = {unit: milliseconds / 1000 for unit, milliseconds in MILLISECONDS.items()}
@@ -27,28 +35,45 @@ class Load:
 
 
 def drive(profile: Profile, port: int, seconds: int) -> Load:
-    """Load a server for some seconds. Raises ServerFailed if nothing was completed."""
+    """Load a server as much as it can take. Raises ServerFailed if nothing was completed."""
     url = f"{'https' if profile.tls else 'http'}://127.0.0.1:{port}/"
-    command, parse = {"wrk": (wrk_command, parse_wrk), "ab": (ab_command, parse_ab)}[profile.tool]
-    try:
-        done = subprocess.run(command(profile, url, seconds), cwd=HERE, timeout=seconds + GRACE_SECONDS,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    except subprocess.TimeoutExpired:
-        raise ServerFailed(f"{profile.tool} did not end") from None
-    load = parse(done.stdout) if done.returncode == 0 else None
-    if load is None or load.requests == 0:
-        raise ServerFailed(f"{profile.tool} completed no request: {done.stderr.strip() or 'no answer'}")
+    if profile.tool == "load":
+        load = drive_at(profile, port, seconds, 0)
+    elif profile.tool == "ab":
+        load = parse_ab(run(ab_command(profile, url, seconds), b"", seconds))
+    else:
+        load = parse_wrk(run(wrk_command(profile, url, seconds), b"", seconds))
+    if load.requests == 0:
+        raise ServerFailed(f"{profile.tool} completed no request")
     return load
 
 
+def drive_at(profile: Profile, port: int, seconds: float, rate: float) -> Load:
+    """Send *rate* requests a second, as many as the server can take if that is 0. Raises ServerFailed."""
+    texts = requests(profile, port)
+    numbers = (port, profile.connections, seconds, rate / profile.depth, profile.depth, len(texts))
+    return parse_load(run([program("load"), *map(str, numbers)], b"".join(texts), seconds))
+
+
+def run(command: list[str], given: bytes, seconds: float) -> str:
+    """What the tool prints. Raises ServerFailed."""
+    tool = Path(command[0]).name
+    try:
+        done = subprocess.run(command, cwd=HERE, timeout=seconds + GRACE_SECONDS, input=given, capture_output=True)
+    except subprocess.TimeoutExpired:
+        raise ServerFailed(f"{tool} did not end") from None
+    if done.returncode != 0:
+        raise ServerFailed(f"{tool} failed: {done.stderr.decode().strip() or 'no answer'}")
+    return done.stdout.decode()
+
+
 def wrk_command(profile: Profile, url: str, seconds: int) -> list[str]:
-    script = ["-s", f"wrk/{profile.script}"] if profile.script else []
-    return ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *script, *fields(profile), url]
+    return ["wrk", "-t1", f"-c{profile.connections}", f"-d{seconds}s", "--latency", *fields(profile), url]
 
 
 def ab_command(profile: Profile, url: str, seconds: int) -> list[str]:
     limit = str(seconds * AB_REQUESTS_PER_SECOND)
-    return ["ab", "-q", "-r", "-c", str(CONNECTIONS), "-t", str(seconds), "-n", limit,
+    return ["ab", "-q", "-r", "-c", str(profile.connections), "-t", str(seconds), "-n", limit,
             "-e", "/dev/stdout", *fields(profile), url]
 
 
@@ -84,6 +109,13 @@ def parse_ab(output: str) -> Load:
         p99_ms=float(search(r"^99,([\d.]+)$", output)[0]),
         errors=sum(map(int, failures)),
     )
+
+
+def parse_load(output: str) -> Load:
+    """Read the report of load.c."""
+    numbers = r"(\d+) requests in ([\d.]+) s, p50 ([\d.]+) ms, p99 ([\d.]+) ms, (\d+) errors"
+    requests, seconds, p50, p99, errors = search(numbers, output)
+    return Load(int(requests), float(seconds), float(p50), float(p99), int(errors))
 
 
 def search(pattern: str, text: str) -> tuple[str, ...]:

@@ -1,17 +1,19 @@
-"""What a server costs: CPU time and memory of all its processes, as Linux accounts them in /proc."""
+"""What a server costs: CPU time, waits and memory of all its processes, as Linux accounts them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
+PROCESS_CLOCK = 2  # CPUCLOCK_SCHED: what clock_getcpuclockid(3) makes of a process ID
 
 # Positions in /proc/PID/stat after the command's name, see proc_pid_stat(5).
 SESSION = 3
-TIMES = slice(11, 15)  # utime, stime, and the same of children already waited for
+CHILDREN = slice(13, 15)  # user and system time of children already waited for
 
 
 def cores() -> tuple[int, int]:
@@ -21,9 +23,26 @@ def cores() -> tuple[int, int]:
 
 
 def cpu_seconds(session: int) -> float:
-    """User and system time spent so far by the processes of a session and by their dead children."""
-    ticks = sum(int(time) for fields in stats(session).values() for time in fields[TIMES])
-    return ticks / TICKS_PER_SECOND
+    """User and system time spent so far by the processes of a session and by their dead children.
+
+    That of the living is the kernel's clock of each, in nanoseconds; that of the dead is told in ticks of 10 ms only.
+    """
+    spent = 0.0
+    for pid, fields in stats(session).items():
+        with contextlib.suppress(OSError):  # it has ended
+            spent += time.clock_gettime(~pid << 3 | PROCESS_CLOCK)
+        spent += sum(map(int, fields[CHILDREN])) / TICKS_PER_SECOND
+    return spent
+
+
+def waits(session: int) -> int:
+    """How often threads of a session gave up the processor to wait for something, so far."""
+    found = 0
+    for pid in stats(session):
+        for path in (PROC / str(pid)).glob("task/[0-9]*/status"):
+            with contextlib.suppress(OSError):
+                found += int(path.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return found
 
 
 def pss_mib(session: int) -> float:

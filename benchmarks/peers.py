@@ -12,7 +12,8 @@ import venv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-REQUIREMENTS = Path(__file__).parent / "requirements-peers.txt"
+REQUIREMENTS = Path(__file__).with_name("requirements-peers.txt")
+FRAMEWORKS = Path(__file__).with_name("requirements-frameworks.txt")
 
 VERSIONS = """
 import json, sys
@@ -43,6 +44,22 @@ def prepare(folder: Path, distributions: Iterable[str], pinned: Mapping[str, str
         if present.get(name) != pinned[name]:
             install(str(python), f"{name}=={pinned[name]}")
     return str(python)
+
+
+def frameworks(folder: Path) -> str:
+    """Install what the framework profiles import into a folder, for the path of every server: the folder.
+
+    Exits if that fails.
+    """
+    said = folder / FRAMEWORKS.name
+    if not said.exists() or said.read_text() != FRAMEWORKS.read_text():
+        print(f"installing the frameworks in {folder}", file=sys.stderr)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade",
+               "--target", str(folder), "-r", str(FRAMEWORKS)]
+        if subprocess.run(pip, stdout=sys.stderr).returncode != 0:
+            sys.exit("the frameworks do not install: leave their profiles out by --profiles")
+        said.write_text(FRAMEWORKS.read_text())
+    return str(folder.absolute())
 
 
 def requirements(path: Path = REQUIREMENTS) -> dict[str, str]:

@@ -1,17 +1,17 @@
 """The load profiles: what the clients ask for, each a row of one table.
 
-A profile names an application of apps.py, the tool that makes the load, and how its requests differ
-from the plainest one. Every profile keeps CONNECTIONS connections busy.
+A profile names an application, the tool that makes the load, and how its requests differ from the plainest one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import Random
+from typing import Any
 
 import apps
 
-CONNECTIONS = 64
-POST_BODY = b"x" * apps.KIB  # what wrk/post.lua sends
+POST_BODY = b"x" * apps.KIB
 
 PAGE_FIELDS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -30,47 +30,107 @@ BROWSER_FIELDS = {
 }
 
 
-@dataclass(frozen=True)
+FILE = Random(1).randbytes(apps.KIB * apps.KIB)
+BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
+UPLOAD = (f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="title"\r\n\r\nHoliday\r\n--{BOUNDARY}\r\n'
+          'Content-Disposition: form-data; name="file"; filename="a.bin"\r\n'
+          "Content-Type: application/octet-stream\r\n\r\n"
+          ).encode() + FILE + f"\r\n--{BOUNDARY}--\r\n".encode()
+CSRF_TOKEN = "c81e728d9d4c2f636f067f89cc14862c"
+SESSION = "eyJvcmRlcnMiOjJ9:1xXZ3L:U04xNM5wMZJ9qKDtJxxqAWZuK4XowxFHBKls7GfiOLM"  # django_site signed it
+FORM = f"csrfmiddlewaretoken={CSRF_TOKEN}&name=Jo+B%C3%A9k%C3%A9&email=jo%40example.org&number=7&remarks=soon".encode()
+
+
+@dataclass(frozen=True, eq=False)
 class Profile:
     """One kind of load.
 
-    app: function in apps.py; length: bytes of the right response body; tool: "wrk" or "ab"; script:
-    file in wrk/; headers: fields sent with each request, beside Host; body: request body in bytes;
-    depth: requests in one write; streams: the response has no declared length; tls: by https.
+    Attributes:
+        app: function in apps.py, or "module:name".
+        length: bytes of the right response body.
+        contains: what is part of it.
+        connections: how many are kept busy.
+        tool: what makes the load: "wrk", "ab" or "load" (load.c).
+        headers: fields sent with each request, beside Host.
+        depth: requests in one write.
+        varies: each request has fields of its own.
+        streams: the response has no declared length.
+        threads: how many a server has for the application, if it is told.
+        goal: the share of the best peer's CPU per request that ours is to be at most.
     """
 
     name: str
     about: str
     app: str
     length: int
+    contains: str = ""
+    connections: int = 64
     tool: str = "wrk"
-    script: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     depth: int = 1
+    varies: bool = False
     streams: bool = False
     tls: bool = False
+    threads: int = 1
+    goal: float | None = None
+
+    @property
+    def method(self) -> str:
+        return "POST" if self.body else "GET"
+
+    @property
+    def in_framework(self) -> bool:
+        """Whether its application is one of frameworks/."""
+        return self.app.startswith("frameworks.")
 
 
-TABLE = (
-    Profile("hello", "GET of 13 bytes, keep-alive", "hello", 13),
-    Profile("browser", "the same with a browser's 10 header fields", "hello", 13, headers=BROWSER_FIELDS),
-    Profile("vary", "Cookie, Referer and X-Request-Id differ with every request", "hello", 13,
-            script="vary.lua", headers=PAGE_FIELDS),
-    Profile("pipeline", "16 requests in one write", "hello", 13, script="pipeline.lua", depth=16),
-    Profile("close", "a connection for every request, HTTP/1.1", "hello", 13,
+GREETING = "Hello, World!"
+
+
+def framework(name: str, about: str, module: str, length: int, **more: Any) -> Profile:
+    """A profile of frameworks/: at four threads, to be no dearer than with the best of the others."""
+    return Profile(name, about, f"frameworks.{module}:app", length, connections=32, threads=4, goal=1.0, **more)
+
+
+PLAIN = (
+    Profile("hello", "GET of 13 bytes, keep-alive", "hello", 13, GREETING, goal=0.95),
+    Profile("browser", "the same with a browser's 10 header fields", "hello", 13, GREETING, headers=BROWSER_FIELDS,
+            goal=0.86),
+    Profile("vary", "Cookie, Referer and X-Request-Id differ with every request", "hello", 13, GREETING, tool="load",
+            headers=PAGE_FIELDS, varies=True, goal=0.95),
+    Profile("pipeline", "16 requests in one write", "hello", 13, GREETING, tool="load", depth=16, goal=0.40),
+    Profile("close", "a connection for every request, HTTP/1.1", "hello", 13, GREETING, goal=0.80,
             headers={"Connection": "close"}),
-    Profile("ab-close", "a connection for every request, HTTP/1.0, by ab", "hello", 13, tool="ab"),
-    Profile("post", "POST of 1 KiB that the application reads", "post", len(str(len(POST_BODY))),
-            script="post.lua", body=POST_BODY),
-    Profile("body64k", "response of 64 KiB", "body64k", len(apps.BODY_64K)),
-    Profile("body1m", "response of 1 MiB", "body1m", len(apps.BODY_1M)),
+    Profile("ab-close", "a connection for every request, HTTP/1.0, by ab", "hello", 13, GREETING, tool="ab", goal=0.80),
+    Profile("post", "POST of 1 KiB that the application reads", "post", 4, str(len(POST_BODY)), tool="load",
+            headers={"Content-Type": "application/octet-stream"}, body=POST_BODY, goal=0.93),
+    Profile("body64k", "response of 64 KiB", "body64k", len(apps.BODY_64K), goal=0.93),
+    Profile("body1m", "response of 1 MiB", "body1m", len(apps.BODY_1M), goal=0.95),
     Profile("stream", "response of 20 chunks of 1 KiB, without Content-Length", "stream",
-            apps.CHUNKS * len(apps.CHUNK), streams=True),
-    Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, tls=True),
-    Profile("tls-close", "a TLS 1.3 connection, with a full handshake, for every request", "hello", 13,
-            headers={"Connection": "close"}, tls=True),
+            apps.CHUNKS * len(apps.CHUNK), streams=True, goal=1.0),
+)
+TLS = (
+    Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, GREETING, tls=True, goal=0.90),
+    Profile("tls-close", "a TLS 1.3 connection, with a full handshake, for every request", "hello", 13, GREETING,
+            headers={"Connection": "close"}, tls=True, goal=1.0),
     Profile("tls-body1m", "response of 1 MiB over TLS 1.3", "body1m", len(apps.BODY_1M), tls=True),
 )
+USED = (
+    framework("flask", "Flask, a JSON answer", "flask_json", 57, contains=GREETING),
+    framework("flask-template", "Flask, a page of 5 KB by Jinja", "flask_template", 5098,
+              contains="Thing &amp; part 32<"),
+    framework("django", "Django, a form that is posted, with session, CSRF token and middleware, without a database",
+              "django_form", 1350, contains="order 3 of this session", tool="load", body=FORM,
+              headers={**BROWSER_FIELDS, "Content-Type": "application/x-www-form-urlencoded",
+                       "Cookie": f"sessionid={SESSION}; csrftoken={CSRF_TOKEN}"}),
+    framework("falcon", "Falcon, a JSON answer", "falcon_json", 63, contains=GREETING),
+    framework("upload", "a form with a file of 1 MiB, parsed by Flask", "flask_upload", 22, tool="load",
+              contains="Holiday: 1048576 bytes", body=UPLOAD,
+              headers={"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}),
+    framework("download", "a file of 1 MiB by wsgi.file_wrapper", "download", len(apps.BODY_1M)),
+    framework("download-django", "a file of 1 MiB by Django's FileResponse", "django_download", len(apps.BODY_1M)),
+)
+TABLE = (*PLAIN, *TLS, *USED)
 
 PROFILES = {profile.name: profile for profile in TABLE}

@@ -62,7 +62,7 @@ def conditions(results: Results) -> str:
     return (
         f"{machine['date']}, {machine['cpu']} ({machine['cores']} cores), {machine['kernel']}, "
         f"{machine['python']}, wrk {machine['wrk']}, ab {machine['ab']}. "
-        f"{settings['rounds']} rounds of {settings['seconds']} s, {settings['connections']} connections, "
+        f"{settings['rounds']} rounds of {settings['seconds']} s, "
         f"server on core {settings['server_core']}, client on core {settings['client_core']}. "
         f"CPU time stolen by the hypervisor: {median(steal or [0]):.1f} % in the median round, "
         f"{max(steal, default=0):.1f} % in the worst.\n\n"

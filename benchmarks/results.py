@@ -12,16 +12,23 @@ from statistics import median
 class Round:
     """One measurement of one server under one profile.
 
-    cpu_us: the server's CPU time per request; pss_mib: its memory right after the load; steal_percent:
-    time that the hypervisor gave to other machines, of the length of the measurement.
+    Attributes:
+        cpu_us: the server's CPU time per request.
+        waits: how often a thread of it waited, per request.
+        p50_ms, p99_ms: latency with all connections busy.
+        open_p99_ms: latency at a constant 80 % of requests_per_second.
+        pss_mib: memory right after the load.
+        steal_percent: time that the hypervisor gave to other machines, of the length of the measurement.
     """
 
     requests: int
     seconds: float
     requests_per_second: float
     cpu_us: float
+    waits: float
     p50_ms: float | None
     p99_ms: float | None
+    open_p99_ms: float | None
     pss_mib: float
     steal_percent: float
     errors: int
@@ -32,7 +39,7 @@ class Results:
     """rounds, failed and notes are by profile and server; a failed server has its reason and no rounds."""
 
     machine: dict[str, str]
-    settings: dict[str, int]
+    settings: dict[str, float]
     servers: dict[str, dict[str, str]]
     skipped: dict[str, str]
     profiles: dict[str, str]
@@ -71,6 +78,28 @@ class Results:
     def values(self, profile: str, server: str, figure: str) -> list[float]:
         figures = (getattr(one, figure) for one in self.rounds.get(profile, {}).get(server, []))
         return [value for value in figures if value is not None]
+
+    def merge(self, later: Results) -> None:
+        """Take over a later run of the same machine and versions: its profiles take the place of those of that name.
+
+        Raises ValueError if one of them is another.
+        """
+        for name in self.machine.keys() - {"date"}:
+            if self.machine[name] != later.machine[name]:
+                raise ValueError(f"{name}: {self.machine[name]} then, {later.machine[name]} now")
+        for name in self.servers.keys() & later.servers.keys():
+            if self.servers[name]["version"] != later.servers[name]["version"]:
+                raise ValueError(f"{name} {self.servers[name]['version']} then, {later.servers[name]['version']} now")
+        self.machine, self.settings = later.machine, later.settings
+        self.servers.update(later.servers)
+        self.skipped.update(later.skipped)
+        self.skipped = {name: why for name, why in self.skipped.items() if name not in self.servers}
+        self.profiles.update(later.profiles)
+        for profile in later.profiles:
+            for mine, theirs in ((self.rounds, later.rounds), (self.failed, later.failed), (self.notes, later.notes)):
+                mine.pop(profile, None)
+                if profile in theirs:
+                    mine[profile] = theirs[profile]
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

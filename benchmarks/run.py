@@ -15,14 +15,15 @@ import peers
 from launch import HERE
 from machine import facts
 from measure import cores
-from profiles import CONNECTIONS, PROFILES
+from profiles import PROFILES, Profile
+from programs import program
 from report import publish, render
 from results import Results
 from rounds import compare
 from servers import SERVERS, Server
 
 BUILD = HERE.parent / "build"
-QUICK = {"servers": "fastwsgi,fastwsgi-pure", "profiles": "hello", "rounds": 1, "seconds": 1,
+QUICK = {"servers": "fastwsgi,fastwsgi-pure", "profiles": "hello", "rounds": 1, "seconds": 1, "open_rounds": 0,
          "output": BUILD / "benchmarks"}
 Row = TypeVar("Row")
 
@@ -31,9 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run and report. The exit status is 1 if fastwsgi was skipped, failed or had errors."""
     options = parse(arguments)
     servers, profiles = pick(options.servers, SERVERS), pick(options.profiles, PROFILES)
-    require({"taskset", *(profile.tool for profile in profiles), *("openssl" for profile in profiles if profile.tls)})
+    require(tools(profiles))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that servers are stopped, too
 
+    if any(profile.in_framework for profile in profiles):
+        os.environ["PYTHONPATH"] = peers.frameworks(BUILD / "frameworks")
     pythons = interpreters(servers, options)
     present, skipped = installed(servers, pythons)
     if not present:
@@ -42,16 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.sched_setaffinity(0, {client_core})
     results = Results(
         machine=facts(),
-        settings={"rounds": options.rounds, "seconds": options.seconds, "connections": CONNECTIONS,
+        settings={"rounds": options.rounds, "seconds": options.seconds, "open_rounds": options.open_rounds,
+                  "open_seconds": options.open_seconds,
                   "client_core": client_core, "server_core": server_core},
         servers=present,
         skipped=skipped,
         profiles={profile.name: profile.about for profile in profiles},
     )
     json = options.json or options.output / "results.json"
+    earlier = Results.load(json) if options.add and json.exists() else None
     for profile in profiles:
         compare(results, profile, [server for server in servers if server.name in present], pythons)
-        results.save(json)
+        results.save(json if earlier is None else json.with_suffix(".added.json"))
+    if earlier is not None:
+        earlier.merge(results)
+        earlier.save(json)
+        json.with_suffix(".added.json").unlink()
     publish(json, options.output)
     print(render(results))
     return int(in_trouble(results, [server.name for server in servers if server.ours]))
@@ -64,6 +73,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--profiles", default=",".join(PROFILES), metavar="X,Y", help=f"any of {', '.join(PROFILES)}")
     add("--rounds", type=int, default=5, help="measurements of each server and profile (%(default)s)")
     add("--seconds", type=int, default=4, help="length of a measurement (%(default)s)")
+    add("--open-rounds", type=int, default=2, metavar="N",
+        help="how many of the rounds measure latency at 80 %% of the peak, too (%(default)s)")
+    add("--open-seconds", type=float, default=2, metavar="N", help="length of that (%(default)s)")
+    add("--add", action="store_true", help="keep what --json has of other profiles; of the same machine and versions")
     add("--peers-python", metavar="PATH", help="interpreter that has the peers; nothing is installed then")
     add("--peers-venv", type=Path, default=BUILD / "peers", metavar="DIR",
         help="virtual environment to make and keep for the peers (build/peers)")
@@ -84,17 +97,23 @@ def pick(names: str, table: Mapping[str, Row]) -> list[Row]:
     return [table[name] for name in names.split(",")]
 
 
+def tools(profiles: Iterable[Profile]) -> set[str]:
+    return {"taskset", *("openssl" for profile in profiles if profile.tls),
+            *("cc" if profile.tool == "load" else profile.tool for profile in profiles)}
+
+
 def require(tools: Iterable[str]) -> None:
     missing = sorted(tool for tool in tools if shutil.which(tool) is None)
     if missing:
-        sys.exit(f"not installed: {', '.join(missing)} (Debian and Ubuntu: wrk, apache2-utils, util-linux, openssl)")
+        packages = "wrk, apache2-utils, util-linux, openssl, gcc"
+        sys.exit(f"not installed: {', '.join(missing)} (Debian and Ubuntu: {packages})")
 
 
 def interpreters(servers: Iterable[Server], options: argparse.Namespace) -> dict[str, str]:
     """The interpreter of each server: this one for ours, that of the peers' environment for the others."""
-    wanted = {server.distribution for server in servers if not server.ours}
+    wanted = {server.distribution for server in servers if not (server.ours or server.native)}
     theirs = options.peers_python or (peers.prepare(options.peers_venv, wanted) if wanted else "")
-    return {server.name: sys.executable if server.ours else theirs for server in servers}
+    return {server.name: sys.executable if server.ours or server.native else theirs for server in servers}
 
 
 def installed(
@@ -103,13 +122,25 @@ def installed(
     """Which servers there are, with version and arguments, and which not, with the reason."""
     present, skipped = {}, {}
     for server in servers:
-        version = peers.versions(pythons[server.name], [server.distribution]).get(server.distribution)
-        if version is None:
-            skipped[server.name] = f"{server.distribution} is not installed"
+        version, reason = found(server, pythons[server.name])
+        if reason:
+            skipped[server.name] = reason
             print(f"skipping {server.name}: {skipped[server.name]}", file=sys.stderr)
         else:
             present[server.name] = {"version": version, "arguments": " ".join(server.arguments)}
     return present, skipped
+
+
+def found(server: Server, python: str) -> tuple[str, str]:
+    """The version of a server, or why there is none."""
+    if server.native:
+        try:
+            program(server.name)
+        except OSError as error:
+            return "", f"no C compiler made it: {error}"
+        return "of this folder", ""
+    version = peers.versions(python, [server.distribution]).get(server.distribution, "")
+    return version, "" if version else f"{server.distribution} is not installed"
 
 
 def in_trouble(results: Results, servers: Iterable[str]) -> bool:

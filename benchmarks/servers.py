@@ -1,9 +1,10 @@
 """The servers: how each is started for an application on a port, each a row of one table.
 
-Every server runs one worker process, and one thread for the application unless its arguments say
-otherwise; fastwsgi runs as it does by default, with four. Access logs are off. Of the settings a
-server offers, it has those that were the fastest when tried; fastpysgi is in twice, since Nagle's
-algorithm spares it CPU in pipeline and costs it requests.
+Every server runs one worker process. How many threads it has for the application is the profile's word, {threads}:
+one for the smallest applications, with which that was the fastest, and four for frameworks; fastwsgi, gunicorn and
+waitress always have four, fastwsgi-t1 one, and freastal, fastpysgi and bjoern have none. Access logs are off. Of the
+settings a server offers, it has those that were the fastest when tried; fastpysgi is in twice, since Nagle's algorithm
+spares it CPU in pipeline and costs it requests.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Server:
-    """arguments follow the interpreter, with {app} and {port} to fill in; ours: not one of the peers.
+    """arguments follow the interpreter, with {module}, {app}, {port} and {threads} to fill in; ours: no peer.
 
+    native: the floor, a program of this folder.
     tls: what takes the place of the arguments to speak TLS, or with "+" first, what follows them; with {certificate}
     and {key} to fill in. Empty for a server that does not speak it.
     """
@@ -24,48 +26,62 @@ class Server:
     arguments: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     ours: bool = False
+    native: bool = False
     tls: tuple[str, ...] = ()
 
-    def command(self, python: str, app: str, port: int, pair: tuple[str, str] | None = None) -> list[str]:
-        """What starts it; with a *pair* of certificate and key, to speak TLS."""
+    def command(
+        self, python: str, app: str, port: int, pair: tuple[str, str] | None = None, threads: int = 1
+    ) -> list[str]:
+        """What starts it for an application, "module:name" or the name of one in apps; a *pair* is for TLS."""
         arguments = self.arguments if pair is None else self.tls
         if arguments[0] == "+":
             arguments = (*self.arguments, *arguments[1:])
         certificate, key = pair or ("", "")
-        places = {"app": app, "port": port, "certificate": certificate, "key": key}
+        module, _, app = app.rpartition(":")
+        places = {"module": module or "apps", "app": app, "port": port, "threads": threads,
+                  "certificate": certificate, "key": key}
         return [python, *(argument.format(**places) for argument in arguments)]
 
 
-FASTWSGI = ("-m", "fastwsgi", "apps:{app}", "-b", "127.0.0.1:{port}")
+FASTWSGI = ("-m", "fastwsgi", "{module}:{app}", "-b", "127.0.0.1:{port}")
 CERTIFICATE = ("+", "--certfile", "{certificate}", "--keyfile", "{key}")
-FASTPYSGI = ("import apps, fastpysgi; fastpysgi.server.tls_list = [('{certificate}', '{key}')]; "
-             "fastpysgi.server.tcp_nodelay = %d; fastpysgi.run(apps.{app}, '127.0.0.1', {port})")
+FASTPYSGI = ("import {module}, fastpysgi; fastpysgi.server.tcp_nodelay = %d; %s"
+             "fastpysgi.run({module}.{app}, '127.0.0.1', {port})")
+FASTPYSGI_TLS = "fastpysgi.server.tls_list = [('{certificate}', '{key}')]; "
+BESIDE = "import os, sys; os.execv(os.path.join(os.path.dirname(sys.executable), sys.argv[1]), sys.argv[1:])"
 
 TABLE = (
+    Server("floor", "", ("floor.py", "{module}:{app}", "{port}"), native=True),
     Server("fastwsgi", "fastwsgi-server", FASTWSGI, {"FASTWSGI_BACKEND": "c"}, ours=True, tls=CERTIFICATE),
+    Server("fastwsgi-t1", "fastwsgi-server", (*FASTWSGI, "--threads", "1"), {"FASTWSGI_BACKEND": "c"}, ours=True,
+           tls=CERTIFICATE),
     Server("fastwsgi-pure", "fastwsgi-server", FASTWSGI, {"FASTWSGI_BACKEND": "py"}, ours=True, tls=CERTIFICATE),
     Server("freastal", "freastal",
-           ("-c", "import apps, freastal; freastal.serve(apps.{app}, '127.0.0.1', {port})")),
-    Server("fastpysgi", "fastpysgi",
-           ("-c", "import apps, fastpysgi; fastpysgi.run(apps.{app}, '127.0.0.1', {port})"),
-           tls=("-c", FASTPYSGI % 0)),
-    Server("fastpysgi-nodelay", "fastpysgi",
-           ("-c", "import apps, fastpysgi; fastpysgi.server.tcp_nodelay = 1; "
-            "fastpysgi.run(apps.{app}, '127.0.0.1', {port})"),
-           tls=("-c", FASTPYSGI % 1)),
-    Server("bjoern", "bjoern",
-           ("-c", "import apps, bjoern; bjoern.run(apps.{app}, '127.0.0.1', {port})")),
+           ("-c", "import {module}, freastal; freastal.serve({module}.{app}, '127.0.0.1', {port})")),
+    Server("fastpysgi", "fastpysgi", ("-c", FASTPYSGI % (0, "")), tls=("-c", FASTPYSGI % (0, FASTPYSGI_TLS))),
+    Server("fastpysgi-nodelay", "fastpysgi", ("-c", FASTPYSGI % (1, "")), tls=("-c", FASTPYSGI % (1, FASTPYSGI_TLS))),
+    Server("bjoern", "bjoern-binary",
+           ("-c", "import {module}, bjoern; bjoern.run({module}.{app}, '127.0.0.1', {port})")),
     Server("peregrine", "peregrine-server",
-           ("-m", "peregrine", "--protocol", "wsgi", "--port", "{port}", "apps:{app}"),
+           ("-m", "peregrine", "--protocol", "wsgi", "--wsgi-threads", "{threads}", "--port", "{port}",
+            "{module}:{app}"),
            tls=("+", "--tls-cert", "{certificate}", "--tls-key", "{key}")),
     Server("granian", "granian",
            ("-m", "granian", "--interface", "wsgi", "--http", "1", "--workers", "1",
-            "--blocking-threads", "1", "--http1-pipeline-flush", "--port", "{port}", "apps:{app}"),
+            "--blocking-threads", "{threads}", "--http1-pipeline-flush", "--port", "{port}", "{module}:{app}"),
            tls=("+", "--ssl-certificate", "{certificate}", "--ssl-keyfile", "{key}")),
+    Server("m0serve", "m0serve",
+           ("-m", "m0serve", "--protocol", "wsgi", "--host", "127.0.0.1", "--port", "{port}", "{module}:{app}")),
+    Server("pyruvate", "pyruvate",
+           ("-c", "import {module}, pyruvate; pyruvate.serve({module}.{app}, '127.0.0.1:{port}', {threads})")),
+    Server("uwsgi", "uWSGI",
+           ("-c", BESIDE, "uwsgi", "--http11-socket", "127.0.0.1:{port}", "--so-keepalive", "--pythonpath", ".",
+            "--module", "{module}:{app}", "--threads", "{threads}", "--need-app", "--die-on-term",
+            "--disable-logging")),
     Server("gunicorn", "gunicorn",
            ("-m", "gunicorn", "-k", "gthread", "--threads", "4", "--keep-alive", "5",
-            "--no-control-socket", "-b", "127.0.0.1:{port}", "apps:{app}"), tls=CERTIFICATE),
-    Server("waitress", "waitress", ("-m", "waitress", "--listen", "127.0.0.1:{port}", "apps:{app}")),
+            "--no-control-socket", "-b", "127.0.0.1:{port}", "{module}:{app}"), tls=CERTIFICATE),
+    Server("waitress", "waitress", ("-m", "waitress", "--listen", "127.0.0.1:{port}", "{module}:{app}")),
 )
 
 SERVERS = {server.name: server for server in TABLE}

@@ -4,7 +4,6 @@ cimport cython
 from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
 
 
-cdef str EARLY_HINTS, CLIENT_DISCONNECTED
 cdef int OPEN, BEGUN, STARTED, DONE
 cdef int SERVER, APPLICATION, CALL
 cdef int NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE

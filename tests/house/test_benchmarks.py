@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import re
 import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
-from wsgiref.util import setup_testing_defaults
+from typing import Any
+from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-import apps
 import chart
+import floor
 import launch
 import load
 import measure
 import peers
 import report
 import run
+import wire
 from profiles import BROWSER_FIELDS, POST_BODY, PROFILES, TABLE, Profile
 from results import Results, Round
 from servers import SERVERS, Server
@@ -90,40 +92,69 @@ def test_ab_report() -> None:
     assert load.parse_ab(AB.format(failed=7)) == load.Load(52040, 4.001, 4.912, 8.034, 10)
 
 
-@pytest.mark.parametrize("parse", [load.parse_wrk, load.parse_ab])
+@pytest.mark.parametrize("parse", [load.parse_wrk, load.parse_ab, load.parse_load])
 def test_an_unknown_report_is_refused(parse: object) -> None:
     with pytest.raises(ValueError, match="something else"):
         parse("something else")
 
 
+def test_load_report() -> None:
+    printed = "148327 requests in 4.0012 s, p50 0.684 ms, p99 3.040 ms, 7 errors\n"
+    assert load.parse_load(printed) == load.Load(148327, 4.0012, 0.684, 3.04, 7)
+
+
 def test_load_commands() -> None:
-    wrk = load.wrk_command(PROFILES["vary"], "http://127.0.0.1:20000/", 4)
-    assert wrk[:7] == ["wrk", "-t1", "-c64", "-d4s", "--latency", "-s", "wrk/vary.lua"]
+    wrk = load.wrk_command(PROFILES["browser"], "http://127.0.0.1:20000/", 4)
+    assert wrk[:5] == ["wrk", "-t1", "-c64", "-d4s", "--latency"]
     assert "Cache-Control: max-age=0" in wrk
     ab = load.ab_command(PROFILES["ab-close"], "http://127.0.0.1:20000/", 4)
     assert ab[ab.index("-t"):][:2] == ["-t", "4"]
     assert ab.index("-t") < ab.index("-n"), "ab's -t sets -n, too: the later one holds"
 
 
-@pytest.mark.parametrize("profile", TABLE, ids=lambda profile: profile.name)
-def test_each_application_answers_what_its_profile_expects(profile: Profile) -> None:
-    environ = {"REQUEST_METHOD": "POST" if profile.body else "GET", "QUERY_STRING": "",
-               "CONTENT_LENGTH": str(len(profile.body)), "wsgi.input": BytesIO(profile.body)}
+def environ_of(profile: Profile) -> dict[str, Any]:
+    """What a server makes of the profile's request."""
+    fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in profile.headers.items()}
+    kind = fields.pop("HTTP_CONTENT_TYPE", "")
+    environ = {**fields, "REQUEST_METHOD": profile.method, "SCRIPT_NAME": "", "PATH_INFO": "/", "QUERY_STRING": "",
+               "CONTENT_TYPE": kind,
+               "CONTENT_LENGTH": str(len(profile.body)), "wsgi.input": BytesIO(profile.body),
+               "wsgi.file_wrapper": FileWrapper, "HTTP_HOST": "127.0.0.1:20000"}
     setup_testing_defaults(environ)
-    statuses = []
-    app = validator(getattr(apps, profile.app))
-    answer = app(environ, lambda status, headers, *_: statuses.append(status))
+    return environ
+
+
+def call(name: str) -> None:
+    """Call the application of a profile as a server does, and look at its answer."""
+    profile = PROFILES[name]
+    module, _, function = profile.app.rpartition(":")
+    app = validator(getattr(importlib.import_module(module or "apps"), function))
+    statuses: list[str] = []
+    answer = app(environ_of(profile), lambda status, headers, *_: statuses.append(status))
     try:
-        assert sum(map(len, answer)) == profile.length
+        body = b"".join(answer)
     finally:
         answer.close()
     assert statuses == ["200 OK"]
+    assert len(body) == profile.length
+    assert profile.contains.encode() in body
+
+
+@pytest.mark.parametrize("profile", TABLE, ids=lambda profile: profile.name)
+def test_each_application_answers_what_its_profile_expects(profile: Profile) -> None:
+    if not profile.in_framework:
+        call(profile.name)
+    elif all(map(importlib.util.find_spec, ("flask", "django", "falcon"))):
+        command = [sys.executable, "-c", f"import {__name__} as here; here.call({profile.name!r})"]
+        subprocess.run(command, cwd=BENCHMARKS.parent, check=True)  # Django's settings are those of a whole process
+    else:
+        pytest.skip("no frameworks")
 
 
 @pytest.mark.parametrize("profile", TABLE, ids=lambda profile: profile.name)
 def test_the_profile_table_is_sound(profile: Profile) -> None:
-    assert profile.tool in {"wrk", "ab"}
-    assert not profile.script or (BENCHMARKS / "wrk" / profile.script).is_file()
+    assert profile.tool in {"wrk", "ab", "load"}
+    assert profile.tool == "load" or not (profile.body or profile.varies or profile.depth > 1)
     assert PROFILES[profile.name] is profile
 
 
@@ -134,12 +165,22 @@ def test_the_browser_head_is_of_typical_size() -> None:
     assert 560 <= len(head) <= 600
 
 
-def test_scripts_agree_with_the_profiles() -> None:
-    post = re.search(r'rep\("x", (\d+)\)', (BENCHMARKS / "wrk" / "post.lua").read_text())
-    assert post is not None
-    assert int(post[1]) == len(POST_BODY)
-    pipeline = (BENCHMARKS / "wrk" / "pipeline.lua").read_text()
-    assert f"DEPTH = {PROFILES['pipeline'].depth}\n" in pipeline
+@pytest.mark.parametrize("profile", TABLE, ids=lambda profile: profile.name)
+def test_the_floor_answers_what_the_profile_expects(profile: Profile) -> None:
+    answer, pieces = floor.response(profile)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert profile.contains.encode() in body
+    assert profile.streams or len(body) == profile.length
+    assert pieces == (20 if profile.streams else 1)
+
+
+def test_requests_that_vary_are_of_one_length() -> None:
+    texts = wire.requests(PROFILES["vary"], 20000)
+    assert len(set(texts)) == wire.VARIETY
+    assert len(set(map(len, texts))) == 1
+    assert wire.requests(PROFILES["pipeline"], 20000)[0].count(b"GET / HTTP/1.1\r\n") == 16
+    assert wire.requests(PROFILES["post"], 20000)[0].endswith(b"Content-Length: 1024\r\n\r\n" + POST_BODY)
 
 
 @pytest.mark.parametrize("server", [server for server in SERVER_TABLE if server.tls], ids=lambda server: server.name)
@@ -157,13 +198,13 @@ def test_the_server_table_is_sound(server: Server) -> None:
     command = server.command("python", "hello", 20000)
     assert any("20000" in argument for argument in command)
     assert any("hello" in argument for argument in command)
-    assert server.ours or server.distribution in peers.requirements()
+    assert server.ours or server.native or server.distribution in peers.requirements()
     assert SERVERS[server.name] is server
 
 
 def one(cpu_us: float, errors: int = 0) -> Round:
-    return Round(requests=1000, seconds=1.0, requests_per_second=1000 / cpu_us, cpu_us=cpu_us, p50_ms=None,
-                 p99_ms=2.0, pss_mib=10.0, steal_percent=0.5, errors=errors)
+    return Round(requests=1000, seconds=1.0, requests_per_second=1000 / cpu_us, cpu_us=cpu_us, waits=0.1,
+                 p50_ms=None, p99_ms=2.0, open_p99_ms=1.5, pss_mib=10.0, steal_percent=0.5, errors=errors)
 
 
 @pytest.fixture
@@ -267,7 +308,7 @@ def test_quick_and_its_overrides() -> None:
 
 
 def test_an_unknown_name_is_told() -> None:
-    with pytest.raises(SystemExit, match="unknown: apache; there are fastwsgi, "):
+    with pytest.raises(SystemExit, match="unknown: apache; there are floor, fastwsgi, "):
         run.pick("apache,fastwsgi", SERVERS)
 
 

@@ -1,0 +1,1 @@
+"""Applications of real frameworks, each a file, and so a process, of its own; versions: requirements-frameworks.txt."""

@@ -1,4 +1,0 @@
--- POST with a body of 1 KiB.
-wrk.method = "POST"
-wrk.body = string.rep("x", 1024)
-wrk.headers["Content-Type"] = "application/octet-stream"
