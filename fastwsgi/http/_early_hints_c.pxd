@@ -4,7 +4,7 @@ cimport cython
 from fastwsgi.http cimport _exchange_c, _presence_c
 
 
-cdef str OPEN
+cdef int OPEN
 cdef object GONE
 
 

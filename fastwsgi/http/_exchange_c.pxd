@@ -4,9 +4,9 @@ cimport cython
 from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
 
 
-cdef str OPEN, BEGUN, STARTED, DONE
+cdef int OPEN, BEGUN, STARTED, DONE
 cdef int SERVER, APPLICATION, CALL
-cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
+cdef int NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
 cdef long long GATHERED, WRITE_AHEAD, STRETCH
 cdef int PIECES, PAUSES
 cdef bint IS_PURE
@@ -14,9 +14,8 @@ cdef object END, GONE
 
 
 @cython.final
-cdef class NewExchange:
-    @cython.locals(exchange=Exchange)
-    cdef Exchange of(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
+cdef class Write:
+    cdef Exchange exchange
 
 
 @cython.final
@@ -29,7 +28,7 @@ cdef class Exchange:
     cdef public int version
     cdef public bint keep_alive
     cdef public int floor
-    cdef public str stage, framed
+    cdef public int stage, framed
     cdef public long long announced, sent
     cdef public double queued, started, idle, paused
     cdef public long long row
@@ -45,8 +44,12 @@ cdef class Exchange:
     cdef public long long left
     cdef bint bound
 
-    cdef object begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
+    @cython.locals(exchange=Exchange)
+    cdef Exchange of(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head)
+    cdef int begin(self, _connection_c.Connection connection, _outbox_c.OutBuffer out, _head_c.HeadParser head) except -1
     cdef int _begin_empty(self) except -1
+    @cython.locals(write=Write)
+    cdef Write _new_write(self)
     cdef int enter(self) except -1
     cdef int _begin_head(self, status, headers) except -1
     cdef int _give_floor(self) except -1
@@ -75,13 +78,13 @@ cdef class Exchange:
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
     cdef object _finish(self)
-    cpdef object report_end(self)
+    cpdef int report_end(self) except -1
     cdef object _complain(self, str message, object error=*)
-    @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t)
-    cdef object _start(self, long long known)
-    cdef object _check_piece(self, object piece)
+    @cython.locals(out=_outbox_c.OutBuffer, service=_service_c.Service, length=cython.longlong, before=cython.Py_ssize_t, connection=str)
+    cdef int _start(self, long long known) except -1
+    @cython.locals(data=bytes)
+    cdef Py_ssize_t _size_of(self, object piece) except -1
     cpdef object put(self, _outbox_c.OutBuffer out, bytes piece)
-    cdef object _catch_up(self, ahead)
     cdef bint _send_file(self, wrapper) except -1
     @cython.locals(count=cython.longlong, sent=cython.longlong)
     cdef bint _send_stretch(self, stretch) except -1

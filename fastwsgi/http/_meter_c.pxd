@@ -28,6 +28,7 @@ cdef class Meter:
     cdef readonly object view
     cdef readonly bint keeps_durations
     cdef public double free_since
+    cdef readonly double ended
     cdef bytes shown  # the name that stands in the memory, without an ID; None: something else does
 
     cdef object use(self, object view)

@@ -191,6 +191,7 @@ cdef class Meter:
         cdef long long spent = nanoseconds(now - started), busy = spent
         cdef unsigned int code = (<Exchange>exchange).code, bucket = 0
         cdef long long *histogram
+        self.ended = now
         if (
             self.free_since > started or (<Exchange>exchange).idle != 0 or (<Exchange>exchange).settled
             or (<Exchange>exchange).turn is None

@@ -34,6 +34,7 @@ class Meter:
     Attributes:
         view: the memory.
         free_since: when the thread with the loop last came back from an application, in seconds on the loop's clock.
+        ended: when the response ended that was counted last.
 
     Args:
         words: a view of figures.SIZE integers of 8 bytes; None: memory that nobody shares.
@@ -42,7 +43,7 @@ class Meter:
 
     def __init__(self, words: memoryview | None = None, keeps_durations: bool = False) -> None:
         self.keeps_durations = keeps_durations
-        self.free_since = 0.0
+        self.free_since = self.ended = 0.0
         self._use(figures.private_memory() if words is None else words)
 
     def _use(self, words: memoryview) -> None:
@@ -113,10 +114,10 @@ class Meter:
 
     def end(self, exchange: Exchange) -> None:
         """Count the request of *exchange*, which has ended."""
+        now = self.ended = self.now()
         if exchange.route is not None:
             count_route(self, exchange.code)
             return
-        now = self.now()
         begin = began(self, exchange)
         if exchange.settled:
             if exchange.turn is not None and exchange.turn.running() is exchange.connection:

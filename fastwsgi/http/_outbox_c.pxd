@@ -17,9 +17,13 @@ cdef class OutBuffer:
     cdef bint has_date, has_server
 
     cdef Py_ssize_t sendable(self) noexcept
-    cdef char *room(self, Py_ssize_t count) except NULL
+    cdef inline char *room(self, Py_ssize_t count) except NULL:
+        """Where to write the next *count* bytes; the caller moves *end*."""
+        if self.end + count > self.capacity:
+            self.grow(self.end + count)
+        return self.data + self.end
+
     cdef int grow(self, Py_ssize_t wanted) except -1
-    cdef int write(self, const char *data, Py_ssize_t count) except -1
     cdef int add_field(self, object item) except -1
     cdef bint note(self, int kind, str name, str value, const unsigned char *text, Py_ssize_t size) except -1
     cpdef object begin(self, object status, object headers)
@@ -30,5 +34,5 @@ cdef class OutBuffer:
     cpdef bytes peek(self)
     cpdef list behind(self, Py_ssize_t count)
     cpdef object cut(self, Py_ssize_t count)
-    cdef int shrink(self) except -1
+    cdef void shrink(self) noexcept
     cpdef object sent(self, Py_ssize_t count)

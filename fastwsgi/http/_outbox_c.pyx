@@ -9,7 +9,7 @@ from cpython.list cimport PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.string cimport memcmp, memcpy, memmove
+from libc.string cimport memcmp, memmove
 
 from fastwsgi.http._field_text_c cimport (
     PyUnicode_DATA, PyUnicode_GET_LENGTH, is_control, latin1, put, put_number, put_value,
@@ -120,12 +120,6 @@ cdef class OutBuffer:
         """The end of the bytes that may be sent, which excludes an unfinished head."""
         return self.end if self.head < 0 else self.head
 
-    cdef char *room(self, Py_ssize_t count) except NULL:
-        """Where to write the next *count* bytes; the caller moves *end*."""
-        if self.end + count > self.capacity:
-            self.grow(self.end + count)
-        return self.data + self.end
-
     cdef int grow(self, Py_ssize_t wanted) except -1:
         cdef char *data
         wanted = max(wanted, self.capacity * 2)
@@ -134,11 +128,6 @@ cdef class OutBuffer:
             raise MemoryError
         self.data = data
         self.capacity = wanted
-        return 0
-
-    cdef int write(self, const char *data, Py_ssize_t count) except -1:
-        memcpy(self.room(count), data, count)
-        self.end += count
         return 0
 
     cpdef object begin(self, object status, object headers):
@@ -249,19 +238,23 @@ cdef class OutBuffer:
             self.big_start = 0
             self.big_at = self.end
         else:
-            self.write(PyBytes_AS_STRING(data), size)
+            self.end = put(self.room(size), PyBytes_AS_STRING(data), size) - self.data
         self.size += size  # last, as there may be no memory
 
     cpdef object add_chunk(self, bytes data):
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data), begin = self.end
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data), copied = size, begin = self.end
+        cdef char *to
         if size == 0:
             return
-        # The room for all of it, so that nothing below fails half-way
-        self.room(FRAME + (0 if size >= COPIED and self.big is None else size))
-        self.end = put(put_number(self.data + begin, size, 16), b"\r\n", 2) - self.data
-        self.size += self.end - begin + 2
-        self.add(data)
-        self.write(b"\r\n", 2)
+        if size >= COPIED and self.big is None:
+            copied = 0
+        to = put(put_number(self.room(FRAME + copied), size, 16), b"\r\n", 2)
+        if copied:
+            to = put(to, PyBytes_AS_STRING(data), size)
+        else:
+            self.big, self.big_start, self.big_at = data, 0, to - self.data
+        self.end = put(to, b"\r\n", 2) - self.data
+        self.size += self.end - begin + size - copied
 
     cpdef bytes peek(self):
         cdef Py_ssize_t end = self.sendable()
@@ -310,27 +303,29 @@ cdef class OutBuffer:
             self.start = self.end = 0
         self.shrink()
 
-    cdef int shrink(self) except -1:
-        """Move what is left to the front of a smaller block, if the block is large."""
+    cdef void shrink(self) noexcept:
+        """Move what is left to the front of a smaller block, if the block is large; there is no unfinished head."""
         cdef char *data
         cdef Py_ssize_t wanted = max(<Py_ssize_t>INITIAL, self.end - self.start)
         if self.capacity <= RETAINED or wanted > self.capacity // 2:
-            return 0
+            return
         memmove(self.data, self.data + self.start, self.end - self.start)
         self.end -= self.start
         self.big_at -= self.start
         self.start = 0
         data = <char *>PyMem_Realloc(self.data, wanted)
-        if data == NULL:
-            raise MemoryError
-        self.data = data
-        self.capacity = wanted
-        return 0
+        if data != NULL:  # else the block stays as large as it is
+            self.data = data
+            self.capacity = wanted
 
     cpdef object sent(self, Py_ssize_t count):
         cdef Py_ssize_t before
-        cdef char *data
         self.size -= count
+        if self.size == 0 and self.head < 0:
+            self.big = None
+            self.start = self.end = 0
+            self.shrink()
+            return
         if self.big is not None:
             before = min(count, self.big_at - self.start)
             self.start += before
@@ -342,16 +337,7 @@ cdef class OutBuffer:
                 return
             self.big = None
         self.start += count
-        if self.start < self.sendable():
-            return
-        if self.head >= 0:  # the unfinished head moves to the front
+        if self.start == self.head:  # the unfinished head moves to the front
             memmove(self.data, self.data + self.start, self.end - self.start)
             self.end -= self.start
             self.start = self.head = 0
-            return
-        self.start = self.end = 0
-        if self.capacity > RETAINED:
-            data = <char *>PyMem_Realloc(self.data, INITIAL)
-            if data != NULL:
-                self.data = data
-                self.capacity = INITIAL

@@ -1,14 +1,14 @@
 """The turn, in C; its pure twin, _turn_py.py, is the specification.
 
 Nothing here releases the GIL, so each method is atomic to other threads. Only the monitor, which does not hold the GIL,
-may interfere, by changing the stage of a call from HELD_BACK to ANSWERING, and from that to GIVEN_UP: so a stage that is
-HELD_BACK changes only atomically.
+may interfere, by changing the stage of a call from HELD_BACK to ANSWERING, and from that to GIVEN_UP: so the stage
+changes atomically where it may be HELD_BACK.
 """
 
 cdef extern from *:
     """
     #include <sched.h>
-    #define set_stage(at, stage) __atomic_store_n(at, stage, __ATOMIC_RELEASE)  /* what was stored before is seen first */
+    #define set_stage(at, stage) __atomic_store_n(at, stage, __ATOMIC_RELEASE)
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
     """
     int sched_yield()

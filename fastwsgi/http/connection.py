@@ -491,7 +491,7 @@ class Connection:
             return False
         else:
             head = reader.parser
-            self.exchange = service.new_exchange.of(self, self.out, head)
+            self.exchange = service.exchange.of(self, self.out, head)
             if self.exchange.route is None:
                 service.served += 1
                 if service.served == service.quota:
@@ -622,7 +622,7 @@ class Connection:
 
         What the client has not taken yet is sent first: it may hold the whole answers of earlier requests.
         """
-        if exchange.framed is BY_CLOSE:
+        if exchange.framed == BY_CLOSE:
             self.drop(True)
         elif self.flush():
             self.drop(False)

@@ -38,7 +38,7 @@ class EarlyHints:
             ClientDisconnected: the client is gone, or has already received another answer.
         """
         exchange = self._served()
-        if exchange is None or exchange.version < 11 or exchange.stage is not OPEN or exchange.service.forked:
+        if exchange is None or exchange.version < 11 or exchange.stage != OPEN or exchange.service.forked:
             return
         exchange.enter()
         try:

@@ -61,7 +61,7 @@ class Framing:
         # 5. Neither: no body (RFC 9112 6.3, point 7).
         return 0
 
-    def response_body(self, to_head: bool, version: int, code: int, length: int) -> str:
+    def response_body(self, to_head: bool, version: int, code: int, length: int) -> int:
         """How the end of a response body is shown: NO_BODY, BY_LENGTH, BY_CHUNKS or BY_CLOSE.
 
         Args:

@@ -57,11 +57,11 @@ HOP_BY_HOP: Final = frozenset(
     + ("transfer-encoding", "upgrade")
 )
 
-# How the end of a response body is shown (RFC 9112 6.3). These words are compared by identity.
-NO_BODY: Final = "none"
-BY_LENGTH: Final = "length"
-BY_CHUNKS: Final = "chunked"
-BY_CLOSE: Final = "close"
+# How the end of a response body is shown (RFC 9112 6.3)
+NO_BODY: Final = 0
+BY_LENGTH: Final = 1
+BY_CHUNKS: Final = 2
+BY_CLOSE: Final = 3
 
 MAX_LENGTH: Final = 2**63 - 1  # bytes: the largest Content-Length (RFC 9112 6.3)
 MAX_BLANK_LINES: Final = 4  # empty lines skipped before a request line (RFC 9112 2.2)

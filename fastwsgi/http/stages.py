@@ -14,13 +14,12 @@
 
 from __future__ import annotations
 
-# Words, which are compared by identity
-OPEN = "open"
-BEGUN = "begun"
-STARTED = "started"
-DONE = "done"
-
 # Numbers, since they change several times in a request
+OPEN = 0
+BEGUN = 1
+STARTED = 2
+DONE = 3
+
 SERVER = 0
 APPLICATION = 1
 CALL = 2

@@ -103,6 +103,18 @@ def keep_less(exchange: Exchange, most: int) -> None:
             spool(exchange, exchange.out.size)
 
 
+def catch_up(exchange: Exchange, ahead: WriteAhead) -> None:
+    """Send some of what write() has kept. Raises ClientDisconnected if it cannot be read."""
+    try:
+        data = ahead.next()
+    except ClientDisconnected:
+        exchange.connection.given_up = True
+        raise
+    exchange.out.add(data)
+    if not data:
+        exchange.ahead = None
+
+
 def spool(exchange: Exchange, most: int) -> bool:
     """Have what waits for the client wait in the file, or *most* bytes of it; False if nothing is moved.
 
@@ -110,7 +122,7 @@ def spool(exchange: Exchange, most: int) -> bool:
         SpoolError: there is no room. What was not moved stays as it was.
     """
     out = exchange.out
-    if exchange.stage is not STARTED or (exchange.left == 0 and (exchange.ahead is not None or out.size <= 2 * KEPT)):
+    if exchange.stage != STARTED or (exchange.left == 0 and (exchange.ahead is not None or out.size <= 2 * KEPT)):
         return False
     if exchange.ahead is None:
         most -= out.size - KEPT

@@ -83,12 +83,10 @@ cdef class Lines:
         self.words = <long long *>self.memory.buf
         self.fd = -1
         self.pid = getpid()  # a child adds no lines
-        self.waiting = waiting
-        self.full = full
+        self.waiting, self.full = waiting, full
         self.drop = int  # does nothing
         self.shift = 0 if prompt else FULL_SHIFT
-        self.calls = format.calls
-        self.json = format.json
+        self.calls, self.json = format.calls, format.json
         self.literals = []
         self.steps = <Step *>PyMem_RawRealloc(NULL, (len(format.steps) + 1) * sizeof(Step))
         if self.steps == NULL:
@@ -149,7 +147,7 @@ cdef class Lines:
         client = exchange.connection.reader.client
         request_id = self.id_of(exchange.environ) if self.ids else None
         facts.request_id = <PyObject *>request_id if request_id is not None else NULL
-        facts.now = monotonic()
+        facts.now = exchange.service.meter.ended
         facts.host, facts.line = text_or_null(<PyObject *>client), NULL
         facts.version, facts.code, facts.sent = exchange.version, exchange.code, exchange.sent
         facts.spent, facts.queued = max(0.0, facts.now - exchange.started), exchange.queued
@@ -163,10 +161,9 @@ cdef class Lines:
         cdef list texts = None if note is None else self.call(refused, note)
         request_id = self.id_of(refused.environ)
         facts.request_id = <PyObject *>request_id if request_id is not None else NULL
-        facts.now = monotonic()
+        facts.now, facts.spent, facts.queued = monotonic(), refused.spent, 0.0
         facts.host, facts.line = text_or_null(<PyObject *>host), <PyObject *>line if line is not None else NULL
         facts.version, facts.code, facts.sent = refused.version, refused.code, refused.sent
-        facts.spent, facts.queued = refused.spent, 0.0
         self.put(&facts, note, texts)
 
     def write(self, int fd, piece):

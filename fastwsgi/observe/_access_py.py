@@ -71,7 +71,7 @@ class Lines:
         """Make the line of a response that has ended."""
         if exchange.code == 0:
             return  # it was refused, or the client left
-        now = time.monotonic()
+        now = exchange.service.meter.ended
         client, spent = exchange.connection.reader.client, max(0.0, now - exchange.started)
         facts = (exchange.note, self._call(exchange), _id(exchange), exchange.version, spent, exchange.queued)
         self._put(_Facts(now, client, exchange.code, exchange.sent, *facts))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.http.errors import HttpError
-from fastwsgi.http.grammar import MAX_LENGTH
+from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, MAX_LENGTH, NO_BODY
 
 CHUNKED = -1
 
@@ -116,29 +116,29 @@ def test_no_bound(build: SimpleNamespace) -> None:
     ("to_head", "version", "code", "length", "shown"),
     [
         # 1. never a body
-        (True, 11, 200, 5, "none"),
-        (True, 10, 200, -1, "none"),
-        (False, 11, 204, -1, "none"),
-        (False, 11, 204, 5, "none"),
-        (False, 11, 304, 5, "none"),
-        (False, 10, 304, -1, "none"),
-        (False, 11, 205, 0, "none"),
-        (False, 11, 205, 5, "none"),
-        (False, 11, 205, -1, "none"),
-        (False, 10, 205, -1, "none"),
+        (True, 11, 200, 5, NO_BODY),
+        (True, 10, 200, -1, NO_BODY),
+        (False, 11, 204, -1, NO_BODY),
+        (False, 11, 204, 5, NO_BODY),
+        (False, 11, 304, 5, NO_BODY),
+        (False, 10, 304, -1, NO_BODY),
+        (False, 11, 205, 0, NO_BODY),
+        (False, 11, 205, 5, NO_BODY),
+        (False, 11, 205, -1, NO_BODY),
+        (False, 10, 205, -1, NO_BODY),
         # 2. known
-        (False, 11, 200, 0, "length"),
-        (False, 11, 200, 5, "length"),
-        (False, 10, 404, 5, "length"),
+        (False, 11, 200, 0, BY_LENGTH),
+        (False, 11, 200, 5, BY_LENGTH),
+        (False, 10, 404, 5, BY_LENGTH),
         # 3. not known, HTTP/1.1
-        (False, 11, 200, -1, "chunked"),
-        (False, 11, 500, -1, "chunked"),
+        (False, 11, 200, -1, BY_CHUNKS),
+        (False, 11, 500, -1, BY_CHUNKS),
         # 4. not known, HTTP/1.0
-        (False, 10, 200, -1, "close"),
+        (False, 10, 200, -1, BY_CLOSE),
     ],
 )
 def test_response_body(
-    framing: Any, to_head: bool, version: int, code: int, length: int, shown: str
+    framing: Any, to_head: bool, version: int, code: int, length: int, shown: int
 ) -> None:
     assert framing.response_body(to_head, version, code, length) == shown
 

@@ -144,7 +144,7 @@ def test_a_line_has_no_more_fields_than_its_format(format: str, data: st.DataObj
     exchange = SimpleNamespace(
         connection=SimpleNamespace(reader=SimpleNamespace(client="::1")), note=lines.note(environ), version=11,
         code=200, sent=1, started=0.0,
-        queued=0.5, environ={},
+        queued=0.5, environ={}, service=SimpleNamespace(meter=SimpleNamespace(ended=1.0)),
     )  # fmt: skip
     lines.add(exchange)
     written = waiting.rest()
