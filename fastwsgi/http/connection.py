@@ -214,6 +214,8 @@ class Connection:
         if self.state is BODY:
             return pace.sends_too_slowly(now)
         if pace.left(now) > 0.0:
+            if self.state is IDLE:
+                self.reader.rest()  # once a second: so thousands that wait hold little
             return False
         return self.state is not IDLE or not pace.note_read(now, self.wire.unsent(self.fd), self.service.keep_alive)
 
