@@ -8,6 +8,7 @@ whole head. So it has no rule of its own and refuses nothing; a differential tes
 Whole lines repeat from request to request. Request lines, field lines and field names are kept in direct-mapped
 tables, found by a hash of a few of their bytes and compared byte for byte. A line is kept when it is seen a second
 time, so that lines that never repeat (a request id) cost a hash and no memory. Other lines go to _lines_c.pyx.
+All fields at once may repeat on a connection: then its template has them (head.py), and they cost one comparison.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
