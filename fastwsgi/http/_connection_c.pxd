@@ -90,7 +90,7 @@ cdef class Connection:
     cdef object _work_on_rest(self)
     @cython.locals(served=cython.int)
     cdef object _work(self, _inbox_c.Inbox inbox)
-    @cython.locals(service=_service_c.Service, reader=_request_reader_c.RequestReader, head=_head_c.HeadParser, begin=cython.Py_ssize_t)
+    @cython.locals(service=_service_c.Service, reader=_request_reader_c.RequestReader, head=_head_c.HeadParser)
     cdef bint _serve_next(self, _inbox_c.Inbox inbox) except -1
     cdef bint _begin_body(self, _inbox_c.Inbox inbox, dict environ) except -1
     @cython.locals(exchange=_exchange_c.Exchange)

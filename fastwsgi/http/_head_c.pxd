@@ -1,7 +1,22 @@
 cimport cython
+from libc.stdint cimport uint64_t
 
 # The modules: head.py imports these classes by name for the type checker
 from fastwsgi.http cimport _framing_c, _inbox_c, _scanner_c
+
+
+@cython.final
+cdef class Template:
+    cdef public dict environ
+    cdef public bytes fields
+    cdef public int enough
+    # What the scanner knows of the fields
+    cdef uint64_t seen
+    cdef int repeated
+    cdef long long body_length
+    cdef bint keep_alive
+
+    cdef int forget_fields(self, dict plain) except -1
 
 
 @cython.final
@@ -23,6 +38,8 @@ cdef class HeadParser:
     cdef bytes _target
     cdef list _fields
 
-    cpdef bint parse(self, _inbox_c.Inbox inbox, dict template) except -1
+    cpdef Template new_template(self)
+    cdef dict _begin_environ(self, Template template)
+    cpdef bint parse(self, _inbox_c.Inbox inbox, Template template) except -1
     cpdef object examine(self, _inbox_c.Inbox inbox)
-    cpdef bint _parse_any(self, _inbox_c.Inbox inbox, dict template) except -1
+    cpdef bint _parse_any(self, _inbox_c.Inbox inbox, Template template) except -1

@@ -15,15 +15,17 @@ cdef class RequestReader:
     cdef readonly bytes name
     cdef object complete
     cdef _early_hints_c.EarlyHints hints
-    cdef dict template
+    cdef _head_c.Template template
     cdef Py_ssize_t holders
+    cdef bint seldom
     cdef _body_c.Body body
     cdef Py_ssize_t begin, checked, examined, kept
 
     @cython.locals(environ=dict)
     cdef bint read_head(self, _inbox_c.Inbox inbox, _presence_c.Presence presence) except -1
+    cdef int rest(self) except -1
     cdef int _put_client(self, dict environ, _presence_c.Presence presence) except -1
-    cdef int _renew(self, _early_hints_c.EarlyHints hints, _presence_c.Presence presence) except -1
+    cdef int _renew(self, _presence_c.Presence presence) except -1
     cdef Py_ssize_t _count_holders(self) except -1
     cdef bytes begun(self, _inbox_c.Inbox inbox)
     @cython.locals(pending=cython.Py_ssize_t)

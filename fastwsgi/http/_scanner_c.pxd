@@ -1,6 +1,6 @@
 cimport cython
 
-from fastwsgi.http._head_c cimport HeadParser
+from fastwsgi.http._head_c cimport HeadParser, Template
 from fastwsgi.http._inbox_c cimport Inbox
 from fastwsgi.http._lines_c cimport FieldLine, FieldName, RequestLine
 
@@ -13,7 +13,6 @@ cdef class Scanner:
     cdef FieldLine *field_lines
     cdef FieldName *names
 
-    cpdef bint scan(self, Inbox inbox, HeadParser head, dict template) except -1
-    cdef const char *read_fields(
-        self, dict environ, HeadParser head, Py_ssize_t entries, const char *at, const char *end
-    ) except? NULL
+    cpdef bint scan(self, Inbox inbox, HeadParser head, Template template) except -1
+    cdef const char *read_fields(self, dict environ, HeadParser head, const char *at, const char *end) except? NULL
+    cdef int note_fields(self, Template template, HeadParser head, const char *at, const char *end) except -1

@@ -8,14 +8,15 @@ whole head. So it has no rule of its own and refuses nothing; a differential tes
 Whole lines repeat from request to request. Request lines, field lines and field names are kept in direct-mapped
 tables, found by a hash of a few of their bytes and compared byte for byte. A line is kept when it is seen a second
 time, so that lines that never repeat (a request id) cost a hash and no memory. Other lines go to _lines_c.pyx.
+All fields at once may repeat on a connection: then its template has them (head.py), and they cost one comparison.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Copy, PyDict_SetItem, PyDict_Size
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.ref cimport Py_INCREF, PyObject
 from libc.stdint cimport uint64_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp
 
 from fastwsgi.http._lines_c cimport (
     CLOSE, HOST, KEEP_ALIVE, KEPT_LINE, NAMES, PLAIN,
@@ -25,6 +26,7 @@ from fastwsgi.http._lines_c cimport (
 cdef enum:
     REQUEST_LINES = 256  # slots
     FIELD_LINES = 1024
+    KEPT_FIELDS = 2048  # bytes that a template has of a head
 
 cdef object REQUEST_METHOD = "REQUEST_METHOD"
 cdef object SERVER_PROTOCOL = "SERVER_PROTOCOL"
@@ -70,45 +72,57 @@ cdef class Scanner:
         PyMem_Free(self.field_lines)
         PyMem_Free(self.names)
 
-    cpdef bint scan(self, Inbox inbox, HeadParser head, dict template) except -1:
+    cpdef bint scan(self, Inbox inbox, HeadParser head, Template template) except -1:
         """Take the next head of *inbox*: True with the facts in *head*, or False with nothing taken.
 
-        The environ starts as *template*: GET, HTTP/1.1 and an empty query.
+        The environ starts as *template*, or without one as that of *head*: GET, HTTP/1.1 and an empty query.
         """
         cdef const char *begin = inbox.data + inbox.start
         cdef const char *end = inbox.data + inbox.end
-        cdef const char *eol = line_end(begin, end)
+        cdef const char *fields = line_end(begin, end)
+        cdef const char *eol
         cdef uint64_t hashed
         cdef RequestLine made
         cdef RequestLine *line
         cdef dict environ
-        if eol == NULL or eol - begin > self.max_line:
+        cdef bint repeats
+        if fields == NULL or fields - begin > self.max_line:
             return False
-        hashed = digest(begin, eol - begin)
+        hashed = digest(begin, fields - begin)
         line = self.request_lines + (hashed >> 8) % REQUEST_LINES
-        if not same(line.raw, begin, eol - begin):
-            line = new_request_line(line, hashed, begin, eol - begin, &made)
+        if not same(line.raw, begin, fields - begin):
+            line = new_request_line(line, hashed, begin, fields - begin, &made)
             if line == NULL:
                 return False
-        environ = <dict>PyDict_Copy(template)
+        fields += 2
+        repeats = template is not None and line.version == 11 and begins_with(fields, end, template.fields)
+        environ = begin_environ(head, template, repeats)
         put_request_line(environ, line)
         head.version = line.version
         head.is_head = line.is_head
         head.name = <bytes>line.name
         if line == &made:
             release_request_line(line)
-        eol = self.read_fields(environ, head, PyDict_Size(template), eol + 2, end)
-        if eol == NULL or eol - begin > self.max_head:
+        if repeats:
+            eol = fields + PyBytes_GET_SIZE(template.fields)
+            head.body_length = template.body_length
+            head.keep_alive = template.keep_alive
+        else:
+            eol = self.read_fields(environ, head, fields, end)
+            if eol == NULL:
+                return False
+            if template is not None:
+                self.note_fields(template, head, fields, eol)
+        if eol - begin > self.max_head:
             return False
         head.expect_continue = head.is_https = False
         head.environ = environ
         inbox.start = eol - inbox.data
         return True
 
-    cdef const char *read_fields(
-        self, dict environ, HeadParser head, Py_ssize_t entries, const char *at, const char *end
-    ) except? NULL:
-        """Put the field lines into *environ*, which has *entries*; where the head ends, or NULL to give up."""
+    cdef const char *read_fields(self, dict environ, HeadParser head, const char *at, const char *end) except? NULL:
+        """Put the field lines into *environ*; where the head ends, or NULL to give up."""
+        cdef Py_ssize_t entries = PyDict_Size(environ)
         cdef const char *eol
         cdef Py_ssize_t fields = 0
         cdef bint close = False, keep_alive = False, host = False
@@ -152,6 +166,37 @@ cdef class Scanner:
         head.body_length = length
         head.keep_alive = not close and (keep_alive or head.version == 11)
         return at + 2
+
+    cdef int note_fields(self, Template template, HeadParser head, const char *at, const char *end) except -1:
+        """Put the fields, which were just read, into *template* if the connection has repeated them often enough."""
+        cdef uint64_t hashed = digest(at, end - at)
+        cdef dict environ
+        template.repeated = template.repeated + 1 if template.seen == hashed else 0
+        template.seen = hashed
+        if template.repeated < template.enough or end - at > KEPT_FIELDS or head.version != 11:
+            return 0
+        environ = <dict>PyDict_Copy(template.environ)
+        self.read_fields(environ, head, at, end)
+        template.environ = environ
+        template.fields = PyBytes_FromStringAndSize(at, end - at)
+        template.body_length = head.body_length
+        template.keep_alive = head.keep_alive
+        template.repeated = 0
+        return 0
+
+
+cdef inline dict begin_environ(HeadParser head, Template template, bint repeats):
+    """What the environ has before its head; fields only if the head *repeats* those of the template."""
+    if template is None:
+        return <dict>PyDict_Copy(head.template)
+    if not repeats and PyBytes_GET_SIZE(template.fields) != 0:
+        template.forget_fields(head.template)
+    return <dict>PyDict_Copy(template.environ)
+
+
+cdef inline bint begins_with(const char *at, const char *end, bytes fields) noexcept:
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(fields)
+    return 0 < size <= end - at and memcmp(at, PyBytes_AS_STRING(fields), size) == 0
 
 
 cdef RequestLine *new_request_line(

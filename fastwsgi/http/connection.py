@@ -214,6 +214,8 @@ class Connection:
         if self.state is BODY:
             return pace.sends_too_slowly(now)
         if pace.left(now) > 0.0:
+            if self.state is IDLE:
+                self.reader.rest()  # once a second: so thousands that wait hold little
             return False
         return self.state is not IDLE or not pace.note_read(now, self.wire.unsent(self.fd), self.service.keep_alive)
 
@@ -299,11 +301,10 @@ class Connection:
     def spool_if_short(self) -> None:
         """Have a response that waits for the client wait in a temporary file, where memory is short."""
         holdings = self.service.holdings
-        if not self.pace.blocked or self.exchange is None:
-            return
-        held = self._held()
-        if holdings.is_short or not holdings.has_room(held - self.charged):
-            self._spool(SPOOLED if holdings.has_room(held - self.charged) else held)
+        if self.pace.blocked and self.exchange is not None:
+            held = self._held()
+            if holdings.is_short or not holdings.has_room(held - self.charged):
+                self._spool(SPOOLED if holdings.has_room(held - self.charged) else held)
 
     def _spool(self, most: int) -> bool:
         """Have up to *most* bytes wait in a temporary file instead; False if none can, or there is no room."""
@@ -478,7 +479,6 @@ class Connection:
         """Take one request from *inbox* and answer it; False when the turn is over."""
         service = self.service
         reader = self.reader
-        begin = inbox.start
         if self.state is BODY:
             if not self._go_on_with_body(inbox):
                 return False
@@ -497,7 +497,7 @@ class Connection:
                 if service.served == service.quota:
                     service.quota_reached()
             if service.request_started is not None:
-                service.request_started(self, self.exchange, inbox.since(begin))
+                service.request_started(self, self.exchange, inbox.since(reader.begin))
             if head.body_length != 0 and not self._begin_body(inbox, self.exchange.environ):
                 return False
         if service.full and self.exchange is not None and self.exchange.route is None:

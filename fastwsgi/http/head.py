@@ -31,12 +31,40 @@ from fastwsgi.http.grammar import (
     UNSERVED_METHODS,
     VERSION,
 )
+from fastwsgi.http.keys import CLIENT
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
     from fastwsgi.http.framing import Framing
     from fastwsgi.http.grammar import HeadLimits
     from fastwsgi.http.interfaces import Scanner
+
+
+class Template:
+    """What the environs of one connection start as.
+
+    A client often repeats its fields. Once it has done so a few times, the scanner has them in here, too, and takes
+    them with one comparison; each time that they change, it waits for twice as many repetitions.
+
+    Attributes:
+        fields: what *environ* has of the last heads, from behind the request line to the end; b"" for nothing.
+        enough: how many repetitions it takes to have them.
+
+    Args:
+        environ: with the client in it.
+    """
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.environ = environ
+        self.fields = b""
+        self.enough = 4
+
+    def forget_fields(self, plain: dict[str, Any]) -> None:
+        """Have no fields any more, but again what *plain* has, the listener's, and the client."""
+        environ = self.environ
+        self.environ = {**plain, **{key: environ[key] for key in CLIENT}}
+        self.fields = b""
+        self.enough = min(2 * self.enough, 1 << 20)
 
 
 class HeadParser:
@@ -79,10 +107,14 @@ class HeadParser:
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
 
-    def parse(self, inbox: Inbox, template: dict[str, Any]) -> bool:
+    def new_template(self) -> Template:
+        """A template for one connection, in which the client is still missing."""
+        return Template(dict(self.template))
+
+    def parse(self, inbox: Inbox, template: Template | None) -> bool:
         """Take one head from *inbox*: True with the facts set, False while it is not complete.
 
-        The environ starts as *template*, which is the listener's or, with other values, that of a connection.
+        The environ starts as *template*, or where a connection has none, as the listener's.
 
         Raises:
             HttpError: the head is refused.
@@ -114,7 +146,7 @@ class HeadParser:
         elif NOT_IN_REQUEST_LINE.search(lines[0]) is not None:
             raise HttpError(400, "malformed request line")
 
-    def _parse_any(self, inbox: Inbox, template: dict[str, Any]) -> bool:
+    def _parse_any(self, inbox: Inbox, template: Template | None) -> bool:
         blank = _blank_size(inbox)
         size = inbox.head_size(blank)
         if size == 0 and inbox.available() - blank <= self.limits.head:
@@ -126,8 +158,15 @@ class HeadParser:
         lines = raw[:-4].split(b"\r\n")
         self._check_lengths(lines)
         self._feed(_without_repeated_lengths(raw), lines[0])
-        self._decide(dict(template), *lines[0].split(b" "))
+        self._decide(self._begin_environ(template), *lines[0].split(b" "))
         return True
+
+    def _begin_environ(self, template: Template | None) -> dict[str, Any]:
+        if template is None:
+            return dict(self.template)
+        if template.fields:
+            template.forget_fields(self.template)
+        return dict(template.environ)
 
     def _check_lengths(self, lines: list[bytes]) -> None:
         """Hold a head, or the part of it that has arrived, to the limits (RFC 9112 3, RFC 6585 5)."""

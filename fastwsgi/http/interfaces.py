@@ -6,14 +6,14 @@ The pure twins, `_inbox_py` and so on, are the types of what both builds have.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
-    from fastwsgi.http.head import HeadParser
+    from fastwsgi.http.head import HeadParser, Template
     from fastwsgi.http.service import Service
 
 
@@ -164,5 +164,5 @@ class Observer(Protocol):
 class Scanner(Protocol):
     """The fast way for plain heads, which only the compiled build has."""
 
-    def scan(self, inbox: Inbox, head: HeadParser, template: dict[str, Any]) -> bool:
+    def scan(self, inbox: Inbox, head: HeadParser, template: Template | None) -> bool:
         """Take the next head of *inbox*: True with the facts in *head*, or False with nothing taken."""

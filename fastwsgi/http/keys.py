@@ -5,3 +5,4 @@ REMOTE_PORT = "REMOTE_PORT"
 WSGI_INPUT = "wsgi.input"
 EARLY_HINTS = "wsgi.early_hints"
 CLIENT_DISCONNECTED = "fastwsgi.client_disconnected"
+CLIENT = (REMOTE_ADDR, REMOTE_PORT, EARLY_HINTS, CLIENT_DISCONNECTED)  # the same for all requests of a connection

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
     from fastwsgi.http.body import Body
     from fastwsgi.http.early_hints import EarlyHints
-    from fastwsgi.http.head import HeadParser
+    from fastwsgi.http.head import HeadParser, Template
     from fastwsgi.http.presence import Presence
     from fastwsgi.http.service import Service
 
@@ -48,8 +48,9 @@ class RequestReader:
         self.client = host
         self.name = b""
         self.hints: EarlyHints | None = None  # of the last request
-        self.template: dict[str, Any] | None = None  # what an environ starts as, from the second request on
+        self.template: Template | None = None  # what an environ starts as
         self.holders = 0  # references to *hints* while no application has one
+        self.seldom = True  # no request has come since rest()
         self.body: Body | None = None
         self.begin = 0  # where the last head begins in the inbox, in that turn
         self.kept = 0  # bytes of the request that is served, without a body that is read piece by piece
@@ -59,20 +60,21 @@ class RequestReader:
     def read_head(self, inbox: Inbox, presence: Presence) -> bool:
         """Read a head, and put the client into its environ; False if it is not whole. Raises HttpError.
 
-        A connection that is kept has a template with the client in it, which saves four entries a request.
+        With more than one request a second, a connection has a template with the client in it: four entries saved each.
         """
         self.begin = inbox.start
-        if self.hints is not None and (self.template is None or self._count_holders() != self.holders):
-            self._renew(self.hints, presence)
-        if not self.parser.parse(inbox, self.parser.template if self.template is None else self.template):
+        if not self.seldom and (self.template is None or self._count_holders() != self.holders):
+            self._renew(presence)
+        if not self.parser.parse(inbox, self.template):
             self._examine(inbox)
             return False
         self.kept = inbox.start - self.begin
         self.examined = self.checked = 0
         self.name = self.parser.name
         environ = self.parser.environ
-        if self.hints is None:
+        if self.seldom:
             self._put_client(environ, presence)
+            self.seldom = False
         if self.complete is not None:
             self.complete(environ)
             self.client = environ[REMOTE_ADDR]
@@ -80,18 +82,25 @@ class RequestReader:
             raise HttpError(421, "an https URL over an insecure connection")
         return True
 
+    def rest(self) -> None:
+        """Keep nothing for the next request, which may be long in coming."""
+        self.template = None
+        self.seldom = True
+
     def _put_client(self, environ: dict[str, Any], presence: Presence) -> None:
+        """Put in what all requests have in common, but new early hints: those kept from earlier ones do nothing now."""
+        if self.hints is not None:
+            self.hints.presence = None
         environ[REMOTE_ADDR] = self.host
         environ[REMOTE_PORT] = self.port
         environ[CLIENT_DISCONNECTED] = presence
         environ[EARLY_HINTS] = self.hints = presence.connection.service.early_hints.of(presence)
 
-    def _renew(self, hints: EarlyHints, presence: Presence) -> None:
-        """Have new early hints for the next request: what an application has kept of *hints* does nothing any more."""
-        hints.presence = None
+    def _renew(self, presence: Presence) -> None:
+        """Begin a template, or put new early hints into it, as an application has kept the old ones."""
         if self.template is None:
-            self.template = dict(self.parser.template)
-        self._put_client(self.template, presence)
+            self.template = self.parser.new_template()
+        self._put_client(self.template.environ, presence)
         self.holders = self._count_holders()
 
     def _count_holders(self) -> int:

@@ -66,14 +66,23 @@ class HeadReader:
 
     def __init__(self, build: SimpleNamespace, scanner: bool, **settings: Any) -> None:
         self.parser = make_parser(build, Settings(scanner=scanner, **settings), plain=True)
+        self.template: Any = None  # each head is the first of a connection
         self.inbox = build.inbox.Inbox()
+
+    def read_often(self, heads: list[bytes], times: int) -> list[tuple[Any, ...]]:
+        """What becomes of *heads*, each so many *times* in a row, all on one connection."""
+        self.template = self.parser.new_template()
+        try:
+            return [self.read(raw) for raw in heads for _ in range(times)]
+        finally:
+            self.template = None
 
     def takes(self, raw: bytes) -> bool:
         """Whether the scanner takes the head at the front of *raw*; if not, it must have taken nothing."""
         if self.parser.scanner is None:
             return False
         self.inbox.fill(raw)
-        taken = self.parser.scanner.scan(self.inbox, self.parser, self.parser.template)
+        taken = self.parser.scanner.scan(self.inbox, self.parser, None)
         assert taken or self.inbox.start == 0
         return bool(taken)
 
@@ -82,7 +91,7 @@ class HeadReader:
         parser, inbox = self.parser, self.inbox
         inbox.fill(raw)
         try:
-            if not parser.parse(inbox, parser.template):
+            if not parser.parse(inbox, self.template):
                 return ("incomplete",)
         except HttpError as error:
             return ("refused", error.status)

@@ -321,11 +321,11 @@ class Bench:
 
 
 def make_parser(build: SimpleNamespace, settings: Settings, plain: bool = False) -> Any:
-    """A HeadParser as the loop makes it; a *plain* one gives environs of nothing but str, which compare."""
+    """A HeadParser as the loop makes it; a *plain* one gives environs of what compares, str and None."""
     listener: Any = FakeListener()
     template = environ_template(listener, settings, io.StringIO(), build.body.EmptyInput())
     if plain:
-        template = {key: value for key, value in template.items() if isinstance(value, str)}
+        template = {key: value for key, value in template.items() if value is None or isinstance(value, str)}
     return head_parser(build, template, build.framing.Framing(settings.limit_request_body), settings)
 
 

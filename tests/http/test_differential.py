@@ -64,6 +64,39 @@ def test_readers_agree_about_noise(readers: list[list[HeadReader]], raw: bytes) 
     check_head(readers, raw)
 
 
+REPEATED = b"GET /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nX: y\r\n\r\n"
+
+
+@thorough
+@given(heads=st.lists(broken_heads(), min_size=1, max_size=3), times=st.integers(1, 12))
+@example(heads=[REPEATED, REPEATED.replace(b"/a?b", b"/"), REPEATED.replace(b"GET", b"POST")], times=6)
+@example(heads=[REPEATED, REPEATED.replace(b"/a?b", b"/" + b"a" * 70)], times=6)
+@example(heads=[REPEATED, REPEATED.replace(b"/1.1", b"/1.0"), REPEATED.replace(b"GET", b"SEARCH")], times=6)
+@example(heads=[REPEATED, REPEATED[:-2] + b"Z: z\r\n\r\n", REPEATED[:-8] + b"\r\n", REPEATED[:-2]], times=6)
+@example(heads=[REPEATED, REPEATED.replace(b": 3", b": 4"), REPEATED.replace(b": 3", b": x")], times=6)
+@example(heads=[REPEATED, REPEATED.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked")], times=6)
+@example(heads=[b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", REPEATED], times=6)
+def test_readers_agree_about_a_client_that_repeats_itself(
+    readers: list[list[HeadReader]], heads: list[bytes], times: int
+) -> None:
+    for scanning, compiled, pure in readers:
+        facts = [pure.read(raw) for raw in heads for _ in range(times)]
+        for reader in (scanning, compiled, pure):
+            assert reader.read_often(heads * 2, times) == facts * 2
+
+
+def test_the_scanner_has_fields_that_a_client_repeats(readers: list[list[HeadReader]]) -> None:
+    parser, inbox = readers[0][0].parser, readers[0][0].inbox
+    template = parser.new_template()
+    fields = REPEATED[REPEATED.index(b"Host") :]
+    had = []
+    for raw in [REPEATED] * 7 + [REPEATED.replace(b"X: y", b"X: z")] * 10:
+        inbox.fill(raw)
+        assert parser.parse(inbox, template)
+        had.append(template.fields)
+    assert had == [b""] * 4 + [fields] * 3 + [b""] * 8 + [fields.replace(b"X: y", b"X: z")] * 2
+
+
 @pytest.mark.parametrize("byte", range(256))
 def test_readers_agree_about_each_byte_in_each_place(readers: list[list[HeadReader]], byte: int) -> None:
     one = bytes([byte])

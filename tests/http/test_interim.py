@@ -42,7 +42,9 @@ def test_early_hints_go_out_at_once(build: SimpleNamespace) -> None:
 
 def test_early_hints_come_in_order_and_not_after_start_response(build: SimpleNamespace) -> None:
     with serving(build, hinting) as server, server.connect() as client:
-        for _ in range(4):
+        for number in range(6):
+            if number == 3:
+                server.advance(1.5)  # a template ends
             client.send(GET)
             hints = [client.answer(), client.answer()]
             assert [hint.status for hint in hints] == [103, 103]
