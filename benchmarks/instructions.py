@@ -1,7 +1,8 @@
 """Instructions per request: a figure that a noisy machine cannot blur.
 
-One connection over a socket pair is served in this process under `valgrind --tool=callgrind`; the difference between
-many and few requests, divided, repeats to the instruction. What the client's side costs is measured alike and taken
+Connections are served in this process under `valgrind --tool=callgrind`: one over a socket pair, without a loop; or
+several in each step of a loop, over socket pairs or, in `close`, from a listener. The difference between many and few
+requests, divided, repeats to the instruction. What the client's side costs is measured alike and taken
 off. Where an object of a request is the first of its page of memory, that page is taken and given back with each
 request, 100 to 500 instructions, and what is where changes with the length of a folder's name. So each figure is the
 least of three, with a heap that begins differently. The committed figures stand in instructions.json; a figure more
@@ -21,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Callable
@@ -33,9 +35,8 @@ FEW, MANY = 500, 2500  # requests
 TOLERANCE = 1.05
 HEAPS = (0, 1, 2)
 BUILDS = ("c", "py")
-PURE_PROFILES = ("hello", "browser", "access")  # under valgrind the pure build takes its time
+PURE_PROFILES = ("hello", "browser", "access", "alone", "batch", "close")  # the pure build takes its time
 
-FORMATS = {"access": "combined", "access-json": "json"}  # of the access log
 GET = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
 
 
@@ -50,16 +51,46 @@ def vary(number: int) -> bytes:
     )
 
 
-# profile -> (application, the bytes of request number n, requests in them)
-PROFILES: dict[str, tuple[Callable[..., Any], Callable[[int], bytes], int]] = {
-    "hello": (apps.hello, lambda number: GET + b"\r\n", 1),
-    "browser": (apps.hello, lambda number: GET + fields(BROWSER_FIELDS) + b"\r\n", 1),
-    "vary": (apps.hello, vary, 1),
-    "pipeline": (apps.hello, lambda number: (GET + b"\r\n") * 16, 16),
-    "post": (apps.post, lambda number: GET.replace(b"GET", b"POST") + b"Content-Length: 1024\r\n\r\n" + b"x" * 1024, 1),
-    "stream": (apps.stream, lambda number: GET + b"\r\n", 1),
-    "access": (apps.hello, lambda number: GET + b"\r\n", 1),  # hello with the access log on, to a file
-    "access-json": (apps.hello, lambda number: GET + b"\r\n", 1),
+@dataclass(frozen=True)
+class Profile:
+    """One kind of load.
+
+    app: the application; request: makes the bytes of write number n; pipelined: requests in them; log: the format of
+    the access log, to a file; room: bytes of a response, all of which must be read; connections: how many are ready in
+    each step of a loop, where 0 calls on_ready() of the only one, without a loop; closes: each request has its own.
+    """
+
+    app: Callable[..., Any]
+    request: Callable[[int], bytes] = lambda number: GET + b"\r\n"
+    pipelined: int = 1
+    log: str = ""
+    room: int = 4096
+    connections: int = 0
+    closes: bool = False
+
+    @property
+    def round(self) -> int:
+        """Requests answered between two looks at the clients."""
+        return self.pipelined * max(1, self.connections)
+
+
+PROFILES = {
+    "hello": Profile(apps.hello),
+    "browser": Profile(apps.hello, lambda number: GET + fields(BROWSER_FIELDS) + b"\r\n"),
+    "vary": Profile(apps.hello, vary),
+    "pipeline": Profile(apps.hello, lambda number: (GET + b"\r\n") * 16, pipelined=16),
+    "post": Profile(
+        apps.post, lambda number: GET.replace(b"GET", b"POST") + b"Content-Length: 1024\r\n\r\n" + b"x" * 1024
+    ),
+    "stream": Profile(apps.stream, room=65536),
+    "body64k": Profile(apps.body64k, room=69632),
+    "access": Profile(apps.hello, log="combined"),
+    "access-json": Profile(apps.hello, log="json"),
+    "alone": Profile(apps.hello, connections=1),
+    "batch": Profile(apps.hello, connections=32),
+    "close": Profile(
+        apps.hello, lambda number: GET + b"Connection: close\r\n\r\n", connections=8, closes=True
+    ),
 }
 
 
@@ -69,32 +100,96 @@ def fill(heap: int) -> list[bytes]:
 
 
 def serve(build: str, profile: str, rounds: int, heap: int) -> None:
-    """Serve *rounds* writes of *profile* on a socket pair; the build "none" has the client's side alone."""
+    """Serve *rounds* of writes of *profile*; the build "none" has the client's side alone."""
     held = fill(heap)
-    app, request, _ = PROFILES[profile]
-    requests = [request(number) for number in range(rounds)]
+    kind = PROFILES[profile]
+    requests = [kind.request(number) for number in range(rounds)]
+    way = serve_one if kind.connections == 0 else serve_new if kind.closes else serve_kept
+    if build == "none":
+        way(kind, requests, None)
+        return
+    logs = make_logs(build, kind.log)
+    answer = way(kind, requests, make_loop(build, kind.app, logs.observer))
+    logs.close()
+    del held
+    if not answer.startswith(b"HTTP/1.1 200 OK\r\n"):
+        raise SystemExit(f"wrong answer: {answer!r}")
+
+
+def nobody() -> tuple[int, int]:
+    """Where the client's side alone reads, and where it writes."""
+    return os.open("/dev/zero", os.O_RDONLY), os.open("/dev/null", os.O_WRONLY)
+
+
+def serve_one(kind: Profile, requests: list[bytes], loop: Any) -> bytes:
+    """One connection over a socket pair, whose on_ready() is called."""
     client, served = socket.socketpair()
     source = sink = client.fileno()
     on_ready: Callable[[], Any] = int  # does nothing
-    if build == "none":
-        source, sink = os.open("/dev/zero", os.O_RDONLY), os.open("/dev/null", os.O_WRONLY)
+    if loop is None:
+        source, sink = nobody()
     else:
-        logs = make_logs(build, FORMATS.get(profile))
-        on_ready = connect(build, app, served, logs.observer)
-    answer = b""
-    room = 65536 if profile == "stream" else 4096  # bytes of a response, all of which must be read
+        loop.service.now += 3600  # as in a loop that runs, where no request was there before the last one ended
+        on_ready = connect(loop, served).on_ready
+    answer, room = b"", kind.room
     for data in requests:
         os.write(sink, data)
         on_ready()
         answer = os.read(source, room)
-    if build != "none":
-        logs.close()
-    del held
-    if build != "none" and not answer.startswith(b"HTTP/1.1 200 OK\r\n"):
-        raise SystemExit(f"wrong answer: {answer!r}")
+    return answer
 
 
-def make_logs(build: str, format: str | None) -> Any:
+def serve_kept(kind: Profile, requests: list[bytes], loop: Any) -> bytes:
+    """Connections over socket pairs, all of which are ready in each step of the loop."""
+    pairs = [socket.socketpair() for _ in range(kind.connections)]
+    ends = [(client.fileno(), client.fileno()) for client, _ in pairs]
+    step: Callable[[float], Any] = float  # does nothing
+    if loop is None:
+        ends = [nobody()] * kind.connections
+    else:
+        for _, served in pairs:
+            connect(loop, served).on_ready()  # nothing has come: the poller watches it from now on
+        step = loop.step
+    answer, room = b"", kind.room
+    for data in requests:
+        for _, sink in ends:
+            os.write(sink, data)
+        step(1.0)
+        for source, _ in ends:
+            answer = os.read(source, room)
+    return answer
+
+
+def serve_new(kind: Profile, requests: list[bytes], loop: Any) -> bytes:
+    """A TCP connection for each request; those of one round wait in the backlog before the loop's step."""
+    type, address = socket.SOCK_STREAM, ("127.0.0.1", 9)
+    source, sink = nobody()
+    served, all_served = 0, int  # does nothing
+    if loop is None:
+        type = socket.SOCK_DGRAM  # costs the client as much, and nobody need accept it
+    else:
+        (listener,) = loop.acceptor.listeners.values()
+        address = listener.socket.getsockname()
+
+        def all_served() -> None:
+            while loop.requests < served:
+                loop.step(1.0)
+
+    answer, room = b"", kind.room
+    for data in requests:
+        clients = [socket.socket(socket.AF_INET, type) for _ in range(kind.connections)]
+        for client in clients:
+            client.connect(address)
+            os.write(sink if loop is None else client.fileno(), data)
+        served += len(clients)
+        all_served()
+        for client in clients:
+            answer = os.read(source if loop is None else client.fileno(), room)
+            client.close()
+    return answer
+
+
+def make_logs(build: str, format: str) -> Any:
     """No logs, or an access log of that *format* in a file that is gone already."""
     from fastwsgi import backend
     from fastwsgi.observe.logs import Logs
@@ -105,19 +200,26 @@ def make_logs(build: str, format: str | None) -> Any:
         return Logs(settings, backend.build(build))
 
 
-def connect(build: str, app: Callable[..., Any], served: socket.socket, observer: Any) -> Any:
-    """A connection of a loop that nobody runs: what to call when bytes have come."""
+def make_loop(build: str, app: Callable[..., Any], observer: Any) -> Any:
+    """A loop with a listener; its housekeeping, which is due by the clock, is put off."""
     from fastwsgi import backend
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
 
     modules = backend.build(build)
     loop = Loop(modules, app, Settings(threads=1), lambda message, error: print(message, error), None, observer)
-    loop.service.now += 3600  # as in a loop that runs, where no request was there before the last one ended
+    loop.housekeeping.due = float("inf")
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
     loop.add_listener(listener)
+    return loop
+
+
+def connect(loop: Any, served: socket.socket) -> Any:
+    """A connection of *loop* whose client has the other end of *served*."""
     served.setblocking(False)
-    return loop.acceptor.listeners[listener.fileno()].open(served.fileno(), "127.0.0.1", "50000").on_ready
+    (listener,) = loop.acceptor.listeners.values()
+    return listener.open(served.fileno(), "127.0.0.1", "50000")
 
 
 def count(build: str, profile: str, rounds: int, heap: int) -> int:
@@ -136,13 +238,24 @@ def count(build: str, profile: str, rounds: int, heap: int) -> int:
 @cache
 def per_request(build: str, profile: str) -> float:
     """Instructions of one request, those of the client's side included."""
-    least = min(count(build, profile, MANY, heap) - count(build, profile, FEW, heap) for heap in HEAPS)
-    return least / (MANY - FEW) / PROFILES[profile][2]
+    few, many = (requests // max(1, PROFILES[profile].connections) for requests in (FEW, MANY))  # rounds
+    least = min(count(build, profile, many, heap) - count(build, profile, few, heap) for heap in HEAPS)
+    return least / (many - few) / PROFILES[profile].round
 
 
 def measure(build: str, profile: str) -> int:
     """Instructions of one request on the server's side."""
     return round(per_request(build, profile) - per_request("none", profile))
+
+
+def of_the_loop(figures: dict[str, int]) -> tuple[int, int]:
+    """Instructions of a step of the loop, and of an event beyond the call of on_ready(), from the *figures* measured.
+
+    alone = hello + event + step, and batch = hello + event + step / connections.
+    """
+    connections = PROFILES["batch"].connections
+    step = round((figures["alone"] - figures["batch"]) * connections / (connections - 1))
+    return step, figures["alone"] - figures["hello"] - step
 
 
 def main() -> int:
@@ -159,15 +272,19 @@ def main() -> int:
     committed = json.loads(COMMITTED.read_text()) if COMMITTED.exists() else {}
     worse = []
     for build in arguments.builds.split(","):
+        figures: dict[str, int] = {}
         for profile in arguments.profiles.split(","):
             if build == "py" and profile not in PURE_PROFILES:
                 continue
-            figure = measure(build, profile)
+            figure = figures[profile] = measure(build, profile)
             before = committed.get(build, {}).get(profile)
             print(f"{build:3} {profile:9} {figure:7} instructions a request, committed {before}", flush=True)
             if before is not None and figure > before * TOLERANCE:
                 worse.append(f"{build} {profile}: {figure} > {TOLERANCE} x {before}")
             committed.setdefault(build, {})[profile] = figure
+        if {"hello", "alone", "batch"} <= figures.keys():
+            step, event = of_the_loop(figures)
+            print(f"{build:3} of these, a step of the loop has {step}, and an event {event}", flush=True)
     if arguments.update:
         COMMITTED.write_text(json.dumps(committed, indent=1) + "\n")
         return 0

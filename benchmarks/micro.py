@@ -36,7 +36,7 @@ def parse(build: SimpleNamespace, head: bytes, scanner: bool = True) -> Callable
 
     def step() -> None:
         inbox.fill(head)
-        parser.parse(inbox)
+        parser.parse(inbox, parser.template)
 
     return step
 

@@ -8,7 +8,7 @@ FASTWSGI_BACKEND=c|py forces one.
 
 from __future__ import annotations
 
-import hashlib
+import binascii
 import json
 from functools import lru_cache
 from importlib import import_module
@@ -26,6 +26,7 @@ TWINS = {
     "turn": "fastwsgi.http._turn",
     "meter": "fastwsgi.http._meter",
     "sockio": "fastwsgi.server._sockio",
+    "batch": "fastwsgi.server._batch",
     "transfer": "fastwsgi.tls._transfer",
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
@@ -72,9 +73,9 @@ def _check_fresh() -> None:
     if not RECORD.exists():
         return
     compiled = json.loads(RECORD.read_text()).get(EXTENSION_SUFFIXES[0], {})
-    for text, digest in compiled.items():
+    for text, checksum in compiled.items():
         source = RECORD.parent / text
-        if source.exists() and hashlib.sha256(source.read_bytes()).hexdigest() != digest:
+        if source.exists() and binascii.crc32(source.read_bytes()) != checksum:
             raise ImportError(
                 f"{source} was edited after it was compiled: build again (pip install -e .) or set FASTWSGI_BACKEND=py"
             )

@@ -7,22 +7,22 @@ imported late, so that help and messages about mistakes appear at once, and with
 
 from __future__ import annotations
 
-import argparse
-import platform
 import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
-from fastwsgi.application import check
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue, current_directory, file_mistake
 from fastwsgi.notices import Notices, to_stderr
 from fastwsgi.originals import os
-from fastwsgi.settings import completion, manual, report
 from fastwsgi.settings.arguments import parse
 from fastwsgi.settings.sources import Sources
 from fastwsgi.settings.subcommands import SUBCOMMANDS
 from fastwsgi.version import VERSION
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,9 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(version_line())
         return 0
     if arguments.manual:
+        from fastwsgi.settings import manual
+
         print(manual.page(), end="")
         return 0
     if arguments.completion is not None:
+        from fastwsgi.settings import completion
+
         print(completion.script(arguments.completion), end="")
         return 0
     notices = Notices()
@@ -68,6 +72,8 @@ def carry_out(arguments: argparse.Namespace, notices: Notices) -> int:
     finding = Finding() if arguments.check or arguments.check_config else None
     deployment = ConfiguredDeployment(sources, notices, finding)
     if arguments.print_config:
+        from fastwsgi.settings import report
+
         print(report.table(deployment.current), end="")
     if finding is not None:
         print_check(deployment, arguments.check, finding)
@@ -105,6 +111,7 @@ def print_check(deployment: ConfiguredDeployment, call: bool, finding: Finding) 
     Raises:
         Mistake, Mistakes: what is wrong, with what *finding* knows already.
     """
+    from fastwsgi.application import check
     from fastwsgi.process import preflight
     from fastwsgi.process.loading import watched
 
@@ -132,7 +139,7 @@ def version_line() -> str:
     """The versions that matter, and which build runs. Raises Mistake if it cannot be loaded."""
     build = loaded_build().title
     parser = getattr(sys.modules["httptools"], "__version__", "of an unknown version")  # loaded with the build
-    return f"fastwsgi {VERSION} ({build}), Python {platform.python_version()}, httptools {parser}"
+    return f"fastwsgi {VERSION} ({build}), Python {sys.version.split()[0]}, httptools {parser}"
 
 
 def loaded_build() -> SimpleNamespace:

@@ -7,7 +7,6 @@ the import machinery).
 
 from __future__ import annotations
 
-import difflib
 import os
 import traceback
 import wsgiref
@@ -114,6 +113,8 @@ def current_directory() -> str:
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """The one of *names* that *word* was probably meant to be, or None."""
+    import difflib
+
     spellings = {name.lower(): name for name in names}
     found = difflib.get_close_matches(word.lower(), spellings, n=1)
     return spellings[found[0]] if found else None

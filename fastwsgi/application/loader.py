@@ -6,14 +6,12 @@ first on `sys.path`), the attribute found and, for a factory, called. `recognise
 
 from __future__ import annotations
 
-import ast
 import importlib
-import importlib.util
-import pkgutil
 import sys
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from types import ModuleType
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.application import recognise
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
@@ -28,7 +26,11 @@ from fastwsgi.mistakes import (
     user_traceback,
 )
 from fastwsgi.originals import os
-from fastwsgi.settings.settings import Settings
+
+if TYPE_CHECKING:
+    import ast
+
+    from fastwsgi.settings.settings import Settings
 
 
 class AsgiMistake(Mistake):
@@ -80,8 +82,13 @@ def parse(text: str) -> Target:
         raise UsageError(f"{text!r} does not name a module; write MODULE:ATTR, such as shop.wsgi:application")
     if not colon:
         return Target(module)
+    name = expression.strip()
+    if name.isidentifier() and name.isascii() and not iskeyword(name):
+        return Target(module, (name,))
+    import ast  # which takes 260 KB, for what is more than a name
+
     try:
-        node = ast.parse(expression.strip(), mode="eval").body
+        node = ast.parse(name, mode="eval").body
         if not isinstance(node, ast.Call):
             return Target(module, _names(node))
         path = _names(node.func)
@@ -97,6 +104,8 @@ def parse(text: str) -> Target:
 
 def _names(node: ast.expr) -> tuple[str, ...]:
     """The names of `a.b.c`. Raises ValueError for anything else."""
+    import ast
+
     if isinstance(node, ast.Name):
         return (node.id,)
     if isinstance(node, ast.Attribute):
@@ -207,6 +216,8 @@ def _django_wsgi(target: Target, roots: list[str]) -> Target | None:
 
 def _near(target: Target, missing: str, roots: list[str]) -> Target | None:
     """The target with the importable module whose name is most like the missing one's, if any is."""
+    import pkgutil
+
     parent, dot, child = missing.rpartition(".")
     places = getattr(sys.modules.get(parent), "__path__", ()) if parent else roots
     meant = nearest(child, (module.name for module in pkgutil.iter_modules(list(places))))
@@ -246,8 +257,10 @@ def _described(module: ModuleType) -> str:
 
 def _usual_hint(module: ModuleType) -> str:
     """Advice on what to serve of a module without an attribute of a usual name."""
+    from importlib.util import find_spec
+
     name = module.__name__
-    if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.wsgi"):
+    if hasattr(module, "__path__") and find_spec(f"{name}.wsgi"):
         return f"; did you mean {name}.wsgi?"
     for key, value in vars(module).items():
         if key in FACTORY_NAMES:
@@ -297,8 +310,7 @@ def checked(app: object, name: str, subject: str = "") -> Application:
         Mistake: it is not; the line says what it is instead.
     """
     reason = recognise.objection(app, name)
-    if recognise.is_asgi(app):
-        raise AsgiMistake(f"{subject or name} {reason}")
-    if reason is not None or not callable(app):
-        raise Mistake(f"{subject or name} {reason}")
-    return app
+    if reason is None and callable(app):
+        return app
+    kind = AsgiMistake if recognise.is_asgi(app) else Mistake
+    raise kind(f"{subject or name} {reason}")

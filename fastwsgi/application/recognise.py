@@ -8,11 +8,12 @@ application. An object whose signature cannot be known passes.
 from __future__ import annotations
 
 import functools
-import inspect
 from dataclasses import dataclass
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Callable
 
 ASGI_NAMES = ("scope", "receive", "send")
+NOT_PLAIN = 0x04 | 0x08 | 0x80 | 0x200  # CO_VARARGS, CO_VARKEYWORDS, CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
 def objection(app: object, name: str) -> str | None:
@@ -29,6 +30,8 @@ def objection(app: object, name: str) -> str | None:
         return f"is a module; name the application in it, such as {app.__name__}:app"
     if not callable(app):
         return f"is {article(type(app).__name__)}, not a WSGI application: it cannot be called"
+    if takes_two(app):
+        return None
     shape = Shape.of(app)
     if is_asgi(app):
         return _asgi_advice(name)
@@ -37,6 +40,24 @@ def objection(app: object, name: str) -> str | None:
     if isinstance(app, type):
         return _class_objection(app, shape, name)
     return None if shape is None else _function_objection(shape, name)
+
+
+def takes_two(app: Callable[..., object]) -> bool:
+    """Whether *app* is plainly an application: a function of two arguments, or an object that is called by a method.
+
+    What else may be one is found out with inspect, which takes 700 KB with what it imports.
+    """
+    is_function = isinstance(app, FunctionType)
+    function = app if is_function else type(app).__call__
+    if isinstance(app, type) or not isinstance(function, FunctionType):
+        return False
+    code = function.__code__
+    return (
+        code.co_argcount == (2 if is_function else 3)
+        and not code.co_kwonlyargcount
+        and not code.co_flags & NOT_PLAIN
+        and not function.__defaults__
+    )
 
 
 def needs_arguments(factory: object) -> bool:
@@ -61,6 +82,8 @@ def is_asgi(app: object) -> bool:
 
 def is_async(function: object) -> bool:
     """Whether calling *function* only makes a coroutine or an async generator."""
+    import inspect
+
     while isinstance(function, functools.partial):
         function = function.func
     if not inspect.isroutine(function) and not isinstance(function, type):
@@ -93,6 +116,8 @@ class Shape:
 
         A decorator's wrapper counts, not the function that it wraps, since the wrapper is what gets called.
         """
+        import inspect
+
         if not callable(function):
             return None
         try:

@@ -10,7 +10,6 @@ a start with its code.
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -248,6 +247,8 @@ def _imported(text: str, place: str) -> object:
 
 def takes(function: Hook, number: int) -> bool:
     """Whether *function* can be called with *number* positional arguments, as far as its signature is known."""
+    import inspect
+
     try:
         inspect.signature(function).bind(*range(number))
     except TypeError:

@@ -7,9 +7,8 @@ elsewhere. Names that begin with "_", modules and classes are the file's own, an
 
 from __future__ import annotations
 
-import difflib
-import inspect
 from collections.abc import Mapping
+from types import ModuleType
 
 from fastwsgi.gunicorn.hooks import HOOKS
 from fastwsgi.gunicorn.translations import TRANSLATIONS
@@ -41,8 +40,10 @@ def near_names(found: Mapping[str, object]) -> list[str]:
 def _meant(name: str, value: object, found: Mapping[str, object]) -> str | None:
     if name.startswith("_") or name in SETTINGS or name in HOOKS or value is None:
         return None
-    if inspect.ismodule(value) or inspect.isclass(value):
+    if isinstance(value, (ModuleType, type)):
         return None
+    import difflib
+
     known = HOOKS.keys() if callable(value) else SETTINGS
     meant = ELSEWHERE.get(name) or next(iter(difflib.get_close_matches(name, known, 1, ENOUGH)), None)
     return meant if meant in known and meant not in found else None

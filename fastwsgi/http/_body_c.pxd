@@ -1,6 +1,9 @@
+cimport cython
+
 from fastwsgi.http cimport _inbox_c  # the module: body.py imports its class by name for the type checker
 
 
+@cython.final
 cdef class EmptyInput:
     pass
 
@@ -20,6 +23,7 @@ cdef class Body:
     cpdef object discard(self)
 
 
+@cython.final
 cdef class ChunkedBody(Body):
     cdef public long long max_body
     cdef public str expects

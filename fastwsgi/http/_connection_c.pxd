@@ -92,7 +92,7 @@ cdef class Connection:
     cdef object _work(self, _inbox_c.Inbox inbox)
     @cython.locals(service=_service_c.Service, reader=_request_reader_c.RequestReader, head=_head_c.HeadParser, begin=cython.Py_ssize_t)
     cdef bint _serve_next(self, _inbox_c.Inbox inbox) except -1
-    cdef bint _begin_body(self, _inbox_c.Inbox inbox) except -1
+    cdef bint _begin_body(self, _inbox_c.Inbox inbox, dict environ) except -1
     @cython.locals(exchange=_exchange_c.Exchange)
     cdef bint _go_on_with_body(self, _inbox_c.Inbox inbox) except -1
     cdef int _queue(self) except -1

@@ -4,7 +4,7 @@ cimport cython
 from fastwsgi.http cimport _connection_c, _head_c, _outbox_c, _service_c, _turn_c
 
 
-cdef str OPEN, BEGUN, STARTED, DONE, EARLY_HINTS, CLIENT_DISCONNECTED
+cdef str OPEN, BEGUN, STARTED, DONE
 cdef int SERVER, APPLICATION, CALL
 cdef str NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE
 cdef long long GATHERED, WRITE_AHEAD, STRETCH

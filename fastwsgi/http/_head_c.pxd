@@ -1,7 +1,10 @@
+cimport cython
+
 # The modules: head.py imports these classes by name for the type checker
 from fastwsgi.http cimport _framing_c, _inbox_c, _scanner_c
 
 
+@cython.final
 cdef class HeadParser:
     cdef public dict template
     cdef public object limits
@@ -20,6 +23,6 @@ cdef class HeadParser:
     cdef bytes _target
     cdef list _fields
 
-    cpdef bint parse(self, _inbox_c.Inbox inbox) except -1
+    cpdef bint parse(self, _inbox_c.Inbox inbox, dict template) except -1
     cpdef object examine(self, _inbox_c.Inbox inbox)
-    cpdef bint _parse_any(self, _inbox_c.Inbox inbox) except -1
+    cpdef bint _parse_any(self, _inbox_c.Inbox inbox, dict template) except -1

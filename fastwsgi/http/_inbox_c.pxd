@@ -1,3 +1,7 @@
+cimport cython
+
+
+@cython.final
 cdef class Inbox:
     cdef char *data
     cdef readonly Py_ssize_t start, end

@@ -6,14 +6,22 @@ Each function takes a line, without its CRLF, that head.py could not refuse, and
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_DecodeLatin1
+from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from fastwsgi import figures
 from fastwsgi.http.grammar import TOKEN_CHARS, VALUE_CHARS
 
+cdef extern from *:
+    """
+    #define EACH UINT64_C(0x0101010101010101)  /* byte of eight */
+    """
+    uint64_t EACH
+
 cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object)
     void *PyUnicode_DATA(object)
+    str PyUnicode_New(Py_ssize_t, Py_UCS4)
 
 cdef enum:
     KEPT_NAME = 64  # bytes: longer names are not kept
@@ -151,7 +159,8 @@ cdef bint read_field_line(FieldName *names, const char *at, Py_ssize_t size, Fie
         value += 1
     while end > value and ((end - 1)[0] == c' ' or (end - 1)[0] == c'\t'):
         end -= 1
-    if not within(value, end, IN_VALUE):
+    text = read_value(value, end)
+    if text is None:
         return False
     made.raw = made.key = made.value = NULL
     made.length = 0
@@ -159,8 +168,37 @@ cdef bint read_field_line(FieldName *names, const char *at, Py_ssize_t size, Fie
     if made.kind != PLAIN and not read_special(value, end - value, made):
         Py_XDECREF(made.key)
         return False
-    made.value = owned(PyUnicode_DecodeLatin1(value, end - value, NULL))
+    made.value = owned(text)
     return True
+
+
+cdef str read_value(const char *at, const char *end):
+    """A value, or None if it has a byte that none may have; most are blanks and visible ASCII."""
+    cdef str text
+    if is_visible(at, end - at):
+        text = PyUnicode_New(end - at, 127)
+        memcpy(PyUnicode_DATA(text), at, end - at)
+        return text
+    return PyUnicode_DecodeLatin1(at, end - at, NULL) if within(at, end, IN_VALUE) else None
+
+
+cdef inline bint is_visible(const char *at, Py_ssize_t size) noexcept nogil:
+    """Whether all bytes are from 32 to 126. Eight at a time, as a value that is new costs most in a varied head."""
+    cdef const char *last = at + size - 8
+    cdef uint64_t word = 32 * EACH
+    cdef uint64_t others = 0
+    if size < 8:
+        memcpy(&word, at, size)
+        return outside(word) == 0
+    while at < last:
+        others |= outside(load(at))
+        at += 8
+    return (others | outside(load(last))) == 0
+
+
+cdef inline uint64_t outside(uint64_t word) noexcept nogil:
+    """0 if all eight bytes are from 32 to 126: then none has its top bit set, less 32, or plus 1."""
+    return (word | (word - 32 * EACH) | (word + EACH)) & (128 * EACH)
 
 
 cdef bint read_special(const char *value, Py_ssize_t size, FieldLine *made) noexcept:

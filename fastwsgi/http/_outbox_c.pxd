@@ -1,3 +1,7 @@
+cimport cython
+
+
+@cython.final
 cdef class OutBuffer:
     cdef char *data
     cdef Py_ssize_t capacity
@@ -14,10 +18,10 @@ cdef class OutBuffer:
 
     cdef Py_ssize_t sendable(self) noexcept
     cdef char *room(self, Py_ssize_t count) except NULL
+    cdef int grow(self, Py_ssize_t wanted) except -1
     cdef int write(self, const char *data, Py_ssize_t count) except -1
-    cdef int write_number(self, long long number) except -1
     cdef int add_field(self, object item) except -1
-    cdef int add_special(self, str name, const char *lower, Py_ssize_t size, str value) except -1
+    cdef bint note(self, int kind, str name, str value, const unsigned char *text, Py_ssize_t size) except -1
     cpdef object begin(self, object status, object headers)
     cpdef object finish(self, long long length, bint chunked, str connection, bytes server, bytes date)
     cpdef object drop_head(self)

@@ -7,8 +7,13 @@ copied, one at a time, and sent from where it is in memory.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.string cimport memcmp, memcpy, memmove
+
+from fastwsgi.http._field_text_c cimport (
+    PyUnicode_DATA, PyUnicode_GET_LENGTH, is_control, latin1, put, put_number, put_value,
+)
 
 from fastwsgi.http.errors import (
     bad_header,
@@ -21,32 +26,34 @@ from fastwsgi.http.errors import (
 )
 from fastwsgi.http.grammar import HOP_BY_HOP, LENGTH_DIGITS, TOKEN_CHARS, VALUE_CHARS
 
-cdef extern from "Python.h":
-    int PyUnicode_CheckExact(object)
-    int PyUnicode_KIND(object)
-    int PyUnicode_1BYTE_KIND
-    Py_ssize_t PyUnicode_GET_LENGTH(object)
-    void *PyUnicode_DATA(object)
-
 cdef enum:
     INITIAL = 4096  # bytes
     RETAINED = 65536  # a larger block is given back when it is empty
     COPIED = 16384  # pieces up to here are copied
     OWN_FIELDS = 128  # bytes at most of Content-Length, Transfer-Encoding, the name of Connection, and line ends
-    CHUNK_FRAME = 20  # bytes at most of what is around the data of a chunk
+    FRAME = 24  # bytes at most of what is around a status, a name and its value, or the data of a chunk
+    KNOWN = 64  # names
+    KNOWN_SIZE = 64  # characters: longer names are not kept
 
+cdef enum:  # what the server does with a field
+    PLAIN, CONTENT_LENGTH, DATE, SERVER, CONNECTION, OTHER_HOP
+
+cdef struct Name:
+    PyObject *text
+    int kind
+
+cdef Name[KNOWN] known  # names that were checked. Most applications give the same objects each time
 cdef unsigned char LOWER[256]  # of a token byte; 0 for others
-cdef unsigned char IN_VALUE[256]
 cdef int MAX_DIGITS = LENGTH_DIGITS
-cdef unsigned char SPECIAL[32]  # whether a name of this length may be one that add_special() must see
+cdef unsigned char SPECIAL[32]  # whether a name of this length may be one that is not PLAIN
+
+assert [byte for byte in range(256) if not is_control(byte)] == sorted(VALUE_CHARS)
 
 
 cdef fill_tables():
     cdef int byte
     for byte in TOKEN_CHARS:
         LOWER[byte] = bytes([byte]).lower()[0]
-    for byte in VALUE_CHARS:
-        IN_VALUE[byte] = 1
     for name in {"date", "server", "content-length", *HOP_BY_HOP}:
         SPECIAL[len(name)] = 1
 
@@ -54,19 +61,45 @@ cdef fill_tables():
 fill_tables()
 
 
-cdef inline const unsigned char *latin1(object text) noexcept:
-    """The characters of a str of one byte each, or NULL."""
-    if not PyUnicode_CheckExact(text) or PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
-        return NULL
-    return <const unsigned char *>PyUnicode_DATA(text)
+cdef inline int kind_of(object name) except -1:
+    """The kind of a field; ApplicationError if *name* is none."""
+    cdef Name *place = &known[<size_t><PyObject *>name // 16 % KNOWN]
+    return place.kind if place.text == <PyObject *>name else find_kind(name, place)
 
 
-cdef inline bint clean(const unsigned char *at, Py_ssize_t size) noexcept nogil:
+cdef int find_kind(object name, Name *place) except -1:
+    """The kind of a field whose *name* has not been checked, or long ago; keep it at *place*."""
+    cdef const unsigned char *text = latin1(name)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(name) if text != NULL else 0
+    cdef unsigned char lower[32]
+    cdef int kind = PLAIN
     cdef Py_ssize_t i
     for i in range(size):
-        if not IN_VALUE[at[i]]:
-            return False
-    return True
+        lower[i % 32] = LOWER[text[i]]
+        if lower[i % 32] == 0:
+            size = 0
+            break
+    if size == 0:
+        raise bad_name(name)
+    if size < 32 and SPECIAL[size]:
+        kind = special_kind(<char *>lower, size)
+    if size <= KNOWN_SIZE:
+        Py_INCREF(name)
+        Py_XDECREF(place.text)
+        place.text, place.kind = <PyObject *>name, kind
+    return kind
+
+
+cdef int special_kind(const char *lower, Py_ssize_t size) except -1:
+    if size == 14 and memcmp(lower, b"content-length", 14) == 0:
+        return CONTENT_LENGTH
+    if size == 4 and memcmp(lower, b"date", 4) == 0:
+        return DATE
+    if size == 6 and memcmp(lower, b"server", 6) == 0:
+        return SERVER
+    if size == 10 and memcmp(lower, b"connection", 10) == 0:
+        return CONNECTION
+    return OTHER_HOP if lower[:size].decode("ascii") in HOP_BY_HOP else PLAIN
 
 
 cdef class OutBuffer:
@@ -89,55 +122,48 @@ cdef class OutBuffer:
 
     cdef char *room(self, Py_ssize_t count) except NULL:
         """Where to write the next *count* bytes; the caller moves *end*."""
-        cdef Py_ssize_t wanted = self.end + count
-        cdef char *data
-        if wanted > self.capacity:
-            wanted = max(wanted, self.capacity * 2)
-            data = <char *>PyMem_Realloc(self.data, wanted)
-            if data == NULL:
-                raise MemoryError
-            self.data = data
-            self.capacity = wanted
+        if self.end + count > self.capacity:
+            self.grow(self.end + count)
         return self.data + self.end
+
+    cdef int grow(self, Py_ssize_t wanted) except -1:
+        cdef char *data
+        wanted = max(wanted, self.capacity * 2)
+        data = <char *>PyMem_Realloc(self.data, wanted)
+        if data == NULL:
+            raise MemoryError
+        self.data = data
+        self.capacity = wanted
+        return 0
 
     cdef int write(self, const char *data, Py_ssize_t count) except -1:
         memcpy(self.room(count), data, count)
         self.end += count
         return 0
 
-    cdef int write_number(self, long long number) except -1:
-        cdef char digits[20]
-        cdef int at = 20
-        while True:
-            at -= 1
-            digits[at] = <char>(c'0' + number % 10)
-            number //= 10
-            if number == 0:
-                break
-        return self.write(digits + at, 20 - at)
-
     cpdef object begin(self, object status, object headers):
         cdef const unsigned char *text = latin1(status)
-        cdef Py_ssize_t size
+        cdef Py_ssize_t size = PyUnicode_GET_LENGTH(status) if text != NULL else 0
+        cdef char *to = NULL
         cdef bint whole = False
         self.drop_head()
         self.length = -1
         self.close = self.has_date = self.has_server = False
-        size = PyUnicode_GET_LENGTH(status) if text != NULL else 0
         if (
-            size < 3
-            or not (c'1' <= text[0] <= c'9' and c'0' <= text[1] <= c'9' and c'0' <= text[2] <= c'9')
-            or (size > 3 and text[3] != c' ')
-            or not clean(text, size)
+            size >= 3
+            and c'1' <= text[0] <= c'9' and c'0' <= text[1] <= c'9' and c'0' <= text[2] <= c'9'
+            and (size == 3 or text[3] == c' ')
         ):
+            to = put_value(put(self.room(FRAME + size), b"HTTP/1.1 ", 9), text, size)
+        if to == NULL:
             raise bad_status(status)
         if not PyList_CheckExact(headers):
             raise bad_headers(headers)
+        if size == 3:
+            to = put(to, b" ", 1)
         self.head = self.end
+        self.end = put(to, b"\r\n", 2) - self.data
         try:
-            self.write(b"HTTP/1.1 ", 9)
-            self.write(<const char *>text, size)
-            self.write(b" \r\n" if size == 3 else b"\r\n", 3 if size == 3 else 2)
             for item in <list>headers:
                 self.add_field(item)
             whole = True
@@ -147,88 +173,67 @@ cdef class OutBuffer:
         self.code = (text[0] - c'0') * 100 + (text[1] - c'0') * 10 + (text[2] - c'0')
 
     cdef int add_field(self, object item) except -1:
-        cdef const unsigned char *name_text
-        cdef const unsigned char *value_text
-        cdef Py_ssize_t name_size, value_size, i
-        cdef unsigned char lower[32]
-        cdef unsigned char byte
-        cdef char *at
+        cdef const unsigned char *text
+        cdef Py_ssize_t name_size, size
+        cdef char *to
+        cdef int kind
         if not PyTuple_CheckExact(item) or PyTuple_GET_SIZE(item) != 2:
             raise bad_header(item)
         name = <object>PyTuple_GET_ITEM(item, 0)
         value = <object>PyTuple_GET_ITEM(item, 1)
-        name_text = latin1(name)
-        name_size = PyUnicode_GET_LENGTH(name) if name_text != NULL else 0
-        for i in range(name_size):
-            byte = LOWER[name_text[i]]
-            if byte == 0:
-                name_size = 0
-                break
-            if i < 32:
-                lower[i] = byte
-        if name_size == 0:
-            raise bad_name(name)
-        value_text = latin1(value)
-        if value_text == NULL or not clean(value_text, PyUnicode_GET_LENGTH(value)):
+        kind = kind_of(name)
+        text = latin1(value)
+        if text == NULL:
             raise bad_value(name, value)
-        if name_size < 32 and SPECIAL[name_size] and self.add_special(name, <const char *>lower, name_size, value):
-            return 0
-        value_size = PyUnicode_GET_LENGTH(value)
-        at = self.room(name_size + value_size + 4)
-        memcpy(at, name_text, name_size)
-        memcpy(at + name_size, b": ", 2)
-        memcpy(at + name_size + 2, value_text, value_size)
-        memcpy(at + name_size + 2 + value_size, b"\r\n", 2)
-        self.end += name_size + value_size + 4
+        name_size, size = PyUnicode_GET_LENGTH(name), PyUnicode_GET_LENGTH(value)
+        to = put(self.room(FRAME + name_size + size), <const char *>PyUnicode_DATA(name), name_size)
+        to = put_value(put(to, b": ", 2), text, size)
+        if to == NULL:
+            raise bad_value(name, value)
+        if kind == PLAIN or self.note(kind, name, value, text, size):
+            self.end = put(to, b"\r\n", 2) - self.data
         return 0
 
-    cdef int add_special(self, str name, const char *lower, Py_ssize_t size, str value) except -1:
-        """Note what the server must know of it; 1 if the field is not to be written now."""
-        cdef const unsigned char *digits
+    cdef bint note(self, int kind, str name, str value, const unsigned char *text, Py_ssize_t size) except -1:
+        """Note what the server must know of a field that is not PLAIN; False if it is not to be written now."""
         cdef long long length = 0
         cdef Py_ssize_t i
-        if size == 14 and memcmp(lower, b"content-length", 14) == 0:
-            digits = latin1(value)
-            for i in range(PyUnicode_GET_LENGTH(value)):
-                if i == MAX_DIGITS or not (c'0' <= digits[i] <= c'9'):
+        if kind == CONTENT_LENGTH:
+            for i in range(size):
+                if i == MAX_DIGITS or not (c'0' <= text[i] <= c'9'):
                     length = -1
                     break
-                length = length * 10 + (digits[i] - c'0')
-            if length < 0 or PyUnicode_GET_LENGTH(value) == 0 or (self.length >= 0 and self.length != length):
+                length = length * 10 + (text[i] - c'0')
+            if length < 0 or size == 0 or (self.length >= 0 and self.length != length):
                 raise bad_length(value)
             self.length = length
-            return 1
-        if size == 4 and memcmp(lower, b"date", 4) == 0:
-            self.has_date = True
-        elif size == 6 and memcmp(lower, b"server", 6) == 0:
-            self.has_server = True
-        elif size == 10 and memcmp(lower, b"connection", 10) == 0 and value.strip(" \t").lower() == "close":
+            return False
+        if kind == CONNECTION and value.strip(" \t").lower() == "close":
             self.close = True
-            return 1
-        elif name.lower() in HOP_BY_HOP:
+            return False
+        if kind >= CONNECTION:
             raise hop_by_hop(name)
-        return 0
+        self.has_date = self.has_date or kind == DATE
+        self.has_server = self.has_server or kind == SERVER
+        return True
 
     cpdef object finish(self, long long length, bint chunked, str connection, bytes server, bytes date):
+        cdef char *to
         if self.head < 0:
             raise RuntimeError("finish() without begin()")
-        # The room for all of it, so that nothing below fails half-way
-        self.room(OWN_FIELDS + len(connection) + PyBytes_GET_SIZE(server) + PyBytes_GET_SIZE(date))
+        to = self.room(OWN_FIELDS + len(connection) + PyBytes_GET_SIZE(server) + PyBytes_GET_SIZE(date))
         if length >= 0:
-            self.write(b"Content-Length: ", 16)
-            self.write_number(length)
-            self.write(b"\r\n", 2)
+            to = put(put_number(put(to, b"Content-Length: ", 16), length, 10), b"\r\n", 2)
         if chunked:
-            self.write(b"Transfer-Encoding: chunked\r\n", 28)
+            to = put(to, b"Transfer-Encoding: chunked\r\n", 28)
         if connection:
-            self.write(b"Connection: ", 12)
-            self.write(<const char *>latin1(connection), len(connection))
-            self.write(b"\r\n", 2)
+            to = put(put(to, b"Connection: ", 12), <const char *>latin1(connection), len(connection))
+            to = put(to, b"\r\n", 2)
         if not self.has_server:
-            self.write(PyBytes_AS_STRING(server), PyBytes_GET_SIZE(server))
+            to = put(to, PyBytes_AS_STRING(server), PyBytes_GET_SIZE(server))
         if not self.has_date:
-            self.write(PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
-        self.write(b"\r\n", 2)
+            to = put(to, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
+        self.end = put(to, b"\r\n", 2) - self.data
         self.size += self.end - self.head
         self.head = -1
 
@@ -248,23 +253,15 @@ cdef class OutBuffer:
         self.size += size  # last, as there may be no memory
 
     cpdef object add_chunk(self, bytes data):
-        cdef char digits[16]
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        cdef Py_ssize_t left = size
-        cdef int at = 16
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data), begin = self.end
         if size == 0:
             return
         # The room for all of it, so that nothing below fails half-way
-        self.room(CHUNK_FRAME + (0 if size >= COPIED and self.big is None else size))
-        while left:
-            at -= 1
-            digits[at] = b"0123456789abcdef"[left & 15]
-            left >>= 4
-        self.write(digits + at, 16 - at)
-        self.write(b"\r\n", 2)
+        self.room(FRAME + (0 if size >= COPIED and self.big is None else size))
+        self.end = put(put_number(self.data + begin, size, 16), b"\r\n", 2) - self.data
+        self.size += self.end - begin + 2
         self.add(data)
         self.write(b"\r\n", 2)
-        self.size += 16 - at + 4
 
     cpdef bytes peek(self):
         cdef Py_ssize_t end = self.sendable()

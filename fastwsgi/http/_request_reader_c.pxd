@@ -1,10 +1,11 @@
 cimport cython
 
 # The modules: request_reader.py imports these classes by name for the type checker
-from fastwsgi.http cimport _body_c, _head_c, _inbox_c, _service_c
+from fastwsgi.http cimport _body_c, _early_hints_c, _head_c, _inbox_c, _presence_c, _service_c
 
 
-cdef str WSGI_INPUT
+cdef str CLIENT_DISCONNECTED, EARLY_HINTS, REMOTE_ADDR, REMOTE_PORT, WSGI_INPUT
+cdef object BytesIO, getrefcount
 
 
 @cython.final
@@ -13,18 +14,24 @@ cdef class RequestReader:
     cdef readonly str host, port, client
     cdef readonly bytes name
     cdef object complete
+    cdef _early_hints_c.EarlyHints hints
+    cdef dict template
+    cdef Py_ssize_t holders
     cdef _body_c.Body body
     cdef Py_ssize_t begin, checked, examined, kept
 
     @cython.locals(environ=dict)
-    cdef bint read_head(self, _inbox_c.Inbox inbox) except -1
+    cdef bint read_head(self, _inbox_c.Inbox inbox, _presence_c.Presence presence) except -1
+    cdef int _put_client(self, dict environ, _presence_c.Presence presence) except -1
+    cdef int _renew(self, _early_hints_c.EarlyHints hints, _presence_c.Presence presence) except -1
+    cdef Py_ssize_t _count_holders(self) except -1
     cdef bytes begun(self, _inbox_c.Inbox inbox)
     @cython.locals(pending=cython.Py_ssize_t)
     cdef int _examine(self, _inbox_c.Inbox inbox) except -1
     @cython.locals(length=cython.longlong)
-    cdef bint take_body(self, _inbox_c.Inbox inbox, _service_c.Service service) except -1
+    cdef bint take_body(self, _inbox_c.Inbox inbox, dict environ, _service_c.Service service) except -1
     @cython.locals(length=cython.longlong)
-    cdef bint begin_body(self, _service_c.Service service, _inbox_c.Inbox inbox) except -1
+    cdef bint begin_body(self, _inbox_c.Inbox inbox, dict environ, _service_c.Service service) except -1
     @cython.locals(body=_body_c.Body)
     cdef bint read_body(self, _inbox_c.Inbox inbox, dict environ) except -1
     cdef bint awaits_continue(self) except -1

@@ -39,13 +39,11 @@ cdef class Scanner:
     """Takes plain heads.
 
     Args:
-        template: what every environ starts as: GET, HTTP/1.1 and an empty query.
         limits: a grammar.HeadLimits.
         max_body: the longest body that is taken, in bytes.
     """
 
-    def __cinit__(self, dict template, limits, long long max_body):
-        self.template = template
+    def __cinit__(self, limits, long long max_body):
         self.max_line = limits.line
         self.max_fields = limits.fields
         self.max_field = limits.field
@@ -72,8 +70,11 @@ cdef class Scanner:
         PyMem_Free(self.field_lines)
         PyMem_Free(self.names)
 
-    cpdef bint scan(self, Inbox inbox, HeadParser head) except -1:
-        """Take the next head of *inbox*: True with the facts in *head*, or False with nothing taken."""
+    cpdef bint scan(self, Inbox inbox, HeadParser head, dict template) except -1:
+        """Take the next head of *inbox*: True with the facts in *head*, or False with nothing taken.
+
+        The environ starts as *template*: GET, HTTP/1.1 and an empty query.
+        """
         cdef const char *begin = inbox.data + inbox.start
         cdef const char *end = inbox.data + inbox.end
         cdef const char *eol = line_end(begin, end)
@@ -89,14 +90,14 @@ cdef class Scanner:
             line = new_request_line(line, hashed, begin, eol - begin, &made)
             if line == NULL:
                 return False
-        environ = <dict>PyDict_Copy(self.template)
+        environ = <dict>PyDict_Copy(template)
         put_request_line(environ, line)
         head.version = line.version
         head.is_head = line.is_head
         head.name = <bytes>line.name
         if line == &made:
             release_request_line(line)
-        eol = self.read_fields(environ, head, eol + 2, end)
+        eol = self.read_fields(environ, head, PyDict_Size(template), eol + 2, end)
         if eol == NULL or eol - begin > self.max_head:
             return False
         head.expect_continue = head.is_https = False
@@ -104,8 +105,10 @@ cdef class Scanner:
         inbox.start = eol - inbox.data
         return True
 
-    cdef const char *read_fields(self, dict environ, HeadParser head, const char *at, const char *end) except? NULL:
-        """Put the field lines into *environ*; where the head ends, or NULL to give up."""
+    cdef const char *read_fields(
+        self, dict environ, HeadParser head, Py_ssize_t entries, const char *at, const char *end
+    ) except? NULL:
+        """Put the field lines into *environ*, which has *entries*; where the head ends, or NULL to give up."""
         cdef const char *eol
         cdef Py_ssize_t fields = 0
         cdef bint close = False, keep_alive = False, host = False
@@ -142,7 +145,7 @@ cdef class Scanner:
                 release_field_line(line)
             at = eol + 2
         # Fewer entries than lines: a field was sent twice, which the scanner leaves to head.py.
-        if PyDict_Size(environ) != PyDict_Size(self.template) + fields:
+        if PyDict_Size(environ) != entries + fields:
             return NULL
         if length > self.max_body or not (host or head.version == 10):
             return NULL

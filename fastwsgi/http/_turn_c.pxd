@@ -44,5 +44,4 @@ cdef class Turn:
     cpdef object lose(self)
     cpdef object running(self)
     cpdef bint let_go(self, object connection) except -1
-    cdef void await_monitor(self) noexcept
     cpdef Turn successor(self)

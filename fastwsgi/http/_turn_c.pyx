@@ -1,18 +1,18 @@
 """The turn, in C; its pure twin, _turn_py.py, is the specification.
 
 Nothing here releases the GIL, so each method is atomic to other threads. Only the monitor, which does not hold the GIL,
-may interfere, by changing the stage of a call from HELD_BACK to ANSWERING, and from that to GIVEN_UP: so the stage
-changes only atomically.
+may interfere, by changing the stage of a call from HELD_BACK to ANSWERING, and from that to GIVEN_UP: so a stage that is
+HELD_BACK changes only atomically.
 """
 
 cdef extern from *:
     """
     #include <sched.h>
-    #define swap_stage(at, stage) __atomic_exchange_n(at, stage, __ATOMIC_SEQ_CST)
+    #define set_stage(at, stage) __atomic_store_n(at, stage, __ATOMIC_RELEASE)  /* what was stored before is seen first */
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
     """
     int sched_yield()
-    int swap_stage(volatile int *, int)
+    void set_stage(volatile int *, int)
     bint advance_stage(volatile int *, int, int)
 
 
@@ -38,7 +38,7 @@ cdef class Turn:
         self.call.fd = fd
         self.call.connection = <void *>connection
         self.call.logged = False
-        swap_stage(&self.call.stage, HELD_BACK if fd >= 0 else BEGUN)
+        set_stage(&self.call.stage, HELD_BACK if fd >= 0 else BEGUN)
         if self.counter.meter is not None:
             self.counter.meter.begin_call(connection)
         self.counter.number += 1
@@ -55,9 +55,10 @@ cdef class Turn:
         return True
 
     cpdef bint begin_head(self) except -1:
-        if self.call.stage == HELD_BACK and advance_stage(&self.call.stage, HELD_BACK, BEGUN):
-            return True
-        self.await_monitor()
+        while self.call.stage == HELD_BACK or self.call.stage == ANSWERING:
+            if advance_stage(&self.call.stage, HELD_BACK, BEGUN):
+                return True
+            sched_yield()  # until the monitor has sent its answer: the socket must not be closed before that
         return self.call.stage != GIVEN_UP and not self.given_up
 
     cdef bint was_given_up(self) noexcept:
@@ -65,16 +66,10 @@ cdef class Turn:
 
     cpdef object take(self):
         if self.call.stage != NO_CALL:
-            self.begin_head()
-            if swap_stage(&self.call.stage, NO_CALL) == GIVEN_UP:
-                self.given_up = True
+            self.given_up = not self.begin_head()  # from now on the monitor leaves the stage as it is
+            set_stage(&self.call.stage, NO_CALL)
         held, self.held = self.held, None
         return held
-
-    cdef void await_monitor(self) noexcept:
-        """Wait until the monitor has sent its answer: the socket must not be closed before that."""
-        while self.call.stage == ANSWERING:
-            sched_yield()
 
     cpdef object lose(self):
         self.lost = True

@@ -484,7 +484,7 @@ class Connection:
                 return False
         elif inbox.available() == 0:
             return False
-        elif not reader.read_head(inbox):
+        elif not reader.read_head(inbox, self.presence):
             if self.state is IDLE:
                 self._become("part of a head", HEAD)
                 self.pace.await_head()
@@ -498,19 +498,19 @@ class Connection:
                     service.quota_reached()
             if service.request_started is not None:
                 service.request_started(self, self.exchange, inbox.since(begin))
-            if head.body_length != 0 and not self._begin_body(inbox):
+            if head.body_length != 0 and not self._begin_body(inbox, self.exchange.environ):
                 return False
         if service.full and self.exchange is not None and self.exchange.route is None:
             self._queue()
             return False
         return self._respond()
 
-    def _begin_body(self, inbox: Inbox) -> bool:
+    def _begin_body(self, inbox: Inbox, environ: dict[str, Any]) -> bool:
         """Start to read the body; True if it has already arrived."""
-        if self.reader.take_body(inbox, self.service):
+        if self.reader.take_body(inbox, environ, self.service):
             return True
         self.pace.begin_body(inbox.available())
-        if self.reader.begin_body(self.service, inbox):
+        if self.reader.begin_body(inbox, environ, self.service):
             return True
         self._become("head before a body", BODY)
         if self.reader.awaits_continue():

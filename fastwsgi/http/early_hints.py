@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastwsgi.http.stages import OPEN
 
 if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
+    from fastwsgi.http.presence import Presence
+
+GONE: Any = None  # what a presence has for a closed connection
 
 
 class EarlyHints:
-    """Sends 103 with some fields at once (RFC 8297), but not to an HTTP/1.0 client, which does not understand it."""
+    """Sends 103 with some fields at once (RFC 8297), but not to an HTTP/1.0 client, which does not understand it.
 
-    exchange: Exchange
+    It serves one request of a connection after the other, which saves 600 instructions each. If an application keeps
+    it past its request, the next one gets another, and this one does nothing any more: see RequestReader.read_head().
+    """
 
-    def of(self, exchange: Exchange) -> EarlyHints:
-        """The early hints of *exchange*. A method, since C makes an object fastest in the module of its class."""
+    __slots__ = ("presence",)  # and no weak references, which nobody could count
+
+    presence: Presence | None  # None: they were kept past their request
+
+    def of(self, presence: Presence) -> EarlyHints:
+        """The hints for the client of *presence*. A method, since C makes an object fastest in its module."""
         hints = EarlyHints.__new__(EarlyHints)
-        hints.exchange = exchange
+        hints.presence = presence
         return hints
 
     def __call__(self, headers: list[tuple[str, str]]) -> None:
@@ -28,8 +37,8 @@ class EarlyHints:
             ApplicationError: a malformed header, or a call within another.
             ClientDisconnected: the client is gone, or has already received another answer.
         """
-        exchange = self.exchange
-        if exchange.version < 11 or exchange.stage is not OPEN or exchange.service.forked:
+        exchange = self._served()
+        if exchange is None or exchange.version < 11 or exchange.stage is not OPEN or exchange.service.forked:
             return
         exchange.enter()
         try:
@@ -39,3 +48,9 @@ class EarlyHints:
             exchange.connection.flush()
         finally:
             exchange.leave()
+
+    def _served(self) -> Exchange | None:
+        """The exchange of the request that these hints are for; None if that is over."""
+        if self.presence is None or self.presence.connection is GONE:
+            return None
+        return self.presence.connection.exchange

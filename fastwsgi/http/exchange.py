@@ -20,7 +20,6 @@ from fastwsgi.http.answers import EXPIRED, FAILED
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected, StopNow, error_of
 from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
-from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS
 from fastwsgi.http.naming import full_name
 from fastwsgi.http.stages import APPLICATION, BEGUN, CALL, DONE, OPEN, SERVER, STARTED
 from fastwsgi.http.waits import pause, resume
@@ -98,9 +97,9 @@ class Exchange:
         self.service = connection.service
         self.connection = connection
         self.out = out
-        self.environ = head.environ  # belongs to the application, once that is called
+        self.environ, head.environ = head.environ, GONE  # belongs to the application, once that is called
         if self.service.routes is not None:
-            self.route = self.service.routes.find(head.environ)
+            self.route = self.service.routes.find(self.environ)
         self.is_head = head.is_head
         self.version = head.version
         self.keep_alive = head.keep_alive
@@ -109,8 +108,6 @@ class Exchange:
         self.framed = NO_BODY  # how the end of the body is shown
         self.announced = -1  # bytes of the body, if the head says so
         self.started = self.service.now  # when the head was complete
-        self.environ[CLIENT_DISCONNECTED] = connection.presence
-        self.environ[EARLY_HINTS] = self.service.early_hints.of(self)
 
     # What the application calls
 
@@ -448,7 +445,7 @@ class Exchange:
         if self.service.has_messages:
             self.service.end_messages()
         environ = self.environ  # goes last, as objects in it may run code of the application when they go
-        self.connection = self.environ = GONE  # breaks the cycle through wsgi.early_hints
+        self.connection = self.environ = GONE
         del environ
 
     def report_end(self) -> None:

@@ -43,7 +43,7 @@ class HeadParser:
     """Reads request heads; the attributes hold the facts of the last one.
 
     Args:
-        template: what every environ starts as.
+        template: what every environ of the listener starts as.
         limits: how long a head may be.
         framing: the rules of body length.
         scanner: the fast way for plain heads, or None.
@@ -79,13 +79,16 @@ class HeadParser:
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
 
-    def parse(self, inbox: Inbox) -> bool:
+    def parse(self, inbox: Inbox, template: dict[str, Any]) -> bool:
         """Take one head from *inbox*: True with the facts set, False while it is not complete.
+
+        The environ starts as *template*, which is the listener's or, with other values, that of a connection.
 
         Raises:
             HttpError: the head is refused.
         """
-        if (self.scanner is None or not self.scanner.scan(inbox, self)) and not self._parse_any(inbox):
+        taken = self.scanner is not None and self.scanner.scan(inbox, self, template)
+        if not taken and not self._parse_any(inbox, template):
             return False
         if self.root_path:
             self._split_path()
@@ -111,7 +114,7 @@ class HeadParser:
         elif NOT_IN_REQUEST_LINE.search(lines[0]) is not None:
             raise HttpError(400, "malformed request line")
 
-    def _parse_any(self, inbox: Inbox) -> bool:
+    def _parse_any(self, inbox: Inbox, template: dict[str, Any]) -> bool:
         blank = _blank_size(inbox)
         size = inbox.head_size(blank)
         if size == 0 and inbox.available() - blank <= self.limits.head:
@@ -123,7 +126,7 @@ class HeadParser:
         lines = raw[:-4].split(b"\r\n")
         self._check_lengths(lines)
         self._feed(_without_repeated_lengths(raw), lines[0])
-        self._decide(*lines[0].split(b" "))
+        self._decide(dict(template), *lines[0].split(b" "))
         return True
 
     def _check_lengths(self, lines: list[bytes]) -> None:
@@ -164,14 +167,13 @@ class HeadParser:
 
     # The rules beyond llhttp
 
-    def _decide(self, method: bytes, target: bytes, version: bytes) -> None:
-        """Set the facts from the request line and what llhttp has reported, or refuse the head."""
+    def _decide(self, environ: dict[str, Any], method: bytes, target: bytes, version: bytes) -> None:
+        """Set the facts and *environ* from the request line and what llhttp has reported, or refuse the head."""
         if target != self._target:
             raise HttpError(400, "malformed request line")
         self.version = 11 if version == b"HTTP/1.1" else 10
         self.is_head = method == b"HEAD"
         self.name = (method + b" " + target.partition(b"?")[0])[:CALL_NAME_BYTES]
-        environ = dict(self.template)
         environ["REQUEST_METHOD"] = method.decode("latin-1")
         environ["SERVER_PROTOCOL"] = version.decode("latin-1")
         authority = _read_target(environ, method, target)

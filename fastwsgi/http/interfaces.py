@@ -6,7 +6,7 @@ The pure twins, `_inbox_py` and so on, are the types of what both builds have.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -164,5 +164,5 @@ class Observer(Protocol):
 class Scanner(Protocol):
     """The fast way for plain heads, which only the compiled build has."""
 
-    def scan(self, inbox: Inbox, head: HeadParser) -> bool:
+    def scan(self, inbox: Inbox, head: HeadParser, template: dict[str, Any]) -> bool:
         """Take the next head of *inbox*: True with the facts in *head*, or False with nothing taken."""

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from fastwsgi.mistakes import WrongValue
 from fastwsgi.observe.error_handlers import MESSAGES, ErrorFile, OwnHandler, StreamHandler
 from fastwsgi.observe.files import handed
-from fastwsgi.observe.log_config import set_up_logging, take_over
 from fastwsgi.observe.loggers import own_logger
 from fastwsgi.originals import os
 
@@ -68,6 +67,8 @@ def _take_back_handlers() -> None:
 
 
 def _configure(config: str | dict[str, Any]) -> None:
+    from fastwsgi.observe.log_config import set_up_logging, take_over
+
     set_up_logging(config)
     take_over("gunicorn.error", error_log)
     take_over("gunicorn.access", access_log)

@@ -7,7 +7,6 @@ found at the start.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import enum
 import re
@@ -252,7 +251,7 @@ def basic_user(authorization: str) -> str | None:
     if scheme.lower() != "basic":
         return None
     try:
-        user, colon, _ = base64.b64decode(credentials.strip().encode("latin-1")).partition(b":")
+        user, colon, _ = binascii.a2b_base64(credentials.strip().encode("latin-1")).partition(b":")
     except binascii.Error:
         return None
     return user.decode("latin-1") if colon and user else None

@@ -7,14 +7,15 @@ guessed.
 
 from __future__ import annotations
 
-import random
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from random import Random
     from typing import Callable
 
     from _typeshed import OptExcInfo
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 VALID = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 FIELD = "x-request-id"
-
-_source = random.Random()  # not the module's own, which applications seed
-os.register_at_fork(after_in_child=_source.seed)
 
 
 class RequestIds:
@@ -41,6 +39,7 @@ class RequestIds:
     """
 
     def __init__(self, app: WSGIApplication, accept: bool) -> None:
+        _source()  # makes it now, while modules can be imported
         self.app = app
         self.accept = accept
         self.show: Callable[[str], None] = lambda request_id: None
@@ -68,7 +67,17 @@ def id_of(environ: WSGIEnvironment, accept: bool) -> str:
 
 def make_id() -> str:
     """128 random bits."""
-    return f"{_source.getrandbits(128):032x}"
+    return f"{_source().getrandbits(128):032x}"
+
+
+@lru_cache(None)
+def _source() -> Random:
+    """Where they come from: not from the module's own source, which applications seed."""
+    import random
+
+    source = random.Random()
+    os.register_at_fork(after_in_child=source.seed)
+    return source
 
 
 def with_request_ids(app: WSGIApplication, settings: Settings) -> WSGIApplication:

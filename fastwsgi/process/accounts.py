@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import pwd
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 CAP_SETGID, CAP_SETUID = 6, 7  # numbers of bits, capabilities(7)
 ID_MAX = 2**32 - 2  # setuid(2) takes the number above it as "leave as it is"
+NEEDED_LATER = ("ast", "difflib", "inspect", "pkgutil", "tempfile")
+"""Modules that a worker may import when it serves already: another user may not be allowed to read their files."""
 
 
 def worker_ids(settings: Settings) -> tuple[int, int] | None:
@@ -73,6 +76,8 @@ def drop_privileges(uid: int, gid: int) -> None:
     """
     if (os.geteuid(), os.getegid()) == (uid, gid) and uid != 0:
         return
+    for name in NEEDED_LATER:
+        import_module(name)
     try:
         _set_groups(uid, gid)
         os.setgid(gid)  # before setuid(), which gives up the right to do it

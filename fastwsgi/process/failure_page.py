@@ -9,7 +9,6 @@ the reason).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.forwarded import PEER
@@ -61,6 +60,8 @@ def failure_page(text: str) -> WSGIApplication:
 
     "" is shown to nobody.
     """
+
+    from html import escape
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         shown = (text.rstrip() if is_local(environ) else "") or HIDDEN

@@ -7,7 +7,6 @@ that it got before it was forked.
 from __future__ import annotations
 
 import logging
-import random
 import sys
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -16,6 +15,7 @@ from fastwsgi.gunicorn.application import AppView
 from fastwsgi.gunicorn.cfg import Cfg, Log
 from fastwsgi.gunicorn.listeners import ListenerView
 from fastwsgi.originals import os
+from fastwsgi.process.recycle import random_share
 from fastwsgi.process.worker_figures import Heartbeat, LoopFigures
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class WorkerView:
         self.sockets = [ListenerView(one, scheme) for one in listeners]
         self.timeout = settings.timeout / 2
         self.booted = self.aborted = False
-        jitter = random.randint(0, settings.max_requests_jitter)
+        jitter = round(random_share(settings.max_requests_jitter))
         self.max_requests = settings.max_requests + jitter if settings.max_requests else sys.maxsize
         self.tmp = Heartbeat(None)
         self._alive = True

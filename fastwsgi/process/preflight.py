@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from fastwsgi.gunicorn.cfg import Cfg
 from fastwsgi.mistakes import Finding, Mistake, WrongValue
 from fastwsgi.observe.links import located, open_file
-from fastwsgi.observe.log_config import set_up_logging
 from fastwsgi.originals import os
 from fastwsgi.process import accounts
 from fastwsgi.process.certificates import Certificates
@@ -57,6 +56,8 @@ def _check_workers(settings: Settings) -> None:
 def _check_error_log(settings: Settings) -> None:
     _refuse_unwritable("--error-logfile", settings.error_logfile)
     if settings.log_config:
+        from fastwsgi.observe.log_config import set_up_logging
+
         set_up_logging(settings.log_config)
 
 

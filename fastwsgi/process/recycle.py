@@ -5,7 +5,6 @@ The random share keeps workers that were started together from ending together.
 
 from __future__ import annotations
 
-import random
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
@@ -35,11 +34,20 @@ def watch_limits(
     if quota < sys.maxsize:
         loop.set_quota(quota, lambda: replace(f"it has served {quota} requests"))
     if settings.max_worker_age:
-        age = settings.max_worker_age + random.uniform(0, settings.max_worker_age_jitter)
+        age = settings.max_worker_age + random_share(settings.max_worker_age_jitter)
         timers.after(age, lambda: replace(f"it is {age:.0f} s old"))
     if settings.max_worker_rss:
-        most = settings.max_worker_rss + random.randint(0, settings.max_worker_rss_jitter)
+        most = settings.max_worker_rss + round(random_share(settings.max_worker_rss_jitter))
         timers.every(MEMORY_INTERVAL, MemoryLimit(most, replace).check)
+
+
+def random_share(most: float) -> float:
+    """A number from 0 to *most*."""
+    if not most:
+        return 0.0
+    import random
+
+    return random.uniform(0, most)
 
 
 class MemoryLimit:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import fcntl
-import tempfile
 
+from fastwsgi import temporary
 from fastwsgi.observe.files import standard_error
 from fastwsgi.originals import os, signal
 
@@ -72,5 +72,5 @@ class StackDump:
 def _open() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("fastwsgi stacks")
-    with tempfile.TemporaryFile() as file:
+    with temporary.open_file() as file:
         return os.dup(file.fileno())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from fastwsgi import temporary
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
@@ -60,10 +60,10 @@ def make_loop(
 def warn_of_temporary_files() -> None:
     """Log one line if this process can make no temporary files, as on a read-only file system."""
     try:
-        tempfile.TemporaryFile().close()
+        temporary.open_file().close()
     except OSError as error:
         error_log.warning("there can be no temporary files (%s): what needs one gets a 503; set TMPDIR", error.strerror)
         return
-    wanted = os.environ.get("TMPDIR")
-    if wanted and os.path.abspath(wanted) != tempfile.gettempdir():
-        error_log.warning("TMPDIR %s cannot be written to: temporary files are in %s", wanted, tempfile.gettempdir())
+    wanted, found = os.environ.get("TMPDIR"), temporary.directory()
+    if wanted and os.path.abspath(wanted) != found:
+        error_log.warning("TMPDIR %s cannot be written to: temporary files are in %s", wanted, found)

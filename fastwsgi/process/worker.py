@@ -22,13 +22,10 @@ from fastwsgi.process.cut import GRACE_IS_OVER, NO_WAIT, report_cut
 from fastwsgi.process.deferred_calls import DeferredCalls
 from fastwsgi.process.drain import ListenerDrain
 from fastwsgi.process.ending import threads_left
-from fastwsgi.process.failure_page import failure_page
 from fastwsgi.process.hook_views import ServerView, WorkerView
 from fastwsgi.process.hung import pulse
 from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.signals import ignore
-from fastwsgi.process.source_files import files_of_failure, imported_files
-from fastwsgi.process.source_watcher import SourceWatcher
 from fastwsgi.process.stack_dump import StackDump
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
 from fastwsgi.server.loop import Loop
@@ -175,6 +172,10 @@ class Worker:
             except Mistake as mistake:
                 mistake.args = (f"{mistake}{accounts.hint_at_directory()}",)
                 raise
+        from fastwsgi.process.failure_page import failure_page
+        from fastwsgi.process.source_files import files_of_failure, imported_files
+        from fastwsgi.process.source_watcher import SourceWatcher
+
         failed: set[str] = set()
         SourceWatcher(
             lambda path: self.given.channel.send(f"changed {path}"),

@@ -1,6 +1,9 @@
 """The monitor of a thread pool, in C; its pure twin, _monitor_py.py, is the specification.
 
 Its thread never takes the GIL, so it notices a stuck call even while that call holds the GIL.
+
+A look costs some 16 us: the timer, two switches. So it looks each millisecond only where that gains something, and that
+is where calls wait. A call whose thread computes is left alone for longer, as the GIL is not to be had before.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -10,7 +13,8 @@ from fastwsgi.http._exchange_c cimport Exchange
 from fastwsgi.http._meter_c cimport LINES_DROPPED, add_atomically, count_expired
 from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
 from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
-from fastwsgi.observe._line_text_c cimport monotonic
+
+from fastwsgi import figures
 
 cdef extern from *:
     """
@@ -27,6 +31,21 @@ cdef extern from *:
     static void rest(long nanoseconds) {
         struct timespec time = {0, nanoseconds};
         nanosleep(&time, NULL);
+    }
+
+    static long long clock_now(clockid_t clock) {
+        struct timespec time;
+        return clock_gettime(clock, &time) == 0 ? time.tv_sec * 1000000000LL + time.tv_nsec : -1;
+    }
+    #define now() clock_now(CLOCK_MONOTONIC)
+
+    /* The CPU time of a thread in nanoseconds; -1 where that cannot be known. */
+    static long long thread_time(long long native_id) {
+    #ifdef __linux__
+        return clock_now(~(clockid_t)native_id << 3 | 6);  /* as glibc's pthread_getcpuclockid() makes it */
+    #else
+        return -1;
+    #endif
     }
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
@@ -62,22 +81,35 @@ cdef extern from *:
     int pthread_cond_signal(pthread_cond_t *) nogil
     int sched_yield() nogil
     void rest(long) nogil
+    long long now() nogil
+    long long thread_time(long long) nogil
     bint advance_stage(volatile int *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
+cdef enum:  # nanoseconds
+    MILLISECOND = 1000000
+    TICK = 1 * MILLISECOND  # between two looks while calls wait
+    CALM_TICK = 5 * MILLISECOND  # while they do not
+    LIVELY = 1000 * MILLISECOND  # after a call that waited, others are likely to
+    LONG = 10 * MILLISECOND  # a call that computes for so long loses the loop, too
+    FORCED = 4 * MILLISECOND  # a thread that got the GIL later had to force another to let it go (after 5)
+    MOMENT = 50000  # for a thread that waits for the GIL to get it
+    PATIENCE = 100 * MILLISECOND  # without a call before the monitor dozes
+    MARGIN = 100 * MILLISECOND  # that the watchdog gets beyond its own pause, since it answers better if it can
+    PAUSE = 250 * MILLISECOND  # the longest pause of the watchdog
+
 cdef enum:
-    TICK = 1000000  # nanoseconds
-    PATIENCE = 100  # looks without a new call before the monitor dozes
-    MARGIN = 100  # looks that the watchdog gets beyond its own pause, since it answers better if it can
     EXPIRED = 504
-    PAUSE = 250  # looks; the longest pause of the watchdog
+    THREAD = 770  # the word that has the thread with the loop
+
+assert THREAD == figures.CALL + figures.CALL_THREAD
 
 
 cdef class Monitor:
     """Watches the calls of one loop, and keeps spare threads waiting."""
 
     def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0, Lines lines=None):
-        cdef int limit = <int>min(timeout * 1000, 1e9)
+        cdef long long limit = nanoseconds(timeout)
         self.counter = turn.counter
         self.answer = answer
         self.watch.answer = PyBytes_AS_STRING(answer)
@@ -105,17 +137,13 @@ cdef class Monitor:
         pthread_cond_destroy(&self.watch.posted)
         pthread_mutex_destroy(&self.watch.mutex)
 
-    @property
-    def stuck_call(self):
-        return self.watch.stuck_call
-
     def start(self):
-        if pthread_create(&self.thread, NULL, look, &self.watch) != 0:
+        if pthread_create(&self.thread, NULL, watch_calls, &self.watch) != 0:
             raise RuntimeError("cannot start the monitor's thread")
         self.running = True
 
     def delay_spare(self, double seconds):
-        self.watch.patience = <int>min(seconds * 1000, 1e9)
+        self.watch.patience = nanoseconds(seconds)
 
     cpdef object follow(self, Turn turn):
         before = self.turn
@@ -135,15 +163,32 @@ cdef class Monitor:
             pthread_join(self.thread, NULL)
 
     def wait(self):
+        cdef long long began
         with nogil:
             pthread_mutex_lock(&self.watch.mutex)
             while self.watch.posts == 0:
                 pthread_cond_wait(&self.watch.posted, &self.watch.mutex)
             self.watch.posts -= 1
             pthread_mutex_unlock(&self.watch.mutex)
+            began = now()
+        if now() - began >= FORCED and now() - self.watch.since < LONG:
+            self.watch.stuck_call = 0  # so the monitor calls again if it lasts
+        return self.watch.stuck_call
+
+    def waiting_call(self):
+        cdef long long began, calls = self.counter.number
+        if not calls & 1:
+            return 0
+        with nogil:
+            rest(MOMENT)
+            began = now()
+        return calls if now() - began < FORCED else 0
 
     def post(self):
-        call_spare(&self.watch)
+        pthread_mutex_lock(&self.watch.mutex)
+        self.watch.posts += 1
+        pthread_cond_signal(&self.watch.posted)
+        pthread_mutex_unlock(&self.watch.mutex)
 
     cpdef object wake(self):
         self.counter.dozing = False
@@ -162,41 +207,60 @@ cdef class Monitor:
 
 
 cdef void call_spare(Watch *watch) noexcept nogil:
+    """Call a spare for a stuck call, unless one is called and has not come yet: it asks for the last such call."""
     pthread_mutex_lock(&watch.mutex)
-    watch.posts += 1
-    pthread_cond_signal(&watch.posted)
+    if watch.posts == 0:
+        watch.posts = 1
+        pthread_cond_signal(&watch.posted)
     pthread_mutex_unlock(&watch.mutex)
 
 
-cdef void *look(void *argument) noexcept nogil:
+cdef long long nanoseconds(double seconds) noexcept:
+    return <long long>(min(seconds, 1e9) * 1e9)
+
+
+cdef void *watch_calls(void *argument) noexcept nogil:
     """The main function of the thread."""
     cdef Watch *watch = <Watch *>argument
-    cdef long long last = 0, calls
-    cdef int looks = 0
     while not watch.stopped:
-        rest(TICK)
-        calls = watch.calls[0]
-        if calls != last:
-            last = calls
-            looks = 0
-            continue
-        looks += 1
-        if calls & 1:
-            if looks == watch.limit:
-                give_up(watch, calls)
-            if looks >= watch.patience and watch.stuck_call != calls:
-                watch.stuck_call = calls
-                call_spare(watch)
-        elif looks > PATIENCE:
-            doze(watch, calls)
-            looks = 0
+        rest(TICK if now() < watch.lively_until else CALM_TICK)
+        look(watch, watch.calls[0], now())
     return NULL
+
+
+cdef void look(Watch *watch, long long calls, long long time) noexcept nogil:
+    cdef bint is_new = calls != watch.seen, waits = not has_computed(watch, time)
+    if is_new:
+        watch.seen = calls
+        watch.since = time
+    cdef long long age = time - watch.since
+    if not calls & 1:
+        if age > PATIENCE:
+            doze(watch, calls)
+        return
+    if watch.limit and age >= watch.limit and watch.given_up != calls:
+        watch.given_up = calls
+        give_up(watch, calls)
+    if waits and watch.patience < CALM_TICK:
+        watch.lively_until = max(watch.lively_until, time + (CALM_TICK if is_new else LIVELY))
+    if not is_new and watch.stuck_call != calls and age >= (watch.patience if waits else max(watch.patience, CALM_TICK)):
+        watch.stuck_call = calls
+        call_spare(watch)
+
+
+cdef bint has_computed(Watch *watch, long long time) noexcept nogil:
+    """Whether the thread with the loop had the CPU for half of the time since the last look."""
+    cdef long long spent = thread_time(watch.figures[THREAD]) if watch.figures != NULL else -1
+    cdef bint computed = spent >= 0 and 2 * (spent - watch.spent) > time - watch.looked
+    watch.spent = spent
+    watch.looked = time
+    return computed
 
 
 cdef void give_up(Watch *watch, long long calls) noexcept nogil:
     """Answer the client of a call that must hold the GIL, as the watchdog would have answered otherwise.
 
-    While it is ANSWERING, the thread of the call neither ends it nor begins another: see Turn.await_monitor().
+    While it is ANSWERING, the thread of the call neither ends it nor begins another: see Turn.begin_head().
     """
     cdef Call *call
     cdef Line line

@@ -2,6 +2,10 @@
 
 While there are calls, it reads every TICK how many the loop's thread has begun and ended. If it reads the same odd
 number twice, a call is stuck, and a spare thread is called.
+
+The spare takes the loop from a call that waits, or computes without the GIL. One that computes in Python would go on
+waiting for the GIL, and the loop with it, so it keeps the loop until it has lasted LONG. The GIL itself tells which:
+a thread that gets it within FORCED had not to force another to let it go.
 """
 
 from __future__ import annotations
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
 
 TICK = 0.005  # seconds; a shorter one would cost more than it gains, since each look needs the GIL
 PATIENCE = 100  # looks without a new call before the monitor dozes
+LONG = 0.01  # seconds; a call that computes for so long loses the loop, too, so that others are not held up
+FORCED = 0.004  # seconds; less than the interval after which a thread forces another (sys.getswitchinterval(), 5 ms)
+MOMENT = 0.00005  # seconds for a thread that waits for the GIL to get it
 
 
 class Monitor:
@@ -36,7 +43,8 @@ class Monitor:
     ) -> None:
         self._counter = turn.counter
         self._patience = 0  # looks at one call before a spare is called
-        self.stuck_call = 0  # the number of the last call for which a spare was called
+        self._stuck_call = 0  # the number of the last call for which a spare was called; 0: that left it alone
+        self._since = self._posted = 0.0  # when that call was seen first, and when a spare was last called
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
         self._stopped = False
@@ -60,13 +68,26 @@ class Monitor:
         if self._thread.is_alive():
             self._thread.join()
 
-    def wait(self) -> None:
-        """Block a spare thread until it is called."""
+    def wait(self) -> int:
+        """Block a spare thread until it is called; the number of the stuck call, 0 if that keeps the loop."""
         self._spares.acquire()
+        now = time.monotonic()
+        if now - self._posted >= FORCED and now - self._since < LONG:
+            self._stuck_call = 0  # so the monitor calls again if it lasts
+        return self._stuck_call
 
     def post(self) -> None:
         """Call a spare thread, or the next one that waits."""
+        self._posted = time.monotonic()
         self._spares.release()
+
+    def waiting_call(self) -> int:
+        """The number of the call that the thread with the loop runs, if no thread needs the GIL; otherwise 0."""
+        calls, began = self._counter.number, time.monotonic()
+        if not calls & 1:
+            return 0
+        time.sleep(MOMENT)
+        return calls if time.monotonic() - began < FORCED else 0
 
     def wake(self) -> None:
         """Look again: a call has begun while dozing was set."""
@@ -87,16 +108,21 @@ class Monitor:
             time.sleep(TICK)
             calls = self._counter.number
             if calls != last:
-                last, looks = calls, 0
+                last, looks, self._since = calls, 0, time.monotonic()
                 continue
             looks += 1
             if calls & 1:
-                if looks >= self._patience and self.stuck_call != calls:
-                    self.stuck_call = calls
-                    self.post()
+                if looks >= self._patience and self._stuck_call != calls:
+                    self._stuck_call = calls
+                    self._call_spare()
             elif looks > PATIENCE:
                 self._doze(calls)
                 looks = 0
+
+    def _call_spare(self) -> None:
+        """Call a spare for a stuck call, unless one is called and has not come yet: it asks for the last such call."""
+        self._spares.acquire(blocking=False)
+        self.post()
 
     def _doze(self, calls: int) -> None:
         """Sleep until a call begins. The tick after the announcement is longer than any store takes to be seen."""

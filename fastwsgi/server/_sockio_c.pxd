@@ -1,7 +1,10 @@
+cimport cython
+
 from fastwsgi.http._meter_c cimport Meter
 from fastwsgi.http._wire_c cimport Wire
 
 
+@cython.final
 cdef class SocketWire(Wire):
     cdef Meter meter
     cdef unsigned char address[16]  # of the client accepted last ...

@@ -50,6 +50,8 @@ def _close_connections(loop: Loop) -> None:
 class NoPoller:
     """Takes the poller's place: whoever asks it for something ends."""
 
+    epoll = -1
+
     def watch(self, fd: int, event: str, before: str) -> NoReturn:
         leave()
 

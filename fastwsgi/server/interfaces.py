@@ -76,10 +76,6 @@ class Served(Protocol):
 class Monitor(Protocol):
     """Notices application calls that do not return, and keeps spare threads waiting for them."""
 
-    @property
-    def stuck_call(self) -> int:
-        """The number of the last call for which a spare was called."""
-
     def start(self) -> None:
         """Start the thread that looks at the calls."""
 
@@ -92,8 +88,11 @@ class Monitor(Protocol):
     def stop(self) -> None:
         """Stop the thread."""
 
-    def wait(self) -> None:
-        """Block a spare thread until it is called."""
+    def wait(self) -> int:
+        """Block a spare thread until it is called; the number of the stuck call, 0 if that keeps the loop."""
+
+    def waiting_call(self) -> int:
+        """The number of the call that the thread with the loop runs, if that does not need the GIL; otherwise 0."""
 
     def post(self) -> None:
         """Call a spare thread."""

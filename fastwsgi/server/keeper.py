@@ -97,9 +97,6 @@ class Keeper(Pool):
                 return
         self.done = True
 
-    def _serve(self) -> bool:
-        return super()._serve() or (self.loop.aborted and self.has_loop())  # else it has lost that to the keeper
-
     def _come_back(self) -> bool:
         """Wait for the loop, behind a call during which the keeper has taken it; False if there is no more to do."""
         with self.lock:
@@ -122,8 +119,8 @@ class Keeper(Pool):
 
     def _take_part(self) -> bool:
         """Keep the loop whenever a call is stuck, until the thread is home itself."""
-        while self._wait_as_spare() and not self.ended:
-            if not self._take_loop(self.monitor.stuck_call):
+        while (stuck_call := self._wait_as_spare()) is not None and not self.ended:
+            if not self._take_loop(stuck_call):
                 continue
             if self.home and self._serve():
                 return True
@@ -132,9 +129,13 @@ class Keeper(Pool):
                 return self.done
         return False
 
-    def _take_loop(self, stuck_call: int | None) -> bool:
+    def _take_loop(self, stuck_call: int) -> bool:
         self.service.kept = super()._take_loop(stuck_call)
         return self.service.kept
+
+    def _call_spare(self) -> None:
+        """Call the keeper. There is one, even where it has been called already and is on its way."""
+        self.monitor.post()
 
     def _keep_spare(self) -> None:
         """Do without: there is one keeper."""

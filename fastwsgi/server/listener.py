@@ -168,7 +168,7 @@ def head_parser(build: SimpleNamespace, template: WSGIEnvironment, framing: Fram
     )
     scanner = None
     if build.scanner is not None and settings.scanner:
-        scanner = build.scanner.Scanner(template, limits, framing.max_body)
+        scanner = build.scanner.Scanner(limits, framing.max_body)
     parser: HeadParser = build.head.HeadParser(
         template, limits, framing, scanner, settings.root_path, settings.underscore_headers
     )

@@ -1,8 +1,8 @@
 """The loop: wait for events, let the connections concerned handle them, do the housekeeping.
 
-It is plain Python, one method call for each event; all of HTTP is behind Connection.on_ready(). An accepted connection
-is read at once, before it is given to the poller: its request has usually arrived, and if the connection closes after
-the answer, the poller never has to watch it.
+It is plain Python; a batch (_batch_c.pyx) takes the events and makes one method call for each. All of HTTP is behind
+Connection.on_ready(). An accepted connection is read at once, before it is given to the poller: its request has usually
+arrived, and if the connection closes after the answer, the poller never has to watch it.
 
 With several threads, the loop is passed from one to another (threads.py). One that has lost it learns so by LoopLost,
 which a connection raises at the end of its turn, and which passes through everything here up to the caller of serve().
@@ -12,7 +12,6 @@ All state of a loop is in this object, so that an interpreter without a GIL coul
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.http.interfaces import ErrorStream, Observer, Watched
     from fastwsgi.http.service import Service
+    from fastwsgi.server._batch_py import Batch
     from fastwsgi.server._sockio_py import SocketWire
     from fastwsgi.server.interfaces import Monitor, Served, Slot, TakesTurns
     from fastwsgi.settings.settings import Settings
@@ -97,7 +97,7 @@ class Loop:
         self.turns: deque[TakesTurns] = deque()  # those that are owed a turn
         self.deadlines = Deadlines(self)
         self.wakers: dict[int, Callable[[], None]] = {}
-        self._events: Iterator[tuple[int, int]] = iter(())
+        self.batch: Batch = build.batch.Batch(self.connections, self._serve_other)
         self.wake_pipe = WakePipe()
         self.add_waker(self.wake_pipe.fileno(), self._handle_wake_up)
         self._idle_grace = 0.0
@@ -222,7 +222,7 @@ class Loop:
             self.serve()
         except LoopLost:
             if self.pool is not None:  # else it was halted
-                self.pool.await_end()
+                self.pool.retire()
 
     def add_pool(self) -> Pool:
         """Let threads take the loop from each other from now on; this one has it."""
@@ -265,35 +265,35 @@ class Loop:
 
     def step(self, timeout: float) -> None:
         """Wait for events, at most *timeout* seconds, and serve them. Raises LoopLost."""
-        housekeeping = self.housekeeping
         if self.asked_to_stop and not self.stopping:
             self._begin_to_stop()
             timeout = 0.0  # there may be nothing left to wait for
         if self._may_accept_again:
             self._may_accept_again = False
             self.acceptor.poll(not self.stopping)
-        events = self.poller.poll(0 if self.turns else max(0.0, min(timeout, housekeeping.due - time.monotonic())))
-        self._events = iter(events)
-        now = self.service.now = time.monotonic()
+        service, housekeeping = self.service, self.housekeeping
+        wait = housekeeping.due - service.now
+        if self.turns or wait < 0.0:
+            wait = 0.0
+        elif wait > timeout:
+            wait = timeout
+        taken = self.batch.take(self.poller, wait)
+        now = service.now = time.monotonic()
         self._finish_step()
         if self.pool is not None:
             self.pool.end_step()
-        spent = time.monotonic() - now
-        if spent > SECOND:
-            self.deadlines.excuse(spent)
-        if now >= housekeeping.due and (len(events) < BATCH or now >= housekeeping.due + OVERDUE):
+        ended = service.now = time.monotonic()
+        if ended - now > SECOND:
+            self.deadlines.excuse(ended - now)
+        # By when the step began: what has come while an application ran is read before deadlines are enforced
+        if now >= housekeeping.due and (taken < BATCH or now >= housekeeping.due + OVERDUE):
             housekeeping.run()
 
     def _finish_step(self) -> None:
         """Serve the rest of a batch of events, which another thread may have begun, then connections owed a turn."""
-        connections = self.connections
-        for fd, _ in self._events:
-            connection = connections.get(fd)
-            if connection is not None:
-                connection.on_ready()
-            else:
-                self._serve_other(fd)
-        self.take_turns()
+        self.batch.serve()
+        if self.turns:
+            self.take_turns()
 
     def take_turns(self) -> None:
         """Serve those that are owed a turn now. Raises LoopLost."""

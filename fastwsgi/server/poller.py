@@ -14,7 +14,13 @@ BATCH = 64  # events taken at once
 
 
 class Poller(Protocol):
-    """Waits until file descriptors are ready."""
+    """Waits until file descriptors are ready.
+
+    Attributes:
+        epoll: the descriptor of an epoll, which _batch_c.pyx asks itself; -1 if it is none, or closed.
+    """
+
+    epoll: int
 
     def watch(self, fd: int, event: str, before: str) -> None:
         """Wait for *event*, "read" or "write", instead of *before*, which is "" for a new file descriptor."""
@@ -38,6 +44,7 @@ if sys.platform == "linux":
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
+            self.epoll = self._epoll.fileno()
 
         def watch(self, fd: int, event: str, before: str) -> None:
             if before:
@@ -58,6 +65,7 @@ if sys.platform == "linux":
                 raise
 
         def close(self) -> None:
+            self.epoll = -1
             self._epoll.close()
 
     SystemPoller = EpollPoller
@@ -67,6 +75,7 @@ else:
     class KqueuePoller:
         """kqueue."""
 
+        epoll = -1
         _filters = {"read": select.KQ_FILTER_READ, "write": select.KQ_FILTER_WRITE}
 
         def __init__(self) -> None:

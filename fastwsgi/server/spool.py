@@ -8,10 +8,10 @@ take what they leave of the limit; two that take the last of it at the same mome
 from __future__ import annotations
 
 import resource
-import tempfile
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Callable
 
+from fastwsgi import temporary
 from fastwsgi.http.errors import SpoolError
 from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import os, threading, time
@@ -68,7 +68,7 @@ class Disk:
 
     def failure(self, problem: str) -> SpoolError:
         """The error for a *problem*, which is logged."""
-        directory = tempfile.tempdir or "no directory"
+        directory = temporary.directory() or "no directory"
         consequence = "requests that need one get a 503, or their response is cut"
         self._log.log(time.monotonic(), f"temporary files in {directory}: {problem}: {consequence}")
         return SpoolError(f"no temporary file: {problem}")
@@ -89,7 +89,7 @@ class Spool:
         self.disk = disk
         self.size = 0
         try:
-            self.file: IO[bytes] = tempfile.TemporaryFile()
+            self.file: IO[bytes] = temporary.open_file()
         except OSError as error:
             raise disk.failure(error.strerror or str(error)) from None
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -82,13 +82,24 @@ class Pool:
         self._add_thread()
         self.await_end()
 
+    def retire(self) -> None:
+        """Go on without this thread, which ran the loop alone until it lost it in a call; return when all is done.
+
+        Raises:
+            BaseException: the exception that ended the loop.
+        """
+        with self.lock:
+            if self.has_loop():
+                return  # it was halted
+            if not self._was_given_up():
+                self._free_place()  # the call has ended just before it could be given up
+        self.await_end()
+
     def await_end(self) -> None:
         """Wait until the loop is done. Raises what run() raises.
 
         The system may deliver a signal to any thread, but only the main thread, this one, runs Python's handlers.
         """
-        with self.lock:
-            self._was_given_up()  # this thread had a call if it ran the loop alone at first
         while not self.done:
             self._done_signal.acquire(timeout=SIGNAL_LOOK)
         if self.failure is not None:
@@ -106,7 +117,7 @@ class Pool:
 
     def has_loop(self) -> bool:
         """Whether this thread has the loop."""
-        return self.loop_thread == threading.get_ident()
+        return not self.loop_is_free and self.loop_thread == threading.get_ident()
 
     def close(self) -> None:
         """Let the spares end; a thread in a stuck call ends with the process."""
@@ -241,59 +252,54 @@ class Pool:
     def _take_part(self) -> bool:
         """Run the loop and empty the queue, whenever that is needed; False if there are enough threads."""
         stuck_call: int | None = 0  # never the number of a call
-        while not self.ended:
+        while not self.ended and stuck_call is not None:
             if self._take_loop(stuck_call):
                 if self._serve():
                     break
-                self._leave_place()
-                stuck_call = None  # any call that runs now may also be slow
-            elif self._answer_queued():
-                self._leave_place()
-                stuck_call = None
-            else:
-                if not self._wait_as_spare():
-                    return False
-                stuck_call = self.monitor.stuck_call
-        return True
+            elif not self._answer_queued():
+                stuck_call = self._wait_as_spare()
+                continue
+            self._leave_place()
+            stuck_call = self.monitor.waiting_call()  # which may be as slow as this thread's was
+        return stuck_call is not None
 
     def _serve(self) -> bool:
-        """Run the loop: True when all is done, False when another thread has taken it."""
+        """Run the loop: True when all is done or it is halted, False when another thread has taken it."""
         try:
             self.loop.serve()
         except LoopLost:
-            return False
+            return self.loop.aborted and self.has_loop()
         return True
 
-    def _wait_as_spare(self) -> bool:
-        """Wait to be called; False if there are enough spares."""
+    def _wait_as_spare(self) -> int | None:
+        """Wait to be called; the number of a stuck call, or 0; None if there are enough spares."""
         with self.lock:
             if self.spares > self.size:
                 self._threads -= 1
-                return False
+                return None
             self.spares += 1
-        self.monitor.wait()
+        stuck_call = self.monitor.wait()
         with self.lock:
             self.spares -= 1
-        return True
+        return stuck_call
 
     # The loop
 
-    def _take_loop(self, stuck_call: int | None) -> bool:
-        """Take the loop if it is free, or out of a call: the one numbered *stuck_call*, or any if that is None."""
+    def _take_loop(self, stuck_call: int) -> bool:
+        """Take the loop if it is free, or out of the call numbered *stuck_call*."""
         service = self.service
         with self.lock:
             if self.ended:
                 return False
-            if self.loop_is_free:
-                self.loop_is_free = False
-            elif stuck_call is not None and service.turn.counter.number != stuck_call:
-                return False  # the call has returned in the meantime
-            else:
+            if not self.loop_is_free:
+                if service.turn.counter.number != stuck_call:
+                    return False  # the call has returned in the meantime
                 connection = service.turn.take()
                 if connection is None:
                     return False
                 self._detach(connection)
             self.loop_thread = threading.get_ident()
+            self.loop_is_free = False
             self._keep_spare()
         service.renew_time()
         return True

@@ -83,7 +83,6 @@ class Watchdog:
         for thread, connection, exchange in calls:
             age = now - self._running.get(exchange, now)
             if self.timeout and age >= self.timeout and exchange not in self._given_up:
-                self._given_up.add(exchange)
                 self._give_up(thread, connection, exchange, age)
             elif self.slow_log and age >= self.slow_log and not {exchange} & (self._logged | self._given_up):
                 self._logged.add(exchange)
@@ -91,7 +90,8 @@ class Watchdog:
 
     def _give_up(self, thread: int, connection: Connection, exchange: Exchange, age: float) -> None:
         request, stack = name_of(exchange), stack_of(thread)
-        if self.loop.give_up(thread, connection, exchange):  # otherwise it has just ended
+        if self.loop.give_up(thread, connection, exchange):  # otherwise it has ended, or changed hands: look again
+            self._given_up.add(exchange)
             self.expired(self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack))
 
     def _log(self, message: str, thread: int, stack: str | None = None) -> str:

@@ -9,7 +9,7 @@ For percentiles of what happened between two snapshots see quantile.py.
 
 from __future__ import annotations
 
-import platform
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from fastwsgi.version import VERSION
 
 LONGEST_SILENCE = 1.5  # seconds without a heartbeat after which a worker is stuck, or
 PULSES = 3  # heartbeats, if that is more; with the two a second of --status-bind it is told within 2 s
-_PYTHON = platform.python_version()
+_PYTHON = sys.version.split()[0]
 
 
 class Highest:

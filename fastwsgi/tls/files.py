@@ -7,7 +7,6 @@ passed to processes that may not read the files.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +99,8 @@ def as_file(data: bytes) -> Iterator[str]:
                 file.write(data)
             yield path
         else:
+            import tempfile
+
             with tempfile.NamedTemporaryFile(prefix="fastwsgi-") as file:  # its mode is 0600
                 file.write(data)
                 file.flush()

@@ -73,7 +73,7 @@ class HeadReader:
         if self.parser.scanner is None:
             return False
         self.inbox.fill(raw)
-        taken = self.parser.scanner.scan(self.inbox, self.parser)
+        taken = self.parser.scanner.scan(self.inbox, self.parser, self.parser.template)
         assert taken or self.inbox.start == 0
         return bool(taken)
 
@@ -82,7 +82,7 @@ class HeadReader:
         parser, inbox = self.parser, self.inbox
         inbox.fill(raw)
         try:
-            if not parser.parse(inbox):
+            if not parser.parse(inbox, parser.template):
                 return ("incomplete",)
         except HttpError as error:
             return ("refused", error.status)

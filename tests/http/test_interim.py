@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_early_hints_go_out_at_once(build: SimpleNamespace) -> None:
 
 def test_early_hints_come_in_order_and_not_after_start_response(build: SimpleNamespace) -> None:
     with serving(build, hinting) as server, server.connect() as client:
-        for _ in range(2):
+        for _ in range(4):
             client.send(GET)
             hints = [client.answer(), client.answer()]
             assert [hint.status for hint in hints] == [103, 103]
@@ -69,18 +69,31 @@ def test_malformed_early_hints_are_the_applications_error(build: SimpleNamespace
         assert "not reached" not in server.log
 
 
-def test_early_hints_kept_past_the_request_do_nothing(build: SimpleNamespace) -> None:
+KEPT: dict[str, Callable[[dict[str, Any]], Callable[[list[tuple[str, str]]], None]]] = {
+    "itself": lambda environ: environ["wsgi.early_hints"],  # type: ignore[no-any-return]
+    "its-method": lambda environ: environ["wsgi.early_hints"].__call__,  # type: ignore[no-any-return]
+    "its-environ": lambda environ: lambda headers: environ["wsgi.early_hints"](headers),
+}
+
+
+@pytest.mark.parametrize("keep", KEPT.values(), ids=KEPT)
+@pytest.mark.parametrize("first", range(3))
+def test_early_hints_kept_past_the_request_do_nothing(build: SimpleNamespace, keep: Any, first: int) -> None:
     kept: list[Any] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         for hints in kept:
             hints([("Link", "</stale>")])
-        kept.append(environ["wsgi.early_hints"])
+        if environ["PATH_INFO"] >= f"/{first}":
+            kept.append(keep(environ))
         start_response("200 OK", [])
         return [b"page"]
 
     with serving(build, app) as server, server.connect() as client:
-        assert [client.send(GET).answer().status for _ in range(3)] == [200, 200, 200]
+        for number in range(first + 3):
+            assert client.send(request(target=f"/{number}")).answer().status == 200
+        assert len(kept) == 3
+    kept[-1]([("Link", "</stale>")])
 
 
 # 100-continue

@@ -104,6 +104,30 @@ def test_there_is_one_keeper_however_often_it_is_called(build: SimpleNamespace, 
             app.let_go.clear()
 
 
+def test_a_call_is_given_up_as_the_keeper_comes_for_it(build: SimpleNamespace, app: App) -> None:
+    on_its_way, go_on = threading.Event(), threading.Event()
+
+    def take_loop(stuck_call: int | None) -> bool:
+        on_its_way.set()
+        assert go_on.wait(PATIENCE)
+        return take(stuck_call)
+
+    with serving(build, app, routes=ROUTES, timeout=PATIENCE * 2) as server, server.connect() as held:
+        pool = server.call(lambda: server.loop.pool)
+        take, pool._take_loop = pool._take_loop, take_loop
+        held.send(request(target="/held"))
+        app.await_entered()
+        assert on_its_way.wait(PATIENCE)
+        ((thread, connection),) = server.loop.calls()
+        assert server.loop.give_up(thread, connection, connection.exchange)
+        assert pool._threads == 1
+        go_on.set()
+        assert held.answer().status == 504
+        assert server.ask(PROBE).body == b"ok"
+        assert server.ask(GET).body == b"/"
+        app.let_go.set()
+
+
 def test_routes_are_answered_and_requests_queue_in_order(build: SimpleNamespace, app: App) -> None:
     with serving(build, app, routes=ROUTES) as server, ExitStack() as stack:
         held = hold(server, app, stack)

@@ -127,6 +127,7 @@ def test_requests_queue_when_all_threads_are_busy(build: SimpleNamespace, gate: 
             gate.opened.set()
             assert [client.answer().body for client in others] == [b"/%d body" % number for number in range(5)]
             assert [client.answer().body for client in waiters] == [b"/wait"] * 2
+            await_loop(server, lambda loop: loop.pool.running == 0)  # a thread is free only behind its answer
             assert others[0].send(GET).answer().body == b"/"
     assert sorted(seconds > 0 for seconds in queued) == [False] * 3 + [True] * 5
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 import fastwsgi
-from tests.helpers.serving import GET, PATIENCE, request, serving
+from fastwsgi.server.threads import Pool
+from fastwsgi.server.watchdog import Watchdog
+from tests.helpers.serving import GET, PATIENCE, answering, await_loop, request, serving
 
 THREADS = pytest.mark.parametrize("threads", [1, 4])
 SOON = 0.3  # seconds; an application that does not wait takes less, on a busy machine too
@@ -105,6 +108,85 @@ def test_answers_before_it_come_first(build: SimpleNamespace, stuck: Stuck, thre
         assert client.answer(to_head=True).status == 504
         assert client.rest() == b""
         stuck.let_go.set()
+
+
+class EndsLate:
+    """An observer of which the first response ends just as the watchdog gives it up: too late for that."""
+
+    def __init__(self) -> None:
+        self.server: Any = None
+        self.given_up: list[bool] = []
+
+    def response_ended(self, exchange: Any) -> None:
+        if not self.given_up:
+            self.given_up.append(self.server.loop.give_up(threading.get_ident(), exchange.connection, exchange))
+
+    def tick(self) -> None:
+        pass
+
+
+@THREADS
+def test_a_call_that_ends_as_it_is_given_up_keeps_no_place(build: SimpleNamespace, threads: int) -> None:
+    observer = EndsLate()
+    with serving(build, answering(b"whole"), observer, threads=threads, timeout=PATIENCE * 2) as server:
+        observer.server = server
+        for _ in range(threads + 1):
+            assert server.ask().body == b"whole"
+        assert observer.given_up == [False]
+        await_loop(server, lambda loop: loop.pool.running == 0)
+
+
+def test_a_call_that_changes_hands_meanwhile_is_given_up_at_the_next_look() -> None:
+    class Running:
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+
+    connection, tries, told = SimpleNamespace(exchange=Running()), iter([False, True]), list[str]()
+    loop: Any = SimpleNamespace(
+        calls=lambda: [(0, connection)], give_up=lambda *call: next(tries), log_error=lambda message, error: None
+    )
+    watchdog = Watchdog(loop, 1.0, 0.0, told.append)
+    for now in range(5):
+        watchdog.look(float(now))
+    assert told == ["timeout: GET ? from ? has run for 2.0 s and is given up"]
+
+
+def test_calls_that_were_slow_before_there_was_a_pool_wake_nobody(
+    build: SimpleNamespace, stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        number = server.loop.service.turn.counter.number
+        while server.loop.monitor.stuck_call != number:  # type: ignore[union-attr]
+            time.sleep(0)
+        return stuck(environ, start_response)
+
+    looks: list[int] = []
+    wait = Pool._wait_as_spare
+    monkeypatch.setattr(Pool, "_wait_as_spare", lambda pool: (looks.append(1), wait(pool))[1])
+    with serving(build, app, timeout=SOON) as server:
+        for _ in range(50):
+            server.ask()
+        assert server.ask(request(target="/call")).status == 504
+        stuck.let_go.set()
+        await_loop(server, lambda loop: loop.pool.spares == 1 and len(looks) > 1)
+        assert len(looks) < 25
+
+
+def test_a_halt_behind_a_call_that_ended_before_it_was_given_up(build: SimpleNamespace) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        calls.extend(server.loop.calls())
+        if environ["PATH_INFO"] == "/halt":
+            server.loop.halt()
+        start_response("200 OK", [])
+        return []
+
+    calls: list[Any] = []
+    with serving(build, app, timeout=PATIENCE * 2) as server:
+        server.ask()
+        ((thread, connection),) = calls
+        assert not server.call(lambda: server.loop.give_up(thread, connection, None))
+        server.ask(request(target="/halt"))
+        server.thread.join(PATIENCE)
+        assert not server.thread.is_alive()
 
 
 @THREADS

@@ -1,0 +1,51 @@
+"""Temporary files without a name, in the directory that the module tempfile would choose.
+
+That module takes 350 KB with what it imports, so Linux is asked without it (O_TMPFILE) unless the application has
+imported it, and may have set its directory, or the first directory is none for such a file.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from functools import lru_cache
+from typing import IO
+
+from fastwsgi.originals import os
+
+VARIABLES = ("TMPDIR", "TEMP", "TMP")
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # with these, nothing can be imported either
+
+
+def open_file() -> IO[bytes]:
+    """A new file, to read and write. Raises OSError."""
+    place = "" if "tempfile" in sys.modules else _first_choice()
+    if place:
+        return open(_open_in(place), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()
+
+
+def directory() -> str:
+    """Where the files are, or "" while that is not known."""
+    module = sys.modules.get("tempfile")
+    return (module.tempdir or "") if module is not None else _first_choice()
+
+
+@lru_cache(None)
+def _first_choice() -> str:
+    """The first directory that tempfile would try; "" if it would take another one. Raises OSError."""
+    place = os.path.abspath(next(filter(None, map(os.environ.get, VARIABLES)), "/tmp"))
+    try:
+        with open(_open_in(place), "wb") as file:
+            file.write(b"blat")
+    except (AttributeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
+            raise
+        return ""
+    return place
+
+
+def _open_in(place: str) -> int:
+    return os.open(place, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
