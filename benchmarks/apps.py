@@ -65,9 +65,9 @@ def sleep(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 def __getattr__(name: str) -> Any:
     """flask_json and django_form, which need their frameworks only where they are asked for."""
-    import frameworks
+    import sites
 
     try:
-        return getattr(frameworks, name)()
+        return getattr(sites, name)()
     except KeyError as error:
         raise AttributeError(name) from error
