@@ -61,13 +61,3 @@ def sleep(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     if environ["PATH_INFO"] != "/fast":
         time.sleep(SLEEP_SECONDS)
     return hello(environ, start_response)
-
-
-def __getattr__(name: str) -> Any:
-    """flask_json and django_form, which need their frameworks only where they are asked for."""
-    import sites
-
-    try:
-        return getattr(sites, name)()
-    except KeyError as error:
-        raise AttributeError(name) from error

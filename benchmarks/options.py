@@ -2,9 +2,8 @@
 
     python benchmarks/options.py
 
-Tables: server CPU per request of hello with each option, as a ratio to the same server without it, round by round; the
-same of 4 threads with Flask's JSON and a Django view (frameworks.py; both must be installed); how many requests threads
-answer that all wait; and how long fast requests take beside threads that wait.
+Three tables: server CPU per request of hello with each option, as a ratio to the same server without it, round by
+round; how many requests threads answer that all wait; and how long fast requests take beside threads that wait.
 """
 
 from __future__ import annotations
@@ -64,24 +63,24 @@ def others(port: int, connections: int, seconds: int) -> Iterator[None]:
         process.wait()
 
 
-def load_once(server: Server, app: str, connections: int, core: int, seconds: int) -> tuple[float, float]:
+def hello(server: Server, core: int, seconds: int) -> tuple[float, float]:
     """CPU µs a request, and the 99th percentile of latency in ms."""
-    with running(server, sys.executable, app, core) as (session, port):
-        wrk(port, "/", connections, WARM_UP_SECONDS)
+    with running(server, sys.executable, "hello", core) as (session, port):
+        wrk(port, "/", CONNECTIONS, WARM_UP_SECONDS)
         before = cpu_seconds(session)
-        load = wrk(port, "/", connections, seconds)
+        load = wrk(port, "/", CONNECTIONS, seconds)
         return (cpu_seconds(session) - before) / load.requests * 1e6, load.p99_ms or 0.0
 
 
-def cost(servers: list[Server], app: str, connections: int, core: int, rounds: int, seconds: int) -> None:
-    """The table of one application."""
+def cost(servers: list[Server], core: int, rounds: int, seconds: int) -> None:
+    """The first table."""
     found: dict[str, list[tuple[float, float]]] = {server.name: [] for server in servers}
     for turn in range(rounds):
         for server in servers:
-            found[server.name].append(load_once(server, app, connections, core, seconds))
-            print(f"round {turn + 1}/{rounds}  {app} {server.name:18} {found[server.name][-1][0]:.2f}", file=sys.stderr)
+            found[server.name].append(hello(server, core, seconds))
+            print(f"round {turn + 1}/{rounds}  {server.name:18} {found[server.name][-1][0]:7.2f} µs", file=sys.stderr)
     base = found[servers[0].name]
-    print(f"\n| {app} | CPU µs | of the first (least to most) | p99 ms |\n|{' --- |' * 4}")
+    print(f"\n| hello | CPU µs | of the first (least to most) | p99 ms |\n|{' --- |' * 4}")
     for name, measured in found.items():
         ratios = sorted(one / first for (one, _), (first, _) in zip(measured, base))
         cpu, p99 = (median(column) for column in zip(*measured))
@@ -113,10 +112,7 @@ def main() -> None:
     client, core = cores()
     os.sched_setaffinity(0, {client})
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        servers = variants(folder, options.build)
-        cost(servers, "hello", CONNECTIONS, core, options.rounds, options.seconds)
-        for app in ("flask_json", "django_form"):
-            cost(servers[:2], app, CONNECTIONS // 2, core, options.rounds, options.seconds)
+        cost(variants(folder, options.build), core, options.rounds, options.seconds)
     waiting(core, options.seconds, options.build)
 
 
