@@ -18,17 +18,9 @@ cdef struct Watch:
     int date_at, size  # where its date begins, and where it ends
     long long *figures  # which the Meter of the counter keeps alive; NULL: nobody counts
     void *lines  # of the access log, which the Monitor keeps alive; NULL: none
-    long long limit  # nanoseconds before a call is given up; 0: no limit
-    long long patience  # nanoseconds before a spare is called, which takes two looks at least
-    long long seen, looked  # the number of calls at the last look, and the time of that
-    long long since  # the time of the first look at that number
-    long long spent  # CPU time of the thread with the loop at the last look
-    volatile long long computed  # the part of it since the first look at that number
-    volatile long long not_before  # the time of the next call of a spare
-    volatile long long lively_until  # calls are likely to wait
-    volatile long long frees_gil_until  # calls are likely to compute without the GIL
-    long long given_up  # the number of the last call that was given up
-    volatile long long stuck_call  # the number of the last call for which a spare was called; 0: that left it alone
+    int limit  # the looks at one call before it is given up; 0: no limit
+    int patience  # the looks at one call before a spare is called; at least one
+    volatile long long stuck_call
     volatile bint stopped
     pthread_mutex_t mutex  # over posts and awake
     pthread_cond_t posted, woken

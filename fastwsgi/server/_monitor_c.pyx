@@ -1,10 +1,6 @@
 """The monitor of a thread pool, in C; its pure twin, _monitor_py.py, is the specification.
 
 Its thread never takes the GIL, so it notices a stuck call even while that call holds the GIL.
-
-A look costs some 16 us, for a timer and two switches. So it looks each millisecond only while calls wait, and seldom
-while they compute: then nobody gets the GIL anyway. Which of both they do, the system tells by the CPU time of the thread
-with the loop. If that stands still although the thread is ready to run, other processes have the core.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -14,19 +10,16 @@ from fastwsgi.http._exchange_c cimport Exchange
 from fastwsgi.http._meter_c cimport LINES_DROPPED, add_atomically, count_expired
 from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
 from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
-
-from fastwsgi import figures
+from fastwsgi.observe._line_text_c cimport monotonic
 
 cdef extern from *:
     """
-    #include <fcntl.h>
     #include <pthread.h>
     #include <sched.h>
     #include <stdio.h>
     #include <string.h>
     #include <sys/socket.h>
     #include <time.h>
-    #include <unistd.h>
     #ifndef MSG_NOSIGNAL
     #define MSG_NOSIGNAL 0
     #endif
@@ -34,35 +27,6 @@ cdef extern from *:
     static void rest(long nanoseconds) {
         struct timespec time = {0, nanoseconds};
         nanosleep(&time, NULL);
-    }
-
-    static long long clock_now(clockid_t clock) {
-        struct timespec time;
-        return clock_gettime(clock, &time) == 0 ? time.tv_sec * 1000000000LL + time.tv_nsec : -1;
-    }
-    #define now() clock_now(CLOCK_MONOTONIC)
-
-    /* The CPU time of a thread in nanoseconds; -1 where that cannot be known. */
-    static long long thread_time(long long native_id) {
-    #ifdef __linux__
-        return clock_now(~(clockid_t)native_id << 3 | 6);  /* as glibc's pthread_getcpuclockid() makes it */
-    #else
-        return -1;
-    #endif
-    }
-
-    /* Whether a thread waits for something other than the CPU, as far as can be known: see proc_pid_stat(5). */
-    static int is_asleep(long long native_id) {
-        char text[512];
-        snprintf(text, sizeof(text), "/proc/self/task/%lld/stat", native_id);
-        int file = open(text, O_RDONLY | O_CLOEXEC);
-        if (file < 0)
-            return 1;
-        ssize_t size = read(file, text, sizeof(text) - 1);
-        close(file);
-        text[size < 0 ? 0 : size] = 0;
-        char *name_end = strrchr(text, ')');
-        return name_end == NULL || name_end[2] != 'R';
     }
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
@@ -98,37 +62,22 @@ cdef extern from *:
     int pthread_cond_signal(pthread_cond_t *) nogil
     int sched_yield() nogil
     void rest(long) nogil
-    long long now() nogil
-    long long thread_time(long long) nogil
-    bint is_asleep(long long) nogil
     bint advance_stage(volatile int *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
-cdef enum:  # nanoseconds
-    MILLISECOND = 1000000
-    TICK = 1 * MILLISECOND  # between two looks while calls wait
-    CALM_TICK = 5 * MILLISECOND  # while they do not
-    LIVELY = 1000 * MILLISECOND  # after a call that waited, others are likely to
-    LONG = 5 * MILLISECOND  # a call that computes for so long loses the loop, too
-    RESPITE = 10 * MILLISECOND  # for a call that a spare has left alone
-    FORCED = 4 * MILLISECOND  # a thread that got the GIL later had to force another to let it go (after 5)
-    MOMENT = 50000  # for a thread that waits for the GIL to get it
-    PATIENCE = 100 * MILLISECOND  # without a call before the monitor dozes
-    MARGIN = 100 * MILLISECOND  # that the watchdog gets beyond its own pause, since it answers better if it can
-    PAUSE = 250 * MILLISECOND  # the longest pause of the watchdog
-
 cdef enum:
+    TICK = 1000000  # nanoseconds
+    PATIENCE = 100  # looks without a new call before the monitor dozes
+    MARGIN = 100  # looks that the watchdog gets beyond its own pause, since it answers better if it can
     EXPIRED = 504
-    THREAD = 770  # the word that has the thread with the loop
-
-assert THREAD == figures.CALL + figures.CALL_THREAD
+    PAUSE = 250  # looks; the longest pause of the watchdog
 
 
 cdef class Monitor:
     """Watches the calls of one loop, and keeps spare threads waiting."""
 
     def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0, Lines lines=None):
-        cdef long long limit = nanoseconds(timeout)
+        cdef int limit = <int>min(timeout * 1000, 1e9)
         self.counter = turn.counter
         self.answer = answer
         self.watch.answer = PyBytes_AS_STRING(answer)
@@ -156,13 +105,17 @@ cdef class Monitor:
         pthread_cond_destroy(&self.watch.posted)
         pthread_mutex_destroy(&self.watch.mutex)
 
+    @property
+    def stuck_call(self):
+        return self.watch.stuck_call
+
     def start(self):
-        if pthread_create(&self.thread, NULL, watch_calls, &self.watch) != 0:
+        if pthread_create(&self.thread, NULL, look, &self.watch) != 0:
             raise RuntimeError("cannot start the monitor's thread")
         self.running = True
 
     def delay_spare(self, double seconds):
-        self.watch.patience = nanoseconds(seconds)
+        self.watch.patience = <int>min(seconds * 1000, 1e9)
 
     cpdef object follow(self, Turn turn):
         before = self.turn
@@ -182,29 +135,12 @@ cdef class Monitor:
             pthread_join(self.thread, NULL)
 
     def wait(self):
-        cdef long long began
         with nogil:
             pthread_mutex_lock(&self.watch.mutex)
             while self.watch.posts == 0:
                 pthread_cond_wait(&self.watch.posted, &self.watch.mutex)
             self.watch.posts -= 1
             pthread_mutex_unlock(&self.watch.mutex)
-            began = now()
-        if now() - began >= FORCED:
-            self.watch.frees_gil_until = 0
-            if self.watch.computed < LONG:
-                self.watch.not_before = now() + RESPITE
-                self.watch.stuck_call = 0
-        elif self.watch.computed >= LONG:
-            self.watch.frees_gil_until = self.watch.lively_until = now() + LIVELY
-        return self.watch.stuck_call
-
-    def gil_is_free(self):
-        cdef long long began
-        with nogil:
-            rest(MOMENT)
-            began = now()
-        return now() - began < FORCED
 
     def post(self):
         pthread_mutex_lock(&self.watch.mutex)
@@ -237,51 +173,29 @@ cdef void call_spare(Watch *watch) noexcept nogil:
     pthread_mutex_unlock(&watch.mutex)
 
 
-cdef long long nanoseconds(double seconds) noexcept:
-    return <long long>(min(seconds, 1e9) * 1e9)
-
-
-cdef void *watch_calls(void *argument) noexcept nogil:
+cdef void *look(void *argument) noexcept nogil:
     """The main function of the thread."""
     cdef Watch *watch = <Watch *>argument
+    cdef long long last = 0, calls
+    cdef int looks = 0
     while not watch.stopped:
-        rest(TICK if now() < watch.lively_until else CALM_TICK)
-        look(watch, watch.calls[0], now())
-    return NULL
-
-
-cdef void look(Watch *watch, long long calls, long long time) noexcept nogil:
-    cdef long long thread = watch.figures[THREAD] if watch.figures != NULL else 0, elapsed = time - watch.looked
-    cdef long long spent = thread_time(thread), computed = spent - watch.spent
-    cdef bint is_new = calls != watch.seen
-    watch.looked = time
-    watch.spent = spent
-    if is_new:
-        watch.seen = calls
-        watch.since = time
-        watch.computed = 0
-    else:
-        watch.computed += computed if spent >= 0 else elapsed
-    if not calls & 1:
-        if time - watch.since > PATIENCE:
+        rest(TICK)
+        calls = watch.calls[0]
+        if calls != last:
+            last = calls
+            looks = 0
+            continue
+        looks += 1
+        if calls & 1:
+            if looks == watch.limit:
+                give_up(watch, calls)
+            if looks >= watch.patience and watch.stuck_call != calls:
+                watch.stuck_call = calls
+                call_spare(watch)
+        elif looks > PATIENCE:
             doze(watch, calls)
-        return
-    if watch.limit and time - watch.since >= watch.limit and watch.given_up != calls:
-        watch.given_up = calls
-        give_up(watch, calls)
-    look_for_spare(watch, is_new, 4 * computed < elapsed and is_asleep(thread))
-
-
-cdef void look_for_spare(Watch *watch, bint is_new, bint waits) noexcept nogil:
-    """Call a spare if the call that was looked at is stuck; *is_new*: it was not at the last look."""
-    cdef long long time = watch.looked
-    if waits and watch.patience < CALM_TICK:
-        watch.lively_until = max(watch.lively_until, time + (CALM_TICK if is_new else LIVELY))
-    if is_new or watch.stuck_call == watch.seen or time < watch.not_before or time - watch.since < watch.patience:
-        return
-    if waits or watch.computed >= LONG or time < watch.frees_gil_until:
-        watch.stuck_call = watch.seen
-        call_spare(watch)
+            looks = 0
+    return NULL
 
 
 cdef void give_up(Watch *watch, long long calls) noexcept nogil:

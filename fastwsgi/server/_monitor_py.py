@@ -2,10 +2,6 @@
 
 While there are calls, it reads every TICK how many the loop's thread has begun and ended. If it reads the same odd
 number twice, a call is stuck, and a spare thread is called.
-
-The spare takes the loop from a call that waits, or computes without the GIL. One that computes in Python would go on
-waiting for the GIL, and the loop with it, so it keeps the loop until it has lasted LONG. The GIL itself tells which:
-a thread that gets it within FORCED had not to force another to let it go.
 """
 
 from __future__ import annotations
@@ -21,9 +17,6 @@ if TYPE_CHECKING:
 
 TICK = 0.005  # seconds; a shorter one would cost more than it gains, since each look needs the GIL
 PATIENCE = 100  # looks without a new call before the monitor dozes
-LONG = 0.01  # seconds; a call that computes for so long loses the loop, too, so that others are not held up
-FORCED = 0.004  # seconds; less than the interval after which a thread forces another (sys.getswitchinterval(), 5 ms)
-MOMENT = 0.00005  # seconds for a thread that waits for the GIL to get it
 
 
 class Monitor:
@@ -43,8 +36,7 @@ class Monitor:
     ) -> None:
         self._counter = turn.counter
         self._patience = 0  # looks at one call before a spare is called
-        self._stuck_call = 0  # the number of the last call for which a spare was called; 0: that left it alone
-        self._since = self._posted = 0.0  # when that call was seen first, and when a spare was last called
+        self.stuck_call = 0  # the number of the last call for which a spare was called
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
         self._stopped = False
@@ -68,24 +60,13 @@ class Monitor:
         if self._thread.is_alive():
             self._thread.join()
 
-    def wait(self) -> int:
-        """Block a spare thread until it is called; the number of the stuck call, 0 if that keeps the loop."""
+    def wait(self) -> None:
+        """Block a spare thread until it is called."""
         self._spares.acquire()
-        now = time.monotonic()
-        if now - self._posted >= FORCED and now - self._since < LONG:
-            self._stuck_call = 0
-        return self._stuck_call
 
     def post(self) -> None:
         """Call a spare thread, or the next one that waits."""
-        self._posted = time.monotonic()
         self._spares.release()
-
-    def gil_is_free(self) -> bool:
-        """Whether no other thread computes, for which this one pauses for a moment."""
-        began = time.monotonic()
-        time.sleep(MOMENT)
-        return time.monotonic() - began < FORCED
 
     def wake(self) -> None:
         """Look again: a call has begun while dozing was set."""
@@ -106,12 +87,12 @@ class Monitor:
             time.sleep(TICK)
             calls = self._counter.number
             if calls != last:
-                last, looks, self._since = calls, 0, time.monotonic()
+                last, looks = calls, 0
                 continue
             looks += 1
             if calls & 1:
-                if looks >= self._patience and self._stuck_call != calls:
-                    self._stuck_call = calls
+                if looks >= self._patience and self.stuck_call != calls:
+                    self.stuck_call = calls
                     self._call_spare()
             elif looks > PATIENCE:
                 self._doze(calls)
@@ -120,7 +101,7 @@ class Monitor:
     def _call_spare(self) -> None:
         """Call a spare for a stuck call, unless one is called and has not come yet: it asks for the last such call."""
         self._spares.acquire(blocking=False)
-        self.post()
+        self._spares.release()
 
     def _doze(self, calls: int) -> None:
         """Sleep until a call begins. The tick after the announcement is longer than any store takes to be seen."""

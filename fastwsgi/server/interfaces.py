@@ -76,6 +76,10 @@ class Served(Protocol):
 class Monitor(Protocol):
     """Notices application calls that do not return, and keeps spare threads waiting for them."""
 
+    @property
+    def stuck_call(self) -> int:
+        """The number of the last call for which a spare was called."""
+
     def start(self) -> None:
         """Start the thread that looks at the calls."""
 
@@ -88,11 +92,8 @@ class Monitor(Protocol):
     def stop(self) -> None:
         """Stop the thread."""
 
-    def wait(self) -> int:
-        """Block a spare thread until it is called; the number of the stuck call, 0 if that keeps the loop."""
-
-    def gil_is_free(self) -> bool:
-        """Whether no other thread computes, for which this one pauses for a moment."""
+    def wait(self) -> None:
+        """Block a spare thread until it is called."""
 
     def post(self) -> None:
         """Call a spare thread."""

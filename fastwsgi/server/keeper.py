@@ -20,7 +20,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.errors import LoopLost
+from fastwsgi.http.states import QUEUED
 from fastwsgi.originals import threading
+from fastwsgi.server.readiness import is_gone
 from fastwsgi.server.threads import SIGNAL_LOOK, Pool
 
 if TYPE_CHECKING:
@@ -55,14 +57,33 @@ class Keeper(Pool):
         self.queued_requests.append(connection)
 
     def end_step(self) -> None:
-        """Leave the loop if home wants it, or is lost, else do as a pool does; while it is kept, no place is free.
+        """Leave the loop if home wants it, or is lost, else let home have the GIL; in home, go on with the queue.
 
         Raises:
             LoopLost: the keeper leaves the loop.
         """
-        if self.service.kept and (self.is_back or not self.home):
+        if not self.service.kept:
+            if self.queued_requests:
+                self._go_on_with_queue()
+        elif self.is_back or not self.home:
             raise LoopLost
         super().end_step()
+
+    def _go_on_with_queue(self) -> None:
+        """Answer those that wait, one by one, until probes have waited for long enough. Raises LoopLost."""
+        end = self.meter.now() + PATIENCE
+        while self.queued_requests and not self.loop.aborted:
+            if self.meter.now() >= end:
+                self.loop.wake()  # the next step does not wait
+                return
+            connection = self.queued_requests.popleft()
+            self._set_full(False)
+            if connection.state is QUEUED and is_gone(connection.fd):
+                connection.drop(False)  # no client waits for the answer
+            else:
+                self.service.renew_time()
+                connection.wait_for_turn()
+                self.loop.take_turns()
 
     def _set_full(self, full: bool) -> None:
         super()._set_full(full or len(self.queued_requests) > 0)
@@ -98,8 +119,8 @@ class Keeper(Pool):
 
     def _take_part(self) -> bool:
         """Keep the loop whenever a call is stuck, until the thread is home itself."""
-        while (stuck_call := self._wait_as_spare()) is not None and not self.ended:
-            if not self._take_loop(stuck_call):
+        while self._wait_as_spare() and not self.ended:
+            if not self._take_loop(self.monitor.stuck_call):
                 continue
             if self.home and self._serve():
                 return True
@@ -108,7 +129,7 @@ class Keeper(Pool):
                 return self.done
         return False
 
-    def _take_loop(self, stuck_call: int) -> bool:
+    def _take_loop(self, stuck_call: int | None) -> bool:
         self.service.kept = super()._take_loop(stuck_call)
         return self.service.kept
 

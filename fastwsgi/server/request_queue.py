@@ -6,7 +6,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import time
-from fastwsgi.server.readiness import is_gone
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
@@ -45,11 +44,3 @@ class RequestQueue:
             connection.exchange.queued += time.monotonic() - since
         self._gauges.set_queue(self._waiting)
         return connection
-
-
-def has_left(connection: Connection) -> bool:
-    """Whether the client of a request that has waited is gone; then its connection is dropped."""
-    if is_gone(connection.fd):
-        connection.drop(False)
-        return True
-    return False

@@ -7,7 +7,7 @@ connection back, and becomes a spare. So N threads can wait for a database, and 
 
     running            calls in threads without the loop: while there are N, requests queue
     waiting streams    responses to slow clients: their threads stay with them, and are not among the N
-    spares             threads that wait for a stuck call
+    spares             threads that wait for a stuck call, or for a request in the queue
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
 from fastwsgi.http.errors import LoopLost
-from fastwsgi.http.states import QUEUED
 from fastwsgi.http.waits import leave_queue, settle
 from fastwsgi.originals import threading
 from fastwsgi.server.gauges import Gauges
-from fastwsgi.server.request_queue import RequestQueue, has_left
+from fastwsgi.server.readiness import is_gone
+from fastwsgi.server.request_queue import RequestQueue
 from fastwsgi.server.waiting_streams import WaitingStreams
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
 PATIENCE = 1.0  # seconds for the loop's thread to end all connections
-SPELL = 0.05  # seconds for which the queue is gone on with before events, or the GIL, are looked at
 
 
 class Pool:
@@ -51,7 +50,6 @@ class Pool:
         self.service = loop.service
         self.size = settings.threads
         self.monitor = monitor
-        self.meter, self.rows = loop.meter, loop.rows
         self.gauges = Gauges(loop.meter)
         self.lock = threading.Lock()  # guards everything below
         self.running = 0
@@ -70,12 +68,16 @@ class Pool:
         self._done_signal.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # the number that run now
-        self._next_look = 0.0  # when to see whether the threads compute
+        self.meter, self.rows = loop.meter, loop.rows
 
     # From outside
 
     def run(self) -> None:
-        """Serve until the loop is done. Raises the exception that ended it."""
+        """Serve until the loop is done.
+
+        Raises:
+            BaseException: the exception that ended the loop.
+        """
         self.loop_is_free = True
         self._add_thread()
         self.await_end()
@@ -94,7 +96,10 @@ class Pool:
         self.await_end()
 
     def await_end(self) -> None:
-        """Wait until the loop is done, as only the main thread, this one, runs handlers. Raises what run() raises."""
+        """Wait until the loop is done. Raises what run() raises.
+
+        The system may deliver a signal to any thread, but only the main thread, this one, runs Python's handlers.
+        """
         while not self.done:
             self._done_signal.acquire(timeout=SIGNAL_LOOK)
         if self.failure is not None:
@@ -127,31 +132,9 @@ class Pool:
         self.ended = self.done = True
 
     def end_step(self) -> None:
-        """Go on with the queue, then let a thread whose call has returned have the GIL. Raises LoopLost."""
-        if self.queued_requests:
-            self._go_on_with_queue(self.meter.now() + SPELL)
+        """Let a thread whose call has returned have the GIL, after a batch of events."""
         if self.running:
             self.monitor.yield_gil()
-
-    def _go_on_with_queue(self, end: float) -> None:
-        """Answer those that wait, one by one, in this thread, up to the time *end*. Raises LoopLost."""
-        while (connection := self._next_queued()) is not None:
-            if connection.state is not QUEUED or not has_left(connection):
-                self.service.renew_time()
-                connection.wait_for_turn()
-                self.loop.take_turns()
-            if self.queued_requests and self.meter.now() >= end:
-                self.loop.wake()  # the next step does not wait
-                return
-
-    def _next_queued(self) -> Connection | None:
-        """The next of the queue, if a place is free."""
-        with self.lock:
-            if not self.queued_requests or self.running >= self.size or self.loop.aborted:
-                return None
-            connection = self.queued_requests.popleft()
-            self._set_full(False)
-            return connection
 
     def has_given_up(self, connections: list[Served]) -> bool:
         """Whether only calls past their deadline keep these *connections* from ending."""
@@ -160,7 +143,10 @@ class Pool:
             return all(one in stuck for one in connections)
 
     def calls(self) -> list[tuple[int, Connection]]:
-        """The calls that run without the loop, with their threads' identifiers; streams that wait are not included."""
+        """The calls that run without the loop: for each, the identifier of its thread, and its connection.
+
+        Streams that wait for their clients are not included.
+        """
         with self.lock:
             return [one for one in self.detached.items() if one[1] not in self.waiting_streams]
 
@@ -176,7 +162,10 @@ class Pool:
             return True
 
     def _is_running(self, thread: int, connection: Connection) -> bool:
-        """Whether the call for *connection* runs, from now on without the loop; it cannot end under the lock."""
+        """Whether the call for *connection* runs, without the loop from now on; with the lock held.
+
+        It cannot end before the lock is free: await_taker() waits for that.
+        """
         if self._leave_loop(connection):
             return True
         return self.detached.get(thread) is connection and connection not in self.waiting_streams
@@ -202,6 +191,8 @@ class Pool:
         """Have the request of *connection*, which is detached, wait for a thread. Called in the loop's thread."""
         with self.lock:
             self.queued_requests.append(connection)
+            if self.running < self.size:  # a thread has just become free
+                self._call_spare()
 
     def step_aside(self, connection: Connection) -> None:
         """Leave the loop to a spare, in the middle of the application call of *connection*."""
@@ -209,7 +200,11 @@ class Pool:
             self._leave_loop(connection)
 
     def wait_for_client(self, connection: Connection) -> None:
-        """Block this thread, on which a stream runs, until its client has read. Raises ClientDisconnected."""
+        """Block this thread, on which a stream runs, until its client has read.
+
+        Raises:
+            ClientDisconnected: it did not read in time, or was the furthest behind of too many.
+        """
         connection.spool_if_short()
         self.step_aside(connection)
         connection.settle()
@@ -236,7 +231,9 @@ class Pool:
 
     def _keep_spare(self) -> None:
         """Provide a spare for what comes next, since this thread has found work; with the lock held."""
-        if self.spares == 0 and self.running <= self.size:
+        if self.queued_requests and self.running < self.size:
+            self._call_spare()
+        elif self.spares == 0 and self.running <= self.size:
             self._add_thread()
 
     def _work(self) -> None:
@@ -255,15 +252,20 @@ class Pool:
     def _take_part(self) -> bool:
         """Run the loop and empty the queue, whenever that is needed; False if there are enough threads."""
         stuck_call: int | None = 0  # never the number of a call
-        while not self.ended and stuck_call is not None:
-            if not self._take_loop(stuck_call):
-                stuck_call = self._wait_as_spare()
-                continue
-            if self._serve():
-                break
-            self._leave_place()
-            stuck_call = self._waiting_call()
-        return stuck_call is not None
+        while not self.ended:
+            if self._take_loop(stuck_call):
+                if self._serve():
+                    break
+                self._leave_place()
+                stuck_call = None  # any call that runs now may also be slow
+            elif self._answer_queued():
+                self._leave_place()
+                stuck_call = None
+            else:
+                if not self._wait_as_spare():
+                    return False
+                stuck_call = self.monitor.stuck_call
+        return True
 
     def _serve(self) -> bool:
         """Run the loop: True when all is done or it is halted, False when another thread has taken it."""
@@ -273,28 +275,28 @@ class Pool:
             return self.loop.aborted and self.has_loop()
         return True
 
-    def _wait_as_spare(self) -> int | None:
-        """Wait to be called; the number of a stuck call, or 0; None if there are enough spares."""
+    def _wait_as_spare(self) -> bool:
+        """Wait to be called; False if there are enough spares."""
         with self.lock:
             if self.spares > self.size:
                 self._threads -= 1
-                return None
+                return False
             self.spares += 1
-        stuck_call = self.monitor.wait()
+        self.monitor.wait()
         with self.lock:
             self.spares -= 1
-        return stuck_call
+        return True
 
     # The loop
 
-    def _take_loop(self, stuck_call: int) -> bool:
-        """Take the loop if it is free, or out of the call numbered *stuck_call*."""
+    def _take_loop(self, stuck_call: int | None) -> bool:
+        """Take the loop if it is free, or out of a call: the one numbered *stuck_call*, or any if that is None."""
         service = self.service
         with self.lock:
             if self.ended:
                 return False
             if not self.loop_is_free:
-                if service.turn.counter.number != stuck_call:
+                if stuck_call is not None and service.turn.counter.number != stuck_call:
                     return False  # the call has returned in the meantime
                 connection = service.turn.take()
                 if connection is None:
@@ -306,13 +308,12 @@ class Pool:
         service.renew_time()
         return True
 
-    def _waiting_call(self) -> int:
-        """The number of the call that the thread with the loop is in, if that waits: it may be slow, too."""
-        number = self.service.turn.counter.number
-        return number if number & 1 and self.monitor.gil_is_free() else 0
-
     def _leave_loop(self, connection: Connection) -> bool:
-        """Leave the loop to a spare, in the call for *connection*, with the lock held; False if that has lost it."""
+        """Leave the loop to a spare, during the call for *connection*; with the lock held.
+
+        Returns:
+            False if that call has ended, or another thread has taken the loop from it.
+        """
         if not self.service.turn.let_go(connection):
             return False
         self._detach(connection)
@@ -352,31 +353,19 @@ class Pool:
         else:
             self._set_running(self.running - 1)
             if self.queued_requests:
-                self.loop.wake()  # the thread with the loop goes on with them
+                self._call_spare()
 
     def _leave_place(self) -> None:
-        """Free the place of this thread, which has answered without the loop, after emptying the queue.
-
-        Where other threads compute, this one would only hinder them, and leaves the queue to the thread with the loop:
-        else an application that only computes would stay in several threads once its first calls were slow.
-        """
+        """Free the place of this thread, which has answered without the loop, after emptying the queue."""
         while True:
-            is_useful = not self.queued_requests or self._is_useful(self.meter.now())
             with self.lock:
                 if self._was_given_up():
                     return
-                if self.resuming or not self.queued_requests or self.ended or not is_useful:
+                if self.resuming or not self.queued_requests or self.ended:
                     self._free_place()
                     return
                 connection = self.queued_requests.popleft()
             self._answer(connection)
-
-    def _is_useful(self, now: float) -> bool:
-        """Whether a thread more for the queue gains anything; asked anew each SPELL, as that takes a moment."""
-        if now < self._next_look:
-            return True
-        self._next_look = now + SPELL
-        return self.monitor.gil_is_free()
 
     def _was_given_up(self) -> bool:
         """Whether this thread's call was given up, so that another thread has its place."""
@@ -387,9 +376,21 @@ class Pool:
             return True
         return False
 
+    def _answer_queued(self) -> bool:
+        """Answer a request from the queue, if a place is free; True if one was answered."""
+        with self.lock:
+            if not self.queued_requests or self.running >= self.size or self.ended:
+                return False
+            connection = self.queued_requests.popleft()
+            self._set_running(self.running + 1)
+            self._keep_spare()
+        self._answer(connection)
+        return True
+
     def _answer(self, connection: Connection) -> None:
         self.detached[threading.get_ident()] = connection
-        if has_left(connection):
+        if is_gone(connection.fd):
+            connection.drop(False)  # no client waits for the answer
             return
         if connection.exchange is not None:
             leave_queue(self.meter, connection.exchange)

@@ -132,19 +132,6 @@ def test_requests_queue_when_all_threads_are_busy(build: SimpleNamespace, gate: 
     assert sorted(seconds > 0 for seconds in queued) == [False] * 3 + [True] * 5
 
 
-def test_threads_that_would_only_compute_leave_the_queue_to_the_loop(build: SimpleNamespace, gate: Gate) -> None:
-    with serving(build, gate, threads=2) as server, waiting(server, gate, 2) as waiters, ExitStack() as stack:
-        await_loop(server, lambda loop: setattr(loop.pool, "_is_useful", lambda now: False) is None)
-        clients = [stack.enter_context(server.connect()) for _ in range(3)]
-        for client in clients:
-            client.send(GET)
-        await_loop(server, lambda loop: len(loop.pool.queued_requests) == 3)
-        gate.opened.set()
-        assert [client.answer().body for client in clients] == [b"/"] * 3
-        assert [client.answer().body for client in waiters] == [b"/wait"] * 2
-        await_loop(server, lambda loop: loop.pool.running == 0 and not loop.service.full)
-
-
 def test_a_full_queue_is_a_503(build: SimpleNamespace, gate: Gate) -> None:
     with serving(build, gate, threads=2, max_queue=1) as server:
         with waiting(server, gate, 2), server.connect() as queued, server.connect() as refused:
