@@ -18,8 +18,13 @@ cdef struct Watch:
     int date_at, size  # where its date begins, and where it ends
     long long *figures  # which the Meter of the counter keeps alive; NULL: nobody counts
     void *lines  # of the access log, which the Monitor keeps alive; NULL: none
-    int limit  # the looks at one call before it is given up; 0: no limit
-    int patience  # the looks at one call before a spare is called; at least one
+    double limit  # seconds before a call is given up; 0: no limit
+    double patience  # seconds before a spare is called, which takes two looks at least
+    long long seen  # the number of calls at the last look ...
+    double since, looked  # ... the time of the first look at it, and that of the last ...
+    double spent  # ... and the CPU time of the thread with the loop by then, in seconds
+    double lively_until  # calls are likely to wait
+    long long given_up  # the number of the last call that was given up
     volatile long long stuck_call
     volatile bint stopped
     pthread_mutex_t mutex  # over posts and awake

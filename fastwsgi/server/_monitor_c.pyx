@@ -1,6 +1,9 @@
 """The monitor of a thread pool, in C; its pure twin, _monitor_py.py, is the specification.
 
 Its thread never takes the GIL, so it notices a stuck call even while that call holds the GIL.
+
+A look costs some 16 us: the timer, two switches. So it looks each millisecond only while calls wait, or may do so; one
+that computes has nothing to give before it has lasted a while, as whoever takes the loop from it cannot have the GIL.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -11,6 +14,8 @@ from fastwsgi.http._meter_c cimport LINES_DROPPED, add_atomically, count_expired
 from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
 from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
 from fastwsgi.observe._line_text_c cimport monotonic
+
+from fastwsgi import figures
 
 cdef extern from *:
     """
@@ -27,6 +32,17 @@ cdef extern from *:
     static void rest(long nanoseconds) {
         struct timespec time = {0, nanoseconds};
         nanosleep(&time, NULL);
+    }
+
+    /* The CPU time of a thread in seconds; negative where that cannot be known. */
+    static double thread_time(long long native_id) {
+    #if defined(__linux__)
+        struct timespec time;
+        clockid_t clock = (clockid_t)(~(unsigned)native_id << 3 | 6);  /* as glibc's pthread_getcpuclockid() makes it */
+        if (clock_gettime(clock, &time) == 0)
+            return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+    #endif
+        return -1.0;
     }
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
@@ -62,22 +78,29 @@ cdef extern from *:
     int pthread_cond_signal(pthread_cond_t *) nogil
     int sched_yield() nogil
     void rest(long) nogil
+    double thread_time(long long) nogil
     bint advance_stage(volatile int *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
 cdef enum:
-    TICK = 1000000  # nanoseconds
-    PATIENCE = 100  # looks without a new call before the monitor dozes
-    MARGIN = 100  # looks that the watchdog gets beyond its own pause, since it answers better if it can
+    TICK = 1000000  # nanoseconds between two looks while calls wait
+    CALM_TICK = 5000000  # while they do not
     EXPIRED = 504
-    PAUSE = 250  # looks; the longest pause of the watchdog
+    THREAD = 770  # the word that has the thread with the loop
+
+assert THREAD == figures.CALL + figures.CALL_THREAD
+
+# Seconds
+cdef double LIVELY = 1.0  # after a call that waited, others are likely to
+cdef double PATIENCE = 0.1  # without a new call before the monitor dozes
+cdef double PAUSE = 0.25  # the longest pause of the watchdog
+cdef double MARGIN = 0.1  # that it gets beyond its own pause, since it answers better if it can
 
 
 cdef class Monitor:
     """Watches the calls of one loop, and keeps spare threads waiting."""
 
     def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0, Lines lines=None):
-        cdef int limit = <int>min(timeout * 1000, 1e9)
         self.counter = turn.counter
         self.answer = answer
         self.watch.answer = PyBytes_AS_STRING(answer)
@@ -89,8 +112,8 @@ cdef class Monitor:
         self.watch.size = len(answer)
         self.make_locks()
         self.follow(turn)
-        if limit > 0:
-            self.watch.limit = limit + min(limit // 10, PAUSE) + MARGIN
+        if timeout > 0:
+            self.watch.limit = timeout + min(timeout / 10, PAUSE) + MARGIN
         self.watch.calls = &turn.counter.number
         self.watch.dozing = &turn.counter.dozing
 
@@ -110,12 +133,12 @@ cdef class Monitor:
         return self.watch.stuck_call
 
     def start(self):
-        if pthread_create(&self.thread, NULL, look, &self.watch) != 0:
+        if pthread_create(&self.thread, NULL, watch_calls, &self.watch) != 0:
             raise RuntimeError("cannot start the monitor's thread")
         self.running = True
 
     def delay_spare(self, double seconds):
-        self.watch.patience = <int>min(seconds * 1000, 1e9)
+        self.watch.patience = seconds
 
     cpdef object follow(self, Turn turn):
         before = self.turn
@@ -173,29 +196,42 @@ cdef void call_spare(Watch *watch) noexcept nogil:
     pthread_mutex_unlock(&watch.mutex)
 
 
-cdef void *look(void *argument) noexcept nogil:
+cdef void *watch_calls(void *argument) noexcept nogil:
     """The main function of the thread."""
     cdef Watch *watch = <Watch *>argument
-    cdef long long last = 0, calls
-    cdef int looks = 0
     while not watch.stopped:
-        rest(TICK)
-        calls = watch.calls[0]
-        if calls != last:
-            last = calls
-            looks = 0
-            continue
-        looks += 1
-        if calls & 1:
-            if looks == watch.limit:
-                give_up(watch, calls)
-            if looks >= watch.patience and watch.stuck_call != calls:
-                watch.stuck_call = calls
-                call_spare(watch)
-        elif looks > PATIENCE:
-            doze(watch, calls)
-            looks = 0
+        rest(TICK if monotonic() < watch.lively_until else CALM_TICK)
+        look(watch, watch.calls[0], monotonic())
     return NULL
+
+
+cdef void look(Watch *watch, long long calls, double now) noexcept nogil:
+    cdef bint is_new = calls != watch.seen, computed = has_computed(watch, now)
+    if is_new:
+        watch.seen = calls
+        watch.since = now
+    if not calls & 1:
+        if now - watch.since > PATIENCE:
+            doze(watch, calls)
+            watch.lively_until = monotonic() + LIVELY
+        return
+    if not computed:
+        watch.lively_until = now + LIVELY
+    if watch.limit > 0 and now - watch.since >= watch.limit and watch.given_up != calls:
+        watch.given_up = calls
+        give_up(watch, calls)
+    if not is_new and now - watch.since >= watch.patience and watch.stuck_call != calls:
+        watch.stuck_call = calls
+        call_spare(watch)
+
+
+cdef bint has_computed(Watch *watch, double now) noexcept nogil:
+    """Whether the thread with the loop had the CPU for half of the time since the last look."""
+    cdef double spent = thread_time(watch.figures[THREAD]) if watch.figures != NULL else -1.0
+    cdef bint computed = spent >= 0 and 2 * (spent - watch.spent) > now - watch.looked
+    watch.spent = spent
+    watch.looked = now
+    return computed
 
 
 cdef void give_up(Watch *watch, long long calls) noexcept nogil:
