@@ -1,13 +1,14 @@
 """Temporary files without a name, in the directory that the module tempfile would choose.
 
 That module takes 350 KB with what it imports, so Linux is asked without it (O_TMPFILE) unless the application has
-imported it, and may have set its directory, or the first directory is none for such a file.
+imported it, and may have set its directory, or the first directory cannot have such files.
 """
 
 from __future__ import annotations
 
 import errno
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from typing import IO
 
@@ -30,12 +31,16 @@ def open_file() -> IO[bytes]:
 def directory() -> str:
     """Where the files are, or "" while that is not known."""
     module = sys.modules.get("tempfile")
-    return (module.tempdir or "") if module is not None else _first_choice()
+    if module is not None:
+        return module.tempdir or ""
+    with suppress(OSError):
+        return _first_choice()
+    return ""
 
 
 @lru_cache(None)
 def _first_choice() -> str:
-    """The first directory that tempfile would try; "" if it would take another one. Raises OSError."""
+    """The first directory that tempfile would try; "" if that has to be asked, once it is imported. Raises OSError."""
     place = os.path.abspath(next(filter(None, map(os.environ.get, VARIABLES)), "/tmp"))
     try:
         with open(_open_in(place), "wb") as file:
@@ -43,9 +48,11 @@ def _first_choice() -> str:
     except (AttributeError, OSError) as error:
         if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
             raise
+        import tempfile as tempfile  # now, as a process that serves may no longer be able to
+
         return ""
     return place
 
 
 def _open_in(place: str) -> int:
-    return os.open(place, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    return os.open(place, os.O_TMPFILE | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)  # O_EXCL: never a name

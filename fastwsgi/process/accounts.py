@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CAP_SETGID, CAP_SETUID = 6, 7  # numbers of bits, capabilities(7)
 ID_MAX = 2**32 - 2  # setuid(2) takes the number above it as "leave as it is"
-NEEDED_LATER = ("ast", "difflib", "inspect", "pkgutil", "tempfile")
+NEEDED_LATER = ("ast", "difflib", "inspect", "pkgutil", "random", "tempfile")
 """Modules that a worker may import when it serves already: another user may not be allowed to read their files."""
 
 

@@ -42,6 +42,7 @@ class Disk:
         self.used = 0
         self.share = share
         self._lock = threading.Lock()
+        temporary.directory()  # chosen while file descriptors and modules can still be had
 
     def open(self) -> Spool:
         """A new file. Raises SpoolError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NoReturn
 import pytest
 
 from fastwsgi import temporary
+from fastwsgi.server.spool import Disk
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has O_TMPFILE")
 
@@ -57,4 +59,22 @@ def test_a_lack_of_descriptors_is_told_as_that(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(temporary.os, "open", refuse)
     with pytest.raises(OSError, match="Too many open files"):
         temporary.open_file()
+    assert temporary.directory() == ""
     assert "tempfile" not in sys.modules
+
+
+@linux
+def test_a_file_never_gets_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with temporary.open_file() as file, pytest.raises(OSError):
+        folder = os.open("/proc/self/fd", os.O_RDONLY)  # with it, link() follows what is a symbolic link there
+        try:
+            os.link(str(file.fileno()), tmp_path / "name", src_dir_fd=folder)
+        finally:
+            os.close(folder)
+
+
+def test_the_directory_is_chosen_before_one_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    Disk(0, lambda message, error: None)
+    assert "tempfile" in sys.modules
