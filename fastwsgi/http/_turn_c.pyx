@@ -9,10 +9,12 @@ cdef extern from *:
     """
     #include <sched.h>
     #define set_stage(at, stage) __atomic_store_n(at, stage, __ATOMIC_RELEASE)
+    #define stage_of(at) __atomic_load_n(at, __ATOMIC_ACQUIRE)
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
     """
     int sched_yield()
     void set_stage(volatile int *, int)
+    int stage_of(volatile int *)
     bint advance_stage(volatile int *, int, int)
 
 
@@ -59,7 +61,7 @@ cdef class Turn:
             if advance_stage(&self.call.stage, HELD_BACK, BEGUN):
                 return True
             sched_yield()  # until the monitor has sent its answer: the socket must not be closed before that
-        return self.call.stage != GIVEN_UP and not self.given_up
+        return stage_of(&self.call.stage) != GIVEN_UP and not self.given_up  # and what the monitor wrote before that
 
     cdef bint was_given_up(self) noexcept:
         return self.given_up or self.call.stage == GIVEN_UP

@@ -17,7 +17,7 @@ class Service:
     """The application, the rules and bounds from the settings, and three values that change.
 
     The loop changes these: *now*, the time in seconds on its clock; *turn*, which belongs to the thread that runs it;
-    and *full*, whether all threads are busy, so that requests queue.
+    and *full*, whether all threads are busy or others wait for one, so that requests queue.
 
     Attributes:
         served: requests for the application so far; when this reaches *quota*, quota_reached() is called.
