@@ -1,4 +1,12 @@
 cimport cython
+from cpython.ref cimport PyObject
+
+cdef enum:
+    KNOWN = 64  # names
+
+cdef struct Name:
+    PyObject *text  # which the buffer owns; NULL: no name
+    int kind
 
 
 @cython.final
@@ -15,6 +23,7 @@ cdef class OutBuffer:
     cdef readonly long long length
     cdef readonly bint close
     cdef bint has_date, has_server
+    cdef Name[KNOWN] known  # names that were checked. Most applications give the same objects each time
 
     cdef Py_ssize_t sendable(self) noexcept
     cdef inline char *room(self, Py_ssize_t count) except NULL:
@@ -24,6 +33,7 @@ cdef class OutBuffer:
         return self.data + self.end
 
     cdef int grow(self, Py_ssize_t wanted) except -1
+    cdef int kind_of(self, object name) except -1
     cdef int add_field(self, object item) except -1
     cdef bint note(self, int kind, str name, str value, const unsigned char *text, Py_ssize_t size) except -1
     cpdef object begin(self, object status, object headers)

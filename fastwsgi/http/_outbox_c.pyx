@@ -32,17 +32,11 @@ cdef enum:
     COPIED = 16384  # pieces up to here are copied
     OWN_FIELDS = 128  # bytes at most of Content-Length, Transfer-Encoding, the name of Connection, and line ends
     FRAME = 24  # bytes at most of what is around a status, a name and its value, or the data of a chunk
-    KNOWN = 64  # names
     KNOWN_SIZE = 64  # characters: longer names are not kept
 
 cdef enum:  # what the server does with a field
     PLAIN, CONTENT_LENGTH, DATE, SERVER, CONNECTION, OTHER_HOP
 
-cdef struct Name:
-    PyObject *text
-    int kind
-
-cdef Name[KNOWN] known  # names that were checked. Most applications give the same objects each time
 cdef unsigned char LOWER[256]  # of a token byte; 0 for others
 cdef int MAX_DIGITS = LENGTH_DIGITS
 cdef unsigned char SPECIAL[32]  # whether a name of this length may be one that is not PLAIN
@@ -59,12 +53,6 @@ cdef fill_tables():
 
 
 fill_tables()
-
-
-cdef inline int kind_of(object name) except -1:
-    """The kind of a field; ApplicationError if *name* is none."""
-    cdef Name *place = &known[<size_t><PyObject *>name // 16 % KNOWN]
-    return place.kind if place.text == <PyObject *>name else find_kind(name, place)
 
 
 cdef int find_kind(object name, Name *place) except -1:
@@ -114,6 +102,9 @@ cdef class OutBuffer:
         self.length = -1
 
     def __dealloc__(self):
+        cdef int i
+        for i in range(KNOWN):
+            Py_XDECREF(self.known[i].text)
         PyMem_Free(self.data)
 
     cdef Py_ssize_t sendable(self) noexcept:
@@ -161,6 +152,11 @@ cdef class OutBuffer:
                 self.drop_head()
         self.code = (text[0] - c'0') * 100 + (text[1] - c'0') * 10 + (text[2] - c'0')
 
+    cdef inline int kind_of(self, object name) except -1:
+        """The kind of a field; ApplicationError if *name* is none."""
+        cdef Name *place = &self.known[<size_t><PyObject *>name // 16 % KNOWN]
+        return place.kind if place.text == <PyObject *>name else find_kind(name, place)
+
     cdef int add_field(self, object item) except -1:
         cdef const unsigned char *text
         cdef Py_ssize_t name_size, size
@@ -170,7 +166,7 @@ cdef class OutBuffer:
             raise bad_header(item)
         name = <object>PyTuple_GET_ITEM(item, 0)
         value = <object>PyTuple_GET_ITEM(item, 1)
-        kind = kind_of(name)
+        kind = self.kind_of(name)
         text = latin1(value)
         if text == NULL:
             raise bad_value(name, value)

@@ -66,12 +66,12 @@ def test_a_lack_of_descriptors_is_told_as_that(monkeypatch: pytest.MonkeyPatch) 
 @linux
 def test_a_file_never_gets_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with temporary.open_file() as file, pytest.raises(OSError):
-        folder = os.open("/proc/self/fd", os.O_RDONLY)  # with it, link() follows what is a symbolic link there
-        try:
+    folder = os.open("/proc/self/fd", os.O_RDONLY)  # with it, link() follows what is a symbolic link there
+    try:
+        with temporary.open_file() as file, pytest.raises(FileNotFoundError):
             os.link(str(file.fileno()), tmp_path / "name", src_dir_fd=folder)
-        finally:
-            os.close(folder)
+    finally:
+        os.close(folder)
 
 
 def test_the_directory_is_chosen_before_one_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
