@@ -10,7 +10,7 @@ cdef class Service:
     cdef public _routes_c.Routes routes
     cdef public _framing_c.Framing framing
     cdef public object observer, request_started, response_started, response_ended, note
-    cdef public _exchange_c.Exchange exchange
+    cdef public _exchange_c.Exchange new_exchange
     cdef public _early_hints_c.EarlyHints early_hints
     cdef public _presence_c.Presence presence
     cdef public object body, chunked

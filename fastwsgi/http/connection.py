@@ -491,7 +491,7 @@ class Connection:
             return False
         else:
             head = reader.parser
-            self.exchange = service.exchange.of(self, self.out, head)
+            self.exchange = service.new_exchange.of(self, self.out, head)
             if self.exchange.route is None:
                 service.served += 1
                 if service.served == service.quota:

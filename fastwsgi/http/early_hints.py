@@ -49,6 +49,9 @@ class EarlyHints:
         finally:
             exchange.leave()
 
+    def __reduce__(self) -> Any:
+        raise TypeError("early hints are for one request: they cannot be copied")  # a copy would not be counted
+
     def _served(self) -> Exchange | None:
         """The exchange of the request that these hints are for; None if that is over."""
         if self.presence is None or self.presence.connection is GONE:

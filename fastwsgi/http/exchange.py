@@ -56,6 +56,9 @@ class Write:
 
     exchange: Exchange
 
+    def __init__(self) -> None:
+        raise TypeError("start_response makes it")  # in C one without an exchange would end the process
+
     def __call__(self, data: bytes) -> None:
         """Exchange.write()."""
         self.exchange.write(data)
@@ -188,6 +191,7 @@ class Exchange:
             return  # nobody gets what a child writes
         if self.stage == DONE:
             raise ApplicationError("write() after the response ended")
+        connection = self.connection  # the response may be given up while this is in a slow file
         self.enter()
         spoilt = False
         try:
@@ -199,7 +203,7 @@ class Exchange:
             spoilt = False
         finally:
             if spoilt:  # a part of the piece may be sent: nothing may follow, even if the application goes on
-                self.connection.given_up = True
+                connection.given_up = True
             self.leave()
 
     def _write(self, data: bytes) -> None:

@@ -83,7 +83,7 @@ class Service:
         self.note = getattr(observer, "note", None)
 
     def _set_up_classes(self, build: SimpleNamespace) -> None:
-        self.exchange = build.exchange.Exchange()
+        self.new_exchange = build.exchange.Exchange()
         self.early_hints = build.early_hints.EarlyHints()
         self.presence = build.presence.Presence()
         self.body = build.body.Body

@@ -73,21 +73,13 @@ class Pool:
     # From outside
 
     def run(self) -> None:
-        """Serve until the loop is done.
-
-        Raises:
-            BaseException: the exception that ended the loop.
-        """
+        """Serve until the loop is done. Raises the exception that ended it."""
         self.loop_is_free = True
         self._add_thread()
         self.await_end()
 
     def retire(self) -> None:
-        """Go on without this thread, which ran the loop alone until it lost it in a call; return when all is done.
-
-        Raises:
-            BaseException: the exception that ended the loop.
-        """
+        """Go on without this thread, which ran the loop alone until it lost it in a call; as await_end()."""
         with self.lock:
             if self.has_loop():
                 return  # it was halted
@@ -96,10 +88,7 @@ class Pool:
         self.await_end()
 
     def await_end(self) -> None:
-        """Wait until the loop is done. Raises what run() raises.
-
-        The system may deliver a signal to any thread, but only the main thread, this one, runs Python's handlers.
-        """
+        """Wait until the loop is done, as only the main thread, this one, runs handlers. Raises what run() raises."""
         while not self.done:
             self._done_signal.acquire(timeout=SIGNAL_LOOK)
         if self.failure is not None:

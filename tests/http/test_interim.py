@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
@@ -96,6 +97,17 @@ def test_early_hints_kept_past_the_request_do_nothing(build: SimpleNamespace, ke
             assert client.send(request(target=f"/{number}")).answer().status == 200
         assert len(kept) == 3
     kept[-1]([("Link", "</stale>")])
+
+
+def test_early_hints_cannot_be_copied(build: SimpleNamespace) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [])
+        with pytest.raises(TypeError, match="cannot be copied"):
+            copy.copy(environ["wsgi.early_hints"])
+        return [b"kept"]
+
+    with serving(build, app) as server:
+        assert server.ask().body == b"kept"
 
 
 # 100-continue

@@ -353,3 +353,13 @@ def test_start_response_kept_past_the_request_is_refused(build: SimpleNamespace)
     with serving(build, app) as server, server.connect() as client:
         answers = [client.send(GET).answer() for _ in range(3)]
         assert [(one.status, one.all("X-Good")) for one in answers] == [(200, [])] * 3, server.log
+
+
+def test_only_start_response_makes_a_write(build: SimpleNamespace) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        with pytest.raises(TypeError, match="start_response makes it"):
+            type(start_response("200 OK", []))()
+        return [b"here"]
+
+    with serving(build, app) as server:
+        assert server.ask().body == b"here"
