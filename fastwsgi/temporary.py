@@ -22,7 +22,7 @@ def open_file() -> IO[bytes]:
     """A new file, to read and write. Raises OSError."""
     place = "" if "tempfile" in sys.modules else _first_choice()
     if place:
-        return open(_open_in(place), "w+b")
+        return os.fdopen(_open_in(place), "w+b")
     import tempfile
 
     return tempfile.TemporaryFile()
@@ -43,7 +43,7 @@ def _first_choice() -> str:
     """The first directory that tempfile would try; "" if that has to be asked, once it is imported. Raises OSError."""
     place = os.path.abspath(next(filter(None, map(os.environ.get, VARIABLES)), "/tmp"))
     try:
-        with open(_open_in(place), "wb") as file:
+        with os.fdopen(_open_in(place), "wb") as file:
             file.write(b"blat")
     except (AttributeError, OSError) as error:
         if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
