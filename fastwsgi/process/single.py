@@ -1,7 +1,7 @@
 """Serving with a single process, as fastwsgi.serve() does: it binds, runs the loop, and obeys signals by itself.
 
 The command always has a supervisor, so that there is one behaviour to explain: a killed worker is replaced, HUP
-reloads, --timeout replaces a worker that hangs. That costs 6 MB (PSS of all processes: 16.1 MB alone, 22.5 with a
+reloads, --timeout replaces a worker that hangs. That costs 6 MB (PSS of all processes: 15.1 MB alone, 21.5 with a
 supervisor) and no measurable part of the start: benchmarks/footprint.py. A program that calls serve() has state of its
 own in this process, which a fork would copy: there a supervisor comes only with a setting that needs one.
 """
