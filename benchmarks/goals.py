@@ -1,6 +1,6 @@
-"""The goals, and how far a run is from them: ours beside the best peer, the floor and one thread, round by round.
+"""The goals, and how far a run is from them: ours beside the best peer, the floor and one thread, pass by pass.
 
-A ratio is made of the rounds that were measured in the same turn, so that a machine that drifts drifts out of it.
+A ratio is made of the bursts of the same pass, so that a machine that drifts drifts out of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from profiles import PROFILES
-from results import Results
+from results import Results, spread
 from servers import SERVERS
 
 FLOOR, ONE_THREAD, OURS, GUNICORN = "floor", "fastwsgi-t1", "fastwsgi", "gunicorn"
@@ -18,8 +18,8 @@ NO_PEERS = {server.name for server in SERVERS.values() if server.ours or server.
 
 OF_THE_BEST = {  # CPU per request, at most
     "hello": 0.95, "browser": 0.86, "vary": 0.95, "pipeline": 0.40, "close": 0.80, "post": 0.93, "body64k": 0.93,
-    "body1m": 0.95, "stream": 1.00, "tls": 0.90, "tls-close": 1.00, "flask": 1.00, "flask-template": 1.00,
-    "django": 1.00, "falcon": 1.00, "upload": 1.00, "download": 1.00, "download-django": 1.00,
+    "body1m": 0.95, "stream": 1.00, "tls": 0.90, "tls-close": 1.00, "tls-new": 1.00, "flask": 1.00,
+    "flask-template": 1.00, "django": 1.00, "falcon": 1.00, "upload": 1.00, "download": 1.00, "download-django": 1.00,
 }
 OF_THE_FLOOR = {"hello": 1.12}
 OF_ONE_THREAD = {("hello", OURS): 1.02, ("hello", "fastwsgi-t16"): 1.03, ("flask", OURS): 1.01, ("django", OURS): 1.01}
@@ -35,21 +35,21 @@ WHY: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Ratio:
-    """Of one server's figure to another's: the median over the rounds, and how far they scatter."""
+    """Of one server's figure to another's: the median over all passes, and their 10th and 90th percentile."""
 
     median: float
-    least: float
-    most: float
+    low: float
+    high: float
 
     def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+        return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 def ratio(results: Results, profile: str, server: str, other: str | None, figure: str) -> Ratio | None:
     """None where one of them was not measured."""
     pairs = zip(results.values(profile, server, figure), results.values(profile, other or "", figure))
-    found = sorted(one / another for one, another in pairs if another)
-    return Ratio(median(found), found[0], found[-1]) if found else None
+    found = [one / another for one, another in pairs if another]
+    return Ratio(median(found), *spread(found)) if found else None
 
 
 def ours(profile: str) -> str:

@@ -1,8 +1,8 @@
-"""The load: driving wrk, ab and our own load.c, and reading what they print.
+"""The load: driving our own load.c, wrk and ab, and reading what they print.
 
-wrk makes it where it can, since its figures are known everywhere; load.c makes it where requests have a body, differ or
-come in one write, for which wrk would run a script that is slower than the servers, and where it comes at a constant
-rate.
+load.c makes it wherever HTTP/1.1 is spoken plainly: it can do all that profiles ask for, in bursts of any length and at
+a constant rate. wrk makes it over TLS, where it keeps connections and resumes sessions; ab where a connection
+ends after each request by HTTP/1.0, over TLS with a full handshake for each.
 """
 
 from __future__ import annotations
@@ -29,20 +29,25 @@ class Load:
 
     requests: int
     seconds: float
-    p50_ms: float | None
-    p99_ms: float | None
+    p50_ms: float
+    p99_ms: float
     errors: int
 
 
-def drive(profile: Profile, port: int, seconds: int) -> Load:
-    """Load a server as much as it can take. Raises ServerFailed if nothing was completed."""
+def drive(profile: Profile, port: int, seconds: float) -> Load:
+    """Load a server as much as it can take. Raises ServerFailed if nothing was completed.
+
+    Args:
+        seconds: wrk and ab know only whole ones, and so take one at least.
+    """
+    whole = max(1, round(seconds))
     url = f"{'https' if profile.tls else 'http'}://127.0.0.1:{port}/"
     if profile.tool == "load":
         load = drive_at(profile, port, seconds, 0)
     elif profile.tool == "ab":
-        load = parse_ab(run(ab_command(profile, url, seconds), b"", seconds))
+        load = parse_ab(run(ab_command(profile, url, whole), b"", whole))
     else:
-        load = parse_wrk(run(wrk_command(profile, url, seconds), b"", seconds))
+        load = parse_wrk(run(wrk_command(profile, url, whole), b"", whole))
     if load.requests == 0:
         raise ServerFailed(f"{profile.tool} completed no request")
     return load
@@ -50,7 +55,7 @@ def drive(profile: Profile, port: int, seconds: int) -> Load:
 
 def drive_at(profile: Profile, port: int, seconds: float, rate: float) -> Load:
     """Send *rate* requests a second, as many as the server can take if that is 0. Raises ServerFailed."""
-    texts = requests(profile, port)
+    texts = requests(profile)
     numbers = (port, profile.connections, seconds, rate / profile.depth, profile.depth, len(texts))
     return parse_load(run([program("load"), *map(str, numbers)], b"".join(texts), seconds))
 

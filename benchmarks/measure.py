@@ -9,6 +9,10 @@ from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
+REST_SECONDS = 1  # a server that is not at rest by then never is
+LOOK_SECONDS = 0.01
+IDLE = 0.0005  # CPU seconds in LOOK_SECONDS that are no work
+
 PROCESS_CLOCK = 2  # CPUCLOCK_SCHED: what clock_getcpuclockid(3) makes of a process ID
 
 # Positions in /proc/PID/stat after the command's name, see proc_pid_stat(5).
@@ -32,6 +36,16 @@ def cpu_seconds(session: int) -> float:
         with contextlib.suppress(OSError):  # it has ended
             spent += time.clock_gettime(~pid << 3 | PROCESS_CLOCK)
         spent += sum(map(int, fields[CHILDREN])) / TICKS_PER_SECOND
+    return spent
+
+
+def cpu_seconds_at_rest(session: int) -> float:
+    """The same, once the session has nothing more to do; after REST_SECONDS if it always has."""
+    deadline = time.monotonic() + REST_SECONDS
+    before, spent = -1.0, cpu_seconds(session)
+    while spent - before > IDLE and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        before, spent = spent, cpu_seconds(session)
     return spent
 
 

@@ -50,7 +50,7 @@ class Profile:
         length: bytes of the right response body.
         contains: what is part of it.
         connections: how many are kept busy.
-        tool: what makes the load: "wrk", "ab" or "load" (load.c).
+        tool: what makes the load: "load" (load.c), "wrk" or "ab".
         headers: fields sent with each request, beside Host.
         depth: requests in one write.
         varies: each request has fields of its own.
@@ -65,7 +65,7 @@ class Profile:
     length: int
     contains: str = ""
     connections: int = 64
-    tool: str = "wrk"
+    tool: str = "load"
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     depth: int = 1
@@ -96,13 +96,13 @@ def framework(name: str, about: str, module: str, length: int, **more: Any) -> P
 PLAIN = (
     Profile("hello", "GET of 13 bytes, keep-alive", "hello", 13, GREETING),
     Profile("browser", "the same with a browser's 10 header fields", "hello", 13, GREETING, headers=BROWSER_FIELDS),
-    Profile("vary", "Cookie, Referer and X-Request-Id differ with every request", "hello", 13, GREETING, tool="load",
+    Profile("vary", "Cookie, Referer and X-Request-Id differ with every request", "hello", 13, GREETING,
             headers=PAGE_FIELDS, varies=True),
-    Profile("pipeline", "16 requests in one write", "hello", 13, GREETING, tool="load", depth=16),
+    Profile("pipeline", "16 requests in one write", "hello", 13, GREETING, depth=16),
     Profile("close", "a connection for every request, HTTP/1.1", "hello", 13, GREETING,
             headers={"Connection": "close"}),
     Profile("ab-close", "a connection for every request, HTTP/1.0, by ab", "hello", 13, GREETING, tool="ab"),
-    Profile("post", "POST of 1 KiB that the application reads", "post", 4, str(len(POST_BODY)), tool="load",
+    Profile("post", "POST of 1 KiB that the application reads", "post", 4, str(len(POST_BODY)),
             headers={"Content-Type": "application/octet-stream"}, body=POST_BODY),
     Profile("body64k", "response of 64 KiB", "body64k", len(apps.BODY_64K)),
     Profile("body1m", "response of 1 MiB", "body1m", len(apps.BODY_1M)),
@@ -110,21 +110,24 @@ PLAIN = (
             apps.CHUNKS * len(apps.CHUNK), streams=True),
 )
 TLS = (
-    Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, GREETING, tls=True),
-    Profile("tls-close", "a TLS 1.3 connection for every request; wrk resumes sessions", "hello", 13, GREETING,
-            headers={"Connection": "close"}, tls=True),
-    Profile("tls-body1m", "response of 1 MiB over TLS 1.3", "body1m", len(apps.BODY_1M), tls=True),
+    Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, GREETING, tool="wrk", tls=True),
+    Profile("tls-close", "a TLS 1.3 connection for every request, by a resumed session", "hello", 13, GREETING,
+            tool="wrk", headers={"Connection": "close"}, tls=True),
+    Profile("tls-new", "a TLS 1.3 connection for every request, by a full handshake, HTTP/1.0", "hello", 13, GREETING,
+            tool="ab", tls=True),
+    Profile("tls-body1m", "response of 1 MiB over TLS 1.3", "body1m", len(apps.BODY_1M),
+            tool="wrk", tls=True),
 )
 USED = (
     framework("flask", "Flask, a JSON answer", "flask_json", 57, contains=GREETING),
     framework("flask-template", "Flask, a page of 5 KB by Jinja", "flask_template", 5098,
               contains="Thing &amp; part 32<"),
     framework("django", "Django, a form that is posted, with session, CSRF token and middleware, without a database",
-              "django_form", 1350, contains="order 3 of this session", tool="load", body=FORM,
+              "django_form", 1350, contains="order 3 of this session", body=FORM,
               headers={**BROWSER_FIELDS, "Content-Type": "application/x-www-form-urlencoded",
                        "Cookie": f"sessionid={SESSION}; csrftoken={CSRF_TOKEN}"}),
     framework("falcon", "Falcon, a JSON answer", "falcon_json", 63, contains=GREETING),
-    framework("upload", "a form with a file of 1 MiB, parsed by Flask", "flask_upload", 22, tool="load",
+    framework("upload", "a form with a file of 1 MiB, parsed by Flask", "flask_upload", 22,
               contains="Holiday: 1048576 bytes", body=UPLOAD,
               headers={"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}),
     framework("download", "a file of 1 MiB by wsgi.file_wrapper", "download", len(apps.BODY_1M), of_file=True),

@@ -7,13 +7,14 @@ into the README of the project, too.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from statistics import median
 
 import tables
 from chart import draw
-from results import Results
+from results import Results, spread
 from tables import number, table
 
 HERE = Path(__file__).parent
@@ -22,7 +23,7 @@ END = "<!-- results: end -->"
 EMPTY = f"# Results\n\n{BEGIN}\n{END}\n"
 NOTED = "†"
 CPU = ("µs of server CPU per request · ms of latency (p99) at a constant 80 % of each server's own peak; medians of "
-       "the rounds")
+       "all bursts")
 
 
 def publish(json: Path, folder: Path) -> None:
@@ -59,7 +60,8 @@ def render(results: Results) -> str:
         "Servers: " + ", ".join(f"{name} {facts['version']}" for name, facts in results.servers.items()) + ".",
         "### Server CPU per request, and latency",
         f"{CPU}. Ours is compared with as many threads for the application as the peers have: one (fastwsgi-t1) for "
-        "the smallest applications, four (fastwsgi, the default) for frameworks. Ratios are medians of the rounds'.",
+        "the smallest applications, four (fastwsgi, the default) for frameworks. Ratios are medians of those of all "
+        "passes, in which each server has one burst; p10 and p90 are their 10th and 90th percentile.",
         tables.cpu(results),
         *why(results),
         "### Requests per second",
@@ -87,38 +89,44 @@ def conditions(results: Results) -> str:
     return (
         f"{machine['date']}, {machine['cpu']} ({machine['cores']} cores), {machine['kernel']}, "
         f"{machine['python']}, wrk {machine['wrk']}, ab {machine['ab']}. {durations(results)}; "
-        f"server on core {settings['server_core']}, client on core {settings['client_core']}. "
+        f"servers on core {settings['server_core']}, client on core {settings['client_core']}. "
         f"CPU time stolen by the hypervisor: {median(steal or [0]):.1f} % in the median round, "
         f"{max(steal, default=0):.1f} % in the worst."
     )
 
 
 def durations(results: Results) -> str:
-    """How many rounds of what length, and of which profiles."""
-    found: dict[str, list[str]] = {}
-    for profile, servers in results.rounds.items():
-        counts = {len(rounds) for rounds in servers.values()}
-        seconds = round(median(one.seconds for one in chain(*servers.values()))) if servers else 0
-        found.setdefault(f"{max(counts, default=0)} rounds of {seconds} s", []).append(profile)
-    return "; ".join(f"{length} of {', '.join(profiles)}" for length, profiles in found.items())
+    """How many starts and bursts, of what length, each server had under a profile, or all of them."""
+    rounds = [rounds for servers in results.rounds.values() for rounds in servers.values()]
+    bursts = [sum(len(one.cpu_us) for one in several) for several in rounds]
+    seconds = [sum(one.seconds for one in several) / count for several, count in zip(rounds, bursts)]
+    return (f"{extent(map(len, rounds))} starts of each server for a profile, with {extent(bursts)} bursts in all, "
+            f"of {extent(round(length, 1) for length in seconds)} s")
+
+
+def extent(values: Iterable[float]) -> str:
+    found = sorted(set(values)) or [0]
+    return f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g} to {found[-1]:g}"
 
 
 def details(results: Results, profile: str) -> str:
     """Every figure of one profile, folded."""
-    head = ["server", "requests/s", "CPU µs (least to most)", "waits a request", "p50 ms", "p99 ms", "p99 ms at 80 %",
-            "PSS MiB", "errors"]
+    head = ["server", "requests/s", "CPU µs (p10 to p90)", "of each start", "waits a request", "p50 ms", "p99 ms",
+            "p99 ms at 80 %", "PSS MiB", "CPU % idle", "errors"]
     rows = []
     for server in results.servers:
         cost = results.values(profile, server, "cpu_us")
         if not cost and server not in results.failed.get(profile, {}):
             continue
-        scatter = f"{number(median(cost))} ({number(min(cost))} to {number(max(cost))})" if cost else "failed"
+        scatter = f"{number(median(cost))} ({' to '.join(map(number, spread(cost)))})" if cost else "failed"
+        starts = ", ".join(number(one.median("cpu_us")) for one in results.rounds.get(profile, {}).get(server, []))
         waits = results.median(profile, server, "waits")
         noted = f" {NOTED}" if server in results.notes.get(profile, {}) else ""
         rows.append([server + noted, number(results.median(profile, server, "requests_per_second")), scatter,
-                     "-" if waits is None else f"{waits:.3f}",
+                     starts or "-", "-" if waits is None else f"{waits:.3f}",
                      *(number(results.median(profile, server, name)) for name in
-                       ("p50_ms", "p99_ms", "open_p99_ms", "pss_mib")), str(results.errors(profile, server))])
+                       ("p50_ms", "p99_ms", "open_p99_ms", "pss_mib", "idle_percent")),
+                     str(results.errors(profile, server))])
     summary = f"<summary>{profile}: {results.profiles[profile]}</summary>"
     return f"<details>{summary}\n\n{table(head, rows)}\n\n</details>"
 

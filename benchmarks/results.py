@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 
 @dataclass(frozen=True)
 class Round:
-    """One measurement of one server under one profile.
+    """One start of one server under one profile: its bursts, and medians of them where there is one number.
 
     Attributes:
-        cpu_us: the server's CPU time per request.
+        requests, seconds: of all bursts with all connections busy together.
+        cpu_us: the server's CPU time per request, burst by burst.
+        requests_per_second: burst by burst.
         waits: how often a thread of it waited, per request.
         p50_ms, p99_ms: latency with all connections busy.
         open_p99_ms: latency at a constant 80 % of requests_per_second.
-        pss_mib: memory right after the load.
-        steal_percent: time that the hypervisor gave to other machines, of the length of the measurement.
+        pss_mib: memory right after a burst, with all servers of the profile up.
+        idle_percent: CPU time that it took while others had their bursts, of that time.
+        steal_percent: time that the hypervisor gave to other machines, of seconds.
+        errors: of all bursts, also those at a rate.
     """
 
     requests: int
     seconds: float
-    requests_per_second: float
-    cpu_us: float
+    cpu_us: list[float]
+    requests_per_second: list[float]
     waits: float
     p50_ms: float | None
     p99_ms: float | None
     open_p99_ms: float | None
     pss_mib: float
+    idle_percent: float
     steal_percent: float
     errors: int
+
+    def median(self, figure: str) -> float:
+        """That of the bursts of a figure that is told burst by burst."""
+        return median(getattr(self, figure))
 
 
 @dataclass
@@ -64,20 +74,18 @@ class Results:
         return bool(measured) and server not in self.notes.get(profile, {})
 
     def median(self, profile: str, server: str, figure: str) -> float | None:
-        """The median of a figure of Round over the rounds; None if it was not measured."""
+        """The median of a figure of Round over all there is of it; None if it was not measured."""
         values = self.values(profile, server, figure)
         return median(values) if values else None
-
-    def min(self, profile: str, server: str, figure: str) -> float | None:
-        return min(self.values(profile, server, figure), default=None)
 
     def errors(self, profile: str, server: str) -> int:
         """Errors of all rounds together."""
         return int(sum(self.values(profile, server, "errors")))
 
     def values(self, profile: str, server: str, figure: str) -> list[float]:
-        figures = (getattr(one, figure) for one in self.rounds.get(profile, {}).get(server, []))
-        return [value for value in figures if value is not None]
+        """A figure of Round, burst by burst if it is told so, else round by round."""
+        found = [getattr(one, figure) for one in self.rounds.get(profile, {}).get(server, [])]
+        return [value for one in found for value in (one if isinstance(one, list) else [one]) if value is not None]
 
     def conflict(self, later: Results) -> str:
         """What forbids to merge a later run: another machine, or another version of a server; empty if nothing does."""
@@ -102,7 +110,7 @@ class Results:
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        path.write_text(on_one_line(json.dumps(asdict(self), indent=1)) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Results:
@@ -111,3 +119,16 @@ class Results:
             for name, rounds in servers.items():
                 servers[name] = [Round(**one) for one in rounds]
         return cls(**data)
+
+
+def on_one_line(text: str) -> str:
+    """JSON whose lists of numbers take a line each, not one for every number."""
+    return re.sub(r"\[\s+([\d.,\s]+?)\s+\]", lambda numbers: f"[{' '.join(numbers[1].split())}]", text)
+
+
+def spread(values: list[float]) -> tuple[float, float]:
+    """The 10th and the 90th percentile: how far values scatter, without the few that were disturbed."""
+    if len(values) < 2:
+        return values[0], values[0]
+    tenths = quantiles(values, n=10, method="inclusive")
+    return tenths[0], tenths[-1]

@@ -1,47 +1,47 @@
-"""The rounds of a profile: every server in turn, again and again, each time in a fresh, warmed-up process.
+"""The rounds of a profile: all its servers are started and stay up, and bursts of load go from one to the next.
 
-Taking turns lets a machine that drifts drift for all servers alike.
+A shared machine drifts within minutes by more than servers differ, and two processes of one server differ, too. So a
+pass loads each server once, for less than a second, and two servers are compared by their bursts of one pass; every
+other pass goes backwards, and every round has new processes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from check import HELD_BACK, check, holds_back
+from bursts import Contender
+from check import HELD_BACK, holds_back
 from launch import ServerFailed, running
-from load import Load, drive, drive_at
-from measure import cpu_seconds, pss_mib, steal_seconds, waits
 from profiles import Profile
-from programs import COMPILER
-from results import Results, Round
+from results import Results
 from servers import Server
 
-WARM_UP_SECONDS = 0.5
-SHARE = 0.8  # of its own peak: the rate at which a server's latency is told
+LEAST_PASSES = 2  # one backwards and one forwards
 
 
 def compare(
     results: Results, profile: Profile, servers: Sequence[Server], pythons: Mapping[str, str], end: float
 ) -> None:
-    """Measure the servers under one profile, in as many whole rounds as there is time for, but one at least.
+    """Measure the servers under one profile; bursts and rounds for which there is no time are left out.
 
     Args:
         pythons: each server's interpreter by its name.
-        end: when to be done, by the monotonic clock.
+        end: when to be done, by the monotonic clock; there is one round in any case.
     """
-    if profile.streams:
-        for server in servers:
-            note_streaming(results, profile, server, pythons[server.name])
-    rounds = int(results.settings["rounds"])
-    for turn in range(1, rounds + 1):
+    for server in servers if profile.streams else ():
+        note_streaming(results, profile, server, pythons[server.name])
+    core, rounds = int(results.settings["server_core"]), int(results.settings["rounds"])
+    for left in range(rounds, 0, -1):
         begun = time.monotonic()
-        for server in servers:
-            told = attempt(results, profile, server, pythons[server.name], turn)
-            print(f"{profile.name:15} round {turn}/{rounds}  {server.name:18} {told}", file=sys.stderr)
-        if 2 * time.monotonic() - begun > end:  # another one like this would be too late
+        if left < rounds and begun >= end:
             break
+        well = [Contender(profile, server, pythons[server.name], core) for server in servers
+                if server.name not in results.failed.get(profile.name, {})]
+        one_round(results, profile, well, begun + (end - begun) / left)
+        tell(results, profile, f"round {rounds - left + 1}/{rounds}, {time.monotonic() - begun:.0f} s")
 
 
 def note_streaming(results: Results, profile: Profile, server: Server, python: str) -> None:
@@ -54,55 +54,58 @@ def note_streaming(results: Results, profile: Profile, server: Server, python: s
         results.add_failure(profile.name, server.name, str(error))
 
 
-def attempt(results: Results, profile: Profile, server: Server, python: str, turn: int) -> str:
-    """Measure once, unless the server failed before; returns the words that tell."""
-    if server.name not in results.failed.get(profile.name, {}):
+def one_round(results: Results, profile: Profile, contenders: list[Contender], end: float) -> None:
+    """Start the servers, load them in passes until the time is over, stop them."""
+    with contextlib.ExitStack() as stack:
+        for one in contenders:
+            stack.callback(one.stop)
+        up = each(results, profile, contenders, Contender.start)
+        lasted = 0.0
+        for number in range(int(results.settings["bursts"])):
+            begun = time.monotonic()
+            if number >= LEAST_PASSES and begun + lasted > end:
+                break
+            up = one_pass(results, profile, up[::-1], at_a_rate=number < results.settings["open_bursts"])
+            lasted = time.monotonic() - begun
+        for one in up:
+            results.add_round(profile.name, one.server.name, one.round())
+
+
+def one_pass(results: Results, profile: Profile, up: list[Contender], at_a_rate: bool) -> list[Contender]:
+    """Load each server once, and once more at a rate if that is wanted: those that did not fail."""
+    seconds, open_seconds = results.settings["seconds"], results.settings["open_seconds"]
+
+    def load(one: Contender) -> None:
+        one.burst(seconds)
+        if at_a_rate:
+            one.burst_at_a_rate(open_seconds)
+
+    return each(results, profile, up, load)
+
+
+def each(
+    results: Results, profile: Profile, contenders: list[Contender], action: Callable[[Contender], None]
+) -> list[Contender]:
+    """Do something with each: those that it went well with; the others are stopped, and named in the results."""
+    well = []
+    for one in contenders:
         try:
-            one = measure(profile, server, python, results.settings, turn)
+            action(one)
         except ServerFailed as error:
-            results.add_failure(profile.name, server.name, str(error))
+            one.stop()
+            results.add_failure(profile.name, one.server.name, str(error))
         else:
-            results.add_round(profile.name, server.name, one)
-            p99 = f", p99 {one.open_p99_ms:.2f} ms" if one.open_p99_ms is not None else ""
-            return f"{one.cpu_us:9.2f} µs {one.requests_per_second:9,.0f}/s, {one.errors} errors{p99}"
-    return f"failed: {results.failed[profile.name][server.name]}"
+            well.append(one)
+    return well
 
 
-def measure(profile: Profile, server: Server, python: str, settings: Mapping[str, float], turn: int) -> Round:
-    """Start a server, check its answer, warm it up, load it. Raises ServerFailed."""
-    core = int(settings["server_core"])
-    with running(server, python, profile.app, core, profile.tls, threads=profile.threads) as (session, port):
-        check(profile, port)
-        warm_up(profile, port)
-        cpu, waited, stolen = cpu_seconds(session), waits(session), steal_seconds()
-        load = drive(profile, port, int(settings["seconds"]))
-        cpu, waited, stolen = cpu_seconds(session) - cpu, waits(session) - waited, steal_seconds() - stolen
-        memory = pss_mib(session)
-        steady = None
-        if turn <= settings["open_rounds"] and opens(profile, server):
-            steady = drive_at(profile, port, settings["open_seconds"], SHARE * load.requests / load.seconds)
-    if not cpu:
-        raise ServerFailed(f"{load.requests} requests took too little CPU time to measure")
-    latency = profile.depth == 1  # wrk's percentiles are right for one request at a time only
-    return Round(
-        requests=load.requests,
-        seconds=load.seconds,
-        requests_per_second=round(load.requests / load.seconds, 1),
-        cpu_us=round(cpu / load.requests * 1e6, 3),
-        waits=round(waited / load.requests, 4),
-        p50_ms=load.p50_ms if latency else None,
-        p99_ms=load.p99_ms if latency else None,
-        open_p99_ms=steady.p99_ms if steady else None,
-        pss_mib=round(memory, 2),
-        steal_percent=round(stolen / load.seconds * 100, 1),
-        errors=load.errors + (steady.errors if steady else 0),
-    )
-
-
-def warm_up(profile: Profile, port: int) -> Load:
-    return drive_at(profile, port, WARM_UP_SECONDS, 0) if COMPILER and not profile.tls else drive(profile, port, 1)
-
-
-def opens(profile: Profile, server: Server) -> bool:
-    """Whether latency is measured at a rate: load.c speaks no TLS and no HTTP/1.0, and the floor takes naps."""
-    return COMPILER is not None and not (profile.tls or profile.tool == "ab" or server.native)
+def tell(results: Results, profile: Profile, which: str) -> None:
+    """Say on stderr what the last round has shown."""
+    for name, rounds in results.rounds.get(profile.name, {}).items():
+        last = rounds[-1]
+        p99 = f", p99 {last.open_p99_ms:.2f} ms at a rate" if last.open_p99_ms is not None else ""
+        print(f"{profile.name:15} {which}  {name:18} {last.median('cpu_us'):9.2f} µs "
+              f"{last.median('requests_per_second'):9,.0f}/s, {len(last.cpu_us)} bursts, {last.errors} errors{p99}",
+              file=sys.stderr)
+    for name, reason in results.failed.get(profile.name, {}).items():
+        print(f"{profile.name:15} {which}  {name:18} failed: {reason}", file=sys.stderr)

@@ -25,7 +25,7 @@ from rounds import compare
 from servers import SERVERS, Server
 
 BUILD = HERE.parent / "build"
-QUICK = {"servers": "fastwsgi,fastwsgi-pure", "profiles": "hello", "rounds": 1, "seconds": 1, "open_rounds": 0,
+QUICK = {"servers": "fastwsgi,fastwsgi-pure", "profiles": "hello", "rounds": 1, "bursts": 4, "seconds": 0.3,
          "output": BUILD / "benchmarks"}
 Row = TypeVar("Row")
 
@@ -47,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.sched_setaffinity(0, {client_core})
     results = Results(
         machine=facts(),
-        settings={"rounds": options.rounds, "seconds": options.seconds, "open_rounds": options.open_rounds,
-                  "open_seconds": options.open_seconds, "client_core": client_core, "server_core": server_core},
+        settings={"rounds": options.rounds, "bursts": options.bursts, "seconds": options.seconds,
+                  "open_bursts": options.open_bursts, "open_seconds": options.open_seconds,
+                  "client_core": client_core, "server_core": server_core},
         servers=present,
         skipped=skipped,
         profiles={profile.name: profile.about for profile in profiles},
@@ -57,10 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     earlier = Results.load(json) if options.add and json.exists() else Results({}, {}, {}, {}, {})
     if earlier.conflict(results):
         sys.exit(f"cannot add to {json}: {earlier.conflict(results)}")
-    begun = time.monotonic()
-    for position, profile in enumerate(profiles, 1):
-        end = begun + options.minutes * 60 * position / len(profiles)
-        compare(results, profile, takers(profile, servers, present), pythons, end)
+    end = time.monotonic() + options.minutes * 60
+    for left, profile in zip(range(len(profiles), 0, -1), profiles):
+        begun = time.monotonic()
+        compare(results, profile, takers(profile, servers, present), pythons, begun + (end - begun) / left)
         earlier.merge(results)
         earlier.save(json)
     publish(json, options.output)
@@ -73,13 +74,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--servers", default=",".join(SERVERS), metavar="A,B", help=f"any of {', '.join(SERVERS)}")
     add("--profiles", default=",".join(PROFILES), metavar="X,Y", help=f"any of {', '.join(PROFILES)}")
-    add("--rounds", type=int, default=5, help="measurements of each server and profile (%(default)s)")
+    add("--rounds", type=int, default=3, metavar="N",
+        help="starts of all servers of a profile, which then are up together (%(default)s)")
+    add("--bursts", type=int, default=10, metavar="N", help="of load for each of them then, in turn (%(default)s)")
+    add("--seconds", type=float, default=0.5, metavar="N",
+        help="length of a burst; wrk and ab know only whole ones (%(default)s)")
     add("--minutes", type=float, default=math.inf, metavar="N",
-        help="leave out rounds that take longer than that in all (no limit)")
-    add("--seconds", type=int, default=4, help="length of a measurement (%(default)s)")
-    add("--open-rounds", type=int, default=2, metavar="N",
-        help="how many of the rounds measure latency at 80 %% of the peak, too (%(default)s)")
-    add("--open-seconds", type=float, default=2, metavar="N", help="length of that (%(default)s)")
+        help="for all; leaves out bursts, so that each profile and round has its share (no limit)")
+    add("--open-bursts", type=int, default=2, metavar="N",
+        help="how many of the bursts are followed by one at 80 %% of that peak, for latency (%(default)s)")
+    add("--open-seconds", type=float, default=0.5, metavar="N", help="length of that (%(default)s)")
     add("--add", action="store_true", help="keep what --json has of other profiles; of the same machine and versions")
     add("--peers-python", metavar="PATH", help="interpreter that has the peers; nothing is installed then")
     add("--peers-venv", type=Path, default=BUILD / "peers", metavar="DIR",
@@ -87,7 +91,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="where the results go (results.json in --output)")
     add("--output", type=Path, default=HERE, metavar="DIR",
         help="where README.md gets its tables and results.svg is drawn (benchmarks)")
-    add("--quick", action="store_true", help="a smoke test: hello on fastwsgi for 1 s, into build/benchmarks")
+    add("--quick", action="store_true", help="a smoke test: hello on fastwsgi for some seconds, into build/benchmarks")
     if parser.parse_args(arguments).quick:
         parser.set_defaults(**QUICK)
     return parser.parse_args(arguments)

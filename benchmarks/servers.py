@@ -63,6 +63,8 @@ TABLE = (
            ("-c", "import {module}, freastal; freastal.serve({module}.{app}, '127.0.0.1', {port})")),
     Server("fastpysgi", "fastpysgi", ("-c", FASTPYSGI % (0, "")), tls=("-c", FASTPYSGI % (0, FASTPYSGI_TLS))),
     Server("fastpysgi-nodelay", "fastpysgi", ("-c", FASTPYSGI % (1, "")), tls=("-c", FASTPYSGI % (1, FASTPYSGI_TLS))),
+    Server("fastwsgi-0.0.9", "fastwsgi",
+           ("-c", "import {module}, fastwsgi; fastwsgi.run({module}.{app}, '127.0.0.1', {port}, loglevel=0)")),
     Server("bjoern", "bjoern-binary",
            ("-c", "import {module}, bjoern; bjoern.run({module}.{app}, '127.0.0.1', {port})")),
     Server("peregrine", "peregrine-server",

@@ -24,7 +24,7 @@ from results import Results
 
 def cpu(results: Results) -> str:
     """A row for each profile: CPU per request, and latency at 80 % of the peak of each."""
-    head = ["profile", "floor", ONE_THREAD, OURS, "best peer", GUNICORN, "of the best (least to most)", "goal"]
+    head = ["profile", "floor", ONE_THREAD, OURS, "best peer", GUNICORN, "of the best (p10 to p90)", "goal"]
     rows = []
     for profile in results.profiles:
         peer = best_peer(results, profile)
@@ -38,7 +38,7 @@ def cpu(results: Results) -> str:
 def speed(results: Results) -> str:
     """A row for each profile: requests per second."""
     figure = "requests_per_second"
-    head = ["profile", "floor", ONE_THREAD, OURS, "best peer", GUNICORN, "of the best (least to most)", "goal"]
+    head = ["profile", "floor", ONE_THREAD, OURS, "best peer", GUNICORN, "of the best (p10 to p90)", "goal"]
     rows = []
     for profile in results.profiles:
         peer = best_peer(results, profile, figure, most=True)
@@ -53,7 +53,7 @@ def speed(results: Results) -> str:
 
 def above_the_floor(results: Results) -> str:
     """A row for each profile: what we cost, and how often who waits."""
-    head = ["profile", "floor, µs", "ours, µs", "ours minus floor", "of the floor (least to most)", "goal",
+    head = ["profile", "floor, µs", "ours, µs", "ours minus floor", "of the floor (p10 to p90)", "goal",
             "waits a request: floor", "ours", "best peer"]
     rows = []
     for profile in results.profiles:
@@ -74,7 +74,7 @@ def threads(results: Results) -> str:
         found = ratio(results, profile, server, ONE_THREAD, "cpu_us")
         if found:
             rows.append([profile, server, str(found), verdict(found, goal)])
-    return table(["profile", "server", f"CPU of {ONE_THREAD} (least to most)", "goal"], rows)
+    return table(["profile", "server", f"CPU of {ONE_THREAD} (p10 to p90)", "goal"], rows)
 
 
 def reasons(results: Results) -> list[str]:

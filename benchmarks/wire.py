@@ -6,20 +6,21 @@ from functools import lru_cache
 
 from profiles import Profile
 
+HOST = "127.0.0.1:20000"  # whatever the port is: so the texts are made once for all servers
 VARIETY = 16_384  # requests of a profile that varies; more than any server remembers of the last ones
 MULTIPLIER = 2_654_435_761  # Knuth's, for numbers that look like random ones
 
 
 @lru_cache(1)
-def requests(profile: Profile, port: int) -> list[bytes]:
+def requests(profile: Profile) -> list[bytes]:
     """Texts of one length, each with as many requests as go into one write."""
     count = VARIETY if profile.varies else 1
-    return [request(profile, port, number) * profile.depth for number in range(count)]
+    return [request(profile, number) * profile.depth for number in range(count)]
 
 
-def request(profile: Profile, port: int, number: int = 0) -> bytes:
+def request(profile: Profile, number: int = 0) -> bytes:
     """One request with its body."""
-    fields = {"Host": f"127.0.0.1:{port}", **profile.headers}
+    fields = {"Host": HOST, **profile.headers}
     if profile.varies:
         fields.update(varying(number))
     if profile.body:
