@@ -114,7 +114,7 @@ TLS = (
     Profile("tls-close", "a TLS 1.3 connection for every request, by a resumed session", "hello", 13, GREETING,
             tool="wrk", headers={"Connection": "close"}, tls=True),
     Profile("tls-new", "a TLS 1.3 connection for every request, by a full handshake, HTTP/1.0", "hello", 13, GREETING,
-            tool="ab", tls=True),
+            connections=128, tool="ab", tls=True),
     Profile("tls-body1m", "response of 1 MiB over TLS 1.3", "body1m", len(apps.BODY_1M),
             tool="wrk", tls=True),
 )
