@@ -25,7 +25,7 @@ OF_THE_FLOOR = {"hello": 1.12}
 OF_ONE_THREAD = {("hello", OURS): 1.02, ("hello", "fastwsgi-t16"): 1.03, ("flask", OURS): 1.01, ("django", OURS): 1.01}
 
 WHY: dict[str, str] = {
-    "hello": "four fifths of it are the kernel's, as the floor shows, and the rounds scatter by more than what is left",
+    "hello": "four fifths of it are the kernel's, as the floor shows",
     "body64k": "nearly all of it is the kernel's, as the floor shows",
     "django": "once four threads are busy with calls that only compute, they go on to take turns at the GIL",
     "upload": "a form of more than --spool-size (512K) waits in a temporary file, which is near half of the difference",

@@ -1,4 +1,4 @@
-/* A load generator for what wrk cannot do: requests that differ at no cost, and a constant rate.
+/* A load generator for what wrk cannot do: bursts of any length, requests that differ at no cost, and a constant rate.
  *
  *     load PORT CONNECTIONS SECONDS RATE DEPTH COUNT < REQUESTS
  *

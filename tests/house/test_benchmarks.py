@@ -115,6 +115,20 @@ def test_load_commands() -> None:
     assert ab.index("-t") < ab.index("-n"), "ab's -t sets -n, too: the later one holds"
 
 
+def test_wrk_and_ab_are_given_whole_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[str]] = []
+
+    def run(command: list[str], *_: object) -> str:
+        given.append(command)
+        return WRK.format(trouble="") if command[0] == "wrk" else AB.format(failed=0)
+
+    monkeypatch.setattr(load, "run", run)
+    assert load.drive(PROFILES["tls"], 20000, 0.3).requests == 148327
+    assert load.drive(PROFILES["tls-new"], 20000, 1.6).requests == 52040
+    assert "-d1s" in given[0]
+    assert given[1][given[1].index("-t"):][:2] == ["-t", "2"]
+
+
 def environ_of(profile: Profile) -> dict[str, Any]:
     """What a server makes of the profile's request."""
     fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in profile.headers.items()}
@@ -385,7 +399,7 @@ def test_a_session_has_cpu_time_and_memory() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         assert list(measure.stats(process.pid)) == [process.pid]
-        assert measure.cpu_seconds(process.pid) >= 0
+        assert 0 <= measure.cpu_seconds(process.pid) <= measure.cpu_seconds_at_rest(process.pid)
         assert measure.pss_mib(process.pid) > 0
         process.communicate(b"\n")
     assert measure.stats(process.pid) == {}
