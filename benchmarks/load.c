@@ -3,7 +3,8 @@
  *     load PORT CONNECTIONS SECONDS RATE DEPTH COUNT < REQUESTS
  *
  * REQUESTS are COUNT texts of one length, sent in turn, each of DEPTH requests in one write. With RATE 0 a connection
- * sends again as soon as it is answered. Otherwise request n is due at n / RATE seconds and goes out then, by whichever
+ * sends again as soon as it is answered, and after SECONDS waits for its last answer and ends: no request has cost the
+ * server something and is not counted. Otherwise request n is due at n / RATE seconds and goes out then, by whichever
  * connection is free; where none is, it waits, and its latency counts from when it was due all the same: what a server
  * that stalls does to those who come meanwhile is not left out ("coordinated omission", as Gil Tene's wrk2 avoids it).
  * What was due and is not answered at the end counts with the time it has waited.
@@ -24,7 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, HEAD = 8 * 1024, ROOM = 256 * 1024, MOST = 64 * 1024 * 1024, MICROSECONDS = 4 * 1000 * 1000 };
+enum { BATCH = 64, HEAD = 8 * 1024, ROOM = 256 * 1024, MOST = 64 * 1024 * 1024 };
+enum { MICROSECONDS = 4 * 1000 * 1000, PATIENCE = 5 }; /* seconds after the end for the last answers */
 enum state { IN_HEAD, IN_BODY, IN_CHUNK_SIZE, IN_CHUNK, AFTER_CHUNKS, UNTIL_CLOSE };
 
 /* left: bytes of a body or chunk to come; sent: bytes of the request; awaited: responses to it not yet complete. */
@@ -41,7 +43,7 @@ static struct { int port, connections, depth, count; double seconds, rate; } opt
 static char *requests;
 static size_t request_size;
 static struct connection *connections, **idle; /* idle: those without a request, the longest idle first */
-static int poller, first_idle, idles;
+static int poller, first_idle, idles, over;
 static unsigned long completed, errors, sent;
 static unsigned *latencies; /* how many took so many microseconds */
 
@@ -100,8 +102,13 @@ static void finish(struct connection *one, int failed) {
     if (failed) errors++;
     else completed += options.depth;
     record(one->due);
-    if (failed || one->closing) close(one->file), connect_it(one);
     one->awaited = 0;
+    if (failed || one->closing || over) close(one->file);
+    if (over) {
+        idles++;
+        return;
+    }
+    if (failed || one->closing) connect_it(one);
     if (options.rate == 0) start(one, now());
     else idle[(first_idle + idles++) % options.connections] = one;
 }
@@ -192,20 +199,26 @@ static void prepare(char **arguments) {
     }
 }
 
+static void serve_some(void) {
+    struct epoll_event events[BATCH];
+    int ready = epoll_wait(poller, events, BATCH, 0);
+    for (int i = 0; i < ready; i++) serve(events[i].data.ptr, events[i].events);
+}
+
 /* Run until the time is over: when the next request is due that was not sent. */
 static double run(double begun) {
     double end = begun + options.seconds, due = begun, time;
     while (options.rate == 0 && idles) start(idle[--idles], begun);
     while ((time = now()) < end) {
-        struct epoll_event events[BATCH];
         for (; options.rate > 0 && idles && due <= time; due += 1 / options.rate) {
             struct connection *one = idle[first_idle];
             first_idle = (first_idle + 1) % options.connections, idles--;
             start(one, due);
         }
-        int ready = epoll_wait(poller, events, BATCH, 0);
-        for (int i = 0; i < ready; i++) serve(events[i].data.ptr, events[i].events);
+        serve_some();
     }
+    over = options.rate == 0;
+    while (over && idles < options.connections && now() < end + PATIENCE) serve_some();
     return due;
 }
 

@@ -107,7 +107,8 @@ def pick(names: str, table: Mapping[str, Row]) -> list[Row]:
 
 def takers(profile: Profile, servers: Iterable[Server], present: Iterable[str]) -> list[Server]:
     """The servers that take part in a profile."""
-    return [server for server in servers if server.name in present and profile.name in (server.only or PROFILES)]
+    return [server for server in servers if server.name in present and profile.name in (server.only or PROFILES)
+            and (server.tls or not profile.tls)]
 
 
 def tools(profiles: Iterable[Profile]) -> set[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,25 @@ def test_another_status_is_an_error(tmp_path: Path) -> None:
         seen = drive(PROFILES["hello"], port, 200)
         process.kill()
     assert seen.errors == seen.requests > 0
+
+
+def test_each_request_has_its_answer_and_is_counted() -> None:
+    served = []
+
+    def serve(listener: socket.socket) -> None:
+        """Answer on one connection after the other, each for as long as the client keeps it."""
+        for number in range(3):
+            with listener.accept()[0] as client:
+                while client.recv(4096):
+                    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                    served.append(number)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as listener:
+        threading.Thread(target=serve, args=[listener], daemon=True).start()
+        three = dataclasses.replace(PROFILES["hello"], connections=3)
+        seen = load.drive_at(three, listener.getsockname()[1], 0.05, 0)
+    assert (seen.requests, seen.errors) == (len(served), 0)
+    assert served[-2:] == [1, 2], "those for which the server had no time"
 
 
 def test_requests_without_an_answer_count_with_the_time_that_they_waited() -> None:
