@@ -55,6 +55,7 @@ cdef class Connection:
     @cython.locals(turn=_turn_c.Turn, deadline=cython.double)
     cpdef object on_deadline(self)
     @cython.locals(pace=_pace_c.Pace)
+    cpdef bint look(self, double now) except -1
     cpdef bint is_late(self, double now) except -1
     cpdef bint reads_too_slowly(self, double now) except -1
     cpdef bint is_idle(self) except -1

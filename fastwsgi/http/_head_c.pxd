@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport uint64_t
 
 # The modules: head.py imports these classes by name for the type checker
-from fastwsgi.http cimport _framing_c, _inbox_c, _scanner_c
+from fastwsgi.http cimport _framing_c, _inbox_c, _lines_c, _scanner_c
 
 
 @cython.final
@@ -13,8 +13,7 @@ cdef class Template:
     # What the scanner knows of the fields
     cdef uint64_t seen
     cdef int repeated
-    cdef long long body_length
-    cdef bint keep_alive
+    cdef _lines_c.Fields read
 
     cdef int forget_fields(self, dict plain) except -1
 

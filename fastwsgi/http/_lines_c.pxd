@@ -44,6 +44,13 @@ cdef struct FieldName:
     PyObject *key
     int kind
 
+# What the fields say that were read so far
+cdef struct Fields:
+    int count
+    bint host, close, keep_alive
+    long long length  # of the body
+    Py_ssize_t known  # bytes of the first lines that were all known
+
 cdef bint read_request_line(const char *at, Py_ssize_t size, RequestLine *made) except -1
 cdef bint read_field_line(FieldName *names, const char *at, Py_ssize_t size, FieldLine *made) except -1
 

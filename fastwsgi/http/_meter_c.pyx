@@ -13,7 +13,7 @@ from fastwsgi.http._exchange_c cimport Exchange
 
 from fastwsgi import figures
 from fastwsgi.http.call_names import write_id
-from fastwsgi.http.waits import SHORT_WAIT, count_route, count_turn, resume
+from fastwsgi.http.waits import SHORT_WAIT, count_route, resume
 
 cdef enum:  # as in figures.py
     SIZE = 11264
@@ -23,6 +23,7 @@ cdef enum:  # as in figures.py
     BOUNDS = 14
     HISTOGRAM = 16
     DURATIONS = 128
+    QUEUE_TIMES = 192
     EXPIRED_TIMES = 224
     CODES = 256
     CODE_WORDS = 500
@@ -40,10 +41,11 @@ cdef enum:  # as in figures.py
     RING_ENTRIES = 4096
     EXPIRED = 504
 
-assert (SIZE, UNSHOWN, BUSY_TIME, ABANDONED, BOUNDS, HISTOGRAM, DURATIONS, EXPIRED_TIMES, CODES, CODE_WORDS) == (
-    figures.SIZE, figures.UNSHOWN, figures.BUSY_TIME, figures.ABANDONED, len(figures.DURATION_BOUNDS),
-    figures.HISTOGRAM, figures.DURATIONS, figures.EXPIRED, figures.CODES, figures.CODE_WORDS,
+assert (SIZE, UNSHOWN, BUSY_TIME, ABANDONED, HISTOGRAM, DURATIONS, QUEUE_TIMES, EXPIRED_TIMES, CODES, CODE_WORDS) == (
+    figures.SIZE, figures.UNSHOWN, figures.BUSY_TIME, figures.ABANDONED, figures.HISTOGRAM, figures.DURATIONS,
+    figures.QUEUE_TIMES, figures.EXPIRED, figures.CODES, figures.CODE_WORDS,
 )
+assert BOUNDS == len(figures.DURATION_BOUNDS) == len(figures.QUEUE_BOUNDS)
 assert (CALL, CALL_WORDS, ROWS, RING, RING_ENTRIES) == (
     figures.CALL, figures.CALL_WORDS, figures.ROWS, figures.RING, figures.RING_ENTRIES,
 )
@@ -60,6 +62,7 @@ cdef double short_wait = SHORT_WAIT
 cdef long long[BOUNDS] bounds  # nanoseconds
 for place, bound in enumerate(figures.DURATION_BOUNDS):
     bounds[place] = round(bound * 10**9)
+cdef double[BOUNDS] queue_bounds = figures.QUEUE_BOUNDS
 
 cdef extern from *:
     """
@@ -96,6 +99,15 @@ cdef void count_expired(long long *words, double started) noexcept nogil:
         bucket += 1
     words[EXPIRED_TIMES + bucket] += 1
     words[EXPIRED_TIMES + HISTOGRAM - 1] += spent
+
+
+cdef void count_turn(long long *words, double seconds) noexcept nogil:
+    """As in waits.py: on a busy thread that is half of all requests, and a call of Python costs each a microsecond."""
+    cdef int bucket = 0
+    while bucket < BOUNDS and seconds > queue_bounds[bucket]:
+        bucket += 1
+    count_up(&words[QUEUE_TIMES + bucket], 1)
+    count_up(&words[QUEUE_TIMES + HISTOGRAM - 1], nanoseconds(seconds))
 
 
 cdef class Meter:
@@ -230,7 +242,7 @@ cdef class Meter:
         else:
             if self.free_since > began:
                 if self.free_since - began >= short_wait:
-                    count_turn(self, self.free_since - began)
+                    count_turn(self.words, self.free_since - began)
                 began = self.free_since
             self.free_since = now
         self.mark(exchange)

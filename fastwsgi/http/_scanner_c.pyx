@@ -8,7 +8,8 @@ whole head. So it has no rule of its own and refuses nothing; a differential tes
 Whole lines repeat from request to request. Request lines, field lines and field names are kept in direct-mapped
 tables, found by a hash of a few of their bytes and compared byte for byte. A line is kept when it is seen a second
 time, so that lines that never repeat (a request id) cost a hash and no memory. Other lines go to _lines_c.pyx.
-All fields at once may repeat on a connection: then its template has them (head.py), and they cost one comparison.
+On a connection the same fields come first in each head, up to one that changes, as a Cookie may, or to the end: its
+template has them (head.py), and they cost one comparison.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -16,7 +17,7 @@ from cpython.dict cimport PyDict_Copy, PyDict_SetItem, PyDict_Size
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.ref cimport Py_INCREF, PyObject
 from libc.stdint cimport uint64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memset
 
 from fastwsgi.http._lines_c cimport (
     CLOSE, HOST, KEEP_ALIVE, KEPT_LINE, NAMES, PLAIN,
@@ -80,12 +81,12 @@ cdef class Scanner:
         cdef const char *begin = inbox.data + inbox.start
         cdef const char *end = inbox.data + inbox.end
         cdef const char *fields = line_end(begin, end)
-        cdef const char *eol
+        cdef const char *at
         cdef uint64_t hashed
         cdef RequestLine made
         cdef RequestLine *line
         cdef dict environ
-        cdef bint repeats
+        cdef Fields read
         if fields == NULL or fields - begin > self.max_line:
             return False
         hashed = digest(begin, fields - begin)
@@ -95,49 +96,48 @@ cdef class Scanner:
             if line == NULL:
                 return False
         fields += 2
-        repeats = template is not None and line.version == 11 and begins_with(fields, end, template.fields)
-        environ = begin_environ(head, template, repeats)
+        if template is not None and not begins_with(fields, end, template.fields):
+            self.shorten(template, head, fields, end)
+        environ = <dict>PyDict_Copy(head.template if template is None else template.environ)
         put_request_line(environ, line)
         head.version = line.version
         head.is_head = line.is_head
         head.name = <bytes>line.name
         if line == &made:
             release_request_line(line)
-        if repeats:
-            eol = fields + PyBytes_GET_SIZE(template.fields)
-            head.body_length = template.body_length
-            head.keep_alive = template.keep_alive
-        else:
-            eol = self.read_fields(environ, head, fields, end)
-            if eol == NULL:
+        read = begun(template)
+        at = fields + read.known
+        if at < end and at[0] != c'\r':  # else the template has all
+            at = self.read_fields(environ, &read, at, end)
+            if at == NULL:
                 return False
-            if template is not None:
-                self.note_fields(template, head, fields, eol)
-        if eol - begin > self.max_head:
+            if template is not None and read.known > PyBytes_GET_SIZE(template.fields):
+                self.note(template, fields, read.known)
+        if end - at < 2 or at[1] != c'\n' or at + 2 - begin > self.max_head:
             return False
+        if read.length > self.max_body or not (read.host or head.version == 10):
+            return False
+        head.body_length = read.length
+        head.keep_alive = not read.close and (read.keep_alive or head.version == 11)
         head.expect_continue = head.is_https = False
         head.environ = environ
-        inbox.start = eol - inbox.data
+        inbox.start = at + 2 - inbox.data
         return True
 
-    cdef const char *read_fields(self, dict environ, HeadParser head, const char *at, const char *end) except? NULL:
-        """Put the field lines into *environ*; where the head ends, or NULL to give up."""
-        cdef Py_ssize_t entries = PyDict_Size(environ)
+    cdef const char *read_fields(self, dict environ, Fields *read, const char *at, const char *end) except? NULL:
+        """Put field lines into *environ*, behind those that *read* knows of; where they end, or NULL to give up."""
         cdef const char *eol
-        cdef Py_ssize_t fields = 0
-        cdef bint close = False, keep_alive = False, host = False
-        cdef long long length = 0
+        cdef Py_ssize_t others = PyDict_Size(environ) - read.count
         cdef uint64_t hashed
         cdef FieldLine made
         cdef FieldLine *line
-        while True:
+        cdef bint known = True
+        while at < end and at[0] != c'\r':
             eol = line_end(at, end)
             if eol == NULL:
                 return NULL
-            if eol == at:
-                break
-            fields += 1
-            if fields > self.max_fields or eol - at > self.max_field:
+            read.count += 1
+            if read.count > self.max_fields or eol - at > self.max_field:
                 return NULL
             hashed = digest(at, eol - at)
             line = self.field_lines + (hashed >> 8) % FIELD_LINES
@@ -145,58 +145,72 @@ cdef class Scanner:
                 line = new_field_line(line, hashed, self.names, at, eol - at, &made)
                 if line == NULL:
                     return NULL
+                known = False
             PyDict_SetItem(environ, <object>line.key, <object>line.value)
             if line.kind != PLAIN:
                 if line.kind == HOST:
-                    host = True
+                    read.host = True
                 elif line.kind == KEEP_ALIVE:
-                    keep_alive = True
+                    read.keep_alive = True
                 elif line.kind == CLOSE:
-                    close = True
+                    read.close = True
                 else:
-                    length = line.length
+                    read.length = line.length
             if line == &made:
                 release_field_line(line)
+            if known:
+                read.known += eol + 2 - at
             at = eol + 2
         # Fewer entries than lines: a field was sent twice, which the scanner leaves to head.py.
-        if PyDict_Size(environ) != entries + fields:
-            return NULL
-        if length > self.max_body or not (host or head.version == 10):
-            return NULL
-        head.body_length = length
-        head.keep_alive = not close and (keep_alive or head.version == 11)
-        return at + 2
+        return at if PyDict_Size(environ) == others + read.count else NULL
 
-    cdef int note_fields(self, Template template, HeadParser head, const char *at, const char *end) except -1:
-        """Put the fields, which were just read, into *template* if the connection has repeated them often enough."""
-        cdef uint64_t hashed = digest(at, end - at)
-        cdef dict environ
+    cdef int note(self, Template template, const char *at, Py_ssize_t size) except -1:
+        """Put the first fields, of *size* bytes, into *template* if the connection has repeated them often enough."""
+        cdef uint64_t hashed = digest(at, size)
         template.repeated = template.repeated + 1 if template.seen == hashed else 0
         template.seen = hashed
-        if template.repeated < template.enough or end - at > KEPT_FIELDS or head.version != 11:
-            return 0
-        environ = <dict>PyDict_Copy(template.environ)
-        self.read_fields(environ, head, at, end)
-        template.environ = environ
-        template.fields = PyBytes_FromStringAndSize(at, end - at)
-        template.body_length = head.body_length
-        template.keep_alive = head.keep_alive
-        template.repeated = 0
+        if template.repeated >= template.enough and size <= KEPT_FIELDS:
+            template.repeated = 0
+            self.keep(template, at, size)
+        return 0
+
+    cdef int shorten(self, Template template, HeadParser head, const char *at, const char *end) except -1:
+        """Leave in *template* those of its fields that the head at *at* repeats, up to the first other line."""
+        cdef bytes had = template.fields
+        cdef const char *fields = PyBytes_AS_STRING(had)
+        cdef Py_ssize_t most = min(end - at, PyBytes_GET_SIZE(had)), size = 0, i = 0
+        while i < most and at[i] == fields[i]:
+            i += 1
+            if fields[i - 1] == c'\n':
+                size = i
+        if i == end - at:
+            return 0  # the rest has not come yet
+        template.forget_fields(head.template)
+        return self.keep(template, at, size) if size else 0
+
+    cdef int keep(self, Template template, const char *at, Py_ssize_t size) except -1:
+        cdef dict environ = <dict>PyDict_Copy(template.environ)
+        cdef Fields read = begun(template)
+        if self.read_fields(environ, &read, at + read.known, at + size) == at + size:
+            read.known = size  # also if another line has taken the slot of one of these
+            template.environ = environ
+            template.read = read
+            template.fields = PyBytes_FromStringAndSize(at, size)
         return 0
 
 
-cdef inline dict begin_environ(HeadParser head, Template template, bint repeats):
-    """What the environ has before its head; fields only if the head *repeats* those of the template."""
-    if template is None:
-        return <dict>PyDict_Copy(head.template)
-    if not repeats and PyBytes_GET_SIZE(template.fields) != 0:
-        template.forget_fields(head.template)
-    return <dict>PyDict_Copy(template.environ)
+cdef inline Fields begun(Template template) noexcept:
+    """What is known of the fields that *template* has."""
+    cdef Fields read
+    if template is not None and PyBytes_GET_SIZE(template.fields) != 0:
+        return template.read
+    memset(&read, 0, sizeof(Fields))
+    return read
 
 
 cdef inline bint begins_with(const char *at, const char *end, bytes fields) noexcept:
     cdef Py_ssize_t size = PyBytes_GET_SIZE(fields)
-    return 0 < size <= end - at and memcmp(at, PyBytes_AS_STRING(fields), size) == 0
+    return size <= end - at and memcmp(at, PyBytes_AS_STRING(fields), size) == 0
 
 
 cdef RequestLine *new_request_line(

@@ -204,6 +204,12 @@ class Connection:
         if turn.lost:
             raise LoopLost
 
+    def look(self, now: float) -> bool:
+        """is_late(), once a second; an idle client is to cost little, so nothing is kept for its next request."""
+        if self.state is IDLE and self.place is LOOP:
+            self.reader.rest()
+        return self.is_late(now)
+
     def is_late(self, now: float) -> bool:
         """Whether the deadline has passed, or bytes move slower than the floor; *now* is on the loop's clock."""
         pace = self.pace
@@ -214,8 +220,6 @@ class Connection:
         if self.state is BODY:
             return pace.sends_too_slowly(now)
         if pace.left(now) > 0.0:
-            if self.state is IDLE:
-                self.reader.rest()  # once a second: so thousands that wait hold little
             return False
         return self.state is not IDLE or not pace.note_read(now, self.wire.unsent(self.fd), self.service.keep_alive)
 
@@ -268,10 +272,8 @@ class Connection:
             self.service.holdings.settle(self, held)
 
     def _may_hold(self) -> bool:
-        """Whether it may hold something. Most connections hold nothing between two requests, and cost no account."""
-        if self.state is not IDLE or self.rest is not None or self.out is not None:
-            return True
-        return not self.wire.can_send_files  # TLS has buffers
+        """Whether it may hold something, as TLS does. Most hold nothing between two requests, and cost no account."""
+        return self.state is not IDLE or self.rest is not None or self.out is not None or not self.wire.can_send_files
 
     def _held(self) -> int:
         """Bytes that it holds."""
@@ -613,9 +615,7 @@ class Connection:
             self._become("last", ENDING)
             return False
         self._become("end", IDLE)
-        if self.place is not LOOP:
-            return False
-        return True if self.out.size < GATHERED else self.flush()
+        return self.place is LOOP and (self.out.size < GATHERED or self.flush())
 
     def _cut(self, exchange: Exchange) -> None:
         """End a response that is not whole; without a length or chunks, only a reset shows that.

@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 class Template:
     """What the environs of one connection start as.
 
-    A client often repeats its fields. Once it has done so a few times, the scanner has them in here, too, and takes
-    them with one comparison; each time that they change, it waits for twice as many repetitions.
+    A client often repeats its fields, or those up to one that changes. Once it has done so a few times, the scanner has
+    them in here, too, and takes them with one comparison; each time that one of them changes, it keeps those before
+    that, and waits for twice as many repetitions.
 
     Attributes:
-        fields: what *environ* has of the last heads, from behind the request line to the end; b"" for nothing.
+        fields: the lines that *environ* has of the last heads, the first behind the request line; b"" for none.
         enough: how many repetitions it takes to have them.
 
     Args:

@@ -30,7 +30,7 @@ class Deadlines:
             now: seconds on the loop's clock.
         """
         if not self._late:
-            self._late.extend(one for one in self.loop.all_connections() if one.is_late(now))
+            self._late.extend(one for one in self.loop.all_connections() if one.look(now))
 
     @property
     def exceeds_batch(self) -> bool:

@@ -39,6 +39,9 @@ class Served(Protocol):
     def wait_for_turn(self) -> None:
         """Ask for a turn after the other connections."""
 
+    def look(self, now: float) -> bool:
+        """is_late(), asked once a second, which may put down what was taken for a busy client."""
+
     def is_late(self, now: float) -> bool:
         """Whether it is past its deadline; *now* is in seconds on the loop's clock."""
 

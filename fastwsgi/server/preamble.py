@@ -80,6 +80,10 @@ class Preamble:
         """Ask for a turn after the other connections."""
         self.listener.loop.go_on_later(self)
 
+    def look(self, now: float) -> bool:
+        """is_late(), as nothing was taken yet."""
+        return self.is_late(now)
+
     def is_late(self, now: float) -> bool:
         """Whether the time for a header is over."""
         return not self._ended and self.pace.left(now) <= 0.0

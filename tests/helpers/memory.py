@@ -316,7 +316,7 @@ class Bench:
         """Meet the deadlines that are over, as the loop does each second."""
         self.loop.renew_time(self.service)
         for client in self.clients.values():
-            if not client.closed and client.connection.is_late(self.service.now):
+            if not client.closed and client.connection.look(self.service.now):
                 client.connection.on_deadline()
 
 

@@ -73,6 +73,8 @@ REPEATED = b"GET /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nX: y\r\n\r\n"
 @example(heads=[REPEATED, REPEATED.replace(b"/a?b", b"/" + b"a" * 70)], times=6)
 @example(heads=[REPEATED, REPEATED.replace(b"/1.1", b"/1.0"), REPEATED.replace(b"GET", b"SEARCH")], times=6)
 @example(heads=[REPEATED, REPEATED[:-2] + b"Z: z\r\n\r\n", REPEATED[:-8] + b"\r\n", REPEATED[:-2]], times=6)
+@example(heads=[REPEATED.replace(b"y", b"%d" % number) for number in range(9)], times=1)
+@example(heads=[REPEATED, *(REPEATED[:-2] + line + b"\r\n\r\n" for line in (b"Host: g", b"X: w", b"Z: 1"))], times=6)
 @example(heads=[REPEATED, REPEATED.replace(b": 3", b": 4"), REPEATED.replace(b": 3", b": x")], times=6)
 @example(heads=[REPEATED, REPEATED.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked")], times=6)
 @example(heads=[b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", REPEATED], times=6)
@@ -88,13 +90,21 @@ def test_readers_agree_about_a_client_that_repeats_itself(
 def test_the_scanner_has_fields_that_a_client_repeats(readers: list[list[HeadReader]]) -> None:
     parser, inbox = readers[0][0].parser, readers[0][0].inbox
     template = parser.new_template()
-    fields = REPEATED[REPEATED.index(b"Host") :]
-    had = []
-    for raw in [REPEATED] * 7 + [REPEATED.replace(b"X: y", b"X: z")] * 10:
+    other, fields = REPEATED.replace(b"X: y", b"X: z"), REPEATED[REPEATED.index(b"Host") : -2]
+    front = fields[: fields.index(b"X")]
+
+    def had(raw: bytes, template: Any) -> bytes | None:
         inbox.fill(raw)
         assert parser.parse(inbox, template)
-        had.append(template.fields)
-    assert had == [b""] * 4 + [fields] * 3 + [b""] * 8 + [fields.replace(b"X: y", b"X: z")] * 2
+        return template and template.fields
+
+    assert [had(raw, None) for raw in [REPEATED, other] * 2] == [None] * 4  # from now on all lines are known
+    assert [had(REPEATED, template) for _ in range(7)] == [b""] * 4 + [fields] * 3
+    inbox.fill(REPEATED[:-9])
+    assert (parser.parse(inbox, template), template.fields) == (False, fields)
+    assert [had(other, template) for _ in range(10)] == [front] * 8 + [fields.replace(b"X: y", b"X: z")] * 2
+    assert [had(REPEATED.replace(b"X: y", b"X: %d" % number), template) for number in range(40)] == [front] * 40
+    assert had(REPEATED.replace(b"Host: h", b"Host: g"), template) == b""
 
 
 @pytest.mark.parametrize("byte", range(256))
