@@ -63,4 +63,4 @@ cdef class TlsWire(_wire_c.Wire):
     cdef object _end(self, Engine engine)
     cpdef object cut(self, int fd)
     cpdef object close(self, int fd, bint reset)
-    cpdef object describe(self, dict environ)
+    cpdef dict describe(self)

@@ -24,7 +24,6 @@ VERIFICATION = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required"
 OPTIONS = (
     ssl.OP_NO_RENEGOTIATION
     | ssl.OP_NO_COMPRESSION
-    | ssl.OP_CIPHER_SERVER_PREFERENCE
     | ssl.OP_SINGLE_DH_USE
     | ssl.OP_SINGLE_ECDH_USE
 )
@@ -137,11 +136,22 @@ def _make_context(settings: Settings, material: Material, number: int) -> ssl.SS
             "--ciphers",
             f"{settings.ciphers}: OpenSSL knows no such cipher for TLS 1.2 (those of TLS 1.3 are fixed)",
         ) from None
+    _choose_order(context)
     _load(context, material.pairs[number], settings, number)
     if material.authorities:
         _load_authorities(context, material.authorities, settings)
     context.verify_mode = VERIFICATION[settings.cert_reqs]
     return context
+
+
+def _choose_order(context: ssl.SSLContext) -> None:
+    """Have the client's order of ciphers count where none is weak, else ours, which Python's default is.
+
+    A client knows what its processor does fast. Browsers put AES-128 with SHA-256 first, which spares a handshake an
+    eighth of its instructions; OpenSSL's own order begins with SHA-384, for which processors have no instructions.
+    """
+    if all(cipher["aead"] for cipher in context.get_ciphers()):
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
 
 
 def checked(context: object) -> ssl.SSLContext:

@@ -356,9 +356,9 @@ class TlsWire:
 
     # What the application sees
 
-    def describe(self, environ: dict[str, object]) -> None:
-        """Add what is known of this connection to *environ*."""
+    def describe(self) -> dict[str, str]:
+        """What is known of this connection, for the environ of each request."""
         if self.facts is None:
             assert self.engine is not None, "a request came through it"
             self.facts = self.tls.describe(self.engine.tls_object, self.host)
-        environ |= self.facts
+        return self.facts
