@@ -56,6 +56,7 @@ class Tls:
         "SSL_SESSION_RESUMED": "",
         "SSL_CLIENT_VERIFY": "NONE",
     }
+    describe = staticmethod(tls_environ.describe)
 
     def __init__(
         self, settings: Settings, material: Material | None = None, maker: ContextMaker | None = None
@@ -97,10 +98,6 @@ class Tls:
         """The TLS object of a new connection for *host*, with the buffers that take and give ciphertext."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         return self.choose(host).wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing
-
-    def describe(self, tls_object: ssl.SSLObject, host: str) -> dict[str, str]:
-        """The entries of environ that describe a connection."""
-        return tls_environ.describe(tls_object, host)
 
     def renew(self, material: Material) -> None:
         """Use new certificates and keys for connections from now on; called in the loop's thread.
