@@ -8,6 +8,7 @@ from fastwsgi.http cimport _framing_c, _inbox_c, _lines_c, _scanner_c
 @cython.final
 cdef class Template:
     cdef public dict environ
+    cdef tuple own
     cdef public bytes fields
     cdef public int enough
     # What the scanner knows of the fields
@@ -15,6 +16,7 @@ cdef class Template:
     cdef int repeated
     cdef _lines_c.Fields read
 
+    cdef int add(self, dict facts) except -1
     cdef int forget_fields(self, dict plain) except -1
 
 

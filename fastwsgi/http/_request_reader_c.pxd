@@ -13,7 +13,7 @@ cdef class RequestReader:
     cdef readonly _head_c.HeadParser parser
     cdef readonly str host, port, client
     cdef readonly bytes name
-    cdef object complete
+    cdef object complete, describe
     cdef _early_hints_c.EarlyHints hints
     cdef _head_c.Template template
     cdef Py_ssize_t holders

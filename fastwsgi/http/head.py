@@ -57,13 +57,19 @@ class Template:
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
+        self.own: tuple[str, ...] = CLIENT  # keys of what all requests of the connection have
         self.fields = b""
         self.enough = 4
 
+    def add(self, facts: dict[str, str]) -> None:
+        """Have *facts*, too, which are known of the connection."""
+        self.environ.update(facts)
+        self.own = (*CLIENT, *facts)
+
     def forget_fields(self, plain: dict[str, Any]) -> None:
-        """Have no fields any more, but again what *plain* has, the listener's, and the client."""
+        """Have no fields any more, but again what *plain* has, the listener's, and what is the connection's own."""
         environ = self.environ
-        self.environ = {**plain, **{key: environ[key] for key in CLIENT}}
+        self.environ = {**plain, **{key: environ[key] for key in self.own}}
         self.fields = b""
         self.enough = min(2 * self.enough, 1 << 20)
 

@@ -35,16 +35,23 @@ class RequestReader:
     Args:
         parser: the listener's.
         host, port: the client's address, as environ gives it; "" for a unix socket.
-        complete: called with each environ, to add what the transport or a proxy reports of the client.
+        complete: called with each environ, to add what a proxy reports of the client.
+        describe: gives what the transport knows of the client, the same for all environs.
     """
 
     def __init__(
-        self, parser: HeadParser, host: str, port: str, complete: Callable[[dict[str, Any]], None] | None
+        self,
+        parser: HeadParser,
+        host: str,
+        port: str,
+        complete: Callable[[dict[str, Any]], None] | None = None,
+        describe: Callable[[], dict[str, str]] | None = None,
     ) -> None:
         self.parser = parser
         self.host = host
         self.port = port
         self.complete = complete
+        self.describe = describe
         self.client = host
         self.name = b""
         self.hints: EarlyHints | None = None  # of the last request
@@ -60,7 +67,8 @@ class RequestReader:
     def read_head(self, inbox: Inbox, presence: Presence) -> bool:
         """Read a head, and put the client into its environ; False if it is not whole. Raises HttpError.
 
-        With more than one request a second, a connection has a template with the client in it: four entries saved each.
+        With more than one request a second, a connection has a template with the client in it: four entries saved each,
+        and with TLS, which has four or five more, 1,250 instructions.
         """
         self.begin = inbox.start
         if not self.seldom and (self.template is None or self._count_holders() != self.holders):
@@ -74,6 +82,8 @@ class RequestReader:
         environ = self.parser.environ
         if self.seldom:
             self._put_client(environ, presence)
+            if self.describe is not None:
+                environ.update(self.describe())
             self.seldom = False
         if self.complete is not None:
             self.complete(environ)
@@ -100,6 +110,8 @@ class RequestReader:
         """Begin a template, or put new early hints into it, as an application has kept the old ones."""
         if self.template is None:
             self.template = self.parser.new_template()
+            if self.describe is not None:
+                self.template.add(self.describe())
         self._put_client(self.template.environ, presence)
         self.holders = self._count_holders()
 

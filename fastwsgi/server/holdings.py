@@ -40,6 +40,7 @@ class Holdings:
 
     def __init__(self, limit: int, spool_size: int, make_room: Callable[[], None]) -> None:
         self.limit = limit or sys.maxsize
+        self._half, self._three_quarters = self.limit // 4 * 2, self.limit // 4 * 3
         self.held = 0
         self.spool_size = self._most = spool_size
         self.is_short = False
@@ -60,12 +61,17 @@ class Holdings:
         with self._lock:
             count = held - holder.charged
             holder.charged = held
-            held = self.held = self.held + count
-            quarter = self.limit // 4
-            self.is_short = held > 3 * quarter
-            if held <= 2 * quarter:
-                self.spool_size = self._most
-            else:
-                self.spool_size = 0 if self.is_short else min(self._most, SMALL_BODY)
+            before = self.held
+            self.held = before + count
+            if self.held > self._half or before > self._half:
+                self._adapt()
         if self.is_short and count > 0:
             self._make_room()
+
+    def _adapt(self) -> None:
+        """Set what depends on how full it is."""
+        self.is_short = self.held > self._three_quarters
+        if self.held <= self._half:
+            self.spool_size = self._most
+        else:
+            self.spool_size = 0 if self.is_short else min(self._most, SMALL_BODY)

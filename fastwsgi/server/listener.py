@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fastwsgi.tls.contexts import Tls
 
     Completer = Callable[[WSGIEnvironment], None]
+    Describer = Callable[[], dict[str, str]]
 
 
 class Listener:
@@ -75,7 +76,7 @@ class Listener:
         """The server of the accepted socket *fd*, now in the loop's table: its Connection, or first a Preamble."""
         pace = self._make_pace(self.loop.service)
         if self._is_plain:
-            return self._serve(fd, host, port, None, self.loop.wire, pace)
+            return self._serve(fd, self._make_reader(self.parser, host, port), self.loop.wire, pace)
         if self._announcers is None or (self.takes_plain and host not in self._announcers):
             return self.connect(fd, host, port, PLAIN, pace)
         preamble = self.loop.connections[fd] = Preamble(self, pace, fd, host, port)
@@ -95,22 +96,22 @@ class Listener:
         """
         loop = self.loop
         wire = loop.wire
+        describe: Describer | None = None
         completers: list[Completer] = []
         if self.tls is not None:
             refused = partial(loop.report_refusal, host)
             wire = loop.build.tls_wire.TlsWire(
                 loop.wire, self.transfer, self.tls, loop.build.client_hello.server_name, refused
             )
-            completers.append(wire.describe)
+            describe = wire.describe
         if header.host is not None:
             completers.append(partial(header.describe, host))
             host, port = header.host, header.port
         if self.forwarding is not None:
             completers.append(self.forwarding.describer(host))
-        return self._serve(fd, host, port, in_turn(completers), wire, pace)
+        return self._serve(fd, self._make_reader(self.parser, host, port, in_turn(completers), describe), wire, pace)
 
-    def _serve(self, fd: int, host: str, port: str, complete: Completer | None, wire: Wire, pace: Pace) -> Connection:
-        reader = self._make_reader(self.parser, host, port, complete)
+    def _serve(self, fd: int, reader: RequestReader, wire: Wire, pace: Pace) -> Connection:
         connection = self.loop.connections[fd] = self._make_connection(self.loop.service, reader, wire, pace, fd)
         return connection
 

@@ -3,7 +3,8 @@ cimport cython
 
 cdef int HANDSHAKE, CLIENT_HELLO, MOST_RECORDS, MOST_EXTENSIONS
 cdef Py_ssize_t MOST_BYTES
-cdef object _NAME
+cdef Py_ssize_t LONGEST_NAME
+cdef bytes _IN_NAMES
 
 cpdef bint is_record(bytes data) except -1
 cpdef bint is_http(bytes data) except -1

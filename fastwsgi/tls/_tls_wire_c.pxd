@@ -13,7 +13,7 @@ cdef int NEW, HELLO, OPENING, OPEN, PLAIN, OVER
 
 @cython.final
 cdef class Engine:
-    cdef object tls_object, incoming, outgoing
+    cdef object direct, incoming, outgoing
     cdef object handshake, read, write, feed, fetch, end
     cdef Py_ssize_t most_in, most_out
 
@@ -63,4 +63,4 @@ cdef class TlsWire(_wire_c.Wire):
     cdef object _end(self, Engine engine)
     cpdef object cut(self, int fd)
     cpdef object close(self, int fd, bint reset)
-    cpdef object describe(self, dict environ)
+    cpdef dict describe(self)

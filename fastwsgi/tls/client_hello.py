@@ -7,14 +7,13 @@ Nothing is refused here: an unreadable ClientHello names no host, and OpenSSL fi
 
 from __future__ import annotations
 
-import re
-
 HANDSHAKE = 22  # types of records (RFC 8446 5.1)
 CLIENT_HELLO = 1  # type of a message (RFC 8446 4)
 MOST_BYTES = 16384  # the longest ClientHello that is waited for; browsers send less than 2 KiB
 MOST_RECORDS = 8  # the most records for a ClientHello
 MOST_EXTENSIONS = 100  # the most that are read
-_NAME = re.compile(rb"[A-Za-z0-9_.-]{1,253}")
+LONGEST_NAME = 253  # bytes
+_IN_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 
 def is_record(data: bytes) -> bool:
@@ -78,6 +77,8 @@ def _server_name(message: bytes) -> str:
 def _first_host(extension: bytes) -> str:
     """The name in a server_name extension: a list, for which one entry of one type is defined."""
     name = extension[5:]
-    if not name or extension[2] != 0 or extension[3] << 8 | extension[4] != len(name) or not _NAME.fullmatch(name):
+    if not 0 < len(name) <= LONGEST_NAME or extension[2] != 0 or extension[3] << 8 | extension[4] != len(name):
+        return ""
+    if name.strip(_IN_NAMES):  # some byte is none of these
         return ""
     return name.decode("ascii").lower()

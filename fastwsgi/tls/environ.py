@@ -39,7 +39,7 @@ def describe(tls_object: ssl.SSLObject, host: str) -> dict[str, str]:
     """The entries of environ that describe a connection, except for those of Tls.ENVIRON that are right already.
 
     Args:
-        tls_object: its handshake is over.
+        tls_object: an SSLObject or what is inside it; its handshake is over.
         host: the one that the client asked for, "" if it named none.
     """
     cipher = tls_object.cipher()
@@ -50,7 +50,7 @@ def describe(tls_object: ssl.SSLObject, host: str) -> dict[str, str]:
     }
     if host:
         entries["SSL_TLS_SNI"] = host
-    encoded = tls_object.getpeercert(binary_form=True)
+    encoded = tls_object.getpeercert(True)  # in DER
     if encoded:
         entries.update(_client(tls_object.getpeercert() or {}, encoded))
     return entries

@@ -63,7 +63,7 @@ class Engine:
 
     def __init__(self, tls_object: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         direct: Any = getattr(tls_object, "_sslobj", tls_object)  # its class has no public name
-        self.tls_object = tls_object
+        self.direct = direct
         self.incoming = incoming
         self.outgoing = outgoing
         self.handshake: Callable[[], None] = direct.do_handshake
@@ -207,7 +207,7 @@ class TlsWire:
         self.barren += size
         if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
             return self._lose("too much is said to no end")
-        if handshaking and self.stage == OPEN and engine.tls_object.version() == "TLSv1.3":
+        if handshaking and self.stage == OPEN and engine.direct.version() == "TLSv1.3":
             return WOULD_BLOCK  # there are only tickets to send, which go with the first answer
         word = self._push(engine, fd)
         return word if word < 0 else 0 if self.ended else WOULD_BLOCK
@@ -356,9 +356,9 @@ class TlsWire:
 
     # What the application sees
 
-    def describe(self, environ: dict[str, object]) -> None:
-        """Add what is known of this connection to *environ*."""
+    def describe(self) -> dict[str, str]:
+        """What is known of this connection, for the environ of each request."""
         if self.facts is None:
             assert self.engine is not None, "a request came through it"
-            self.facts = self.tls.describe(self.engine.tls_object, self.host)
-        environ |= self.facts
+            self.facts = self.tls.describe(self.engine.direct, self.host)
+        return self.facts

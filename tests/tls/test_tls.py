@@ -50,6 +50,13 @@ def test_environ_tells_of_tls(build: SimpleNamespace, pki: Pki) -> None:
     assert found["HTTP_SSL_CLIENT_VERIFY"] == "'SUCCESS'"  # what a client says has another name
 
 
+def test_all_requests_of_a_connection_are_told_of_tls(build: SimpleNamespace, pki: Pki) -> None:
+    with serving(build, environ_app, **pki.settings) as server, pki.connect(server.address) as client:
+        for field in ("same",) * 8 + ("other", "third"):
+            found = entries(client.send(request(fields=[("X-Field", field)])).answer().body)
+            assert (found["SSL_TLS_SNI"], found["HTTP_X_FIELD"]) == ("'localhost'", repr(field))
+
+
 def test_a_big_upload_and_a_big_download(build: SimpleNamespace, pki: Pki) -> None:
     data = bytes(range(256)) * (4 * MIB // 256)
     with serving(build, environ_app, **pki.settings) as server, pki.connect(server.address) as client:

@@ -82,6 +82,18 @@ def test_ciphers(build: SimpleNamespace, pki: Pki) -> None:
             assert "CHACHA20" in client.socket.cipher()[0]
 
 
+@pytest.mark.parametrize(("ciphers", "chosen"), [(None, "AES128-GCM"), ("ECDHE+AESGCM:ECDHE+AES", "AES256-GCM")])
+def test_the_client_chooses_where_no_cipher_is_weak(
+    build: SimpleNamespace, pki: Pki, ciphers: str | None, chosen: str
+) -> None:
+    context = pki.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AES128+AESGCM:ECDHE+AES256+AESGCM")
+    given = {} if ciphers is None else {"ciphers": ciphers}
+    with serving(build, HELLO, **pki.settings, **given) as server, pki.connect(server.address, context) as client:
+        assert chosen in client.socket.cipher()[0]
+
+
 # Several hosts
 
 
