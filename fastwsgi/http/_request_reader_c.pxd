@@ -1,7 +1,7 @@
 cimport cython
 
 # The modules: request_reader.py imports these classes by name for the type checker
-from fastwsgi.http cimport _body_c, _early_hints_c, _head_c, _inbox_c, _presence_c, _service_c
+from fastwsgi.http cimport _body_c, _early_hints_c, _head_c, _inbox_c, _presence_c, _service_c, _wire_c
 
 
 cdef str CLIENT_DISCONNECTED, EARLY_HINTS, REMOTE_ADDR, REMOTE_PORT, WSGI_INPUT
@@ -21,6 +21,8 @@ cdef class RequestReader:
     cdef _body_c.Body body
     cdef Py_ssize_t begin, checked, examined, kept
 
+    @cython.locals(room=_inbox_c.Room)
+    cdef Py_ssize_t receive(self, _wire_c.Wire wire, int fd, _inbox_c.Inbox inbox, bytes rest) except -9
     @cython.locals(environ=dict)
     cdef bint read_head(self, _inbox_c.Inbox inbox, _presence_c.Presence presence) except -1
     cdef int rest(self) except -1

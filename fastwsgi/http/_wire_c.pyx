@@ -1,6 +1,6 @@
 """What a connection needs of a transport, in C; its pure twin, _wire_py.py, is the specification."""
 
-from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._inbox_c cimport Inbox, Room
 from fastwsgi.http._outbox_c cimport OutBuffer
 
 
@@ -9,6 +9,9 @@ cdef class Wire:
 
     cpdef Py_ssize_t receive(self, int fd, Inbox inbox, bytes rest) except -9:
         raise NotImplementedError
+
+    cpdef Py_ssize_t receive_into(self, int fd, Inbox inbox, Room room) except -9:
+        return self.receive(fd, inbox, None)
 
     cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -9:
         raise NotImplementedError

@@ -20,6 +20,10 @@ class Wire:
         """Begin *inbox* anew with *rest* and what has arrived: bytes read, 0 at the end, or a word of transport.py."""
         raise NotImplementedError
 
+    def receive_into(self, fd: int, inbox: Any, room: Any) -> int:
+        """As receive(), of a body: *room*, which is not full, gets what can be received straight into it."""
+        return self.receive(fd, inbox, None)
+
     def send(self, fd: int, out: Any) -> int:
         """Send what *out* holds: bytes left (0 when it is empty), or LOST."""
         raise NotImplementedError

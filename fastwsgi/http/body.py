@@ -1,12 +1,14 @@
 """The request body: read whole before the application runs, into memory, or past a size into a temporary file.
 
 So a client that is slow, stops half-way or breaks the framing never reaches the application, and wsgi.input ends
-where the body ends. Two readers take bytes from the receive buffer: one counts them, one decodes chunks.
+where the body ends. Two readers take bytes from the receive buffer: one counts them, and has the rest of a long body
+received straight to where it stays; one decodes chunks.
 """
 
 from __future__ import annotations
 
 import io
+import sys
 from typing import IO, TYPE_CHECKING
 
 from fastwsgi.http.errors import HttpError, SpoolError
@@ -20,9 +22,10 @@ from fastwsgi.http.grammar import (
 )
 
 if TYPE_CHECKING:
-    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._inbox_py import Inbox, Room
     from fastwsgi.http.interfaces import Account, SpoolFile, TemporaryFiles
 
+BEGINNING = 65536  # bytes in memory of a body that will need a file: so those that never go on need none
 TURN = 256  # lines of a chunked body before other connections get their turn
 SHORT = 64  # bytes in which nearly every line ends
 LONGEST = {"size": MAX_CHUNK_EXTENSIONS + 16, "data-end": 0, "trailers": MAX_TRAILERS}  # bytes of a line
@@ -89,39 +92,53 @@ class Body:
         self.disk = disk
         self.left = length
         self.received = 0
-        self.file: IO[bytes] = io.BytesIO()
+        self.most = length if length <= holdings.spool_size else BEGINNING  # bytes of it in memory
+        self.room: Room | None = None  # where they are
         self.spool: SpoolFile | None = None
+        self.file: IO[bytes] | None = None  # wsgi.input
         self.paused = False  # feed() has left bytes that another call can use
 
     def feed(self, inbox: Inbox) -> bool:
-        """Take what belongs to the body; True when it is complete."""
-        self.left -= self._store(inbox.take(self.left))
+        """Take what belongs to the body, behind what is in its target; True when it is complete."""
+        self._store(inbox)
         return self.left == 0
 
-    def _store(self, data: bytes) -> int:
-        self.received += len(data)
+    def target(self) -> Room | None:
+        """What the next bytes can be received into, if they all belong to the body and stay in memory."""
+        return None if self.room is None or self.room.is_full() else self.room
+
+    def _store(self, inbox: Inbox) -> None:
+        """Take what belongs to the body, or to its chunk. Raises HttpError."""
         try:
-            if self.spool is None and self.received > self.holdings.spool_size:
-                self.go_to_disk()
+            if self.spool is None:
+                if self.room is None:
+                    self.room = inbox.new_room(min(self.most, self.holdings.spool_size))
+                arrived = self.room.size - self.received  # in the target
+                self.room.take(inbox, self.left - arrived)
+                self._count(self.room.size - self.received)
+                if self.received > self.holdings.spool_size or (self.left and inbox.available()):
+                    self.go_to_disk()
             if self.spool is not None:
+                data = inbox.take(self.left)
                 self.spool.append(data)
-            else:
-                self.file.write(data)
+                self._count(len(data))
         except SpoolError as error:
             raise HttpError(503, str(error)) from None
-        return len(data)
+
+    def _count(self, count: int) -> None:
+        self.received += count
+        self.left -= count
 
     def go_to_disk(self) -> None:
         """Continue in a temporary file. Raises SpoolError, and then the body is as before."""
+        assert self.room is not None
         spool = self.disk.open()
         try:
-            self.file.seek(0)
-            spool.append(self.file.read())
+            spool.append(self.room.contents())
         except SpoolError:
             spool.close()
-            self.file.seek(0, io.SEEK_END)
             raise
-        self.spool, self.file = spool, spool.file
+        self.spool, self.room = spool, None
 
     def kept(self) -> int:
         """Bytes of it in memory."""
@@ -129,6 +146,11 @@ class Body:
 
     def rewind(self) -> IO[bytes]:
         """The complete body as wsgi.input."""
+        if self.spool is not None:
+            self.file = self.spool.file
+        else:
+            self.file = io.BytesIO(self.room.contents() if self.room is not None else b"")
+            self.room = None
         self.file.seek(0)
         return self.file
 
@@ -141,8 +163,9 @@ class Body:
         """Give back the memory or the temporary file."""
         if self.spool is not None:
             self.spool.close()
-        else:
+        elif self.file is not None:
             self.file.close()
+        self.room = None
 
 
 class ChunkedBody(Body):
@@ -159,9 +182,14 @@ class ChunkedBody(Body):
     def __init__(self, max_body: int, holdings: Account, disk: TemporaryFiles) -> None:
         super().__init__(0, holdings, disk)
         self.max_body = max_body
+        self.most = sys.maxsize
         self.expects = "size"  # then "data", "data-end" and "size" again, or "trailers" and finally "end"
         self.extensions = 0  # bytes so far
         self.trailers = 0
+
+    def target(self) -> Room | None:
+        """None, as what comes has to be decoded."""
+        return None
 
     def feed(self, inbox: Inbox) -> bool:
         """Decode what has arrived, or as much of it as a turn allows; True when the body is complete.
@@ -173,7 +201,7 @@ class ChunkedBody(Body):
         lines = 0
         while self.expects != "end":
             if self.expects == "data":
-                self.left -= self._store(inbox.take(self.left))
+                self._store(inbox)
                 if self.left:
                     return False
                 self.expects = "data-end"

@@ -425,7 +425,7 @@ class Connection:
 
     def _receive(self) -> None:
         inbox = self.service.turn.inbox
-        received = self.wire.receive(self.fd, inbox, self.rest)
+        received = self.reader.receive(self.wire, self.fd, inbox, self.rest)
         if received > 0:
             self.rest = None
             if self.state is BODY:

@@ -15,6 +15,7 @@ from fastwsgi.http.keys import CLIENT_DISCONNECTED, EARLY_HINTS, REMOTE_ADDR, RE
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._wire_py import Wire
     from fastwsgi.http.body import Body
     from fastwsgi.http.early_hints import EarlyHints
     from fastwsgi.http.head import HeadParser, Template
@@ -63,6 +64,11 @@ class RequestReader:
         self.kept = 0  # bytes of the request that is served, without a body that is read piece by piece
         self.checked = 0  # bytes of an incomplete head whose line ends were checked ...
         self.examined = 0  # ... and that were parsed
+
+    def receive(self, wire: Wire, fd: int, inbox: Inbox, rest: bytes | None) -> int:
+        """wire.receive(), but what is sure to belong to the body is received straight to where it stays."""
+        room = self.body.target() if self.body is not None and rest is None else None
+        return wire.receive(fd, inbox, rest) if room is None else wire.receive_into(fd, inbox, room)
 
     def read_head(self, inbox: Inbox, presence: Presence) -> bool:
         """Read a head, and put the client into its environ; False if it is not whole. Raises HttpError.

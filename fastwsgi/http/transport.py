@@ -2,6 +2,7 @@
 whether the client is there."""
 
 READ_SIZE = 65536  # bytes asked for at once; the inbox has room for them behind the longest head that is kept
+BODY_SIZE = 262144  # bytes of a body asked for at once, where they need no inbox
 
 WOULD_BLOCK = -1
 LOST = -2  # reset, or another error that ends a connection

@@ -6,15 +6,15 @@ from libc.string cimport memcmp, memcpy, memset
 from posix.fcntl cimport O_RDONLY, open as open_fd
 from posix.unistd cimport close as close_fd, dup2
 
-from fastwsgi.http._inbox_c cimport Inbox
+from fastwsgi.http._inbox_c cimport Inbox, Room
 from fastwsgi.http._meter_c cimport ACCEPTED, RECEIVED, SENT, Meter, count_up
 from fastwsgi.http._outbox_c cimport OutBuffer
 from fastwsgi.http._wire_c cimport Wire
 
-cdef Py_ssize_t CAPACITY, LOST, READ_SIZE, WOULD_BLOCK
+cdef Py_ssize_t BODY_SIZE, CAPACITY, LOST, READ_SIZE, WOULD_BLOCK
 
 from fastwsgi.http._inbox_c import CAPACITY
-from fastwsgi.http.transport import LOST, READ_SIZE, WOULD_BLOCK
+from fastwsgi.http.transport import BODY_SIZE, LOST, READ_SIZE, WOULD_BLOCK
 
 cdef extern from *:
     """
@@ -169,6 +169,17 @@ cdef class SocketWire(Wire):
             return verdict()
         count_up(&self.meter.words[RECEIVED], count)
         inbox.end += count
+        return count
+
+    cpdef Py_ssize_t receive_into(self, int fd, Inbox inbox, Room room) except -9:
+        cdef Py_ssize_t count
+        inbox.start = inbox.end = 0
+        room.reserve(1)
+        count = recv(fd, room.data + room.size, min(BODY_SIZE, room.reserved - room.size), 0)
+        if count < 0:
+            return verdict()
+        count_up(&self.meter.words[RECEIVED], count)
+        room.size += count
         return count
 
     cpdef Py_ssize_t send(self, int fd, OutBuffer out) except -9:

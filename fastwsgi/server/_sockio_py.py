@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from fastwsgi.figures import ACCEPTED, RECEIVED, SENT
 from fastwsgi.http._meter_py import Meter
 from fastwsgi.http._wire_py import Wire
-from fastwsgi.http.transport import LOST, READ_SIZE, WOULD_BLOCK
+from fastwsgi.http.transport import BODY_SIZE, LOST, READ_SIZE, WOULD_BLOCK
 from fastwsgi.originals import accept, os, socket
 from fastwsgi.server.readiness import presence
 
 if TYPE_CHECKING:
-    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._inbox_py import Inbox, Room
     from fastwsgi.http._outbox_py import OutBuffer
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
@@ -62,6 +62,19 @@ class SocketWire(Wire):
         self._meter.add(RECEIVED, count)
         inbox.end += count
         return count
+
+    def receive_into(self, fd: int, inbox: Inbox, room: Room) -> int:
+        """Empty *inbox*, and receive into *room*, which is not full; the result is receive()'s."""
+        inbox.fill(b"")
+        try:
+            data = os.read(fd, min(BODY_SIZE, room.most - room.size))
+        except BlockingIOError:
+            return WOULD_BLOCK
+        except OSError:
+            return LOST
+        self._meter.add(RECEIVED, len(data))
+        room.add(data)
+        return len(data)
 
     def send(self, fd: int, out: OutBuffer) -> int:
         """Send what *out* holds: bytes left (0 when it is empty), or LOST."""

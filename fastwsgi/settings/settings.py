@@ -305,7 +305,7 @@ class Settings(StatusSettings):
     limit_request_body = Setting(
         LIMITS, kinds.size(0, OFFSET_MAX), 1024**3, "longest request body; 0: no limit"
     )
-    spool_size = Setting(LIMITS, kinds.size(), 512 * 1024, "longer request bodies wait in a temporary file")
+    spool_size = Setting(LIMITS, kinds.size(), 2 * 1024 * 1024, "longer request bodies wait in a temporary file")
     max_buffered = Setting(
         LIMITS,
         kinds.size(0, OFFSET_MAX),

@@ -34,6 +34,7 @@ cdef class TlsWire(_wire_c.Wire):
     cdef object _enter(self, int stage)
     @cython.locals(engine=Engine, count=cython.Py_ssize_t)
     cpdef Py_ssize_t receive(self, int fd, _inbox_c.Inbox inbox, bytes rest) except -9
+    cpdef Py_ssize_t receive_into(self, int fd, _inbox_c.Inbox inbox, _inbox_c.Room room) except -9
     @cython.locals(hello=bytes)
     cdef Py_ssize_t _greet(self, int fd, _inbox_c.Inbox inbox, object data) except -9
     @cython.locals(before=cython.Py_ssize_t, handshaking=cython.bint)

@@ -25,7 +25,7 @@ from fastwsgi.tls.client_hello import is_http, is_record
 if TYPE_CHECKING:
     import ssl
 
-    from fastwsgi.http._inbox_py import Inbox
+    from fastwsgi.http._inbox_py import Inbox, Room
     from fastwsgi.http._outbox_py import OutBuffer
     from fastwsgi.http._wire_py import Wire
     from fastwsgi.tls._transfer_py import Transfer
@@ -148,6 +148,10 @@ class TlsWire:
         if self.stage <= HELLO:
             return self._greet(fd, inbox, self.transfer.arrived(inbox, count))
         return count
+
+    def receive_into(self, fd: int, inbox: Inbox, room: Room) -> int:
+        """As receive(): what is decrypted goes to the inbox."""
+        return self.receive(fd, inbox, None)
 
     def _greet(self, fd: int, inbox: Inbox, data: bytes | memoryview) -> int:
         """Read the first bytes, and make the engine as soon as they show for which host."""

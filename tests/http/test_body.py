@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import random
 import tempfile
+import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,10 +62,63 @@ def test_a_large_body_waits_in_a_file(build: SimpleNamespace) -> None:
     states = []
     for _ in range(3):
         feed(build, body, [b"x" * 10000])
-        states.append(isinstance(body.file, io.BytesIO))
+        states.append(body.spool is None)
     assert states == [True, False, False]
     assert body.rewind().read() == b"x" * 30000
     body.discard()
+
+
+@pytest.mark.parametrize(("length", "in_memory"), [(10000, True), (10001, False)])
+def test_up_to_the_spool_size_a_body_stays_in_memory(build: SimpleNamespace, length: int, in_memory: bool) -> None:
+    body = build.body.Body(length, *kept(10000))
+    assert feed(build, body, [b"x" * 100, b"y" * (length - 100)]) == (True, b"")
+    assert (body.spool is None, body.kept()) == (in_memory, length if in_memory else 0)
+    assert body.rewind().read() == b"x" * 100 + b"y" * (length - 100)
+    body.discard()
+
+
+def test_a_body_that_needs_a_file_is_not_kept_in_memory_until_then(build: SimpleNamespace) -> None:
+    body = build.body.Body(10**7, *kept(10**6))
+    feed(build, body, [b"x" * 65536])
+    assert (body.spool is None, body.target()) == (True, None)
+    feed(build, body, [b"x"])
+    assert (body.spool is None, body.kept()) == (False, 0)
+    body.discard()
+
+
+def test_what_was_received_into_the_target_belongs_to_the_body(build: SimpleNamespace) -> None:
+    body = build.body.Body(11, *kept(1000))
+    assert body.target() is None
+    feed(build, body, [b"hello"])
+    body.target().add(b" w")
+    assert feed(build, body, [b"orld, and more"]) == (True, b", and more")
+    assert body.target() is None
+    assert body.rewind().read() == b"hello world"
+
+
+def test_what_was_received_into_the_target_goes_to_the_file_when_memory_is_short(build: SimpleNamespace) -> None:
+    holdings, disk = kept(1000)
+    body = build.body.Body(11, holdings, disk)
+    feed(build, body, [b"hello"])
+    holdings.spool_size = 0
+    body.target().add(b" w")
+    assert feed(build, body, [b"orld"]) == (True, b"")
+    assert (body.kept(), body.rewind().read()) == (0, b"hello world")
+    body.discard()
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 4000, 5000, 65536])
+def test_memory_is_reserved_by_what_has_arrived(build: SimpleNamespace, arrived: int) -> None:
+    data, settings = b"x" * arrived, kept(1 << 24)
+    inbox = build.inbox.Inbox()
+    tracemalloc.start()
+    try:
+        body = build.body.Body(1 << 24, *settings)
+        inbox.fill(data)
+        body.feed(inbox)
+        assert tracemalloc.get_traced_memory()[0] <= max(4096, 32 * arrived) + 2000
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_file_has_no_name_and_goes_with_the_body(build: SimpleNamespace, tmp_path: Any) -> None:
@@ -75,7 +128,7 @@ def test_the_file_has_no_name_and_goes_with_the_body(build: SimpleNamespace, tmp
         feed(build, body, [b"x" * 100])
         assert list(tmp_path.iterdir()) == []
         body.discard()
-        assert body.file.closed
+        assert body.spool.file.closed
     finally:
         tempfile.tempdir = before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastwsgi.http.errors import ApplicationError
+from fastwsgi.http.transport import WOULD_BLOCK
 from tests.conftest import both_builds, without_compiled
 from tests.helpers.coding import decode
 from tests.helpers.strategies import broken_heads, coded, cuts, split, thorough
@@ -67,6 +69,49 @@ def test_a_read_never_brings_more_than_an_inbox_holds(build: SimpleNamespace) ->
         assert inbox.available() == capacity
         assert inbox.take(capacity).endswith(b"x" + b"y" * 10)
         assert wire.receive(ours.fileno(), inbox, None) == 990
+
+
+def test_a_room_is_filled_in_any_steps(build: SimpleNamespace) -> None:
+    chance = random.Random(3)
+    inbox, wire = build.inbox.Inbox(), build.sockio.SocketWire()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        for most in (0, 1, 4096, 4097, 100000):
+            room, data = inbox.new_room(most), chance.randbytes(most)
+            while not room.is_full():
+                piece = data[room.size : room.size + chance.choice([1, 500, 50000])]
+                if chance.random() < 0.5:
+                    inbox.fill(piece + b"behind")
+                    room.take(inbox, len(piece))
+                    assert inbox.take(100) == b"behind"
+                else:
+                    theirs.sendall(piece)
+                    while piece:
+                        count = wire.receive_into(ours.fileno(), inbox, room)
+                        piece = piece[count:]
+            assert (room.size, room.contents()) == (most, data)
+        inbox.fill(b"x")
+        room.take(inbox, 1)
+        assert (room.size, inbox.available()) == (most, 1)
+        with pytest.raises(ValueError, match="room"):
+            room.add(b"x")
+
+
+def test_no_more_is_received_than_a_room_may_have(build: SimpleNamespace) -> None:
+    inbox, wire = build.inbox.Inbox(), build.sockio.SocketWire()
+    room = inbox.new_room(10)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        assert wire.receive_into(ours.fileno(), inbox, room) == WOULD_BLOCK
+        theirs.sendall(b"0123456789behind")
+        inbox.fill(b"stale")
+        assert wire.receive_into(ours.fileno(), inbox, room) == 10
+        assert (room.contents(), inbox.available()) == (b"0123456789", 0)
+        assert wire.receive(ours.fileno(), inbox, None) == 6
+        theirs.close()
+        assert wire.receive_into(ours.fileno(), inbox, inbox.new_room(10)) == 0
 
 
 def test_accept_gives_the_client_as_a_value(build: SimpleNamespace) -> None:

@@ -69,7 +69,7 @@ DEFAULTS = {
     "limit_request_field_size": 8190,
     "limit_request_head": 65536,
     "limit_request_body": 1 << 30,
-    "spool_size": 524288,
+    "spool_size": 2097152,
     "max_buffered": 256 << 20,
     "max_spooled": 10 << 30,
     "underscore_headers": "drop",

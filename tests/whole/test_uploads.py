@@ -150,6 +150,27 @@ def test_a_body_of_just_the_limit_is_taken(build: SimpleNamespace) -> None:
         assert client.send(request("POST", fields=CHUNKED) + chunked(body)).answer().body == body
 
 
+@pytest.mark.parametrize("coded", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize("length", [MIB, MIB + 1, 2 * MIB])
+def test_a_long_body_and_the_request_behind_it(build: SimpleNamespace, length: int, coded: bool) -> None:
+    """In memory up to the spool size, whatever the steps in which it arrives, and after "100 Continue"."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [hashlib.sha256(environ["wsgi.input"].read()).digest()]
+
+    body = os.urandom(length)
+    fields = CHUNKED if coded else [("Content-Length", str(length))]
+    with serving(build, app, spool_size=MIB) as server, server.connect() as client:
+        for more in ([], [("Expect", "100-continue")]):
+            client.send(request("POST", fields=[*fields, *more]))
+            if more:
+                assert client.answer().status == 100
+            client.send((chunked(body) if coded else body) + request())
+            assert client.answer().body == hashlib.sha256(body).digest()
+            assert client.answer().body == hashlib.sha256(b"").digest()
+
+
 def test_a_client_that_is_refused_while_it_sends_can_read_why(build: SimpleNamespace) -> None:
     """We read on for a while after the refusal: else the system would reset the connection under the answer."""
     with serving(build, lambda environ, start_response: [], limit_request_body=1000) as server:
