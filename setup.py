@@ -13,11 +13,14 @@ Environment variables:
     FASTWSGI_REQUIRE_EXT=1   fail where the extensions cannot be built (default: warn loudly and build pure)
     FASTWSGI_SYMBOLS=1       keep the symbols, for a profiler
     FASTWSGI_SANITIZE=1      assertions on, address and undefined-behaviour sanitizers in
+    FASTWSGI_PGO=1           let GCC optimise by what ran in training (ci/train.py): as wheels for Linux are made
 """
 
 import binascii
 import json
 import os
+import shutil
+import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +70,14 @@ UNCHECKED = {"boundscheck": False, "wraparound": False, "initializedcheck": Fals
 
 NO_ASSERTIONS = [("CYTHON_WITHOUT_ASSERTIONS", "1")]  # those of the shared text hold in the pure build and in tests
 
+# Optimisation by profile: the modules are compiled to count what runs, then for what ran in training. Functions that
+# did not run there are compiled as without a profile. The counts of x.o are in x.gcda beside it, so both compile there.
+OBJECTS, TRAINING = "build/objects", "build/training"
+BY_PROFILE = {
+    "count": ["-fprofile-generate"],
+    "1": ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"],
+}
+
 NOT_COMPILED = "\n*** fastwsgi: NOT COMPILED, installing the pure Python build, which is slower: {}\n"
 
 
@@ -81,12 +92,12 @@ def compile_options():
             "extra_compile_args": ["-O1", "-g", "-UNDEBUG", "-fno-omit-frame-pointer", *sanitizers],
             "extra_link_args": sanitizers,
         }
-    if wanted("FASTWSGI_SYMBOLS"):
-        return {"extra_compile_args": ["-O2", "-g"], "define_macros": NO_ASSERTIONS}
+    by_profile = BY_PROFILE.get(os.environ.get("FASTWSGI_PGO"), [])
+    symbols = wanted("FASTWSGI_SYMBOLS")
     return {
-        "extra_compile_args": ["-O2"],
+        "extra_compile_args": ["-O2", *(["-g"] if symbols else []), *by_profile],
         "define_macros": NO_ASSERTIONS,
-        "extra_link_args": ["-Wl,-s"] if sys.platform == "linux" else [],
+        "extra_link_args": [*(["-Wl,-s"] if sys.platform == "linux" and not symbols else []), *by_profile],
     }
 
 
@@ -137,18 +148,33 @@ def remove_compiled(package):
     package.joinpath(f"_compiled{SUFFIX}").unlink(missing_ok=True)
 
 
+def count_what_runs():
+    """Build with counters, and train: OBJECTS then has the counts."""
+    for folder in (OBJECTS, TRAINING):
+        shutil.rmtree(folder, ignore_errors=True)
+    path = os.pathsep.join(filter(None, (str(Path(TRAINING).resolve()), os.environ.get("PYTHONPATH"))))
+    counting = {**os.environ, "FASTWSGI_PGO": "count", "FASTWSGI_REQUIRE_EXT": "1", "PYTHONPATH": path}
+    build = ["setup.py", "-q", "build", "--build-lib", TRAINING, "--build-temp", OBJECTS]
+    for command in (build, ["ci/train.py"]):
+        subprocess.run([sys.executable, *command], env=counting, check=True)
+
+
 class BuildExtensions(build_ext):
     """Compiles all or nothing: half a compiled server would be a third build."""
 
     def finalize_options(self):
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
+        if PGO:
+            self.build_temp, self.force = OBJECTS, True
 
     def run(self):
         built = Path(self.build_lib, PACKAGE)
         packages = [built, PACKAGE] if self.inplace else [built]  # in place: made in build/, then copied
         record = checksums()
         try:
+            if PGO:
+                count_what_runs()
             self.extensions[0].sources = translate()
             super().run()
         except Exception as error:
@@ -194,10 +220,12 @@ class BuildPure(build_py):
 
 
 PURE = wanted("FASTWSGI_NO_EXT")
+PGO = wanted("FASTWSGI_PGO") and not PURE and not wanted("FASTWSGI_SANITIZE")
 
 Path("build").mkdir(exist_ok=True)
 setup(
     ext_modules=[] if PURE else [extension()],
     cmdclass={"build_py": BuildPure} if PURE else {"build_ext": BuildExtensions},
     options={"egg_info": {"egg_base": "build"}},
+    setup_requires=["httptools>=0.6.4"] if PGO else [],  # training serves
 )
