@@ -18,6 +18,7 @@ from tests.helpers.processes import ROOT
 
 NEEDLESS = {
     *{"ast", "asyncio", "base64", "concurrent.futures", "configparser", "dataclasses", "difflib", "dis", "email"},
+    *{"encodings.idna", "stringprep", "unicodedata"},
     *{"hashlib", "html", "http.client", "http.server", "inspect", "logging.config", "logging.handlers"},
     *{"multiprocessing", "pkgutil", "platform", "random", "shutil", "socketserver", "ssl", "subprocess", "tempfile"},
     *{"tomllib", "urllib.request", "wsgiref.validate", "zipfile"},
