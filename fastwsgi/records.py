@@ -4,8 +4,8 @@ It imports inspect, ast and dis, 900 KB, and has the compiler make three functio
 have the same ones for all. They take keywords and defaults as a dataclass does, inherit fields, compare by value and,
 frozen, have a hash and refuse assignments.
 
-NamedTuple is typing's without that compiles each annotation, since ours are text: 40 µs a field, and the first call of
-compile() makes the 119 classes of ast, 300 KB.
+NamedTuple is typing's without that compiles each annotation, since ours are text: 15 µs a field, and the first call of
+compile() makes the 119 classes of ast, 200 KB.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST = 200  # bytes shown
 
-# Compiled when a request is refused, which takes 2 ms
+# Compiled when a refused request is shown, which takes 1.5 ms
 _LINE_END = rb"\r?\n(?![ \t])"  # a line that begins with a blank continues the one before (RFC 9112 5.2)
 _FIELD = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*"
 _REST = rb"[^\n]*(?:\n[ \t][^\n]*)*"  # of a line, with those that continue it, and with each bare CR
