@@ -4,7 +4,8 @@
 
 Both stand beside the bare application, a Python process that has imported it and nothing else: what is above that is
 the server's. Memory is the proportional set size (PSS), read after some requests. Peers are those of
-requirements-peers.txt that are installed; --servers chooses.
+requirements-peers.txt that are installed; --servers chooses. Ours runs without site, as what an editable installation
+has in a .pth file imports pathlib, urllib.parse and more into each Python, the bare one, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from statistics import median
@@ -32,9 +34,10 @@ OURS = (
     Server("fastwsgi -w 4", "fastwsgi-server", (*FASTWSGI, "-w", "4"), ours=True),
     Server("fastwsgi -w 4 --preload", "fastwsgi-server", (*FASTWSGI, "-w", "4", "--preload"), ours=True),
 )
-SERVERS = (*OURS, *(server for server in TABLE if not server.ours))
+SERVERS = (*OURS, *(server for server in TABLE if not server.ours and server.distribution))
 REQUESTS = 20
 ANSWER_SECONDS = 15
+WITHOUT_SITE = {"PYTHONPATH": os.pathsep.join([str(launch.HERE.parent), sysconfig.get_path("purelib")])}
 DISTURBING = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PORT", "WEB_CONCURRENCY")  # variables
 
 
@@ -77,6 +80,8 @@ def bare(python: str) -> tuple[float, float]:
     """Bytes of a process that has imported the application, and seconds until then."""
     began = time.monotonic()
     command = [python, "-c", "import apps, sys; print(flush=True); sys.stdin.read()"]
+    if python == sys.executable:
+        command.insert(1, "-S")
     with subprocess.Popen(command, cwd=launch.HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -88,8 +93,12 @@ def start(server: Server, python: str) -> tuple[float, float]:
     """Start a server and end it: bytes when it has answered some requests, and seconds until the first answer."""
     port = launch.free_port()
     began = time.monotonic()
+    command, environment = server.command(python, "hello", port), server.environment
+    if server.ours:
+        command.insert(1, "-S")
+        environment = {**environment, **WITHOUT_SITE}
     process = subprocess.Popen(
-        server.command(python, "hello", port), cwd=launch.HERE, env={**os.environ, **server.environment},
+        command, cwd=launch.HERE, env={**os.environ, **environment},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         while not answers(port):

@@ -10,19 +10,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue, current_directory, file_mistake
 from fastwsgi.notices import Notices, to_stderr
 from fastwsgi.originals import os
-from fastwsgi.settings.arguments import parse
+from fastwsgi.settings.arguments import Arguments, parse
 from fastwsgi.settings.sources import Sources
 from fastwsgi.settings.subcommands import SUBCOMMANDS
 from fastwsgi.version import VERSION
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,12 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Carry out the arguments: print something, check the application, or serve it. Raises Mistake."""
-    if arguments.version:
+    if "version" in arguments.commands:
         print(version_line())
         return 0
-    if arguments.manual:
+    if "manual" in arguments.commands:
         from fastwsgi.settings import manual
 
         print(manual.page(), end="")
@@ -64,20 +60,20 @@ def run(arguments: argparse.Namespace) -> int:
         notices.pass_on(lambda notice: to_stderr(f"fastwsgi: {notice}"))
 
 
-def carry_out(arguments: argparse.Namespace, notices: Notices) -> int:
+def carry_out(arguments: Arguments, notices: Notices) -> int:
     """Check the application, or serve it; *notices* is called with lines for the user. Raises Mistake."""
     for notice in arguments.notices:
         notices(notice)
     sources = Sources(arguments.flags, arguments.app, arguments.config, current_directory())
-    finding = Finding() if arguments.check or arguments.check_config else None
+    finding = Finding() if {"check", "check-config"} & arguments.commands else None
     deployment = ConfiguredDeployment(sources, notices, finding)
-    if arguments.print_config:
+    if "print-config" in arguments.commands:
         from fastwsgi.settings import report
 
         print(report.table(deployment.current), end="")
     if finding is not None:
-        print_check(deployment, arguments.check, finding)
-    elif not arguments.print_config:
+        print_check(deployment, "check" in arguments.commands, finding)
+    elif "print-config" not in arguments.commands:
         return serve(deployment, notices)
     return 0
 

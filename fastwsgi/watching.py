@@ -5,16 +5,17 @@ The server is not imported for them, as they are wanted at once and where it may
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from fastwsgi.mistakes import UsageError, current_directory
 from fastwsgi.notices import to_stderr
 from fastwsgi.originals import os
-from fastwsgi.settings.arguments import Parser
-from fastwsgi.settings.subcommands import ADDRESS_HELP, SUBCOMMANDS, Subcommand
+from fastwsgi.records import record
+from fastwsgi.settings.options import HELP, Option, read
+from fastwsgi.settings.subcommands import ADDRESS_HELP, SUBCOMMANDS, Flag, Subcommand
 from fastwsgi.status import top
 from fastwsgi.status.client import Service
 from fastwsgi.status.escapes import ascii_text
@@ -37,45 +38,52 @@ def run(argv: Sequence[str]) -> int:
         return 0
 
 
-def carry_out(name: str, arguments: argparse.Namespace) -> int:
+@record
+class Arguments:
+    """What the command line of a subcommand says; *flags* are the names of options with their values."""
+
+    address: str | None
+    flags: dict[str, Any]
+
+
+def carry_out(name: str, arguments: Arguments) -> int:
     """Carry out the subcommand *name*; the exit code. Raises Mistake."""
-    seconds = interval(arguments.interval) if name == "top" else 0.0
-    service = Service(find(arguments.address, arguments.config, current_directory()))
+    flags = arguments.flags
+    seconds = interval(flags.get("interval")) if name == "top" else 0.0
+    service = Service(find(arguments.address, flags.get("config"), current_directory()))
     if name == "stacks":
         print(ascii_text(service.stacks(), keeps_lines=True), end="", flush=True)
         return 0
-    if arguments.json:
+    if "json" in flags:
         return top.print_document(service)
-    return top.once(service) if arguments.once else top.show(service, seconds)
+    return top.once(service) if "once" in flags else top.show(service, seconds)
 
 
-def parse(subcommand: Subcommand, argv: Sequence[str]) -> argparse.Namespace:
-    """The options of a subcommand, and *address*, None if there is none. Raises UsageError."""
-    parser = make_parser(subcommand)
-    arguments, extra = parser.parse_known_args(argv)
-    if extra:
-        name = subcommand.name
-        problem = "unknown option" if extra[0].startswith("-") else "one address only, and not"
-        raise UsageError(f"{problem} {extra[0]}; see fastwsgi {name} --help. The module {name} is {name}:application")
-    return arguments
+def parse(subcommand: Subcommand, argv: Sequence[str]) -> Arguments:
+    """The command line of a subcommand. Raises UsageError; SystemExit after --help, which it prints."""
+    command = f"fastwsgi {subcommand.name}"
+    options = [HELP, *(_option(flag) for flag in subcommand.flags)]
+    found = Arguments(None, {})
+    for option, flag, value in read(argv, options, f"see {command} --help"):
+        if option is HELP:
+            from fastwsgi.settings import help
 
-
-def make_parser(subcommand: Subcommand) -> Parser:
-    """The parser of a subcommand's options."""
-    parser = Parser(
-        prog=f"fastwsgi {subcommand.name}",
-        usage=f"fastwsgi {subcommand.name} [OPTIONS] [ADDRESS]",
-        description=f"{subcommand.help[0].upper()}{subcommand.help[1:]}.",
-        epilog=subcommand.more,
-        allow_abbrev=False,
-    )
-    parser.add_argument("address", metavar="ADDRESS", nargs="?", help=ADDRESS_HELP)
-    for flag in subcommand.flags:
-        if flag.metavar:
-            parser.add_argument(*flag.names, metavar=flag.metavar, help=flag.help)
+            purpose = f"{subcommand.help[0].upper()}{subcommand.help[1:]}."
+            print(help.page(command, purpose, options, ("ADDRESS", ADDRESS_HELP), subcommand.more), end="")
+            raise SystemExit(0)
+        if option is not None:
+            found.flags[option.name] = value
+        elif flag or found.address is not None:
+            name = subcommand.name
+            problem = f"unknown option {flag}" if flag else f"one address only, and not {value}"
+            raise UsageError(f"{problem}; see {command} --help. The module {name} is {name}:application")
         else:
-            parser.add_argument(*flag.names, action="store_true", help=flag.help)
-    return parser
+            found.address = str(value)
+    return found
+
+
+def _option(flag: Flag) -> Option:
+    return Option(flag.names, flag.names[-1][2:], 1 if flag.metavar else 0, help=flag.help, metavar=flag.metavar)
 
 
 def interval(text: str | None) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import grp
 import logging
 import pwd
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from fastwsgi.gunicorn import absent
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import UNSUPPORTED
 from fastwsgi.originals import os
+from fastwsgi.records import NamedTuple
 from fastwsgi.server.addresses import Tcp, Unix, parse_address
 
 if TYPE_CHECKING:

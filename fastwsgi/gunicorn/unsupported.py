@@ -21,7 +21,7 @@ class Unsupported:
         flags: gunicorn's options for it.
         harmless: the values that change nothing.
         treatment: one of the words above.
-        nargs: the number of values the options take, in argparse's terms.
+        nargs: the number of values the options take: 0, 1 or "?", which is one or none.
     """
 
     instead: str

@@ -6,9 +6,10 @@ application's response, and is framed as that would have been.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fastwsgi.http.grammar import reason_phrase
+from fastwsgi.records import NamedTuple
 
 if TYPE_CHECKING:
     from fastwsgi.http._outbox_py import OutBuffer

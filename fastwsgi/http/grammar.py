@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
+
+from fastwsgi.records import NamedTuple
 
 # token = 1*tchar (RFC 9110 5.6.2)
 TOKEN_CHARS: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -8,9 +8,10 @@ that does not follow them to the letter is refused: what follows it could not be
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastwsgi.http.peers import spell
+from fastwsgi.records import NamedTuple
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"  # of version 2
 PREFIX = b"PROXY "  # of version 1

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi.observe.formats import SAFE_CHARS, Format, Op, Step, as_text, current_second
 from fastwsgi.observe.waiting import CURRENT, DROPPED, END, HALF, HEAD, Piece, WaitingLines
 from fastwsgi.originals import os, time
+from fastwsgi.records import NamedTuple
 
 if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange

@@ -10,11 +10,12 @@ from __future__ import annotations
 import binascii
 import enum
 import re
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.http.head import environ_key
 from fastwsgi.mistakes import WrongValue
 from fastwsgi.originals import time
+from fastwsgi.records import NamedTuple
 
 if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange

@@ -13,9 +13,9 @@ import errno
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from fastwsgi.originals import os
+from fastwsgi.records import NamedTuple
 
 MOST_LINKS = 40  # as the kernel has it
 STREAMS = ("/dev/stdout", "/dev/stderr", "/proc/self/fd/1", "/proc/self/fd/2")

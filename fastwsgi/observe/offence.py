@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     from fastwsgi.http.errors import HttpError
 
 MOST = 200  # bytes shown
-_LINE_END = re.compile(rb"\r?\n(?![ \t])")  # a line that begins with a blank continues the one before (RFC 9112 5.2)
-_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*")
+
+# Compiled when a refused request is shown, which takes 1.5 ms
+_LINE_END = rb"\r?\n(?![ \t])"  # a line that begins with a blank continues the one before (RFC 9112 5.2)
+_FIELD = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*"
 _REST = rb"[^\n]*(?:\n[ \t][^\n]*)*"  # of a line, with those that continue it, and with each bare CR
-_SECRET = re.compile(
-    rb"((?:authori[sz]ation|x-auth|bearer|cookie|token|jwt|secret|passw|pwd|credential|assertion|session|signature"
-    rb"|api_?key|[-_]key(?![a-z]))[\w-]*[ \t]*:?[ \t]*)(" + _REST + rb")",
-    re.IGNORECASE,
+_SECRET = (
+    rb"(?i)((?:authori[sz]ation|x-auth|bearer|cookie|token|jwt|secret|passw|pwd|credential|assertion|session|signature"
+    rb"|api_?key|[-_]key(?![a-z]))[\w-]*[ \t]*:?[ \t]*)(" + _REST + rb")"
 )
-_QUERY = re.compile(rb"(?<=\?)(?:" + _REST + rb"(?= HTTP/)|" + _REST + rb"(?<!\r))")
-_USER = re.compile(rb"(?<=//)[^/\n]*(?=@)")
-_UNSAFE = re.compile(r"[^ -~]|\\")
+_QUERY = rb"(?<=\?)(?:" + _REST + rb"(?= HTTP/)|" + _REST + rb"(?<!\r))"
+_USER = rb"(?<=//)[^/\n]*(?=@)"
+_UNSAFE = r"[^ -~]|\\"
 _ESCAPES = {"\r": r"\r", "\n": r"\n", "\t": r"\t", "\\": r"\\"}
 
 
@@ -49,14 +50,14 @@ def describe(connection: Connection, refusal: HttpError) -> str:
 
 def offence(head: bytes, reason: str) -> bytes:
     """The lines of *head* that *reason* is about, or are no fields; the whole of it if there are none."""
-    line, *fields = _LINE_END.split(head)
+    line, *fields = re.split(_LINE_END, head)
     about = reason.lower()
     if "request line" in about or "method" in about:
         return line
     if "field over" in about and fields:
         return max(fields, key=len)
     found = [field for field in fields if _is_meant(field, about)]
-    found = found or [field for field in fields if field and _FIELD.fullmatch(field) is None]
+    found = found or [field for field in fields if field and re.fullmatch(_FIELD, field) is None]
     return b"\r\n".join(found) or head
 
 
@@ -69,10 +70,10 @@ def _is_meant(field: bytes, about: str) -> bool:
 
 def shown(data: bytes) -> str:
     """*data* as it may stand in a log."""
-    data = _USER.sub(b"...", _QUERY.sub(lambda match: match[0] and b"...", data))
-    data = _SECRET.sub(_hidden, data)
+    data = re.sub(_USER, b"...", re.sub(_QUERY, lambda match: match[0] and b"...", data))
+    data = re.sub(_SECRET, _hidden, data)
     text = data[:MOST].decode("latin-1") + ("..." if len(data) > MOST else "")
-    return _UNSAFE.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
+    return re.sub(_UNSAFE, lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
 
 
 def _hidden(match: re.Match[bytes]) -> bytes:

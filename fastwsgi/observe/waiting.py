@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-from typing import NamedTuple
 
 from fastwsgi.originals import threading
+from fastwsgi.records import NamedTuple
 
 HEAD = 65536  # bytes before the halves, whole pages everywhere: a few words of 8 bytes, each with one writer at a time
 HALF = 4194304  # bytes of each half: lines that do not fit are dropped

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import current_directory
 from fastwsgi.originals import os
+from fastwsgi.records import NamedTuple
 
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings

@@ -6,7 +6,7 @@ worker cannot start, everything returns to what it was, and no client has notice
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import Mistake
 from fastwsgi.observe.log_counter import count_entries
@@ -14,6 +14,7 @@ from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process import preflight
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.sockets import Binding
+from fastwsgi.records import NamedTuple
 from fastwsgi.status.scoreboard import check_number
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from fastwsgi.originals import os, time
+from fastwsgi.records import NamedTuple
 from fastwsgi.stamps import Stamp, stamp_of
 
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep

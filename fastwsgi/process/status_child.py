@@ -12,13 +12,14 @@ import gc
 import io
 import json
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastwsgi import forks
 from fastwsgi.mistakes import Mistake
 from fastwsgi.originals import os, signal, socket
 from fastwsgi.process import accounts, process_setup
 from fastwsgi.process.signals import WATCHED, ignore
+from fastwsgi.records import NamedTuple
 from fastwsgi.settings.settings import Settings
 from fastwsgi.status import events
 from fastwsgi.status.server import StatusServer

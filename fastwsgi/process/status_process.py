@@ -16,7 +16,7 @@ from fastwsgi.originals import os, select, signal, socket, time
 from fastwsgi.process import channel, exits
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import Listeners, at_position
-from fastwsgi.process.spawn import fork_in_silence
+from fastwsgi.process.spawn import fork_in_silence, freeze
 from fastwsgi.status.own_settings import of_listener, passed_on
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class StatusProcess:
     def _start(self, now: float) -> None:
         from fastwsgi.process import status_child  # with all that it shows: only where there is one
 
+        freeze()
         ours, theirs = channel.pair()
         owner = self._supervisor
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a signal for the child must not get into our queue

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import NamedTuple, Union
+from typing import Union
 
 from fastwsgi.originals import os, socket
+from fastwsgi.records import NamedTuple
 
 DEFAULT_PORT = "8000"
 FORMS = "write HOST:PORT, [IPv6]:PORT, unix:/path or fd://NUMBER"

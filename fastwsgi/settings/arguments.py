@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED, Unsupported
+from fastwsgi.gunicorn.unsupported import ACCEPTED, UNSUPPORTED
 from fastwsgi.mistakes import UsageError, nearest
+from fastwsgi.records import field, record
 from fastwsgi.settings import habits
+from fastwsgi.settings.options import HELP, Option, read
 from fastwsgi.settings.settings import SETTINGS, Setting
 from fastwsgi.settings.subcommands import SUBCOMMANDS
 
@@ -27,135 +28,138 @@ SHORT_FORMS = {"--version": ("-v",)}
 COMPLETION_HELP = 'print the completion for bash, zsh or fish: eval "$(fastwsgi --completion bash)"'
 WORKER_CLASS = ("-k", "--worker-class")
 """gunicorn's options for a kind of worker, in whose place there are threads."""
+APP_HELP = "the application; ATTR is application or app if left out, and may be a call: 'create_app()'"
 CONFIG_HELP = (
     "configuration file: TOML, or Python as gunicorn's (gunicorn.conf.py, python:MODULE); "
     "else fastwsgi.toml or [tool.fastwsgi] in pyproject.toml"
 )
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises UsageError instead of printing the usage and exiting."""
+@record
+class Arguments:
+    """What a command line says.
 
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} ({SEE_HELP})")
+    Attributes:
+        app: the application.
+        config: the configuration file.
+        completion: the shell whose completion is wanted.
+        commands: those of COMMANDS that were given.
+        flags: the settings that were given, as text.
+        notices: lines for the user.
+    """
 
-    def format_help(self) -> str:
-        self.formatter_class = argparse.HelpFormatter  # as wide as the terminal
-        return super().format_help()
-
-
-class UnsupportedOption(argparse.Action):
-    """An option of gunicorn's that we do not have: refused with advice on what to use, if it would matter."""
-
-    def __init__(
-        self, option_strings: Sequence[str], dest: str, unsupported: Unsupported, nargs: int | str | None, help: str
-    ) -> None:
-        super().__init__(option_strings, dest, nargs, help=help)
-        self.unsupported = unsupported
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        if values and self.unsupported.is_harmless(values):
-            return
-        line = f"{option_string}: {self.unsupported.instead}"
-        if self.unsupported.treatment != ACCEPTED:
-            raise UsageError(line)
-        namespace.notices.append(line)
+    app: str | None = None
+    config: str | None = None
+    completion: str | None = None
+    commands: set[str] = field(default_factory=set)
+    flags: dict[str, Any] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line. Raises UsageError.
+def parse(argv: Sequence[str]) -> Arguments:
+    """Parse the command line.
 
-    Returns:
-        A namespace with *app*, *config*, *notices* (lines for the user), each of COMMANDS under its name, and *flags*:
-        the settings that were given, as text.
+    Raises:
+        UsageError: it is wrong.
+        SystemExit: it asks for the help, which is printed.
     """
     habits.refuse_options(argv)
-    arguments, extra = make_parser().parse_known_args(argv, argparse.Namespace(notices=[]))
-    for text in extra:
-        if text.startswith("-"):
-            option = text.partition("=")[0]
-            theirs = ("--host", "--port", "--listen")
-            meant = nearest(option, [*(flag for flag in all_flags() if flag.startswith("--")), *theirs])
-            hint = f"did you mean {meant}?" if meant else SEE_HELP
-            hint += " It is --bind HOST:PORT here" if meant in theirs else ""
-            raise UsageError(f"unknown option {option}; {hint}")
-    if extra:
-        habits.refuse_address(argv, extra[0])
-        raise UsageError(f"one application only: {arguments.app}, and not {extra[0]} ({SEE_HELP})")
-    if arguments.app in SUBCOMMANDS:
-        name = arguments.app
+    found = Arguments()
+    words: list[str] = []
+    unknown: list[str] = []
+    for option, flag, value in read(argv, options(), SEE_HELP):
+        if option is None:
+            words += [] if flag else [str(value)]
+            unknown += [flag] if flag else []
+        elif option is HELP:
+            print(help_page(), end="")
+            raise SystemExit(0)
+        else:
+            _take(found, option, flag, value)
+    for flag in unknown:
+        _refuse_unknown(flag)
+    found.app = words[0] if words else None
+    if words[1:]:
+        habits.refuse_address(argv, words[1])
+        raise UsageError(f"one application only: {found.app}, and not {words[1]} ({SEE_HELP})")
+    if found.app in SUBCOMMANDS:
+        name = found.app
         raise UsageError(f"the command {name} comes first: fastwsgi {name} ...; the module is {name}:application")
-    known = {*SETTINGS, "worker_class"}
-    arguments.flags = {name: value for name, value in vars(arguments).items() if name in known}
-    return arguments
+    return found
 
 
-def make_parser() -> Parser:
-    """The parser of the command line, with one option for each setting."""
-    parser = Parser(
-        prog="fastwsgi",
-        usage="fastwsgi [OPTIONS] [MODULE[:ATTR]]",
-        description="Serve a WSGI application over HTTP/1.1.",
-        epilog="BYTES may end in K, M or G. SECONDS may have a fraction. Each option may also be given as an "
+def _take(found: Arguments, option: Option, flag: str, value: Any) -> None:
+    """Note an option that was given. Raises UsageError if it is gunicorn's, and would matter."""
+    if option.name in UNSUPPORTED:
+        unsupported = UNSUPPORTED[option.name]
+        if value and unsupported.is_harmless(value):
+            return
+        line = f"{flag}: {unsupported.instead}"
+        if unsupported.treatment != ACCEPTED:
+            raise UsageError(line)
+        found.notices.append(line)
+    elif f"--{option.name}" in COMMANDS:
+        found.commands.add(option.name)
+    elif option.name in ("config", "completion"):
+        setattr(found, option.name, value)
+    elif option.repeats:
+        found.flags.setdefault(option.name, []).append(value)
+    else:
+        found.flags[option.name] = value
+
+
+def _refuse_unknown(flag: str) -> None:
+    """Raise UsageError with the option that was probably meant."""
+    theirs = ("--host", "--port", "--listen")
+    meant = nearest(flag, [*(one for one in all_flags() if one.startswith("--")), *theirs])
+    hint = f"did you mean {meant}?" if meant else SEE_HELP
+    hint += " It is --bind HOST:PORT here" if meant in theirs else ""
+    raise UsageError(f"unknown option {flag}; {hint}")
+
+
+def options() -> list[Option]:
+    """The options of the command line: one for each setting, those of COMMANDS, and gunicorn's that we do not have."""
+    found = [HELP, Option(("-c", "--config"), "config", 1, help=CONFIG_HELP, metavar="PATH")]
+    for command, text in COMMANDS.items():
+        found.append(Option((*SHORT_FORMS.get(command, ()), command), command[2:], help=text))
+    found.append(Option(("--completion",), "completion", 1, help=COMPLETION_HELP, metavar="SHELL"))
+    found += (option for setting in SETTINGS.values() for option in _options_of(setting))
+    found.append(Option(WORKER_CLASS, "worker_class", 1))
+    for name, one in UNSUPPORTED.items():
+        found.append(Option(one.flags, name, one.nargs, None))
+    return found
+
+
+def _options_of(setting: Setting[Any]) -> Iterator[Option]:
+    """The option of *setting*; flags beyond the first long one, and the opposite, are accepted but not shown."""
+    shown = setting.flags.index(setting.flag) + 1
+    is_switch = isinstance(setting.default, bool)
+    bare = setting.kind.bare
+    nargs = 0 if is_switch else 1 if bare is None else "?"
+    constant = not setting.default if is_switch else bare
+    repeats = setting.kind.repeatable
+    yield Option(
+        setting.flags[:shown], setting.name, nargs, constant, repeats,
+        help_text(setting), setting.kind.metavar, setting.group,
+    )  # fmt: skip
+    yield Option(setting.flags[shown:], setting.name, nargs, constant, repeats)
+    if is_switch:
+        yield Option((setting.opposite,), setting.name, constant=setting.default)
+
+
+def help_page() -> str:
+    """The text of --help."""
+    from fastwsgi.settings import help
+
+    return help.page(
+        "fastwsgi",
+        "Serve a WSGI application over HTTP/1.1.",
+        options(),
+        ("MODULE[:ATTR]", APP_HELP),
+        "BYTES may end in K, M or G. SECONDS may have a fraction. Each option may also be given as an "
         "environment variable, FASTWSGI_WORKERS=4, or in the configuration file, workers = 4. "
         f"A running service is looked at by {' and '.join(f'fastwsgi {name}' for name in SUBCOMMANDS)} (--help).",
-        allow_abbrev=False,
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, width=80),  # made for each option; else asks shutil
     )
-    parser.add_argument(
-        "app",
-        metavar="MODULE[:ATTR]",
-        nargs="?",
-        help="the application; ATTR is application or app if left out, and may be a call: 'create_app()'",
-    )
-    parser.add_argument("-c", "--config", metavar="PATH", help=CONFIG_HELP)
-    for command, text in COMMANDS.items():
-        parser.add_argument(*SHORT_FORMS.get(command, ()), command, action="store_true", help=text)
-    parser.add_argument("--completion", metavar="SHELL", help=COMPLETION_HELP)
-    groups = {title: parser.add_argument_group(title) for title in dict.fromkeys(s.group for s in SETTINGS.values())}
-    for setting in SETTINGS.values():
-        add_option(groups[setting.group], setting)
-    parser.add_argument(*WORKER_CLASS, dest="worker_class", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    for unsupported in UNSUPPORTED.values():
-        add_unsupported(parser, unsupported)
-    return parser
-
-
-def add_option(group: argparse._ArgumentGroup, setting: Setting[Any]) -> None:
-    """Add the option of *setting*; flags beyond the first long one are accepted but not shown."""
-    shown = setting.flags.index(setting.flag) + 1
-    options: dict[str, Any] = {"dest": setting.name, "default": argparse.SUPPRESS}
-    if isinstance(setting.default, bool):
-        group.add_argument(
-            setting.opposite, help=argparse.SUPPRESS, action="store_const", const=setting.default, **options
-        )
-        options.update(action="store_const", const=not setting.default)
-    else:
-        options.update(action="append" if setting.kind.repeatable else "store", metavar=setting.kind.metavar)
-        if setting.kind.bare is not None:
-            options.update(nargs="?", const=setting.kind.bare)
-    group.add_argument(*setting.flags[:shown], help=help_text(setting).replace("%", "%%"), **options)
-    if setting.flags[shown:]:
-        group.add_argument(*setting.flags[shown:], help=argparse.SUPPRESS, **options)
-
-
-def add_unsupported(parser: Parser, unsupported: Unsupported) -> None:
-    """Add gunicorn's options for a setting that we do not have, so that they are recognised."""
-    if unsupported.flags:
-        parser.add_argument(
-            *unsupported.flags,
-            action=UnsupportedOption,
-            unsupported=unsupported,
-            nargs=None if unsupported.nargs == 1 else unsupported.nargs,
-            dest="unsupported",
-            help=argparse.SUPPRESS,
-        )
 
 
 def help_text(setting: Setting[Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import compress
-from typing import NamedTuple
 
 from fastwsgi.figures import (
     BUSY_TIME,
@@ -26,6 +25,7 @@ from fastwsgi.figures import (
     WORD,
 )
 from fastwsgi.originals import time
+from fastwsgi.records import NamedTuple
 from fastwsgi.status.escapes import printable
 from fastwsgi.status.snapshot import Running, WorkerFigures
 

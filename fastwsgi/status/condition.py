@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from fastwsgi.records import NamedTuple
 from fastwsgi.status.history import BUSY_MOMENT
 from fastwsgi.status.snapshot import WorkerFigures
 

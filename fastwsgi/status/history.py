@@ -8,10 +8,9 @@ Memory is bounded: some hundred bytes for each of SAMPLES, and for the few snaps
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from fastwsgi.figures import DURATION_BOUNDS
-from fastwsgi.records import record
+from fastwsgi.records import NamedTuple, record
 from fastwsgi.status.quantile import difference, quantile
 from fastwsgi.status.snapshot import Histogram, Snapshot, WorkerFigures
 

@@ -140,7 +140,7 @@ class Slot(Part):
         busy, _ = busy_time(words, base, time.monotonic_ns())
         used = figures.ROWS + figures.CALL_WORDS * words[base + figures.ROWS_USED]
         for begin, end in ((figures.CALL, used), (0, figures.GAUGES)):
-            words[base + begin : base + end] = _ZEROS[: end - begin]
+            words[base + begin : base + end] = memoryview(bytes((end - begin) * figures.WORD)).cast("q")
         words[base + figures.BUSY_TIME] = busy  # last, so that no reader counts a call twice
 
     def others_free(self) -> bool:
@@ -217,9 +217,6 @@ class Scoreboard:
         """Give the memory back."""
         self.words.release()
         self._memory.close()
-
-
-_ZEROS = memoryview(bytes(figures.SIZE * figures.WORD)).cast("q")
 
 
 def _bases(words: memoryview) -> range:

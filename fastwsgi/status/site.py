@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable
 
+from fastwsgi.records import NamedTuple
 from fastwsgi.status import metrics, page
 from fastwsgi.status.visitors import Visitors
 

@@ -6,9 +6,9 @@ somebody's attention, and among these in the order of FINDERS, causes before wha
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple
+from typing import Callable
 
-from fastwsgi.records import record
+from fastwsgi.records import NamedTuple, record
 from fastwsgi.status.history import NEARLY_ALL, History, Rates
 from fastwsgi.status.phrases import counted, cut, spell
 from fastwsgi.status.snapshot import Certificate, Snapshot, WorkerFigures

@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fastwsgi.mistakes import UsageError, WrongValue
 from fastwsgi.originals import os
+from fastwsgi.records import NamedTuple
 from fastwsgi.stamps import Stamp, stamp_of
 
 if TYPE_CHECKING:

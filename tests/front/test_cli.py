@@ -255,7 +255,7 @@ USAGE = {
     "--wrokers 2 hello": "unknown option --wrokers; did you mean --workers?",
     "--access-logfil=- hello": "unknown option --access-logfil; did you mean --access-logfile?",
     "-Z hello": "unknown option -Z; see fastwsgi --help",
-    "hello --bind": "argument -b/--bind: expected one argument (see fastwsgi --help)",
+    "hello --bind": "--bind needs a value (see fastwsgi --help)",
     "-w many hello": "--workers 'many' must be auto or a whole number from 1 to 2147483647",
     "--threads 1025 hello": "--threads '1025' must be a whole number from 1 to 1024",
     "-D hello": "-D: it stays in the foreground; let systemd or a container run it, or nohup fastwsgi ... &",

@@ -17,7 +17,8 @@ from tests.conftest import without_compiled
 from tests.helpers.processes import ROOT
 
 NEEDLESS = {
-    *{"ast", "asyncio", "base64", "concurrent.futures", "configparser", "dataclasses", "difflib", "dis", "email"},
+    *{"argparse", "ast", "asyncio", "base64", "concurrent.futures", "configparser", "dataclasses", "difflib", "dis"},
+    *{"email", "encodings.idna", "gettext", "locale", "stringprep", "unicodedata"},
     *{"hashlib", "html", "http.client", "http.server", "inspect", "logging.config", "logging.handlers"},
     *{"multiprocessing", "pkgutil", "platform", "random", "shutil", "socketserver", "ssl", "subprocess", "tempfile"},
     *{"tomllib", "urllib.request", "wsgiref.validate", "zipfile"},
@@ -27,10 +28,10 @@ NEEDLESS = {
     *{"fastwsgi.settings.manual", "fastwsgi.status.page", "fastwsgi.status.top", "fastwsgi.tls.contexts"},
 }
 PURE_TEXT = {"fastwsgi.http.connection", "fastwsgi.http.exchange", "fastwsgi.http._outbox_py"}  # of compiled modules
-IN_A_FRONT_DOOR = {*NEEDLESS, "argparse", "fastwsgi.cli", "fastwsgi.process.worker", "fastwsgi.process.supervisor"}
+IN_A_FRONT_DOOR = {*NEEDLESS, "fastwsgi.cli", "fastwsgi.process.worker", "fastwsgi.process.supervisor"}
 NEEDED_BY_WSGIREF = {
-    *{"fastwsgi.simple", "base64", "email", "hashlib", "html", "http.client", "http.server", "platform", "random"},
-    *{"shutil", "socketserver", "ssl"},
+    *{"fastwsgi.simple", "base64", "email", "hashlib", "html", "http.client", "http.server", "locale", "platform"},
+    *{"random", "shutil", "socketserver", "ssl"},
 }  # what make_server() returns is as wsgiref's
 TELL = "os.write(1, '\\n'.join([*sys.modules, '=\\n']).encode())"
 PROGRAM = f"""

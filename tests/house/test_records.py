@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import typing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,3 +86,38 @@ def test_they_become_dicts() -> None:
                 }
             ],
         }
+
+
+def named_tuple(base: Any) -> Any:
+    class Place(base):
+        """Where."""
+
+        name: str
+        number: int = 3
+
+        @property
+        def length(self) -> int:
+            return len(self.name)
+
+        def __str__(self) -> str:
+            return f"at {self.name}"
+
+    return Place
+
+
+def test_named_tuples_are_as_typing_makes_them() -> None:
+    theirs, ours = (named_tuple(base) for base in (typing.NamedTuple, records.NamedTuple))
+    for kind in (theirs, ours):
+        place = kind("a")
+        assert place == ("a", 3) == (place.name, place.number)
+        assert (str(place), repr(place), place.length) == ("at a", "Place(name='a', number=3)", 1)
+        assert place._replace(number=4)._asdict() == {"name": "a", "number": 4}
+        with pytest.raises(TypeError):
+            kind()
+    for name in ("__module__", "__qualname__", "__doc__", "__mro__", "_fields", "_field_defaults"):
+        assert getattr(ours, name) in (getattr(theirs, name), (ours, tuple, object))
+
+
+def test_all_named_tuples_are_made_so() -> None:
+    texts = {path.name: path.read_text() for path in Path(records.__file__).parent.rglob("*.py")}
+    assert [name for name, text in texts.items() if re.search(r"^from typing .*NamedTuple", text, re.MULTILINE)] == []
