@@ -15,14 +15,13 @@ from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCou
 from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
 from fastwsgi.observe._line_text_c cimport monotonic
 
-from fastwsgi import figures
-
 cdef extern from *:
     """
     #include <pthread.h>
     #include <sched.h>
     #include <stdio.h>
     #include <string.h>
+    #include <sys/resource.h>
     #include <sys/socket.h>
     #include <time.h>
     #ifndef MSG_NOSIGNAL
@@ -34,15 +33,12 @@ cdef extern from *:
         nanosleep(&time, NULL);
     }
 
-    /* The CPU time of a thread in seconds; negative where that cannot be known. */
-    static double thread_time(long long native_id) {
-    #if defined(__linux__)
-        struct timespec time;
-        clockid_t clock = (clockid_t)(~(unsigned)native_id << 3 | 6);  /* as glibc's pthread_getcpuclockid() makes it */
-        if (clock_gettime(clock, &time) == 0)
-            return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-    #endif
-        return -1.0;
+    /* How often a thread of the process has waited so far; and the CPU time of the process in seconds. */
+    static long count_waits(double *spent) {
+        struct rusage usage;
+        getrusage(RUSAGE_SELF, &usage);
+        *spent = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + 1e-6 * (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+        return usage.ru_nvcsw;
     }
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
@@ -78,7 +74,7 @@ cdef extern from *:
     int pthread_cond_signal(pthread_cond_t *) nogil
     int sched_yield() nogil
     void rest(long) nogil
-    double thread_time(long long) nogil
+    long count_waits(double *) nogil
     bint advance_stage(volatile int *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
@@ -86,14 +82,15 @@ cdef enum:
     TICK = 1000000  # nanoseconds between two looks while calls wait
     CALM_TICK = 5000000  # while they do not
     EXPIRED = 504
-    THREAD = 770  # the word that has the thread with the loop
-
-assert THREAD == figures.CALL + figures.CALL_THREAD
+    OTHER_WAITS = 3  # in a window, of a main thread that waits for signals
 
 # Seconds
-cdef double LIVELY = 1.0  # after a call that waited, others are likely to
+cdef double WINDOW = 0.1  # between two judgements; the kernel's account of a thread that runs may be 4 ms late
+cdef double LIVELY = 1.0  # after calls that waited, others are likely to
+cdef double DOUBT = 0.02  # after a pause, when nobody knows
 cdef double PATIENCE = 0.1  # without a new call before the monitor dozes
 cdef double PAUSE = 0.25  # the longest pause of the watchdog
+cdef double LEAST_SHARE = 0.9, MOST_SHARE = 1.1  # of a core, which one thread computes
 cdef double MARGIN = 0.1  # that it gets beyond its own pause, since it answers better if it can
 
 
@@ -131,6 +128,10 @@ cdef class Monitor:
     @property
     def stuck_call(self):
         return self.watch.stuck_call
+
+    @property
+    def calm(self):
+        return monotonic() >= self.watch.lively_until
 
     def start(self):
         if pthread_create(&self.thread, NULL, watch_calls, &self.watch) != 0:
@@ -206,17 +207,15 @@ cdef void *watch_calls(void *argument) noexcept nogil:
 
 
 cdef void look(Watch *watch, long long calls, double now) noexcept nogil:
-    cdef bint is_new = calls != watch.seen, computed = has_computed(watch, now)
+    cdef bint is_new = calls != watch.seen
+    judge(watch, now)
     if is_new:
         watch.seen = calls
         watch.since = now
     if not calls & 1:
         if now - watch.since > PATIENCE:
             doze(watch, calls)
-            watch.lively_until = monotonic() + LIVELY
         return
-    if not computed:
-        watch.lively_until = now + LIVELY
     if watch.limit > 0 and now - watch.since >= watch.limit and watch.given_up != calls:
         watch.given_up = calls
         give_up(watch, calls)
@@ -225,13 +224,22 @@ cdef void look(Watch *watch, long long calls, double now) noexcept nogil:
         call_spare(watch)
 
 
-cdef bint has_computed(Watch *watch, double now) noexcept nogil:
-    """Whether the thread with the loop had the CPU for half of the time since the last look."""
-    cdef double spent = thread_time(watch.figures[THREAD]) if watch.figures != NULL else -1.0
-    cdef bint computed = spent >= 0 and 2 * (spent - watch.spent) > now - watch.looked
-    watch.spent = spent
-    watch.looked = now
-    return computed
+cdef void judge(Watch *watch, double now) noexcept nogil:
+    """Tell from what the process did in the last WINDOW whether calls wait, or may run beside each other.
+
+    Neither is so where nothing but this thread waited, whoever else had the core; nor where the process computed as much
+    as one thread can, though some waited, as that may be for the GIL.
+    """
+    cdef double spent, share, seconds = now - watch.judged
+    cdef long waits
+    watch.looks += 1
+    if seconds < WINDOW:
+        return
+    waits = count_waits(&spent)
+    share = (spent - watch.spent) / seconds
+    if waits - watch.waits > watch.looks + OTHER_WAITS and not LEAST_SHARE < share < MOST_SHARE:
+        watch.lively_until = now + LIVELY
+    watch.judged, watch.looks, watch.waits, watch.spent = now, 0, waits, spent
 
 
 cdef void give_up(Watch *watch, long long calls) noexcept nogil:
@@ -272,3 +280,6 @@ cdef void doze(Watch *watch, long long calls) noexcept nogil:
         pthread_cond_wait(&watch.woken, &watch.mutex)
     pthread_mutex_unlock(&watch.mutex)
     watch.dozing[0] = False
+    watch.waits = count_waits(&watch.spent)
+    watch.judged, watch.looks = monotonic(), 0
+    watch.lively_until = watch.judged + DOUBT

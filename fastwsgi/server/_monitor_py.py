@@ -2,10 +2,15 @@
 
 While there are calls, it reads every TICK how many the loop's thread has begun and ended. If it reads the same odd
 number twice, a call is stuck, and a spare thread is called.
+
+Every WINDOW it judges from what the process did whether calls wait, or may run beside each other. Neither is so where
+nothing but the monitor waited, whoever else had the core; nor where the process computed as much as one thread can,
+though some of its threads waited, as that may be for the GIL.
 """
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
@@ -17,6 +22,11 @@ if TYPE_CHECKING:
 
 TICK = 0.005  # seconds; a shorter one would cost more than it gains, since each look needs the GIL
 PATIENCE = 100  # looks without a new call before the monitor dozes
+WINDOW = 20  # looks between two judgements; the kernel's account of a thread that runs may be 4 ms late
+LIVELY = 1.0  # seconds; after calls that waited, others are likely to
+DOUBT = 0.02  # seconds; after a pause, when nobody knows
+OTHER_WAITS = 3  # in a window, of a main thread that waits for signals
+LEAST_SHARE, MOST_SHARE = 0.9, 1.1  # of a core, which one thread computes
 
 
 class Monitor:
@@ -37,10 +47,17 @@ class Monitor:
         self._counter = turn.counter
         self._patience = 0  # looks at one call before a spare is called
         self.stuck_call = 0  # the number of the last call for which a spare was called
+        self._lively_until = 0.0
+        self._used = (0.0, 0.0, 0)  # when it was last judged; by then, CPU seconds and waits of the process
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
         self._stopped = False
         self._thread = Daemon(self._watch, "fastwsgi-monitor")
+
+    @property
+    def calm(self) -> bool:
+        """Whether more threads would gain nothing now: calls do not wait, or all time is spent with the GIL."""
+        return time.monotonic() >= self._lively_until
 
     def start(self) -> None:
         """Start the thread that looks at the calls; after the fork, since threads do not survive it."""
@@ -82,9 +99,12 @@ class Monitor:
         self._awake = threading.Event()
 
     def _watch(self) -> None:
-        last = looks = 0
+        last = looks = number = 0
         while not self._stopped:
             time.sleep(TICK)
+            number += 1
+            if number % WINDOW == 0:
+                self._judge()
             calls = self._counter.number
             if calls != last:
                 last, looks = calls, 0
@@ -111,3 +131,17 @@ class Monitor:
         if self._counter.number == calls and not self._stopped:
             self._awake.wait()
         self._counter.dozing = False
+        self._used = self._use()
+        self._lively_until = self._used[0] + DOUBT
+
+    def _judge(self) -> None:
+        before, spent_before, waits_before = self._used
+        now, spent, waits = self._used = self._use()
+        share = (spent - spent_before) / (now - before)
+        if waits - waits_before > WINDOW + OTHER_WAITS and not LEAST_SHARE < share < MOST_SHARE:
+            self._lively_until = now + LIVELY
+
+    def _use(self) -> tuple[float, float, int]:
+        """The time; the CPU time of the process so far, in seconds, and how often its threads have waited."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return time.monotonic(), used.ru_utime + used.ru_stime, used.ru_nvcsw

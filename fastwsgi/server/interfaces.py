@@ -83,6 +83,10 @@ class Monitor(Protocol):
     def stuck_call(self) -> int:
         """The number of the last call for which a spare was called."""
 
+    @property
+    def calm(self) -> bool:
+        """Whether more threads would gain nothing now: calls do not wait, or all time is spent with the GIL."""
+
     def start(self) -> None:
         """Start the thread that looks at the calls."""
 

@@ -20,9 +20,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.errors import LoopLost
-from fastwsgi.http.states import QUEUED
 from fastwsgi.originals import threading
-from fastwsgi.server.readiness import is_gone
+from fastwsgi.server.request_queue import serve_queue
 from fastwsgi.server.threads import SIGNAL_LOOK, Pool
 
 if TYPE_CHECKING:
@@ -64,26 +63,18 @@ class Keeper(Pool):
         """
         if not self.service.kept:
             if self.queued_requests:
-                self._go_on_with_queue()
+                serve_queue(self)
         elif self.is_back or not self.home:
             raise LoopLost
         super().end_step()
 
-    def _go_on_with_queue(self) -> None:
-        """Answer those that wait, one by one, until probes have waited for long enough. Raises LoopLost."""
-        end = self.meter.now() + PATIENCE
-        while self.queued_requests and not self.loop.aborted:
-            if self.meter.now() >= end:
-                self.loop.wake()  # the next step does not wait
-                return
-            connection = self.queued_requests.popleft()
-            self._set_full(False)
-            if connection.state is QUEUED and is_gone(connection.fd):
-                connection.drop(False)  # no client waits for the answer
-            else:
-                self.service.renew_time()
-                connection.wait_for_turn()
-                self.loop.take_turns()
+    def next_queued(self) -> Connection | None:
+        """The next connection that home answers; None if there is none."""
+        if not self.queued_requests or self.loop.aborted:
+            return None
+        connection = self.queued_requests.popleft()
+        self._set_full(False)
+        return connection
 
     def _set_full(self, full: bool) -> None:
         super()._set_full(full or len(self.queued_requests) > 0)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from fastwsgi.http.states import QUEUED
 from fastwsgi.originals import time
+from fastwsgi.server.readiness import is_gone
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
     from fastwsgi.server.gauges import Gauges
+    from fastwsgi.server.threads import Pool
+
+PATIENCE = 0.05  # seconds for which the loop answers nothing but the queue
 
 
 class RequestQueue:
@@ -44,3 +49,23 @@ class RequestQueue:
             connection.exchange.queued += time.monotonic() - since
         self._gauges.set_queue(self._waiting)
         return connection
+
+
+def serve_queue(pool: Pool) -> None:
+    """In the loop's thread, answer what the pool gives it of its queue, one by one, until others have waited for long.
+
+    Raises:
+        LoopLost: another thread has taken the loop.
+    """
+    end = pool.meter.now() + PATIENCE
+    while pool.meter.now() < end:
+        connection = pool.next_queued()
+        if connection is None:
+            return
+        if connection.state is QUEUED and is_gone(connection.fd):
+            connection.drop(False)  # no client waits for the answer
+        else:
+            pool.service.renew_time()
+            connection.wait_for_turn()
+            pool.loop.take_turns()
+    pool.loop.wake()  # the next step does not wait

@@ -5,6 +5,9 @@ as if it were the only one. When a call does not return, the monitor notices, an
 taking the connection out of the call. The thread left behind sends its own answer when it has one, gives the
 connection back, and becomes a spare. So N threads can wait for a database, and none holds up the others.
 
+Threads that only compute share the GIL, and gain nothing: where the monitor finds that calls do not wait, a thread that
+has answered leaves the queue to the loop's thread, and one thread does all again.
+
     running            calls in threads without the loop: while there are N, requests queue
     waiting streams    responses to slow clients: their threads stay with them, and are not among the N
     spares             threads that wait for a stuck call, or for a request in the queue
@@ -22,7 +25,7 @@ from fastwsgi.http.waits import leave_queue, settle
 from fastwsgi.originals import threading
 from fastwsgi.server.gauges import Gauges
 from fastwsgi.server.readiness import is_gone
-from fastwsgi.server.request_queue import RequestQueue
+from fastwsgi.server.request_queue import RequestQueue, serve_queue
 from fastwsgi.server.waiting_streams import WaitingStreams
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 SIGNAL_LOOK = 0.1  # seconds that a signal's handler may be late
+NO_CALL = 0  # never the number of a call
 PATIENCE = 1.0  # seconds for the loop's thread to end all connections
 
 
@@ -57,6 +61,7 @@ class Pool:
         self.given_up: set[int] = set()  # threads whose calls are past the deadline, and not counted
         self.waiting_streams = WaitingStreams(loop, settings.max_waiting_streams)
         self.queued_requests = RequestQueue(settings.max_queue, self.gauges)
+        self.left_to_loop = False  # the queue, by the other threads
         self.resuming: deque[threading.Lock] = deque()  # for each waiting stream whose client has read
         self.loop_is_free = False  # no thread has it
         self.loop_thread = 0  # the identifier of the thread that has it, or had it last
@@ -121,7 +126,13 @@ class Pool:
         self.ended = self.done = True
 
     def end_step(self) -> None:
-        """Let a thread whose call has returned have the GIL, after a batch of events."""
+        """Go on with a queue that is left to the loop, and let a thread whose call has returned have the GIL.
+
+        Raises:
+            LoopLost: another thread has taken the loop.
+        """
+        if self.left_to_loop:
+            serve_queue(self)
         if self.running:
             self.monitor.yield_gil()
 
@@ -206,6 +217,14 @@ class Pool:
             finally:
                 self._resume(connection)
 
+    def next_queued(self) -> Connection | None:
+        """The next connection that the loop's thread answers; None if there is none, or other threads go on."""
+        with self.lock:
+            if self.queued_requests and self.running < self.size and not self.ended:
+                return self.queued_requests.popleft()
+            self._leave_to_loop(False)
+            return None
+
     # Threads
 
     def _add_thread(self) -> None:
@@ -220,7 +239,9 @@ class Pool:
 
     def _keep_spare(self) -> None:
         """Provide a spare for what comes next, since this thread has found work; with the lock held."""
-        if self.queued_requests and self.running < self.size:
+        if self.left_to_loop:
+            self.loop.wake()  # the first step does not wait
+        if self._has_work():
             self._call_spare()
         elif self.spares == 0 and self.running <= self.size:
             self._add_thread()
@@ -238,18 +259,20 @@ class Pool:
         if self.loop.caller in self.given_up:
             self.loop.caller_stuck()
 
+    def _has_work(self) -> bool:
+        """Whether there is a request in the queue for a thread that does not have the loop; with the lock held."""
+        return len(self.queued_requests) > 0 and self.running < self.size and not (self.left_to_loop or self.ended)
+
     def _take_part(self) -> bool:
         """Run the loop and empty the queue, whenever that is needed; False if there are enough threads."""
-        stuck_call: int | None = 0  # never the number of a call
+        stuck_call: int | None = NO_CALL
         while not self.ended:
             if self._take_loop(stuck_call):
                 if self._serve():
                     break
-                self._leave_place()
-                stuck_call = None  # any call that runs now may also be slow
+                stuck_call = self._leave_place()
             elif self._answer_queued():
-                self._leave_place()
-                stuck_call = None
+                stuck_call = self._leave_place()
             else:
                 if not self._wait_as_spare():
                     return False
@@ -323,7 +346,14 @@ class Pool:
     def _set_running(self, count: int) -> None:
         self.running = count
         self.gauges.set_running(count)
-        self._set_full(count >= self.size)
+        self._set_full(count >= self.size or self.left_to_loop)
+
+    def _leave_to_loop(self, left: bool) -> None:
+        """Leave the queue to the loop's thread, or to the others; with the lock held."""
+        self.left_to_loop = left
+        self._set_running(self.running)
+        if left:
+            self.loop.wake()
 
     def _set_full(self, full: bool) -> None:
         """Have requests queue from now on, or not."""
@@ -341,18 +371,25 @@ class Pool:
             self.resuming.popleft().release()
         else:
             self._set_running(self.running - 1)
-            if self.queued_requests:
+            if self._has_work():
                 self._call_spare()
 
-    def _leave_place(self) -> None:
-        """Free the place of this thread, which has answered without the loop, after emptying the queue."""
+    def _leave_place(self) -> int | None:
+        """Free the place of this thread, which has answered without the loop, after emptying the queue.
+
+        Returns:
+            The number of a call that it may take the loop from: none, or any, as any that runs now may also be slow.
+        """
         while True:
             with self.lock:
+                calm = self.monitor.calm
                 if self._was_given_up():
-                    return
-                if self.resuming or not self.queued_requests or self.ended:
+                    return None
+                if self.resuming or not self.queued_requests or self.ended or calm:
+                    if calm and self.queued_requests and not self.resuming:
+                        self._leave_to_loop(True)
                     self._free_place()
-                    return
+                    return NO_CALL if calm else None
                 connection = self.queued_requests.popleft()
             self._answer(connection)
 
@@ -368,7 +405,7 @@ class Pool:
     def _answer_queued(self) -> bool:
         """Answer a request from the queue, if a place is free; True if one was answered."""
         with self.lock:
-            if not self.queued_requests or self.running >= self.size or self.ended:
+            if not self._has_work():
                 return False
             connection = self.queued_requests.popleft()
             self._set_running(self.running + 1)
