@@ -19,6 +19,7 @@ from tests.helpers.deployments import SITE, deployed, is_alive, starting, wait_f
 from tests.helpers.processes import running
 from tests.helpers.serving import PATIENCE, Client, request
 from tests.helpers.status import ON, STATUS, Status, observed
+from tests.helpers.waiting import until
 
 
 def test_it_answers_while_every_worker_is_stuck(tmp_path: Path, build: SimpleNamespace) -> None:
@@ -165,7 +166,7 @@ def test_one_of_two_supervisors_answers(tmp_path: Path) -> None:
             successor = int(server.line(r"upgrade: process ([0-9]+) starts")[1])
             server.line(STATUS)
             status.comes(lambda document, pid=successor: document["supervisor"] == pid)  # type: ignore[misc]
-            assert {status.document()["supervisor"] for _ in range(20)} == {successor}
+            until(lambda pid=successor: {status.document()["supervisor"] for _ in range(20)} == {pid})  # type: ignore[misc]
             os.kill(successor, signal.SIGTERM)
             server.line("the upgrade is given up")
             status.comes(lambda document: document["supervisor"] == server.pid)
