@@ -317,18 +317,19 @@ class Pool(Places):
     # Calls without the loop
 
     def _leave_place(self) -> int | None:
-        """Free the place of this thread, which has answered without the loop, after emptying the queue.
+        """Free the place of this thread, which has answered without the loop, after emptying the queue or leaving that.
 
         Returns:
             The number of a call that it may take the loop from: none, or any, as any that runs now may also be slow.
         """
         while True:
             with self.lock:
-                calm = self.monitor.calm
                 if self._was_given_up():
                     return None
-                if self.resuming or not self.queued_requests or self.ended or calm:
-                    if calm and self.queued_requests and not self.resuming:
+                calm = self.monitor.calm
+                is_next = len(self.queued_requests) > 0 and not (self.resuming or self.ended)
+                if calm or not is_next:
+                    if is_next:
                         self._leave_to_loop(True)
                     self._free_place()
                     return NO_CALL if calm else None
