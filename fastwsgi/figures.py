@@ -24,7 +24,7 @@ REQUESTS = 5  # served by this process so far
 BUSY = 6  # threads that run the application without the loop
 QUEUED = 7  # requests that wait for a thread
 CONNECTIONS = 8
-SATURATED = 9  # whether all its threads are busy
+SATURATED = 9  # whether new requests queue, mostly as all its threads are busy
 SPOOLED = 10  # bytes in its temporary files
 PULSE = 11  # between two heartbeats
 POSITION = 12  # 0 to workers - 1; a worker's successor has the same
@@ -32,7 +32,7 @@ THREADS = 13  # that may run the application
 STREAMS_WAITING = 14  # responses that wait for slow clients
 BUFFERED = 15  # bytes that its clients make it hold
 OLDEST_QUEUED = 16  # when the first of the requests in the queue was queued; 0: none is
-SATURATED_SINCE = 17  # when all its threads became busy; 0: some is free
+SATURATED_SINCE = 17  # when that began; 0: some is free
 HAS_FAILED = 18  # whether it serves a page that says why the application cannot be loaded (--reload)
 ROWS_USED = 19  # those of ROWS that ever had a call; the others are empty
 # Calls beyond the last row, in one word, as a reader must see all of it: 2**UNSHOWN_BITS times their number, and when

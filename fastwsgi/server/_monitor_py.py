@@ -116,7 +116,7 @@ class Monitor:
                     self._call_spare()
             elif looks > PATIENCE:
                 self._doze(calls)
-                looks = 0
+                looks = number = 0
 
     def _call_spare(self) -> None:
         """Call a spare for a stuck call, unless one is called and has not come yet: it asks for the last such call."""

@@ -24,7 +24,7 @@ class Gauges:
         self._meter.set(figures.BUSY, count)
 
     def set_full(self, full: bool) -> None:
-        """All threads are busy from now on, or some is free."""
+        """New requests queue from now on, or some thread is free."""
         self._meter.set(figures.SATURATED_SINCE, time.monotonic_ns() if full else 0)
         self._meter.set(figures.SATURATED, full)
 

@@ -133,8 +133,6 @@ class Keeper(Pool):
 
     def _hand_over(self) -> bool:
         """Give home the loop; False if this thread is home from now on."""
-        if self.queued_requests:
-            self.loop.wake()  # the first step of home does not wait
         with self.lock:
             self.service.kept = self.is_back = False
             self._set_running(0)

@@ -1,8 +1,8 @@
 """The loop: wait for events, let the connections concerned handle them, do the housekeeping.
 
 It is plain Python; a batch (_batch_c.pyx) takes the events and makes one method call for each. All of HTTP is behind
-Connection.on_ready(). An accepted connection is read at once, before it is given to the poller: its request has usually
-arrived, and if the connection closes after the answer, the poller never has to watch it.
+Connection.on_ready(). An accepted connection is read before it is given to the poller: its request has usually arrived,
+and if the connection closes after the answer, the poller never has to watch it.
 
 With several threads, the loop is passed from one to another (threads.py). One that has lost it learns so by LoopLost,
 which a connection raises at the end of its turn, and which passes through everything here up to the caller of serve().
@@ -281,8 +281,6 @@ class Loop:
         taken = self.batch.take(self.poller, wait)
         now = service.now = time.monotonic()
         self._finish_step()
-        if self.pool is not None:
-            self.pool.end_step()
         ended = service.now = time.monotonic()
         if ended - now > SECOND:
             self.deadlines.excuse(ended - now)
@@ -291,10 +289,12 @@ class Loop:
             housekeeping.run()
 
     def _finish_step(self) -> None:
-        """Serve the rest of a batch of events, which another thread may have begun, then connections owed a turn."""
+        """Serve the rest of a batch of events, which another thread may have begun, then turns owed, then a queue."""
         self.batch.serve()
         if self.turns:
             self.take_turns()
+        if self.pool is not None:
+            self.pool.end_step()
 
     def take_turns(self) -> None:
         """Serve those that are owed a turn now. Raises LoopLost."""

@@ -62,10 +62,16 @@ def serve_queue(pool: Pool) -> None:
         connection = pool.next_queued()
         if connection is None:
             return
-        if connection.state is QUEUED and is_gone(connection.fd):
-            connection.drop(False)  # no client waits for the answer
-        else:
+        if not drop_if_gone(connection):
             pool.service.renew_time()
             connection.wait_for_turn()
             pool.loop.take_turns()
     pool.loop.wake()  # the next step does not wait
+
+
+def drop_if_gone(connection: Connection) -> bool:
+    """End *connection* if its client does not wait for the answer to its queued request any more; True if so."""
+    if connection.state is not QUEUED or not is_gone(connection.fd):
+        return False
+    connection.drop(False)
+    return True

@@ -8,14 +8,13 @@ connection back, and becomes a spare. So N threads can wait for a database, and 
 Threads that only compute share the GIL, and gain nothing: where the monitor finds that calls do not wait, a thread that
 has answered leaves the queue to the loop's thread, and one thread does all again.
 
-    running            calls in threads without the loop: while there are N, requests queue
+    running            calls in threads without the loop: while there are N, requests queue (places.py)
     waiting streams    responses to slow clients: their threads stay with them, and are not among the N
     spares             threads that wait for a stuck call, or for a request in the queue
 """
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,9 +22,8 @@ from fastwsgi.daemon import Daemon
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.http.waits import leave_queue, settle
 from fastwsgi.originals import threading
-from fastwsgi.server.gauges import Gauges
-from fastwsgi.server.readiness import is_gone
-from fastwsgi.server.request_queue import RequestQueue, serve_queue
+from fastwsgi.server.places import Places
+from fastwsgi.server.request_queue import drop_if_gone, serve_queue
 from fastwsgi.server.waiting_streams import WaitingStreams
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ NO_CALL = 0  # never the number of a call
 PATIENCE = 1.0  # seconds for the loop's thread to end all connections
 
 
-class Pool:
+class Pool(Places):
     """The threads of one loop.
 
     Args:
@@ -50,30 +48,21 @@ class Pool:
     """
 
     def __init__(self, loop: Loop, settings: Settings, monitor: Monitor) -> None:
-        self.loop = loop
-        self.service = loop.service
-        self.size = settings.threads
+        super().__init__(loop, settings)
         self.monitor = monitor
-        self.gauges = Gauges(loop.meter)
-        self.lock = threading.Lock()  # guards everything below
-        self.running = 0
+        self.rows = loop.rows
         self.detached: dict[int, Connection] = {}  # the connections of running calls, by their threads' identifiers
         self.given_up: set[int] = set()  # threads whose calls are past the deadline, and not counted
         self.waiting_streams = WaitingStreams(loop, settings.max_waiting_streams)
-        self.queued_requests = RequestQueue(settings.max_queue, self.gauges)
-        self.left_to_loop = False  # the queue, by the other threads
-        self.resuming: deque[threading.Lock] = deque()  # for each waiting stream whose client has read
         self.loop_is_free = False  # no thread has it
         self.loop_thread = 0  # the identifier of the thread that has it, or had it last
         self.spares = 0
-        self.ended = False
         self.done = False  # everything is served, or the loop has failed
         # A plain lock: an exception from a signal handler could leave the inner lock of an Event locked
         self._done_signal = threading.Lock()
         self._done_signal.acquire()
         self.failure: BaseException | None = None
         self._threads = 0  # the number that run now
-        self.meter, self.rows = loop.meter, loop.rows
 
     # From outside
 
@@ -183,17 +172,6 @@ class Pool:
         with self.lock:
             pass
 
-    def has_room(self) -> bool:
-        """Whether another request may queue."""
-        return self.queued_requests.has_room()
-
-    def queue(self, connection: Connection) -> None:
-        """Have the request of *connection*, which is detached, wait for a thread. Called in the loop's thread."""
-        with self.lock:
-            self.queued_requests.append(connection)
-            if self.running < self.size:  # a thread has just become free
-                self._call_spare()
-
     def step_aside(self, connection: Connection) -> None:
         """Leave the loop to a spare, in the middle of the application call of *connection*."""
         with self.lock:
@@ -217,13 +195,13 @@ class Pool:
             finally:
                 self._resume(connection)
 
-    def next_queued(self) -> Connection | None:
-        """The next connection that the loop's thread answers; None if there is none, or other threads go on."""
+    def _resume(self, connection: Connection) -> None:
+        """Let a waiting stream continue as soon as there is a place for it."""
         with self.lock:
-            if self.queued_requests and self.running < self.size and not self.ended:
-                return self.queued_requests.popleft()
-            self._leave_to_loop(False)
-            return None
+            self.waiting_streams.remove(connection)
+            place = self._claim_place()
+        if place is not None:
+            place.acquire()
 
     # Threads
 
@@ -232,15 +210,12 @@ class Pool:
         Daemon(self._work, f"fastwsgi-{self._threads}").start()
 
     def _call_spare(self) -> None:
-        """Have a spare thread look for work; with the lock held."""
         if self.spares == 0:
             self._add_thread()
         self.monitor.post()
 
     def _keep_spare(self) -> None:
         """Provide a spare for what comes next, since this thread has found work; with the lock held."""
-        if self.left_to_loop:
-            self.loop.wake()  # the first step does not wait
         if self._has_work():
             self._call_spare()
         elif self.spares == 0 and self.running <= self.size:
@@ -258,10 +233,6 @@ class Pool:
             self._done_signal.release()
         if self.loop.caller in self.given_up:
             self.loop.caller_stuck()
-
-    def _has_work(self) -> bool:
-        """Whether there is a request in the queue for a thread that does not have the loop; with the lock held."""
-        return len(self.queued_requests) > 0 and self.running < self.size and not (self.left_to_loop or self.ended)
 
     def _take_part(self) -> bool:
         """Run the loop and empty the queue, whenever that is needed; False if there are enough threads."""
@@ -343,50 +314,22 @@ class Pool:
         self.detached[self.loop_thread] = connection
         self._set_running(self.running + 1)
 
-    def _set_running(self, count: int) -> None:
-        self.running = count
-        self.gauges.set_running(count)
-        self._set_full(count >= self.size or self.left_to_loop)
-
-    def _leave_to_loop(self, left: bool) -> None:
-        """Leave the queue to the loop's thread, or to the others; with the lock held."""
-        self.left_to_loop = left
-        self._set_running(self.running)
-        if left:
-            self.loop.wake()
-
-    def _set_full(self, full: bool) -> None:
-        """Have requests queue from now on, or not."""
-        if full is not self.service.full:
-            self.service.full = full
-            self.gauges.set_full(full)
-            if not full and not self.loop.acceptor.polled:
-                self.loop.accept_again()
-
-    # Places: N threads may run the application, and each of them has one
-
-    def _free_place(self) -> None:
-        """Give the place of a thread that no longer runs the application to the stream or request first in line."""
-        if self.resuming:
-            self.resuming.popleft().release()
-        else:
-            self._set_running(self.running - 1)
-            if self._has_work():
-                self._call_spare()
+    # Calls without the loop
 
     def _leave_place(self) -> int | None:
-        """Free the place of this thread, which has answered without the loop, after emptying the queue.
+        """Free the place of this thread, which has answered without the loop, after emptying the queue or leaving that.
 
         Returns:
             The number of a call that it may take the loop from: none, or any, as any that runs now may also be slow.
         """
         while True:
             with self.lock:
-                calm = self.monitor.calm
                 if self._was_given_up():
                     return None
-                if self.resuming or not self.queued_requests or self.ended or calm:
-                    if calm and self.queued_requests and not self.resuming:
+                calm = self.monitor.calm
+                is_next = len(self.queued_requests) > 0 and not (self.resuming or self.ended)
+                if calm or not is_next:
+                    if is_next:
                         self._leave_to_loop(True)
                     self._free_place()
                     return NO_CALL if calm else None
@@ -415,22 +358,9 @@ class Pool:
 
     def _answer(self, connection: Connection) -> None:
         self.detached[threading.get_ident()] = connection
-        if is_gone(connection.fd):
-            connection.drop(False)  # no client waits for the answer
+        if drop_if_gone(connection):
             return
         if connection.exchange is not None:
             leave_queue(self.meter, connection.exchange)
             self.rows.begin(connection.exchange)
         connection.run_alone()
-
-    def _resume(self, connection: Connection) -> None:
-        """Let a waiting stream continue as soon as there is a place for it."""
-        with self.lock:
-            self.waiting_streams.remove(connection)
-            if self.running < self.size:
-                self._set_running(self.running + 1)
-                return
-            place = threading.Lock()
-            place.acquire()
-            self.resuming.append(place)
-        place.acquire()  # until _free_place() releases it

@@ -69,7 +69,8 @@ class WorkerFigures:
         is_stopped: it is stuck since it is stopped, by SIGSTOP or a debugger.
         has_failed: it serves a page that says why the application cannot be loaded.
         threads_busy: that run the application, the one with the loop included.
-        saturated: seconds for which all threads have been busy; 0: some is free.
+        saturated: seconds for which new requests have had to queue: all threads are busy, or one goes on with a queue
+            alone, as more would gain nothing; 0: some is free.
         oldest_queued: seconds for which the first request in the queue has waited; 0: none waits.
         rss: bytes resident.
         cpu: seconds of CPU that it has used.

@@ -141,7 +141,7 @@ def _busy(case: _Case) -> str:
     ready, used = case.ready, case.rates.utilisation or 0.0
     threads, busy = sum(one.threads for one in ready), sum(one.threads_busy for one in ready)
     count = counted(threads, "thread")
-    if ready and all(one.saturated for one in ready):
+    if ready and all(one.saturated for one in ready) and (threads == 1 or busy >= threads):
         return f"all {count} busy" if threads > 1 else "the only thread busy"
     return f"{count} {used:.0%} busy" if used >= NEARLY_ALL else f"{min(busy, threads)} of {count} busy"
 

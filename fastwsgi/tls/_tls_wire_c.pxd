@@ -13,7 +13,7 @@ cdef int NEW, HELLO, OPENING, OPEN, PLAIN, OVER
 
 @cython.final
 cdef class Engine:
-    cdef object direct, incoming, outgoing
+    cdef object direct, tls_object, incoming, outgoing
     cdef object handshake, read, write, feed, fetch, end
     cdef Py_ssize_t most_in, most_out
 

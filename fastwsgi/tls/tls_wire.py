@@ -64,6 +64,7 @@ class Engine:
     def __init__(self, tls_object: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         direct: Any = getattr(tls_object, "_sslobj", tls_object)  # its class has no public name
         self.direct = direct
+        self.tls_object = tls_object  # else the callbacks of a user's context, which are given it, fail the handshake
         self.incoming = incoming
         self.outgoing = outgoing
         self.handshake: Callable[[], None] = direct.do_handshake

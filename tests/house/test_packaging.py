@@ -22,7 +22,7 @@ import fastwsgi
 from fastwsgi import backend
 from fastwsgi.version import VERSION
 from tests.conftest import without_compiled
-from tests.helpers.processes import python_path
+from tests.helpers.processes import printed_by, python_path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(fastwsgi.__file__).parent
@@ -74,6 +74,33 @@ def test_the_compiled_build_is_compiled_and_the_pure_one_is_not() -> None:
         if name == "py":
             assert modules.pop("scanner") is None
         assert [module for module in modules.values() if not module.__file__.endswith(suffixes)] == []
+
+
+@compiled
+def test_all_compiled_modules_and_nothing_else_come_from_one_file() -> None:
+    modules = [import_module("fastwsgi." + name.replace("/", ".")) for name in native() | shared()]
+    assert {module.__file__ for module in modules} == {str(backend.COMPILED)}
+    for name in ("fastwsgi.http.connection", "fastwsgi.http._inbox_py", "other._connection_c"):
+        assert backend.CompiledFinder.find_spec(name) is None
+
+
+TRAINING = """
+import sys
+sys.path[:0] = [{root!r}, {root!r} + "/ci"]
+import train
+cases, trained = list(train.all_cases())[::40], []
+train.all_cases, train.ROUNDS = lambda: cases, 4
+serve = train.instructions.serve
+train.instructions.serve = lambda *given, **named: (serve(*given, **named), trained.append(given[1]))
+train.main()
+print(trained == list(train.instructions.PROFILES))
+"""
+
+
+@compiled
+def test_a_build_by_profile_trains_on_all_profiles() -> None:
+    """That each case passes is for test_http_cases.py; a few show that training knows how to play them."""
+    assert printed_by(TRAINING.format(root=str(ROOT))) is True
 
 
 def test_the_version_stands_in_one_place() -> None:

@@ -5,6 +5,7 @@ How much a client has room for is the test's (capacity, client.read). What is ab
 
 from __future__ import annotations
 
+import gc
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,6 +45,25 @@ def test_a_connection_is_idle_while_no_request_is_under_way(bench: Bench) -> Non
         client.send(piece)
         idle.append(client.connection.is_idle())
     assert idle == [True, False, True, False, True]
+
+
+def templates() -> int:
+    """How many connections have a template for their environs."""
+    return sum(type(one).__name__ == "Template" for one in gc.get_objects())
+
+
+def test_a_busy_connection_has_a_template_until_a_look_finds_it_idle(bench: Bench) -> None:
+    before = templates()
+    client = bench.connect(GET % b"/")
+    assert templates() == before  # it may have come for one request
+    client.send(GET % b"/")
+    assert not client.connection.is_late(bench.service.now)
+    client.send(POST % 2)
+    assert not client.connection.look(bench.service.now)  # amid a request
+    assert templates() == before + 1
+    client.send(b"ab")
+    assert not client.connection.look(bench.service.now)
+    assert templates() == before
 
 
 def test_a_client_that_closes_between_requests_ends_the_connection(bench: Bench) -> None:

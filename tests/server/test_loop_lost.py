@@ -185,6 +185,16 @@ def test_in_an_event_before_owed_turns(table: Table) -> None:
     assert calls(table) == [["on_ready"], ["on_turn"]]
 
 
+def test_the_next_thread_goes_on_with_the_queue_before_it_waits(table: Table) -> None:
+    done: list[str] = []
+    table.loop.pool = SimpleNamespace(end_step=lambda: done.append("queue"))  # type: ignore[assignment]
+    table.add("on_ready").make_ready()
+    table.lose()
+    assert done == []
+    table.go_on()
+    assert done == ["queue"]
+
+
 def test_at_a_deadline(table: Table, clock: Clock) -> None:
     for way in ("", "on_deadline", ""):
         table.add(way, late=True)
@@ -262,6 +272,22 @@ def test_in_an_accepted_connection(table: Table, opened: list[Losing], stops: bo
         assert table.loop.stopping == stops
         for one in opened:
             os.close(one.fd)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_with_tls_a_connection_is_begun_in_a_turn_but_in_a_stop_at_once(
+    table: Table, opened: list[Losing], stops: bool
+) -> None:
+    for listener in table.loop.acceptor.listeners.values():
+        listener.tls = object()  # type: ignore[assignment]
+    with table.server.connect():
+        if stops:
+            table.loop.stop()
+            table.lose(lambda: table.loop.step(1.0))
+        else:
+            step_until(table, lambda: bool(opened))
+        assert [one.called for one in opened] == [["on_ready"] if stops else ["on_turn"]]
+        os.close(opened[0].fd)
 
 
 def test_in_the_one_connection_that_is_accepted(table: Table, opened: list[Losing]) -> None:

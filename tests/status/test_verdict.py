@@ -50,6 +50,8 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
      "for 12 s, all 8 threads busy, 3 requests waiting, the oldest for 2.5 s"),
     ({"workers": [worker(0, threads_busy=4, saturated=12.0)], "workers_wanted": 1}, "warn", "saturated",
      "for 12 s, all 4 threads busy, no request waiting"),
+    ({"workers": [worker(0, threads_busy=1, saturated=2.0, queued=5, oldest_queued=2.0)], "workers_wanted": 1}, "bad",
+     "saturated", "for 2.0 s, 1 of 4 threads busy, 5 requests waiting, the oldest for 2.0 s"),
     ({"workers": [worker(0, threads=1, saturated=0.75)], "workers_wanted": 1}, "warn", "saturated",
      "for 750 ms, the only thread busy, no request waiting"),
     ({"workers": [worker(0, threads=1, saturated=3.0)], "workers_wanted": 1, "listeners": [ListenQueue("a", 2, 100)]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
@@ -16,8 +17,8 @@ from fastwsgi.settings.sources import Sources
 from fastwsgi.tls import files as tls_files
 from tests.helpers.deployments import deployed
 from tests.helpers.pki import Pki
-from tests.helpers.serving import request
-from tests.helpers.tls_memory import handshaken
+from tests.helpers.serving import GET, answering, request
+from tests.helpers.tls_memory import TlsBench, handshaken
 
 Default = Callable[[], ssl.SSLContext]
 
@@ -49,6 +50,19 @@ def test_what_it_changes_holds_but_for_the_protocols_that_are_not_spoken(pki: Pk
     assert agreed(certificates, pki, ssl.TLSVersion.TLSv1_3) == ("TLSv1.3", "http/1.1", "localhost")
     with pytest.raises(ssl.SSLError):
         agreed(certificates, pki, ssl.TLSVersion.TLSv1_2)
+
+
+def test_its_callbacks_get_the_object_of_the_connection(build: SimpleNamespace, pki: Pki) -> None:
+    """It lives as long as the connection, though only what is inside it is called."""
+    asked: list[tuple[Any, str | None]] = []
+    bench = TlsBench(build, answering(b"hello"), pki)
+    for context in bench.tls.contexts:
+        context.sni_callback = lambda tls_object, host, context: asked.append((type(tls_object), host))
+    client = bench.connect(GET)
+    client.end()
+    client.socket.close()
+    assert [one.body for one in client.responses()] == [b"hello"]
+    assert asked == [(ssl.SSLObject, "localhost")]
 
 
 def test_each_host_has_its_context_and_renewal_asks_anew(pki: Pki) -> None:
