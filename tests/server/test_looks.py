@@ -23,7 +23,7 @@ class Leaving:
         self.loop.connections.pop(-6, None)
         return False
 
-    is_late = is_lingering = idle_since = excuse = _leave
+    look = is_lingering = idle_since = excuse = _leave
 
 
 @pytest.mark.parametrize(
