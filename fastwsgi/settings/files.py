@@ -16,6 +16,7 @@ from fastwsgi.gunicorn import file as gunicorn_file
 from fastwsgi.gunicorn.file import FileValues
 from fastwsgi.gunicorn.translations import TRANSLATIONS
 from fastwsgi.mistakes import Finding, UsageError
+from fastwsgi.originals import os
 from fastwsgi.settings import habits
 from fastwsgi.settings.keys import KEYS, by_key
 from fastwsgi.settings.settings import unknown
@@ -41,8 +42,8 @@ def read(given: str | None, start: str, directory: str, finding: Finding) -> Fil
         return gunicorn_file.read(given, "", directory)
     text = given[len("file:") :] if given.startswith("file:") else given
     path = Path(start, text)
-    if not path.is_file():
-        problem = "is a directory, and no" if path.is_dir() else "there is no such"
+    if not os.path.isfile(path):  # Path.is_file() raises for a name that is too long
+        problem = "is a directory, and no" if os.path.isdir(path) else "there is no such"
         raise UsageError(f"{given}: {problem} configuration file")
     return _read_toml(path, text, finding) if path.suffix == ".toml" else gunicorn_file.read(text, str(path), directory)
 

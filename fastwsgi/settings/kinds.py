@@ -137,9 +137,10 @@ def path(completes: str = "file") -> Kind[str | None]:
     def read(value: object) -> str | None:
         if value is None:
             return None
-        if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        found = os.fsdecode(value) if isinstance(value, (str, os.PathLike)) else ""
+        if not found or "\0" in found:
             raise ValueError("a path")
-        return os.fsdecode(value)
+        return found
 
     return Kind(read, "PATH", completes=completes)
 
@@ -162,7 +163,7 @@ def account(completes: str) -> Kind[str | None]:
         number = _integer(value)
         if number is not None and number >= 0:
             return str(number)
-        if value is None or (isinstance(value, str) and re.fullmatch(r"[^\s:/-][^\s:/]*", value)):
+        if value is None or (isinstance(value, str) and re.fullmatch(r"[^\s\0:/-][^\s\0:/]*", value)):
             return value
         raise ValueError("a name or a number")
 

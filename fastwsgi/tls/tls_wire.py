@@ -212,8 +212,6 @@ class TlsWire:
         self.barren += size
         if self.barren > (BARREN if self.stage == OPEN else HANDSHAKE):
             return self._lose("too much is said to no end")
-        if handshaking and self.stage == OPEN and engine.direct.version() == "TLSv1.3":
-            return WOULD_BLOCK  # there are only tickets to send, which go with the first answer
         word = self._push(engine, fd)
         return word if word < 0 else 0 if self.ended else WOULD_BLOCK
 

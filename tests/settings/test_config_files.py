@@ -112,6 +112,7 @@ def test_not_utf8(tmp_path: Path) -> None:
 
 def test_no_such_file(tmp_path: Path) -> None:
     assert complaint(tmp_path, "x.toml") == "x.toml: there is no such configuration file"
+    assert complaint(tmp_path, "x" * 300) == f"{'x' * 300}: there is no such configuration file"
 
 
 def test_a_python_that_cannot_read_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

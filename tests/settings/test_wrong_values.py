@@ -124,6 +124,8 @@ ODD = {
     "did you mean warning?",
     ("--bind", ""): "--bind '' must be filled in: it is empty",
     ("--pid", ""): "--pid '' must be a path",
+    ("--pid", "a\0b"): r"--pid 'a\x00b' must be a path",
+    ("--user", "a\0b"): r"--user 'a\x00b' must be a name or a number",
     ("--workers", "0"): "--workers '0' must be auto or a whole number from 1 to 2147483647",
     ("--workers", "-1"): "--workers '-1' must be auto or a whole number from 1 to 2147483647",
     ("--max-buffered", "10MB"): "--max-buffered '10MB' must be a number of bytes from 0 up, such as 10M",

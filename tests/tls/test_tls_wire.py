@@ -126,6 +126,11 @@ def test_what_the_client_has_is_known_also_of_a_part(build: SimpleNamespace, end
     assert 4 * MIB - out.size - ends.wire.unsent(ends.fd) > taken
 
 
+def test_tickets_are_sent_behind_the_handshake(ends: Ends) -> None:
+    """Else a client with Nagle's algorithm waits for the acknowledgement, 40 ms late, before it sends its request."""
+    assert ends.socket.recv(65536, socket.MSG_DONTWAIT)
+
+
 def test_all_that_was_received_is_decrypted_at_once(ends: Ends) -> None:
     """The poller sees the socket alone: nothing may stay behind in the TLS object."""
     data = bytes(range(256)) * 1024
