@@ -10,6 +10,12 @@ cdef extern from "pthread.h":
         pass
 
 
+cdef struct Use:  # what the process had used ...
+    double time  # ... by then ...
+    double spent  # ... of the CPU, in seconds ...
+    long waits  # ... and how often its threads had waited, but for that of the monitor
+
+
 cdef struct Watch:
     const volatile long long *calls  # of the counter, which the Monitor keeps alive
     volatile bint *dozing
@@ -21,10 +27,9 @@ cdef struct Watch:
     double limit  # seconds before a call is given up; 0: no limit
     double patience  # seconds before a spare is called, which takes two looks at least
     long long seen  # the number of calls at the last look ...
-    double since  # ... and the time of the first look at it
-    double judged  # when it was last judged whether calls wait ...
-    double spent  # ... the CPU time of the process by then, in seconds ...
-    long waits, looks  # ... how often its threads had waited, and how often this one has looked since
+    Use first, last  # ... and what was used at the first look at that number, and at the last
+    Use judged  # when it was last judged whether calls wait
+    long looks
     double lively_until  # calls are likely to wait
     long long given_up  # the number of the last call that was given up
     volatile long long stuck_call

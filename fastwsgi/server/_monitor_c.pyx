@@ -202,44 +202,58 @@ cdef void *watch_calls(void *argument) noexcept nogil:
     cdef Watch *watch = <Watch *>argument
     while not watch.stopped:
         rest(TICK if monotonic() < watch.lively_until else CALM_TICK)
-        look(watch, watch.calls[0], monotonic())
+        look(watch, watch.calls[0], use_of(watch))
     return NULL
 
 
-cdef void look(Watch *watch, long long calls, double now) noexcept nogil:
+cdef void look(Watch *watch, long long calls, Use now) noexcept nogil:
     cdef bint is_new = calls != watch.seen
-    judge(watch, now)
+    cdef double lasted
+    watch.looks += 1
+    if now.time - watch.judged.time >= WINDOW:
+        judge(watch, now)
     if is_new:
         watch.seen = calls
-        watch.since = now
+        watch.first = now
+        watch.first.waits = watch.last.waits  # it may have begun to wait since
+    watch.last = now
+    lasted = now.time - watch.first.time
     if not calls & 1:
-        if now - watch.since > PATIENCE:
+        if lasted > PATIENCE:
             doze(watch, calls)
         return
-    if watch.limit > 0 and now - watch.since >= watch.limit and watch.given_up != calls:
+    if watch.limit > 0 and lasted >= watch.limit and watch.given_up != calls:
         watch.given_up = calls
         give_up(watch, calls)
-    if not is_new and now - watch.since >= watch.patience and watch.stuck_call != calls:
+    if not is_new and lasted >= watch.patience and watch.stuck_call != calls:
+        if now.waits > watch.first.waits and share(watch.first, now) < 0.5:
+            watch.lively_until = now.time + LIVELY  # it waits
         watch.stuck_call = calls
         call_spare(watch)
 
 
-cdef void judge(Watch *watch, double now) noexcept nogil:
+cdef void judge(Watch *watch, Use now) noexcept nogil:
     """Tell from what the process did in the last WINDOW whether calls wait, or may run beside each other.
 
     Neither is so where nothing but this thread waited, whoever else had the core; nor where the process computed as much
     as one thread can, though some waited, as that may be for the GIL.
     """
-    cdef double spent, share, seconds = now - watch.judged
-    cdef long waits
-    watch.looks += 1
-    if seconds < WINDOW:
-        return
-    waits = count_waits(&spent)
-    share = (spent - watch.spent) / seconds
-    if waits - watch.waits > watch.looks + OTHER_WAITS and not LEAST_SHARE < share < MOST_SHARE:
-        watch.lively_until = now + LIVELY
-    watch.judged, watch.looks, watch.waits, watch.spent = now, 0, waits, spent
+    cdef Use before = watch.judged
+    if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < share(before, now) < MOST_SHARE:
+        watch.lively_until = now.time + LIVELY
+    watch.judged = now
+
+
+cdef Use use_of(Watch *watch) noexcept nogil:
+    cdef Use now
+    now.waits = count_waits(&now.spent) - watch.looks
+    now.time = monotonic()
+    return now
+
+
+cdef inline double share(Use before, Use now) noexcept nogil:
+    """The CPU time of the process, of the time between."""
+    return (now.spent - before.spent) / (now.time - before.time)
 
 
 cdef void give_up(Watch *watch, long long calls) noexcept nogil:
@@ -280,6 +294,5 @@ cdef void doze(Watch *watch, long long calls) noexcept nogil:
         pthread_cond_wait(&watch.woken, &watch.mutex)
     pthread_mutex_unlock(&watch.mutex)
     watch.dozing[0] = False
-    watch.waits = count_waits(&watch.spent)
-    watch.judged, watch.looks = monotonic(), 0
-    watch.lively_until = watch.judged + DOUBT
+    watch.judged = watch.last = use_of(watch)
+    watch.lively_until = watch.judged.time + DOUBT

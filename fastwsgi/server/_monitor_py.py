@@ -5,7 +5,8 @@ number twice, a call is stuck, and a spare thread is called.
 
 Every WINDOW it judges from what the process did whether calls wait, or may run beside each other. Neither is so where
 nothing but the monitor waited, whoever else had the core; nor where the process computed as much as one thread can,
-though some of its threads waited, as that may be for the GIL.
+though some of its threads waited, as that may be for the GIL. A stuck call during which the process did not compute
+says the same at once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
 from fastwsgi.originals import threading, time
+from fastwsgi.records import NamedTuple
 
 if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn
@@ -27,6 +29,24 @@ LIVELY = 1.0  # seconds; after calls that waited, others are likely to
 DOUBT = 0.02  # seconds; after a pause, when nobody knows
 OTHER_WAITS = 3  # in a window, of a main thread that waits for signals
 LEAST_SHARE, MOST_SHARE = 0.9, 1.1  # of a core, which one thread computes
+
+
+class Use(NamedTuple):
+    """What the process has used.
+
+    Attributes:
+        time: by then.
+        spent: of the CPU, in seconds.
+        waits: how often its threads have waited, but for the looks of the monitor.
+    """
+
+    time: float
+    spent: float
+    waits: int
+
+    def share(self, before: Use) -> float:
+        """The CPU time, of the time since *before*."""
+        return (self.spent - before.spent) / (self.time - before.time)
 
 
 class Monitor:
@@ -48,7 +68,7 @@ class Monitor:
         self._patience = 0  # looks at one call before a spare is called
         self.stuck_call = 0  # the number of the last call for which a spare was called
         self._lively_until = 0.0
-        self._used = (0.0, 0.0, 0)  # when it was last judged; by then, CPU seconds and waits of the process
+        self._judged = self._last = Use(0.0, 0.0, 0)
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
         self._stopped = False
@@ -99,24 +119,31 @@ class Monitor:
         self._awake = threading.Event()
 
     def _watch(self) -> None:
-        last = looks = number = 0
+        calls = looks = number = 0
+        first = self._last
         while not self._stopped:
             time.sleep(TICK)
             number += 1
+            before, now = self._last, self._use(number)
+            self._last = now
             if number % WINDOW == 0:
-                self._judge()
-            calls = self._counter.number
-            if calls != last:
-                last, looks = calls, 0
+                self._judge(now)
+            if self._counter.number != calls:
+                calls, looks = self._counter.number, 0
+                first = now._replace(waits=before.waits)  # it may have begun to wait since
                 continue
             looks += 1
             if calls & 1:
                 if looks >= self._patience and self.stuck_call != calls:
+                    if now.waits > first.waits and now.share(first) < 0.5:
+                        self._lively_until = now.time + LIVELY  # it waits
                     self.stuck_call = calls
                     self._call_spare()
             elif looks > PATIENCE:
                 self._doze(calls)
                 looks = number = 0
+                self._judged = self._last = self._use(number)
+                self._lively_until = self._last.time + DOUBT
 
     def _call_spare(self) -> None:
         """Call a spare for a stuck call, unless one is called and has not come yet: it asks for the last such call."""
@@ -131,17 +158,12 @@ class Monitor:
         if self._counter.number == calls and not self._stopped:
             self._awake.wait()
         self._counter.dozing = False
-        self._used = self._use()
-        self._lively_until = self._used[0] + DOUBT
 
-    def _judge(self) -> None:
-        before, spent_before, waits_before = self._used
-        now, spent, waits = self._used = self._use()
-        share = (spent - spent_before) / (now - before)
-        if waits - waits_before > WINDOW + OTHER_WAITS and not LEAST_SHARE < share < MOST_SHARE:
-            self._lively_until = now + LIVELY
+    def _judge(self, now: Use) -> None:
+        before, self._judged = self._judged, now
+        if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < now.share(before) < MOST_SHARE:
+            self._lively_until = now.time + LIVELY
 
-    def _use(self) -> tuple[float, float, int]:
-        """The time; the CPU time of the process so far, in seconds, and how often its threads have waited."""
+    def _use(self, looks: int) -> Use:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        return time.monotonic(), used.ru_utime + used.ru_stime, used.ru_nvcsw
+        return Use(time.monotonic(), used.ru_utime + used.ru_stime, used.ru_nvcsw - looks)
