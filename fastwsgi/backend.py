@@ -86,7 +86,11 @@ def build(name: str) -> SimpleNamespace:
 
 
 def _check_fresh() -> None:
-    """Refuse modules compiled from other sources than the present ones, by the record that setup.py writes."""
+    """Refuse modules that are absent, or compiled from other sources than these, by the record that setup.py writes."""
+    if not COMPILED.exists():
+        raise ImportError(
+            f"{COMPILED} does not exist: compile it (pip install -e .) or do without FASTWSGI_BACKEND=c"
+        )
     if not RECORD.exists():
         return
     compiled = json.loads(RECORD.read_text()).get(EXTENSION_SUFFIXES[0], {})
