@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.monitors import plant
 from tests.helpers.serving import PATIENCE, Client, Server, await_loop, request, serving
 
 THREADS = 2
@@ -54,25 +55,7 @@ def app() -> Iterator[App]:
 
 @pytest.fixture
 def planted(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The class of the monitors: *calm* is their verdict, and no call is stuck unless *hands_on*."""
-    kind = build.monitor.Monitor
-
-    class Planted:
-        calm = True
-        hands_on = True
-
-        def __init__(self, *arguments: Any) -> None:
-            self.monitor = kind(*arguments)
-
-        @property
-        def stuck_call(self) -> int:
-            return int(self.monitor.stuck_call) if self.hands_on else 0
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.monitor, name)
-
-    monkeypatch.setattr(build.monitor, "Monitor", Planted)
-    return Planted
+    return plant(build, monkeypatch)
 
 
 class Queue:

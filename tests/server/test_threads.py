@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.monitors import plant
 from tests.helpers.serving import GET, PATIENCE, Client, Server, await_loop, request, serving
 
 
@@ -308,9 +309,14 @@ def talk(server: Server, number: int, failures: list[str]) -> None:
         failures.append(f"{number}: {error!r}")
 
 
-@pytest.mark.parametrize("threads", [2, 4])
-def test_every_answer_is_right_in_the_thick_of_it(build: SimpleNamespace, threads: int) -> None:
+@pytest.mark.parametrize(("threads", "whims"), [(2, False), (4, False), (3, True)])
+def test_every_answer_is_right_in_the_thick_of_it(
+    build: SimpleNamespace, threads: int, whims: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the monitor's verdict is another at each look: the queue is left to the loop, and taken back."""
     failures: list[str] = []
+    if whims:
+        plant(build, monkeypatch).calm = property(lambda monitor: random.random() < 0.5)
     with serving(build, Mixed(), threads=threads) as server:
         clients = [threading.Thread(target=talk, args=(server, number, failures)) for number in range(12)]
         for client in clients:
