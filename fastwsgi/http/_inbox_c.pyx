@@ -11,7 +11,7 @@ CAPACITY = 131072  # bytes: the longest head kept over, and 64 KiB read behind i
 
 cdef enum:
     INBOX_SIZE = 131072
-    GROWTH = 32  # times what has arrived: so much a Room reserves
+    GROWTH = 8  # times what has arrived: so much a Room reserves
     LEAST = 4096  # bytes that it reserves
 
 

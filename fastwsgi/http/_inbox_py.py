@@ -64,9 +64,9 @@ class Inbox:
 class Room:
     """The bytes of a body that have arrived, in memory.
 
-    In C a body is received into the bytes object that the application reads. What that has reserved is at most 32 times
-    what has arrived, so as it grows, no more than a 32nd is copied; and what is reserved is not touched in advance, so
-    a client that announces much and sends little costs what it sends.
+    In C a body is received into the bytes object that the application reads. What that has reserved is at most 8 times
+    what has arrived, so as it grows, no more than a seventh is copied; and what is reserved is not touched in advance,
+    so a client that announces much and sends little costs what it sends.
 
     Attributes:
         size: bytes in it.

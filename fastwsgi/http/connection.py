@@ -425,7 +425,10 @@ class Connection:
 
     def _receive(self) -> None:
         inbox = self.service.turn.inbox
-        received = self.reader.receive(self.wire, self.fd, inbox, self.rest)
+        if self.state is BODY:
+            received = self.reader.receive(self.wire, self.fd, inbox, self.rest)
+        else:
+            received = self.wire.receive(self.fd, inbox, self.rest)
         if received > 0:
             self.rest = None
             if self.state is BODY:

@@ -116,7 +116,7 @@ def test_memory_is_reserved_by_what_has_arrived(build: SimpleNamespace, arrived:
         body = build.body.Body(1 << 24, *settings)
         inbox.fill(data)
         body.feed(inbox)
-        assert tracemalloc.get_traced_memory()[0] <= max(4096, 32 * arrived) + 2000
+        assert tracemalloc.get_traced_memory()[0] <= max(4096, 8 * arrived) + 2000
     finally:
         tracemalloc.stop()
 
