@@ -31,7 +31,7 @@ OTHER_WAITS = 3  # in a window, of a main thread that waits for signals
 LEAST_SHARE, MOST_SHARE = 0.9, 1.1  # of a core, which one thread computes
 
 
-class Use(NamedTuple):
+class _Use(NamedTuple):
     """What the process has used.
 
     Attributes:
@@ -44,7 +44,7 @@ class Use(NamedTuple):
     spent: float
     waits: int
 
-    def share(self, before: Use) -> float:
+    def share(self, before: _Use) -> float:
         """The CPU time, of the time since *before*."""
         return (self.spent - before.spent) / (self.time - before.time)
 
@@ -68,7 +68,7 @@ class Monitor:
         self._patience = 0  # looks at one call before a spare is called
         self.stuck_call = 0  # the number of the last call for which a spare was called
         self._lively_until = 0.0
-        self._judged = self._last = Use(0.0, 0.0, 0)
+        self._judged = self._last = _Use(0.0, 0.0, 0)
         self._spares = threading.Semaphore(0)
         self._awake = threading.Event()
         self._stopped = False
@@ -159,11 +159,11 @@ class Monitor:
             self._awake.wait()
         self._counter.dozing = False
 
-    def _judge(self, now: Use) -> None:
+    def _judge(self, now: _Use) -> None:
         before, self._judged = self._judged, now
         if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < now.share(before) < MOST_SHARE:
             self._lively_until = now.time + LIVELY
 
-    def _use(self, looks: int) -> Use:
+    def _use(self, looks: int) -> _Use:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        return Use(time.monotonic(), used.ru_utime + used.ru_stime, used.ru_nvcsw - looks)
+        return _Use(time.monotonic(), used.ru_utime + used.ru_stime, used.ru_nvcsw - looks)

@@ -9,28 +9,25 @@ import pytest
 from fastwsgi.http._inbox_py import Inbox
 from fastwsgi.http._outbox_py import OutBuffer
 from fastwsgi.http._turn_py import CallCounter, Turn
-from fastwsgi.server._monitor_py import OTHER_WAITS, WINDOW, Monitor
-
-OWN_WAITS = WINDOW + OTHER_WAITS
+from fastwsgi.server._monitor_py import OTHER_WAITS, Monitor, _Use
 
 
 @pytest.mark.parametrize(
     ("share", "waits", "calm"),
     [
-        (1.0, OWN_WAITS, True),
-        (0.4, OWN_WAITS, True),  # another process had the core meanwhile
-        (1.0, OWN_WAITS + 500, True),  # threads wait for the GIL of one that computes
-        (0.4, OWN_WAITS + 1, False),
-        (1.8, OWN_WAITS + 1, False),  # calls compute without the GIL
+        (1.0, OTHER_WAITS, True),
+        (0.4, OTHER_WAITS, True),  # another process had the core meanwhile
+        (1.0, OTHER_WAITS + 500, True),  # threads wait for the GIL of one that computes
+        (0.4, OTHER_WAITS + 1, False),
+        (1.8, OTHER_WAITS + 1, False),  # calls compute without the GIL
     ],
 )
-def test_verdicts(share: float, waits: int, calm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdicts(share: float, waits: int, calm: bool) -> None:
     monitor = Monitor(Turn(Inbox(), OutBuffer(), CallCounter()))
     later = time.monotonic() + 3600.0
-    monitor._used = (later - 0.1, 7.0, 1000)
-    monkeypatch.setattr(monitor, "_use", lambda: (later, 7.0 + 0.1 * share, 1000 + waits))
+    monitor._judged = _Use(later - 0.1, 7.0, 1000)
     assert monitor.calm
-    monitor._judge()
+    monitor._judge(_Use(later, 7.0 + 0.1 * share, 1000 + waits))
     assert monitor.calm is calm
 
 
