@@ -15,7 +15,8 @@ def ascii_text(text: object, keeps_lines: bool = False) -> str:
         text: may come from anybody.
         keeps_lines: whether line feeds stay as they are.
     """
-    plain = str(text).replace("\N{HORIZONTAL ELLIPSIS}", "...")  # phrases.py ends what it has cut so
+    # What phrases.py has cut ends in an ellipsis; by its name, it would import unicodedata where this text is compiled
+    plain = str(text).replace("\u2026", "...")
     kept = "\n" if keeps_lines else ""
     return "".join(one if " " <= one <= "~" or one in kept else escaped(one) for one in plain)
 

@@ -13,7 +13,7 @@ from fastwsgi.status.escapes import escaped
 from fastwsgi.status.phrases import spell
 from fastwsgi.status.quantile import sign
 
-NOTHING = "\N{EN DASH}"
+NOTHING = "\u2013"  # an en dash
 """Stands for what is not known, or does not apply."""
 MOST = 500  # characters of one text
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
