@@ -27,10 +27,9 @@ OF_ONE_THREAD = {("hello", OURS): 1.02, ("hello", "fastwsgi-t16"): 1.03, ("flask
 WHY: dict[str, str] = {
     "hello": "four fifths of it are the kernel's, as the floor shows",
     "body64k": "nearly all of it is the kernel's, as the floor shows",
-    "django": "once four threads are busy with calls that only compute, they go on to take turns at the GIL",
+    "flask": "the application empties the caches, and a request of ours then reads more code than one of the best peer",
     "tls": "near half of the instructions are OpenSSL's, by way of Python's ssl module; the best peer has BoringSSL",
     "tls-close": "19 of 20 instructions are OpenSSL's, by way of Python's ssl module; the best peer has BoringSSL",
-    "upload": "a form of more than --spool-size (512K) waits in a temporary file, which is near half of the difference",
 }
 """Why a profile's goal is not reached, in a sentence; told only where it is not."""
 

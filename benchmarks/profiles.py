@@ -100,14 +100,14 @@ PLAIN = (
             headers=PAGE_FIELDS, varies=True),
     Profile("pipeline", "16 requests in one write", "hello", 13, GREETING, depth=16),
     Profile("close", "a connection for every request, HTTP/1.1", "hello", 13, GREETING,
-            headers={"Connection": "close"}),
+            headers={"Connection": "close"}, tool="wrk"),
     Profile("ab-close", "a connection for every request, HTTP/1.0, by ab", "hello", 13, GREETING, tool="ab"),
     Profile("post", "POST of 1 KiB that the application reads", "post", 4, str(len(POST_BODY)),
             headers={"Content-Type": "application/octet-stream"}, body=POST_BODY),
-    Profile("body64k", "response of 64 KiB", "body64k", len(apps.BODY_64K)),
-    Profile("body1m", "response of 1 MiB", "body1m", len(apps.BODY_1M)),
+    Profile("body64k", "response of 64 KiB", "body64k", len(apps.BODY_64K), tool="wrk"),
+    Profile("body1m", "response of 1 MiB", "body1m", len(apps.BODY_1M), tool="wrk"),
     Profile("stream", "response of 20 chunks of 1 KiB, without Content-Length", "stream",
-            apps.CHUNKS * len(apps.CHUNK), streams=True),
+            apps.CHUNKS * len(apps.CHUNK), streams=True, tool="wrk"),
 )
 TLS = (
     Profile("tls", "hello over TLS 1.3, keep-alive", "hello", 13, GREETING, tool="wrk", tls=True),
@@ -130,9 +130,10 @@ USED = (
     framework("upload", "a form with a file of 1 MiB, parsed by Flask", "flask_upload", 22,
               contains="Holiday: 1048576 bytes", body=UPLOAD,
               headers={"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}),
-    framework("download", "a file of 1 MiB by wsgi.file_wrapper", "download", len(apps.BODY_1M), of_file=True),
+    framework("download", "a file of 1 MiB by wsgi.file_wrapper", "download", len(apps.BODY_1M), of_file=True,
+              tool="wrk"),
     framework("download-django", "a file of 1 MiB by Django's FileResponse", "django_download", len(apps.BODY_1M),
-              of_file=True),
+              of_file=True, tool="wrk"),
 )
 TABLE = (*PLAIN, *TLS, *USED)
 

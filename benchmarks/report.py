@@ -100,7 +100,7 @@ def durations(results: Results) -> str:
     rounds = [rounds for servers in results.rounds.values() for rounds in servers.values()]
     bursts = [sum(len(one.cpu_us) for one in several) for several in rounds]
     seconds = [sum(one.seconds for one in several) / count for several, count in zip(rounds, bursts)]
-    return (f"{extent(map(len, rounds))} starts of each server for a profile, with {extent(bursts)} bursts in all, "
+    return (f"Starts of each server for a profile: {extent(map(len, rounds))}, with {extent(bursts)} bursts in all, "
             f"of {extent(round(length, 1) for length in seconds)} s")
 
 

@@ -260,7 +260,7 @@ def test_bursts_are_told_together_and_start_by_start(results: Results) -> None:
     found = goals.ratio(results, "hello", "fastwsgi-t1", "freastal", "cpu_us")
     assert found == goals.Ratio(1.0, 0.5, pytest.approx(1.6)), "of 1, 0.5, 1, 0.5 and 2"
     assert "| freastal | 250 | 4.00 (2.80 to 6.40) | 4.00, 4.00 | 0.100 |" in report.render(results)
-    assert "2 to 3 starts of each server for a profile, with 3 to 5 bursts in all, of" in report.conditions(results)
+    assert "Starts of each server for a profile: 2 to 3, with 3 to 5 bursts in all, of" in report.conditions(results)
 
 
 def test_median_and_errors(results: Results) -> None:
