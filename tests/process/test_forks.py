@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -129,9 +129,13 @@ def living(server: Process, target: str = "/stay") -> Iterator[tuple[int, Client
 
 
 def held_by(pid: int) -> list[str]:
-    """What a process has open, besides its standard streams."""
-    fds = [fd for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2]
-    return [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in fds]
+    """What a process has open, besides its standard streams; without what it closes meanwhile."""
+    held = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        if int(fd) > 2:
+            with suppress(FileNotFoundError):
+                held.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return held
 
 
 @pytest.mark.parametrize("shape", SHAPES)
