@@ -62,6 +62,9 @@ def run(arguments: Arguments) -> int:
 
 def carry_out(arguments: Arguments, notices: Notices) -> int:
     """Check the application, or serve it; *notices* is called with lines for the user. Raises Mistake."""
+    from fastwsgi.process import exit_functions
+
+    exit_functions.begin_command()
     for notice in arguments.notices:
         notices(notice)
     sources = Sources(arguments.flags, arguments.app, arguments.config, current_directory())
