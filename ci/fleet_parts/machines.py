@@ -11,6 +11,7 @@ nothing of it can be reached from outside.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shlex
@@ -48,6 +49,14 @@ def command(*words: str) -> str:
     if done.returncode:
         raise OSError(f"{shlex.join(words)}: {(done.stderr or done.stdout).strip() or f'exit code {done.returncode}'}")
     return done.stdout
+
+
+def kill_all(space: str) -> None:
+    """SIGKILL to all processes of a namespace, until none is left."""
+    while pids := command("ip", "netns", "pids", space).split():
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
 
 class Machine:
@@ -88,18 +97,9 @@ class Machine:
         """What is in /var/log/NAME."""
         return (self.folder / f"var/log/{name}").read_text("latin-1")
 
-    def pids(self) -> set[int]:
-        """All its processes."""
-        return {int(pid) for pid in command("ip", "netns", "pids", self.space).split()}
-
     def kill(self) -> None:
-        """SIGKILL to all of them, until none is left."""
-        while pids := self.pids():
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        """SIGKILL to all its processes."""
+        kill_all(self.space)
 
     def cut(self, up: bool = False) -> None:
         """Pull its cable, or put it back."""
@@ -110,12 +110,6 @@ class Machine:
         with open(f"/run/netns/{self.space}") as space:
             if ctypes.CDLL(None, use_errno=True).setns(space.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
-
-    def remove(self) -> None:
-        """End all its processes, and it."""
-        self.kill()
-        command("ip", "netns", "delete", self.space)
-        shutil.rmtree(self.etc)
 
 
 class Rack:
@@ -129,7 +123,6 @@ class Rack:
         self.folder = folder
         self.prefix = f"fastwsgi-{os.getpid()}-"
         self.switch = self.prefix + "switch"
-        self.machines: list[Machine] = []
         self.bin = folder / "bin"
 
     def __enter__(self) -> Rack:
@@ -151,15 +144,16 @@ class Rack:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for machine in self.machines:
-            machine.remove()
-        command("ip", "netns", "delete", self.switch)
+        spaces = [line.split()[0] for line in command("ip", "netns", "list").splitlines()]
+        for space in spaces:
+            if space.startswith(self.prefix):
+                kill_all(space)
+                command("ip", "netns", "delete", space)
+                shutil.rmtree(Path("/etc/netns", space), ignore_errors=True)
 
     def add(self, name: str, address: str) -> Machine:
         """A machine more."""
-        machine = Machine(self, name, address)
-        self.machines.append(machine)
-        return machine
+        return Machine(self, name, address)
 
     def _tool(self, name: str, text: str) -> None:
         (self.bin / name).write_text(text)

@@ -17,11 +17,12 @@ SOON = {**NO_RETRIES, "TimeoutStartSec=20": "TimeoutStartSec=5"}
 TCP = {  # a balancer of connections, which knows nothing of requests, as a cloud's network balancer or kube-proxy
     **NO_RETRIES,
     "mode http": "mode tcp",
-    'log-format "%HM %HU %ST %s %tsc %rc"': "option tcplog",
+    'log-format "%HM %HU %ST %s %tsc %rc %ID"': "option tcplog",
     "    option idle-close-on-response\n": "",
     "    option forwardfor\n": "",
     "    http-request disable-l7-retry unless METH_GET\n": "",
     "    http-request set-header X-Forwarded-Proto http\n": "",
+    "    unique-id-format %[uuid()]\n    unique-id-header X-Request-ID\n": "",
 }
 ENCRYPTED = {**NO_RETRIES, "default-server check": "default-server ssl verify required ca-file /etc/haproxy/ca.pem "
     "verifyhost shop send-proxy-v2 check-send-proxy check"}
@@ -67,10 +68,10 @@ class Row:
 ROWS = (
     Row("haproxy-term", happenings.term, quick=True),
     Row("haproxy-term-tcp", happenings.term, "`mode tcp`, no retries; clients 20 ms away", TCP, logged=False, far=True),
-    Row("haproxy-told", happenings.told),
+    Row("haproxy-told", happenings.told, quick=True),
     Row("haproxy-told-tls", happenings.encrypted, "no retries", ENCRYPTED, SERVICE),
-    Row("haproxy-reloaded", happenings.reloaded, "the file as it is", AS_IT_IS, quick=True),
-    Row("haproxy-reloaded-off", happenings.reloaded, lost="all"),
+    Row("haproxy-reloaded", happenings.reloaded, "the file as it is; clients 20 ms away", AS_IT_IS, far=True),
+    Row("haproxy-reloaded-off", happenings.reloaded, "no retries; clients 20 ms away", lost="all", far=True),
     Row("haproxy-hup", happenings.hup, quick=True),
     Row("haproxy-usr2", happenings.usr2, quick=True),
     Row("haproxy-bad-code", happenings.bad_code, quick=True),
@@ -81,10 +82,10 @@ ROWS = (
     Row("haproxy-kill-retries", happenings.kill, "the file as it is", AS_IT_IS, lost="post", quick=True),
     Row("haproxy-cut", happenings.cut, "the file as it is", AS_IT_IS, lost="all"),
     Row("haproxy-slow", happenings.slow),
-    Row("nginx-listed", happenings.listed, quick=True),
-    Row("nginx-term", happenings.term, "the file as it is", AS_IT_IS),
+    Row("nginx-listed", happenings.listed),
+    Row("nginx-term", happenings.term, "the file as it is; clients 20 ms away", AS_IT_IS, quick=True, far=True),
     Row("nginx-term-off", happenings.term, lost="all"),
-    Row("nginx-reloaded", happenings.reloaded),
+    Row("nginx-listed-far", happenings.listed, "no retries; clients 20 ms away", lost="all", far=True),
     Row("nginx-hup", happenings.hup),
     Row("nginx-usr2", happenings.usr2),
     Row("nginx-bad-code", happenings.bad_code),
