@@ -59,7 +59,7 @@ def encrypted(shops: Shops, clients: Clients) -> str:
 
 
 def reloaded(shops: Shops, clients: Clients) -> str:
-    """The same, while the proxy is reloaded each second"""
+    """`by-haproxy`, and a reload of HAProxy each second"""
     over = threading.Event()
     count = 0
 
@@ -72,7 +72,7 @@ def reloaded(shops: Shops, clients: Clients) -> str:
     thread = threading.Thread(target=reload)
     thread.start()
     try:
-        text = rolled(shops, clients, f"by-{shops.proxy}")
+        text = rolled(shops, clients, "by-haproxy")
     finally:
         over.set()
         thread.join()
@@ -138,21 +138,21 @@ def bad_code(shops: Shops, clients: Clients) -> str:
 
 
 def bad_start(shops: Shops, clients: Clients) -> str:
-    """One that never becomes ready there"""
+    """A release that never becomes ready on host 2"""
     shops.release("2")
     shops.write(shops.hosts[1], "2", HANGS)
     return stopped_roll(shops, clients, "by-checks")
 
 
 def bad_answers(shops: Shops, clients: Clients) -> str:
-    """One that answers 500 there"""
+    """A release that answers 500 on host 2"""
     shops.release("2")
     shops.write(shops.hosts[1], "2", status="500 No Database")
     return stopped_roll(shops, clients, f"by-{shops.proxy}")
 
 
 def kill(shops: Shops, clients: Clients) -> str:
-    """SIGKILL to all of host 2, which then starts again"""
+    """SIGKILL to all processes of host 2"""
     shops.hosts[1].kill()
     clients.more(1500)
     shops.hosts[1].run("systemctl start shop")

@@ -4,8 +4,8 @@
         shop1 = rack.add("shop1", "10.0.0.11")
         shop1.run("systemctl start shop")     # as `ssh shop1 "systemctl start shop"` does, which is there, too
 
-A machine has its own /etc/haproxy, /etc/nginx, /etc/systemd, /run, /srv and /var/log, which are folders of *folder*.
-`ssh` and `systemctl` are stand-ins (units.py); all else is the system's. The bridge is in a namespace, too, so that
+A machine has its own /etc/haproxy, /etc/nginx, /run, /srv and /var/log, which are folders of *folder*. `ssh` and
+`systemctl` are stand-ins (units.py); all else is the system's. The bridge is in a namespace, too, so that
 nothing of it can be reached from outside.
 """
 
@@ -21,7 +21,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ETC = ("haproxy", "nginx", "systemd")
+ETC = ("haproxy", "nginx")
 OWN = ("run", "srv", "var/log")
 CLONE_NEWNET = 0x40000000
 UNITS = Path(__file__).with_name("units.py")
@@ -76,11 +76,10 @@ class Machine:
         self.folder = rack.folder / name
         for own in OWN:
             (self.folder / own).mkdir(parents=True)
-        etc = Path("/etc/netns", self.space)  # `ip netns exec` binds what is there over /etc
+        self.etc = Path("/etc/netns", self.space)  # `ip netns exec` binds what is there over /etc
         for part in ETC:
-            if Path("/etc", part).is_dir():
-                (etc / part).mkdir(parents=True)
-        self.etc = etc
+            (self.etc / part).mkdir(parents=True)
+        (self.folder / "units").mkdir()
         command("ip", "netns", "add", self.space)
         command("ip", "-n", self.space, "link", "set", "lo", "up")
         peer = ("peer", "name", name, "netns", rack.switch)
@@ -88,6 +87,10 @@ class Machine:
         command("ip", "-n", rack.switch, "link", "set", name, "master", "rack", "up")
         command("ip", "-n", self.space, "address", "add", f"{address}/24", "dev", "eth0")
         command("ip", "-n", self.space, "link", "set", "eth0", "up")
+
+    def unit(self, name: str, text: str) -> None:
+        """Have a unit of systemd's."""
+        (self.folder / "units" / f"{name}.service").write_text(text)
 
     def run(self, line: str) -> str:
         """Run a shell's *line* there: what it prints. Raises OSError if it fails."""

@@ -101,7 +101,7 @@ class Shops:
         for name in ("roll", "by-checks.sh", "by-haproxy.sh", "by-nginx.sh"):
             (rack.folder / name).write_text(self.files[name])
         for host in self.hosts:
-            self._unit(host, "shop", self.files["shop.service"])
+            host.unit("shop", self.files["shop.service"])
             shop = host.folder / "srv/shop"
             shop.mkdir()
             (shop / ".venv").symlink_to(sys.prefix)
@@ -110,7 +110,7 @@ class Shops:
         self.release("1")
         self.give_certificates()
         for unit, text in UNITS.items():
-            self._unit(self.lb, unit, text)
+            self.lb.unit(unit, text)
         if proxy == "haproxy":
             (self.lb.etc / "haproxy/haproxy.cfg").write_text(self.files["haproxy.cfg"])
         else:
@@ -118,12 +118,6 @@ class Shops:
                 (self.lb.etc / "nginx" / name).write_text(self.files[name])
             paths = "".join(f"{name}_temp_path /run/{name};" for name in TEMPORARY)
             (self.lb.etc / "nginx/nginx.conf").write_text(NGINX.format(paths=paths))
-
-    @staticmethod
-    def _unit(machine: Machine, name: str, text: str) -> None:
-        units = machine.etc / "systemd/system"
-        units.mkdir(exist_ok=True)
-        (units / f"{name}.service").write_text(text)
 
     def release(self, name: str, beginning: str = "", status: str = "200 OK") -> None:
         """Put a release onto all hosts; *beginning* is run when it is loaded, *status* is that of its answers."""
