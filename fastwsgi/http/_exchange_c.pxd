@@ -85,6 +85,6 @@ cdef class Exchange:
     @cython.locals(data=bytes)
     cdef Py_ssize_t _size_of(self, object piece) except -1
     cpdef object put(self, _outbox_c.OutBuffer out, bytes piece)
-    cdef bint _send_file(self, wrapper) except -1
+    cdef bint _send_file(self, given) except -1
     @cython.locals(count=cython.longlong, sent=cython.longlong)
     cdef bint _send_stretch(self, stretch) except -1

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from fastwsgi.figures import APPLICATION_ERRORS
 from fastwsgi.http.answers import EXPIRED, FAILED
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected, StopNow, error_of
-from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
+from fastwsgi.http.file_wrapper import FileStretch, FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.naming import full_name
 from fastwsgi.http.stages import APPLICATION, BEGUN, CALL, DONE, OPEN, SERVER, STARTED
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn
     from fastwsgi.http.answers import Answer
     from fastwsgi.http.connection import Connection
-    from fastwsgi.http.file_wrapper import FileStretch
     from fastwsgi.http.head import HeadParser
     from fastwsgi.http.write_ahead import WriteAhead
 
@@ -108,7 +107,7 @@ class Exchange:
         self.out = out
         self.environ, head.environ = head.environ, GONE  # belongs to the application, once that is called
         if self.service.routes is not None:
-            self.route = self.service.routes.find(self.environ)
+            self.route = self.service.routes.find(self.environ, self.service.now)
         self.is_head = head.is_head
         self.version = head.version
         self.keep_alive = head.keep_alive
@@ -254,7 +253,7 @@ class Exchange:
             self.pieces = list(reversed(result))
             self.iterator = taken_apart(self.pieces)
             result = self.pieces  # no longer the application's, which may free its own
-        elif type(result) is not FileWrapper or not self._send_file(result):
+        elif (type(result) is not FileWrapper and type(result) is not FileStretch) or not self._send_file(result):
             self._give_floor()
             self.iterator = iter(result)
             self._take_back()
@@ -537,11 +536,11 @@ class Exchange:
             out.add(piece)
         self.sent += len(piece)
 
-    def _send_file(self, wrapper: FileWrapper) -> bool:
+    def _send_file(self, given: FileWrapper | FileStretch) -> bool:
         """Begin to send a real file by sendfile; False if it must be read instead."""
         if self.stage != BEGUN or not self.connection.wire.can_send_files:
             return False
-        stretch = stretch_of(wrapper.filelike)
+        stretch = given if isinstance(given, FileStretch) else stretch_of(given.filelike)
         if stretch is None:
             return False
         self._start(stretch.size)

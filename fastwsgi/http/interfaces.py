@@ -6,7 +6,7 @@ The pure twins, `_inbox_py` and so on, are the types of what both builds have.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
@@ -124,6 +124,20 @@ class ThreadPool(Protocol):
 
     def step_aside(self, connection: Connection) -> None:
         """Leave the loop to another thread, during the application call of *connection*."""
+
+
+class StartResponse(Protocol):
+    """start_response (PEP 3333), as far as routes use it."""
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], /) -> object:
+        """Begin the response."""
+
+
+class Files(Protocol):
+    """Files that are routes; see static/site.py."""
+
+    def find(self, path: str, now: float) -> Callable[..., Any] | None:
+        """What answers *path*, a PATH_INFO; None: the application does. *now* is on the loop's clock, in seconds."""
 
 
 class ErrorStream(Protocol):
