@@ -112,7 +112,7 @@ def main() -> int:
                 failed += tell(trial.heading + name, outcome)
             rows.append(row(trial, plain, preloaded))
     if arguments.write:
-        PAGE.write_text(RESULTS.sub(lambda _: "".join(f"{line}\n" for line in rows), page))
+        PAGE.write_text(RESULTS.sub(lambda _: "".join(f"{line}\n" for line in rows), PAGE.read_text()))
     return 1 if failed else 0
 
 
@@ -295,9 +295,9 @@ def tell(name: str, outcome: Outcome) -> int:
 def row(trial: Trial, plain: Outcome, preloaded: Outcome) -> str:
     """A row of the page's table."""
     cells = [f"{one.arrived} of {len(one.asked)}" for one in (plain, preloaded)]
-    child = "sent" if plain.forked and preloaded.forked else "not sent"
+    child = ("not sent", "not always sent", "sent")[plain.forked + preloaded.forked]
     again = max(plain.twice, preloaded.twice)
-    return f"| {trial.heading} | {' | '.join(cells)} | {child}{f'; {again} others again' if again else ''} |"
+    return f"| {trial.heading} | {' | '.join(cells)} | {child}{f'; {again} of others twice' if again else ''} |"
 
 
 if __name__ == "__main__":
