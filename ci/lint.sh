@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ruff over everything, mypy --strict over the package, and the generated part of the README.
+# ruff over everything, mypy --strict over the package, and the generated part of the manual.
 . "$(dirname "$0")/common.sh"
 "$python" -m ruff check --no-cache .
 "$python" -m mypy --cache-dir "$scratch/mypy"

@@ -3,7 +3,7 @@
     ```sh           commands, which run
     ```console      commands of programs that cannot run here, such as docker: they are only looked at
     ```text         directly behind sh: lines that those commands print
-    `shop.py`:      alone on a line, directly before a fence of any other language: that file
+    `shop.py`:      alone on a line, directly before a fence: that file
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def blocks(page: str) -> list[Block]:
     for language, name, first, contents, gap in fences(page):
         if language in ("bash", "shell", "shell-session"):
             raise Unfit(f"{first}: a block in {language} would be left out: say sh or console")
-        kind = language if language in ("sh", "console") else "file" if is_written(name) else ""
+        kind = "file" if is_written(name) else language if language in ("sh", "console") else ""
         before = found[-1] if found else None
         if language == "text" and gap and before is not None and before.kind == "sh":
             found.append(Block("text", first, contents, behind=before))
