@@ -347,6 +347,10 @@ class Loop:
         self.acceptor.poll(False)
         self.acceptor.accept_one()
 
+    def drain(self) -> None:
+        """Serve on, but keep no connection after its response. Called in any thread."""
+        self.service.draining = True
+
     def stop(self, idle_grace: float = 0.0) -> None:
         """Accept what already waits, answer what is in flight, close idle connections, and let run() return.
 

@@ -6,6 +6,7 @@ Both are level-triggered. Only file descriptors are reported: a connection knows
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Protocol
 
 from fastwsgi.originals import select
@@ -102,7 +103,8 @@ else:
                 raise
 
         def close(self) -> None:
-            self._kqueue.close()
+            with suppress(OSError):  # a forked child does not inherit it, which Python has known since 3.11.7
+                self._kqueue.close()
 
     SystemPoller = KqueuePoller
 

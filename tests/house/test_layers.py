@@ -18,7 +18,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "fastwsgi"
 
 # From the top down; the front doors are above them, and the ground is below
-FLOORS = ["process", "status", "application", "settings", "gunicorn", "server", "tls", "observe", "http"]
+FLOORS = ["process", "status", "application", "settings", "gunicorn", "server", "tls", "static", "observe", "http"]
 FORBIDDEN_IN_HTTP = {
     *{"socket", "select", "selectors", "ssl", "asyncio", "time", "datetime", "threading", "multiprocessing"},
     *{"signal", "subprocess", "concurrent", "socketserver"},
