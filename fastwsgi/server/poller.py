@@ -67,7 +67,8 @@ if sys.platform == "linux":
 
         def close(self) -> None:
             self.epoll = -1
-            self._epoll.close()
+            with suppress(OSError):  # the application may have closed it, as Python says since 3.15
+                self._epoll.close()
 
     SystemPoller = EpollPoller
 
