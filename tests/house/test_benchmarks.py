@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
+from xml.etree import ElementTree
 
 import pytest
 
@@ -24,6 +25,7 @@ import launch
 import load
 import measure
 import peers
+import picture
 import report
 import run
 import tables
@@ -353,6 +355,14 @@ def test_tables_go_between_the_markers() -> None:
 def test_the_readmes_have_the_markers() -> None:
     for folder in (BENCHMARKS, BENCHMARKS.parent):
         report.insert((folder / "README.md").read_text(), "")
+
+
+def test_the_readme_has_the_picture_of_the_results() -> None:
+    results = Results.load(BENCHMARKS / "results.json")
+    drawn = picture.svg(results)
+    assert drawn == (BENCHMARKS.parent / report.PICTURE).read_text(encoding="utf-8")
+    assert ElementTree.fromstring(drawn).tag.endswith("svg")
+    assert report.summary(results) in (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_publishing_needs_no_matplotlib(
