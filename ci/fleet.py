@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +33,7 @@ from ci.fleet_parts.slow_link import SlowLink
 from ci.scenarios.running import Missed, wanted
 from tests.helpers.serving import Ended
 
+TOOLS = ("ip", "haproxy", "nginx", "socat", "curl")
 BEGIN, END = "<!-- table: begin (ci/fleet.py --markdown) -->\n", "<!-- table: end -->"
 HEAD = """| what happens | proxy | requests | lost | longest gap | p99 | what one sees |
 |---|---|---:|---:|---:|---:|---|
@@ -99,6 +102,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="those that CI runs")
     parser.add_argument("--markdown", action="store_true", help="write the table of docs/several-machines.md anew")
     options = parser.parse_args()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        parser.error(f"{', '.join(missing)}: not installed")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # the namespaces are removed
     unknown = set(options.rows) - {row.name for row in ROWS}
     if unknown:
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
@@ -109,9 +117,6 @@ def main() -> int:
     except NoNamespaces as error:
         print(f"network namespaces cannot be made here: {error}", file=sys.stderr)
         return 1 if os.geteuid() == 0 else 0
-    except FileNotFoundError as error:
-        print(f"{error.filename} is not installed", file=sys.stderr)
-        return 1
 
 
 if __name__ == "__main__":

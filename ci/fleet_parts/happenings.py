@@ -8,8 +8,10 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from functools import partial
 
 from ci.fleet_parts.clients import Clients
+from ci.fleet_parts.machines import Machine
 from ci.fleet_parts.shops import Shops
 from ci.fleet_parts.slow_link import SlowLink
 from ci.scenarios.running import until, wanted
@@ -24,10 +26,16 @@ def rolled(shops: Shops, clients: Clients, way: str, smoke: str = "") -> str:
     code, said = shops.roll(way, "2", smoke)
     wanted(code == 0, f"the roll reaches the last host: {said}")
     took = time.monotonic() - began
+    only_new(clients)
+    return f"{took / 3:.1f} s a host"
+
+
+def only_new(clients: Clients) -> None:
+    """No host serves the old release any more."""
+    clients.more(20)  # those that are under way
     before = clients.answers["1"]
     clients.more(200)
     wanted(clients.answers["1"] == before, "only the new release answers")
-    return f"{took / 3:.1f} s a host"
 
 
 def term(shops: Shops, clients: Clients) -> str:
@@ -51,7 +59,7 @@ def encrypted(shops: Shops, clients: Clients) -> str:
 
 
 def reloaded(shops: Shops, clients: Clients) -> str:
-    """The same, while the proxy is reloaded each second"""
+    """`by-haproxy`, and a reload of HAProxy each second"""
     over = threading.Event()
     count = 0
 
@@ -64,7 +72,7 @@ def reloaded(shops: Shops, clients: Clients) -> str:
     thread = threading.Thread(target=reload)
     thread.start()
     try:
-        text = rolled(shops, clients, f"by-{shops.proxy}")
+        text = rolled(shops, clients, "by-haproxy")
     finally:
         over.set()
         thread.join()
@@ -72,15 +80,23 @@ def reloaded(shops: Shops, clients: Clients) -> str:
 
 
 def hup(shops: Shops, clients: Clients) -> str:
-    """HUP on all hosts at once, new code in place"""
-    for host in shops.hosts:
-        shops.write(host, "1", answer="new")
+    """HUP on all hosts at once"""
+    shops.release("2")
     began = time.monotonic()
-    reloads = [subprocess.Popen([shops.rack.bin / "ssh", host.name, "systemctl reload shop"]) for host in shops.hosts]
+    line = "ln -sfn releases/2 /srv/shop/current && systemctl reload shop"
+    reloads = [subprocess.Popen([shops.rack.bin / "ssh", host.name, line]) for host in shops.hosts]
     wanted(not any(one.wait() for one in reloads), "all reload")
     for host in shops.hosts:
-        until(lambda host=host: "reload complete" in host.log("shop.out"))  # type: ignore[misc]
-    return f"new code everywhere after {time.monotonic() - began:.1f} s"
+        until(partial(has_reloaded, host))
+    took = time.monotonic() - began
+    only_new(clients)
+    return f"new code everywhere after {took:.1f} s"
+
+
+def has_reloaded(host: Machine) -> bool:
+    """Whether a reload is over, and both old workers have ended, which first answer on connections that are kept."""
+    log = host.log("shop.out")
+    return "reload complete" in log and log.count(" ended") == 2
 
 
 def usr2(shops: Shops, clients: Clients) -> str:
@@ -88,11 +104,23 @@ def usr2(shops: Shops, clients: Clients) -> str:
     shops.release("2")
     began = time.monotonic()
     for host in shops.hosts:
-        old = host.run("cut -d ' ' -f 2 /run/shop.state").strip()
+        old = main_process(host)
         host.run("ln -sfn releases/2 /srv/shop/current && systemctl kill -s USR2 shop")
-        until(lambda host=host, old=old: host.run("cut -d ' ' -f 2 /run/shop.state").strip() != old)  # type: ignore[misc]
+        until(partial(has_upgraded, host, old))
         host.run(f"kill -TERM {old}; tail --pid={old} -f /dev/null")
-    return f"{(time.monotonic() - began) / 3:.1f} s a host"
+    took = time.monotonic() - began
+    only_new(clients)
+    return f"{took / 3:.1f} s a host"
+
+
+def has_upgraded(host: Machine, old: str) -> bool:
+    """Whether the successor of the supervisor *old* is ready."""
+    return main_process(host) != old
+
+
+def main_process(host: Machine) -> str:
+    """The process ID of its supervisor, the newest that is ready."""
+    return host.run("cut -d ' ' -f 2 /run/shop.state").strip()
 
 
 def stopped_roll(shops: Shops, clients: Clients, way: str) -> str:
@@ -111,25 +139,25 @@ def bad_code(shops: Shops, clients: Clients) -> str:
     """A release that does not import on host 2"""
     shops.release("2")
     shops.write(shops.hosts[1], "2", "import nothing_of_that_name")
-    return stopped_roll(shops, clients, "by-checks")
+    return stopped_roll(shops, clients, f"by-{shops.proxy}")
 
 
 def bad_start(shops: Shops, clients: Clients) -> str:
-    """One that never becomes ready there"""
+    """A release that never becomes ready on host 2"""
     shops.release("2")
     shops.write(shops.hosts[1], "2", HANGS)
     return stopped_roll(shops, clients, "by-checks")
 
 
 def bad_answers(shops: Shops, clients: Clients) -> str:
-    """One that answers 500 there"""
+    """A release that answers 500 on host 2"""
     shops.release("2")
     shops.write(shops.hosts[1], "2", status="500 No Database")
     return stopped_roll(shops, clients, f"by-{shops.proxy}")
 
 
 def kill(shops: Shops, clients: Clients) -> str:
-    """SIGKILL to all of host 2, which then starts again"""
+    """SIGKILL to all processes of host 2"""
     shops.hosts[1].kill()
     clients.more(1500)
     shops.hosts[1].run("systemctl start shop")
@@ -144,7 +172,8 @@ def cut(shops: Shops, clients: Clients) -> str:
     until(lambda: time.monotonic() - began > 12, 20)
     shops.hosts[1].cut(up=True)
     clients.more(500)
-    return ""
+    slowest = max(one.ended - one.began for one in clients.outcomes.values() if one.status == 200)
+    return f"what was under way waits for it: the slowest answer took {slowest:.0f} s"
 
 
 def slow(shops: Shops, clients: Clients) -> str:

@@ -4,13 +4,14 @@
         shop1 = rack.add("shop1", "10.0.0.11")
         shop1.run("systemctl start shop")     # as `ssh shop1 "systemctl start shop"` does, which is there, too
 
-A machine has its own /etc/haproxy, /etc/nginx, /etc/systemd, /run, /srv and /var/log, which are folders of *folder*.
-`ssh` and `systemctl` are stand-ins (units.py); all else is the system's. The bridge is in a namespace, too, so that
+A machine has its own /etc/haproxy, /etc/nginx, /run, /srv and /var/log, which are folders of *folder*. `ssh` and
+`systemctl` are stand-ins (units.py); all else is the system's. The bridge is in a namespace, too, so that
 nothing of it can be reached from outside.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shlex
@@ -20,7 +21,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ETC = ("haproxy", "nginx", "systemd")
+ETC = ("haproxy", "nginx")
 OWN = ("run", "srv", "var/log")
 CLONE_NEWNET = 0x40000000
 UNITS = Path(__file__).with_name("units.py")
@@ -50,6 +51,14 @@ def command(*words: str) -> str:
     return done.stdout
 
 
+def kill_all(space: str) -> None:
+    """SIGKILL to all processes of a namespace, until none is left."""
+    while pids := command("ip", "netns", "pids", space).split():
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+
 class Machine:
     """One of them.
 
@@ -67,11 +76,10 @@ class Machine:
         self.folder = rack.folder / name
         for own in OWN:
             (self.folder / own).mkdir(parents=True)
-        etc = Path("/etc/netns", self.space)  # `ip netns exec` binds what is there over /etc
+        self.etc = Path("/etc/netns", self.space)  # `ip netns exec` binds what is there over /etc
         for part in ETC:
-            if Path("/etc", part).is_dir():
-                (etc / part).mkdir(parents=True)
-        self.etc = etc
+            (self.etc / part).mkdir(parents=True)
+        (self.folder / "units").mkdir()
         command("ip", "netns", "add", self.space)
         command("ip", "-n", self.space, "link", "set", "lo", "up")
         peer = ("peer", "name", name, "netns", rack.switch)
@@ -79,6 +87,10 @@ class Machine:
         command("ip", "-n", rack.switch, "link", "set", name, "master", "rack", "up")
         command("ip", "-n", self.space, "address", "add", f"{address}/24", "dev", "eth0")
         command("ip", "-n", self.space, "link", "set", "eth0", "up")
+
+    def unit(self, name: str, text: str) -> None:
+        """Have a unit of systemd's."""
+        (self.folder / "units" / f"{name}.service").write_text(text)
 
     def run(self, line: str) -> str:
         """Run a shell's *line* there: what it prints. Raises OSError if it fails."""
@@ -88,18 +100,9 @@ class Machine:
         """What is in /var/log/NAME."""
         return (self.folder / f"var/log/{name}").read_text("latin-1")
 
-    def pids(self) -> set[int]:
-        """All its processes."""
-        return {int(pid) for pid in command("ip", "netns", "pids", self.space).split()}
-
     def kill(self) -> None:
-        """SIGKILL to all of them, until none is left."""
-        while pids := self.pids():
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        """SIGKILL to all its processes."""
+        kill_all(self.space)
 
     def cut(self, up: bool = False) -> None:
         """Pull its cable, or put it back."""
@@ -110,12 +113,6 @@ class Machine:
         with open(f"/run/netns/{self.space}") as space:
             if ctypes.CDLL(None, use_errno=True).setns(space.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
-
-    def remove(self) -> None:
-        """End all its processes, and it."""
-        self.kill()
-        command("ip", "netns", "delete", self.space)
-        shutil.rmtree(self.etc)
 
 
 class Rack:
@@ -129,7 +126,6 @@ class Rack:
         self.folder = folder
         self.prefix = f"fastwsgi-{os.getpid()}-"
         self.switch = self.prefix + "switch"
-        self.machines: list[Machine] = []
         self.bin = folder / "bin"
 
     def __enter__(self) -> Rack:
@@ -151,15 +147,16 @@ class Rack:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for machine in self.machines:
-            machine.remove()
-        command("ip", "netns", "delete", self.switch)
+        spaces = [line.split()[0] for line in command("ip", "netns", "list").splitlines()]
+        for space in spaces:
+            if space.startswith(self.prefix):
+                kill_all(space)
+                command("ip", "netns", "delete", space)
+                shutil.rmtree(Path("/etc/netns", space), ignore_errors=True)
 
     def add(self, name: str, address: str) -> Machine:
         """A machine more."""
-        machine = Machine(self, name, address)
-        self.machines.append(machine)
-        return machine
+        return Machine(self, name, address)
 
     def _tool(self, name: str, text: str) -> None:
         (self.bin / name).write_text(text)

@@ -10,18 +10,19 @@ from ci.fleet_parts import happenings
 from ci.fleet_parts.clients import Clients
 from ci.fleet_parts.shops import Shops
 
-NO_RETRIES = {"retries 3": "retries 0", "proxy_next_upstream error": "proxy_next_upstream off"}
+NO_RETRIES = {"retries 3": "retries 0", "proxy_next_upstream error timeout": "proxy_next_upstream off"}
 CONNECTING = {"retry-on conn-failure empty-response": "retry-on conn-failure"}
 AS_IT_IS: Mapping[str, str] = {}
 SOON = {**NO_RETRIES, "TimeoutStartSec=20": "TimeoutStartSec=5"}
 TCP = {  # a balancer of connections, which knows nothing of requests, as a cloud's network balancer or kube-proxy
     **NO_RETRIES,
     "mode http": "mode tcp",
-    'log-format "%HM %HU %ST %s %tsc %rc"': "option tcplog",
+    'log-format "%HM %HU %ST %s %tsc %rc %ID"': "option tcplog",
     "    option idle-close-on-response\n": "",
     "    option forwardfor\n": "",
     "    http-request disable-l7-retry unless METH_GET\n": "",
     "    http-request set-header X-Forwarded-Proto http\n": "",
+    "    unique-id-format %[uuid()]\n    unique-id-header X-Request-ID\n": "",
 }
 ENCRYPTED = {**NO_RETRIES, "default-server check": "default-server ssl verify required ca-file /etc/haproxy/ca.pem "
     "verifyhost shop send-proxy-v2 check-send-proxy check"}
@@ -69,8 +70,8 @@ ROWS = (
     Row("haproxy-term-tcp", happenings.term, "`mode tcp`, no retries; clients 20 ms away", TCP, logged=False, far=True),
     Row("haproxy-told", happenings.told),
     Row("haproxy-told-tls", happenings.encrypted, "no retries", ENCRYPTED, SERVICE),
-    Row("haproxy-reloaded", happenings.reloaded, "the file as it is", AS_IT_IS, quick=True),
-    Row("haproxy-reloaded-off", happenings.reloaded, lost="all"),
+    Row("haproxy-reloaded", happenings.reloaded, "the file as it is; clients 20 ms away", AS_IT_IS, far=True),
+    Row("haproxy-reloaded-off", happenings.reloaded, "no retries; clients 20 ms away", lost="all", far=True),
     Row("haproxy-hup", happenings.hup, quick=True),
     Row("haproxy-usr2", happenings.usr2, quick=True),
     Row("haproxy-bad-code", happenings.bad_code, quick=True),
@@ -79,16 +80,17 @@ ROWS = (
     Row("haproxy-kill", happenings.kill, lost="all"),
     Row("haproxy-kill-connecting", happenings.kill, "`retry-on conn-failure` alone", CONNECTING, lost="all"),
     Row("haproxy-kill-retries", happenings.kill, "the file as it is", AS_IT_IS, lost="post", quick=True),
-    Row("haproxy-cut", happenings.cut, "the file as it is", AS_IT_IS, lost="all"),
+    Row("haproxy-cut", happenings.cut, "the file as it is", AS_IT_IS),
     Row("haproxy-slow", happenings.slow),
-    Row("nginx-listed", happenings.listed, quick=True),
-    Row("nginx-term", happenings.term, "the file as it is", AS_IT_IS),
+    Row("nginx-listed", happenings.listed),
+    Row("nginx-term", happenings.term, "the file as it is", AS_IT_IS, quick=True),
+    Row("nginx-term-far", happenings.term, "the file as it is; clients 20 ms away", AS_IT_IS, far=True),
     Row("nginx-term-off", happenings.term, lost="all"),
-    Row("nginx-reloaded", happenings.reloaded),
+    Row("nginx-listed-far", happenings.listed, "no retries; clients 20 ms away", lost="all", far=True),
     Row("nginx-hup", happenings.hup),
     Row("nginx-usr2", happenings.usr2),
     Row("nginx-bad-code", happenings.bad_code),
     Row("nginx-bad-answers", happenings.bad_answers),
-    Row("nginx-kill", happenings.kill, "the file as it is", AS_IT_IS, lost="all"),
-    Row("nginx-cut", happenings.cut, "the file as it is", AS_IT_IS, lost="all"),
+    Row("nginx-kill", happenings.kill, "the file as it is", AS_IT_IS, lost="post"),
+    Row("nginx-cut", happenings.cut, "the file as it is", AS_IT_IS),
 )

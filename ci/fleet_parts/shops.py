@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -14,7 +13,8 @@ from pathlib import Path
 from ci.fleet_parts.clients import Clients
 from ci.fleet_parts.ledger import Account, balance, unlogged
 from ci.fleet_parts.machines import Machine, Rack
-from ci.scenarios.running import until
+from ci.pages.blocks import blocks
+from ci.scenarios.running import until, wanted
 from tests.helpers.pki import Authority
 
 PAGE = Path(__file__).parents[2] / "docs/several-machines.md"
@@ -69,8 +69,17 @@ TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 def files_of_the_page() -> dict[str, str]:
-    """The page's files, by name: blocks behind a line that is a name alone."""
-    return dict(re.findall(r"^`([^`/]+)`:\n\n```\w+\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE))
+    """The page's files, by name."""
+    found = blocks(PAGE.read_text())
+    return {block.name: "\n".join([*block.lines, ""]) for block in found if block.kind == "file"}
+
+
+def changed(files: dict[str, str], changes: Mapping[str, str]) -> dict[str, str]:
+    """*files* with each text of *changes* replaced, which one of them has. Raises Missed if none has."""
+    for old, new in changes.items():
+        wanted(any(old in text for text in files.values()), f"the page has {old!r}")
+        files = {name: text.replace(old, new) for name, text in files.items()}
+    return files
 
 
 class Shops:
@@ -82,11 +91,7 @@ class Shops:
     """
 
     def __init__(self, rack: Rack, proxy: str, changes: Mapping[str, str], service: str = "") -> None:
-        self.files = files_of_the_page()
-        for name, text in self.files.items():
-            for old, new in changes.items():
-                text = text.replace(old, new)
-            self.files[name] = text
+        self.files = changed(files_of_the_page(), changes)
         self.files["fastwsgi.toml"] += service
         self.rack = rack
         self.proxy = proxy
@@ -96,7 +101,7 @@ class Shops:
         for name in ("roll", "by-checks.sh", "by-haproxy.sh", "by-nginx.sh"):
             (rack.folder / name).write_text(self.files[name])
         for host in self.hosts:
-            self._unit(host, "shop", self.files["shop.service"])
+            host.unit("shop", self.files["shop.service"])
             shop = host.folder / "srv/shop"
             shop.mkdir()
             (shop / ".venv").symlink_to(sys.prefix)
@@ -105,7 +110,7 @@ class Shops:
         self.release("1")
         self.give_certificates()
         for unit, text in UNITS.items():
-            self._unit(self.lb, unit, text)
+            self.lb.unit(unit, text)
         if proxy == "haproxy":
             (self.lb.etc / "haproxy/haproxy.cfg").write_text(self.files["haproxy.cfg"])
         else:
@@ -113,12 +118,6 @@ class Shops:
                 (self.lb.etc / "nginx" / name).write_text(self.files[name])
             paths = "".join(f"{name}_temp_path /run/{name};" for name in TEMPORARY)
             (self.lb.etc / "nginx/nginx.conf").write_text(NGINX.format(paths=paths))
-
-    @staticmethod
-    def _unit(machine: Machine, name: str, text: str) -> None:
-        units = machine.etc / "systemd/system"
-        units.mkdir(exist_ok=True)
-        (units / f"{name}.service").write_text(text)
 
     def release(self, name: str, beginning: str = "", status: str = "200 OK") -> None:
         """Put a release onto all hosts; *beginning* is run when it is loaded, *status* is that of its answers."""
@@ -128,9 +127,10 @@ class Shops:
             self.write(host, name, beginning, status)
             (folder / "fastwsgi.toml").write_text(self.files["fastwsgi.toml"])
 
-    def write(self, host: Machine, name: str, beginning: str = "", status: str = "200 OK", answer: str = "") -> None:
-        """Write the code of a release, in place."""
-        text = SITE.format(beginning=beginning, status=status, release=answer or name)
+    @staticmethod
+    def write(host: Machine, name: str, beginning: str = "", status: str = "200 OK") -> None:
+        """Write the code of a release, as in `release()`."""
+        text = SITE.format(beginning=beginning, status=status, release=name)
         (host.folder / f"srv/shop/releases/{name}/shop.py").write_text(text)
 
     def start(self) -> None:
@@ -138,6 +138,7 @@ class Shops:
         for host in self.hosts:
             host.run("systemctl start shop")
         self.lb.run(f"systemctl start rsyslog && systemctl start {self.proxy}")
+        self.lb.run("until curl -s -o /dev/null http://127.0.0.1/; do sleep 0.01; done")
 
     def roll(self, way: str, release: str, smoke: str = "") -> tuple[int, str]:
         """Run the page's script: its exit code, and what it says."""

@@ -21,15 +21,16 @@ import time
 from pathlib import Path
 
 STEP = 0.01
+UNITS = Path(os.environ["RACK"], os.environ["MACHINE"], "units")
 
 
 class Unit:
-    """A file /etc/systemd/system/NAME.service, and what runs of it."""
+    """A file NAME.service, and what runs of it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.settings: dict[str, list[str]] = {}
-        for line in Path(f"/etc/systemd/system/{name}.service").read_text().splitlines():
+        for line in (UNITS / f"{name}.service").read_text().splitlines():
             if match := re.fullmatch(r"(\w+)=(.*)", line):
                 self.settings.setdefault(match[1], []).append(match[2])
         self.state = Path(f"/run/{name}.state")  # "starting", "active" or "ended CODE", then the main process

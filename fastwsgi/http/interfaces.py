@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.http.file_wrapper import FileStretch
     from fastwsgi.http.head import HeadParser, Template
     from fastwsgi.http.service import Service
 
@@ -138,6 +139,29 @@ class Files(Protocol):
 
     def find(self, path: str, now: float) -> Callable[..., Any] | None:
         """What answers *path*, a PATH_INFO; None: the application does. *now* is on the loop's clock, in seconds."""
+
+
+class Handed(Protocol):
+    """What is sent in place of the application's response; *problem* is for the error log, "" if there is none."""
+
+    @property
+    def status(self) -> str: ...
+
+    @property
+    def fields(self) -> list[tuple[str, str]]: ...
+
+    @property
+    def body(self) -> list[bytes] | FileStretch: ...
+
+    @property
+    def problem(self) -> str: ...
+
+
+class Sender(Protocol):
+    """Files that the application names in its response; see static/handed.py."""
+
+    def answer(self, status: str, headers: Any, environ: dict[str, Any]) -> Handed | None:
+        """What is sent instead of a response with *status* and *headers*; None if that names no file."""
 
 
 class ErrorStream(Protocol):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from fastwsgi.server.interfaces import Slot
     from fastwsgi.settings.settings import Settings
-    from fastwsgi.static.site import StaticFiles
+    from fastwsgi.static.handed import Sender
+    from fastwsgi.static.site import Folder, StaticFiles
     from fastwsgi.status.scoreboard import Scoreboard
 
 
@@ -59,6 +60,8 @@ def make_loop(
         loop.service.routes = build.routes.Routes(probes, files)
     if files is not None:
         loop.ticks.append(files.tick)
+    if settings.x_sendfile:
+        loop.service.sender = file_sender(build, settings)
     logs.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(report).tick]
     return loop
@@ -70,13 +73,27 @@ def static_files(
     """The files that are routes, if *settings* ask for any."""
     if not settings.static:
         return None
-    from fastwsgi.static import beneath
-    from fastwsgi.static.site import Folder, StaticFiles
+    from fastwsgi.static.site import StaticFiles
 
-    opener = beneath.opener(build.openat2 and build.openat2.open_beneath)
-    folders = [Folder(read_mount(text), opener) for text in settings.static]
+    folders = folders_of(build, settings.static)
     immutable = Immutable(settings.static_immutable)
     return StaticFiles(folders, immutable, settings.static_max_age, settings.static_index, log_error)
+
+
+def file_sender(build: SimpleNamespace, settings: Settings) -> Sender:
+    """What sends the files that the application names."""
+    from fastwsgi.static.handed import Sender
+
+    return Sender(folders_of(build, settings.x_sendfile))
+
+
+def folders_of(build: SimpleNamespace, mounts: list[str]) -> list[Folder]:
+    """The folders of some *mounts*, each ROUTE=DIR."""
+    from fastwsgi.static import beneath
+    from fastwsgi.static.site import Folder
+
+    opener = beneath.opener(build.openat2 and build.openat2.open_beneath)
+    return [Folder(read_mount(text), opener) for text in mounts]
 
 
 def warn_of_temporary_files() -> None:

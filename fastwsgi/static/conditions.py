@@ -36,12 +36,14 @@ class Validators(NamedTuple):
     """What tells one state of a file from another.
 
     Attributes:
-        etag: a strong entity tag, with its quotes; "" for none.
+        etag: an entity tag, with its quotes and without W/.
+        is_weak: whether it may be that of several states.
         modified: seconds since 1970; None: not known.
         date_is_strong: whether that second was over when the file was looked at, so that it names one state only.
     """
 
     etag: str
+    is_weak: bool
     modified: int | None
     date_is_strong: bool
 
@@ -69,7 +71,7 @@ def precondition(environ: Mapping[str, Any], validators: Validators) -> int:
     """WHOLE, NOT_MODIFIED or FAILED, in the order of RFC 9110 13.2.2."""
     match, since = environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_UNMODIFIED_SINCE")
     if match is not None:
-        if not _names(match, validators.etag, strongly=True):
+        if not _names(match, validators, strongly=True):
             return FAILED
     elif since is not None and validators.modified is not None:
         date = read_date(since)
@@ -77,7 +79,7 @@ def precondition(environ: Mapping[str, Any], validators: Validators) -> int:
             return FAILED
     none_match, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
     if none_match is not None:
-        return NOT_MODIFIED if _names(none_match, validators.etag, strongly=False) else WHOLE
+        return NOT_MODIFIED if _names(none_match, validators, strongly=False) else WHOLE
     if since is not None and validators.modified is not None and read_date(since) == validators.modified:
         return NOT_MODIFIED
     return WHOLE
@@ -89,7 +91,7 @@ def if_range(environ: Mapping[str, Any], validators: Validators) -> bool:
     if value is None:
         return True
     if '"' in value:
-        return bool(value == validators.etag)
+        return bool(value == validators.etag) and not validators.is_weak
     date = read_date(value)
     return date is not None and date == validators.modified and validators.date_is_strong
 
@@ -119,8 +121,9 @@ def _number(digits: str, most: int = 10**DIGITS) -> int:
     return min(int(plain or "0"), most) if len(plain) <= DIGITS else most
 
 
-def _names(value: str, etag: str, strongly: bool) -> bool:
-    """Whether the entity tags of *value*, or its "*", include *etag* (RFC 9110 8.8.3.2)."""
+def _names(value: str, validators: Validators, strongly: bool) -> bool:
+    """Whether the entity tags of *value*, or its "*", include that of this state (RFC 9110 8.8.3.2)."""
+    etag, weak_here = validators.etag, validators.is_weak
     if value == "*":
         return True
-    return any(tag == etag and not (strongly and weak) for weak, tag in ENTITY_TAG.findall(value))
+    return any(tag == etag and not (strongly and (weak or weak_here)) for weak, tag in ENTITY_TAG.findall(value))

@@ -39,7 +39,7 @@ class Representation:
 
     def __init__(self, file: File, fields: Fields) -> None:
         self.file = file
-        self.validators = Validators(file.etag, file.modified, file.date_is_strong)
+        self.validators = Validators(file.etag, False, file.modified, file.date_is_strong)
         state = [("ETag", file.etag), ("Accept-Ranges", "bytes")]
         if file.modified is not None:
             state.append(("Last-Modified", http_date(file.modified)))
@@ -77,6 +77,8 @@ class Representation:
 
 class Answer:
     """A route that answers GET and HEAD; others get 405 (RFC 9110 15.5.6)."""
+
+    sends_files = True  # for the figures; see http/waits.py
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in METHODS:

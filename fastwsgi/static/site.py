@@ -46,7 +46,18 @@ class Folder:
         """A descriptor of what is called *name* below the folder, and its state. Raises OSError."""
         if self._fd < 0:
             self._fd = open_folder(self.path)
-        fd = self._opener(self._fd, name)
+        return self._open_in(self._fd, name)
+
+    def open_once(self, name: bytes) -> tuple[int, os.stat_result]:
+        """As open(), in any thread: the folder is not kept open."""
+        folder = open_folder(self.path)
+        try:
+            return self._open_in(folder, name)
+        finally:
+            os.close(folder)
+
+    def _open_in(self, folder: int, name: bytes) -> tuple[int, os.stat_result]:
+        fd = self._opener(folder, name)
         try:
             return fd, os.fstat(fd)
         except OSError:

@@ -13,7 +13,7 @@ from fastwsgi.static.dates import read_date
 MODIFIED = 784111777
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 OLDER, NEWER = "Sun, 06 Nov 1994 08:49:36 GMT", "Sun, 06 Nov 1994 08:49:38 GMT"
-STATE = Validators('"a,b"', MODIFIED, True)
+STATE = Validators('"a,b"', False, MODIFIED, True)
 WHOLE = (200, 0, 10)
 
 
@@ -97,7 +97,7 @@ def test_conditions(fields: dict[str, str], expected: int | tuple[int, int, int]
 
 
 def test_what_has_no_date_is_not_compared_by_one() -> None:
-    undated = Validators('"x"', None, False)
+    undated = Validators('"x"', False, None, False)
     for name in ("IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE"):
         assert part_of({"REQUEST_METHOD": "GET", f"HTTP_{name}": DATE}, undated, 10) == WHOLE
     for state in (undated, STATE._replace(date_is_strong=False)):
