@@ -69,7 +69,7 @@ def test_help_and_check(library: Library) -> None:
 
 
 def test_failed_checks_and_broken_code_end_it(tmp_path: Path) -> None:
-    library = Library(tmp_path / "library")
+    library = Library(tmp_path / "library", database=False)
     library.edit("books/models.py", "max_length=100", "max_length=0")
     failed = library.run("fastwsgi", "0")
     assert (failed.returncode, "must be a positive integer" in failed.stderr) == (1, True), failed.stderr
@@ -83,7 +83,7 @@ def test_failed_checks_and_broken_code_end_it(tmp_path: Path) -> None:
 
 
 def test_sighup_brings_new_code_and_gives_up_broken_code(tmp_path: Path) -> None:
-    library = Library(tmp_path / "library")
+    library = Library(tmp_path / "library", database=False)
     with library.serving("--workers", "2", "--preload") as site:
         assert site.told()["version"] == 1
         assert site.get("/static/books/books.css").status_code == 404
@@ -127,3 +127,5 @@ def test_in_development_it_reloads_what_runserver_reloads(tmp_path: Path) -> Non
         site.comes("must be a positive integer")
         library.edit("books/models.py", "max_length=0", "max_length=100")
         site.comes("a nearer template")
+        site.process.signal(signal.SIGINT)
+        assert site.process.wait() == 0

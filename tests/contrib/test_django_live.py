@@ -15,7 +15,7 @@ from tests.helpers.library import Library
 def test_a_project_is_tested_on_it(tmp_path: Path, backend: str) -> None:
     if backend == "c" and without_compiled():
         pytest.skip("told to run without the compiled build")
-    library = Library(tmp_path / "library")
+    library = Library(tmp_path / "library", database=False)
     done = library.run("test", "--parallel", "1", FASTWSGI_BACKEND=backend, PYTHONWARNINGS="error")
     assert done.returncode == 0, done.stderr
     assert "Ran 4 tests" in done.stderr

@@ -23,23 +23,38 @@ SOURCE = ROOT / "tests/whole/library"
 PASSWORD = "secret"
 
 
-class Library:
-    """A copy of the project in *folder*, with a database and the administrator "admin"."""
+DATABASE = """
+import django
+from django.core.management import call_command
 
-    def __init__(self, folder: Path) -> None:
+django.setup()
+call_command("migrate", verbosity=0)
+from django.contrib.auth.models import User
+
+User.objects.create_superuser("admin", "admin@example.com", "%s")
+"""
+
+
+class Library:
+    """A copy of the project in *folder*; unless it is not wanted, with a database and the administrator "admin"."""
+
+    def __init__(self, folder: Path, database: bool = True) -> None:
         self.folder = folder
         shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        self.manage("migrate", "--verbosity", "0")
-        user = ("--username", "admin", "--email", "admin@example.com")
-        self.manage("createsuperuser", "--noinput", "--verbosity", "0", *user, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+        if database:
+            done = self._run("-c", DATABASE % PASSWORD, DJANGO_SETTINGS_MODULE="library.settings")
+            assert done.returncode == 0, done.stderr
+
+    def _run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": python_path(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder, env=environment, timeout=PATIENCE, check=False, capture_output=True, text=True,
+        )  # fmt: skip
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run manage.py to its end."""
-        environment = {**os.environ, "PYTHONPATH": python_path(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **variables}
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=self.folder, env=environment, timeout=PATIENCE, check=False, capture_output=True, text=True,
-        )  # fmt: skip
+        return self._run("manage.py", *arguments, **variables)
 
     def manage(self, *arguments: str, **variables: str) -> str:
         """Run manage.py, which must end well; what it prints."""

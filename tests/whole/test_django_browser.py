@@ -33,7 +33,6 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         with library.serving("--workers", "2", backend="c", LIBRARY_DEBUG="1") as served:
             yield served
         return
-    pytest.importorskip("whitenoise")
     variables = {"LIBRARY_WHITENOISE": "1"}
     library.manage("collectstatic", "--noinput", "--verbosity", "0", **variables)
     application, by = ([], "manage.py") if "," not in request.param else (["library.wsgi"], "fastwsgi")

@@ -12,28 +12,25 @@ from tests.helpers.library import PASSWORD, Library, Site
 from tests.helpers.serving import PATIENCE
 
 LARGE = bytes(range(256)) * 12_000  # some 3 MB: Django has it in a temporary file
+WHITENOISE = {"LIBRARY_WHITENOISE": "1"}
 WAYS = {"fastwsgi": ("library.wsgi:application",), "manage.py": ()}
 
 
-@pytest.fixture(scope="module", params=WAYS)
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The project with WhiteNoise, in production."""
-    whitenoise = {"LIBRARY_WHITENOISE": "1"} if has_whitenoise() else {}
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """The project in production."""
     library = Library(tmp_path_factory.mktemp("django") / "library")
-    if whitenoise:
-        library.manage("collectstatic", "--noinput", "--verbosity", "0", **whitenoise)
-    with library.serving("--workers", "2", *WAYS[request.param], by=request.param, **whitenoise) as served:
+    library.manage("collectstatic", "--noinput", "--verbosity", "0", **WHITENOISE)
+    return library
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def site(request: pytest.FixtureRequest, library: Library) -> Iterator[Site]:
+    """The project served."""
+    with library.serving("--workers", "2", *WAYS[request.param], by=request.param, **WHITENOISE) as served:
         yield served
         served.process.signal()
         assert served.process.wait() == 0
-
-
-def has_whitenoise() -> bool:
-    try:
-        import whitenoise  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def token_in(page: str) -> str:
@@ -74,7 +71,6 @@ def test_the_admin(site: Site) -> None:
         assert "Emma</a>” was added successfully" in added.text
 
 
-@pytest.mark.skipif(not has_whitenoise(), reason="WhiteNoise is not installed")
 def test_static_files_of_whitenoise(site: Site) -> None:
     path = re.findall('href="(/static/books/books[^"]+css)"', site.get().text)[0]
     assert re.search(r"books\.[0-9a-f]{12}\.css$", path)

@@ -48,7 +48,7 @@ def added_folders(interpreter: list[str]) -> list[str]:
 
 def leave_time_zone() -> None:
     """Take back that Django has put TIME_ZONE into TZ: our logs are written in the system's, as the command's are."""
-    if os.environ.get("TZ") == settings.TIME_ZONE:
+    if settings.TIME_ZONE and os.environ.get("TZ") == settings.TIME_ZONE:
         del os.environ["TZ"]
         with suppress(OSError), open("/proc/self/environ", "rb") as file:  # as it was at the start
             for one in file.read().split(b"\0"):

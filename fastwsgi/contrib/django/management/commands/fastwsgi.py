@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
     def _run(self, argv: list[str]) -> int:
         self.arguments = parse(argv[2:], HOUSE)
-        if self.arguments.completion is not None or "version" in self.arguments.commands:
+        if "version" in self.arguments.commands:
             return cli.run(self.arguments)
         for line in self.arguments.notices:
             to_stderr(f"fastwsgi: {line}")
