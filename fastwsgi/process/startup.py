@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from fastwsgi import temporary
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
@@ -11,17 +11,15 @@ from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
+from fastwsgi.process.folders import file_sender, static_files
 from fastwsgi.process.probes import probe_routes
 from fastwsgi.server.loop import Loop
-from fastwsgi.static.names import Immutable, read_mount
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from fastwsgi.server.interfaces import Slot
     from fastwsgi.settings.settings import Settings
-    from fastwsgi.static.handed import Sender
-    from fastwsgi.static.site import Folder, StaticFiles
     from fastwsgi.status.scoreboard import Scoreboard
 
 
@@ -58,40 +56,10 @@ def make_loop(
         loop.service.routes = build.routes.Routes(probes, files)
     if files is not None:
         loop.ticks.append(files.tick)
-    if settings.x_sendfile:
-        loop.service.sender = file_sender(build, settings)
+    loop.service.sender = file_sender(build, settings)
     logs.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
     return loop
-
-
-def static_files(
-    build: SimpleNamespace, settings: Settings, log_error: Callable[[str, BaseException | None], None]
-) -> StaticFiles | None:
-    """The files that are routes, if *settings* ask for any."""
-    if not settings.static:
-        return None
-    from fastwsgi.static.site import StaticFiles
-
-    folders = folders_of(build, settings.static)
-    immutable = Immutable(settings.static_immutable)
-    return StaticFiles(folders, immutable, settings.static_max_age, settings.static_index, log_error)
-
-
-def file_sender(build: SimpleNamespace, settings: Settings) -> Sender:
-    """What sends the files that the application names."""
-    from fastwsgi.static.handed import Sender
-
-    return Sender(folders_of(build, settings.x_sendfile))
-
-
-def folders_of(build: SimpleNamespace, mounts: list[str]) -> list[Folder]:
-    """The folders of some *mounts*, each ROUTE=DIR."""
-    from fastwsgi.static import beneath
-    from fastwsgi.static.site import Folder
-
-    opener = beneath.opener(build.openat2 and build.openat2.open_beneath)
-    return [Folder(read_mount(text), opener) for text in mounts]
 
 
 def warn_of_temporary_files() -> None:

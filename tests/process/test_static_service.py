@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fastwsgi import cli
-from fastwsgi.process.startup import file_sender, static_files
+from fastwsgi.process.folders import file_sender, static_files
 from fastwsgi.settings.settings import Settings
 from tests.helpers.deployments import SITE, deployed
 from tests.helpers.pki import Pki
