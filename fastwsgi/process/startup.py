@@ -30,6 +30,7 @@ def make_loop(
     logs: Logs,
     board: Scoreboard | None = None,
     slot: Slot | None = None,
+    report: Callable[[str, BaseException | None], None] = log_error,
 ) -> Loop:
     """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
 
@@ -40,6 +41,7 @@ def make_loop(
         logs: this process's.
         board: what probes are answered from; None in a process that serves alone, which has none.
         slot: this process's part of it.
+        report: called with a message and an exception or None, of what the error log is to have.
 
     Raises:
         Mistake: the application runs in threads that are none.
@@ -47,7 +49,7 @@ def make_loop(
     refuse_green_threads()  # a hook may have done it
     occupy()
     numbered = with_request_ids(app, settings)
-    loop = Loop(build, numbered, settings, log_error, logs.errors, logs.observer, slot)
+    loop = Loop(build, numbered, settings, report, logs.errors, logs.observer, slot)
     if isinstance(numbered, RequestIds):
         numbered.show = loop.rows.show_id
     probes = probe_routes(settings, board) if board is not None else {}
@@ -58,7 +60,7 @@ def make_loop(
         loop.ticks.append(files.tick)
     loop.service.sender = file_sender(build, settings)
     logs.attach(loop.service)
-    loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
+    loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(report).tick]
     return loop
 
 

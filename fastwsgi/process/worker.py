@@ -125,6 +125,8 @@ class Worker:
             return self._fail(file_mistake(error))
         watch_limits(self.control, loop, self.settings, self._ask_for_successor, self.given.view.max_requests)
         self.loop = loop
+        if self.given.board.stopping:
+            loop.drain()
         self.slot.state = "ready"
         self.given.channel.send("ready")
         self.given.view.booted = True
@@ -249,6 +251,8 @@ class Worker:
         command, _, argument = line.partition(" ")
         if command == "interrupt":
             self._call_once(self.hooks.worker_int, self.given.view)
+        elif command == "drain":
+            self._drain()
         elif command == "stop":
             self._stop(0.0)
             self.control.after(drain.PATIENCE, self.drain.shut)
@@ -275,6 +279,10 @@ class Worker:
                 self.given.tls.renew(tls_files.decode(encoded))
         except Mistake as mistake:  # of the user's ssl_context, which may be allowed less here
             error_log.error("the certificates are not renewed, those of before go on: %s", mistake)
+
+    def _drain(self) -> None:
+        if self.loop is not None:
+            self.loop.drain()
 
     def _stop(self, idle_grace: float) -> None:
         self.given.view.end()

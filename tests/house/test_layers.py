@@ -74,6 +74,8 @@ def used(name: str) -> set[str]:
 def floor(name: str) -> int:
     """The number of the floor that a module is on, the front doors' being 0. The ground stands on itself alone."""
     parts = name.split(".")
+    if len(parts) > 1 and parts[1] == "contrib":  # more front doors, each in the house of a framework
+        return 0
     if len(parts) > 1 and parts[1] in FLOORS:
         return 1 + FLOORS.index(parts[1])
     assert NAMES[name].parent == PACKAGE, f"{name} is on no floor: name its folder in FLOORS"
