@@ -29,33 +29,34 @@ def check_folders(settings: Settings) -> None:
 
 
 def static_files(
-    build: SimpleNamespace, settings: Settings, log_error: Callable[[str, BaseException | None], None]
+    build: SimpleNamespace, settings: Settings, log_error: Callable[[str, BaseException | None], None], base: str = ""
 ) -> StaticFiles | None:
-    """The files that are routes, if *settings* ask for any."""
+    """The files that are routes, if *settings* ask for any; *base* is the directory that folders are named from."""
     if not settings.static:
         return None
     from fastwsgi.static.site import StaticFiles
 
-    folders = _folders(build, settings.static)
+    folders = _folders(build, settings.static, base)
     immutable = Immutable(settings.static_immutable)
     return StaticFiles(folders, immutable, settings.static_max_age, settings.static_index, log_error)
 
 
-def file_sender(build: SimpleNamespace, settings: Settings) -> Sender | None:
+def file_sender(build: SimpleNamespace, settings: Settings, base: str = "") -> Sender | None:
     """What sends the files that the application names, if *settings* let it name any."""
     if not settings.x_sendfile:
         return None
     from fastwsgi.static.handed import Sender
 
-    return Sender(_folders(build, settings.x_sendfile))
+    return Sender(_folders(build, settings.x_sendfile, base))
 
 
-def _folders(build: SimpleNamespace, mounts: list[str]) -> list[Folder]:
+def _folders(build: SimpleNamespace, mounts: list[str], base: str) -> list[Folder]:
     """Those of *mounts*, each ROUTE=DIR. This process may be another user's than the one that has checked them."""
     from fastwsgi.static.site import Folder
 
     way = opener(build.openat2 and build.openat2.open_beneath)
-    found = [Folder(read_mount(text), way) for text in mounts]
+    given = [read_mount(text) for text in mounts]
+    found = [Folder(one._replace(folder=os.path.abspath(os.path.join(base, one.folder))), way) for one in given]
     for folder in found:
         if not os.access(folder.path, os.X_OK):
             error_log.warning("the user of the workers may not open files in %s: none is sent", folder.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import temporary
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
@@ -31,6 +31,7 @@ def make_loop(
     board: Scoreboard | None = None,
     slot: Slot | None = None,
     report: Callable[[str, BaseException | None], None] = log_error,
+    base: str = "",
 ) -> Loop:
     """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
 
@@ -42,6 +43,7 @@ def make_loop(
         board: what probes are answered from; None in a process that serves alone, which has none.
         slot: this process's part of it.
         report: called with a message and an exception or None, of what the error log is to have.
+        base: the directory that folders of files are named from; "" is the current one.
 
     Raises:
         Mistake: the application runs in threads that are none.
@@ -53,12 +55,12 @@ def make_loop(
     if isinstance(numbered, RequestIds):
         numbered.show = loop.rows.show_id
     probes = probe_routes(settings, board) if board is not None else {}
-    files = static_files(build, settings, log_error)
+    files = static_files(build, settings, report, base)
     if probes or files is not None:
         loop.service.routes = build.routes.Routes(probes, files)
     if files is not None:
         loop.ticks.append(files.tick)
-    loop.service.sender = file_sender(build, settings)
+    loop.service.sender = file_sender(build, settings, base)
     logs.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(report).tick]
     return loop

@@ -217,7 +217,7 @@ def test_the_server_table_is_sound(server: Server) -> None:
     assert any("20000" in argument for argument in command)
     assert server.tool or any("hello" in argument for argument in command)
     assert not server.files or "/files" in " ".join(server.command("python", "hello", 20000, files="/files"))
-    assert server.ours or server.native or server.distribution in peers.requirements()
+    assert server.ours or server.native or server.tool or server.distribution in peers.requirements()
     assert SERVERS[server.name] is server
 
 
