@@ -26,7 +26,8 @@ class Account:
     Attributes:
         requests: how many were made.
         lost: what their clients saw instead of a 200, and how often.
-        lost_gets, done: of the lost ones those that were GET, and those that an application had begun with.
+        lost_gets, closed, done: of the lost ones GET requests, those whose connection ended before any application
+            had begun with them, and those that one had begun with.
         doubled, repeated: POST and GET requests that an application, or two, began with more than once.
         p99: ms that 99 % of the answers did not exceed.
         gap: seconds, the longest time in which no client got an answer.
@@ -36,6 +37,7 @@ class Account:
     requests: int
     lost: Counter[str]
     lost_gets: int
+    closed: int
     done: int
     doubled: int
     repeated: int
@@ -67,6 +69,7 @@ def balance(outcomes: dict[str, Outcome], proxy_log: Iterable[str] | None, recor
         len(outcomes),
         Counter(str(one.status or one.why) for one in lost.values()),
         sum(one.method == "GET" for one in lost.values()),
+        sum(one.why.startswith("Ended") and target not in begun for target, one in lost.items()),
         sum(target in begun for target in lost),
         sum(count > 1 and outcomes[target].method == "POST" for target, count in begun.items() if target in outcomes),
         sum(count > 1 and outcomes[target].method == "GET" for target, count in begun.items() if target in outcomes),
