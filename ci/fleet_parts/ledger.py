@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ci.fleet_parts.clients import Outcome
+from ci.fleet_parts.clients import ENDED, Outcome
 
 PROXIED = re.compile(r"(GET|POST) (/\d+/\d+(?:/slow)?)(?: HTTP/1\.1)? (\d+|-1) (.*)")
 RECORDED = re.compile(r"(GET|POST) (/\d+/\d+(?:/slow)?)")
@@ -47,7 +47,7 @@ class Account:
 
     def told(self) -> str:
         """What was seen in place of answers."""
-        seen = ", ".join(f"{count} x {what}" for what, count in self.lost.most_common(4))
+        seen = ", ".join(f"{count} × {what}" for what, count in self.lost.most_common(4))
         return f"{seen} ({self.lost_gets} GET; the application had begun with {self.done})"
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ def balance(outcomes: dict[str, Outcome], proxy_log: Iterable[str] | None, recor
         len(outcomes),
         Counter(str(one.status or one.why) for one in lost.values()),
         sum(one.method == "GET" for one in lost.values()),
-        sum(one.why.startswith("Ended") and target not in begun for target, one in lost.items()),
+        sum(one.why.startswith(ENDED.format("")) and target not in begun for target, one in lost.items()),
         sum(target in begun for target in lost),
         sum(count > 1 and outcomes[target].method == "POST" for target, count in begun.items() if target in outcomes),
         sum(count > 1 and outcomes[target].method == "GET" for target, count in begun.items() if target in outcomes),
