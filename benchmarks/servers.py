@@ -84,6 +84,10 @@ TABLE = (
     Server("gunicorn", "gunicorn",
            ("-m", "gunicorn", "-k", "gthread", "--threads", "4", "--keep-alive", "5",
             "--no-control-socket", "-b", "127.0.0.1:{port}", "{module}:{app}"), tls=CERTIFICATE),
+    Server("gunicorn-fastwsgi", "gunicorn",
+           ("-m", "gunicorn", "-k", "fastwsgi.contrib.gunicorn.Worker", "--threads", "4", "--keep-alive", "75",
+            "--no-control-socket", "-b", "127.0.0.1:{port}", "{module}:{app}"), {"FASTWSGI_BACKEND": "c"}, ours=True,
+           only=("hello",)),
     Server("waitress", "waitress", ("-m", "waitress", "--listen", "127.0.0.1:{port}", "{module}:{app}")),
 )
 

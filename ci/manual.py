@@ -16,6 +16,7 @@ pages run side by side. Elsewhere they run one after the other, on the ports of 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -105,9 +106,11 @@ def execute(command: list[str], isolated: bool, home: Path, around: Path) -> int
         try:
             return process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             return -1
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def unprinted(found: list[Block], printed: list[str]) -> list[str]:

@@ -83,6 +83,7 @@ class Reload:
             settings = owner.deployment.settings()
             size = check_number(settings.workers)
             preflight.check_access_log(settings)
+            preflight.check_folders(settings)
             certificates = Certificates(settings, owner.hooks.context_maker(owner.cfg(settings)))
             bindings = owner.listeners.prepare(settings)
             status_bindings = self._prepare_status(settings, bindings)

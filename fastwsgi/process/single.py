@@ -8,7 +8,8 @@ own in this process, which a fork would copy: there a supervisor comes only with
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 OTHERS = (signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)  # unless the program has them
 REMEDY = "give serve() workers=2, or serve with the command, fastwsgi MODULE:ATTR"
 FOR_SUPERVISORS = {
-    signal.SIGHUP: f"SIGHUP reloads nothing in a single process: {REMEDY}",
-    signal.SIGUSR2: f"SIGUSR2 upgrades nothing in a single process: {REMEDY}",
+    signal.SIGHUP: "SIGHUP reloads nothing in a single process",
+    signal.SIGUSR2: "SIGUSR2 upgrades nothing in a single process",
 }
 
 
@@ -46,6 +47,7 @@ def run(
     settings: Settings,
     build: SimpleNamespace,
     notices: Notices,
+    remedy: str = REMEDY,
 ) -> None:
     """Serve *app* until SIGTERM or SIGINT; then answer what is in flight, for at most graceful_timeout seconds.
 
@@ -54,6 +56,7 @@ def run(
         settings: all are read but those that need a supervisor.
         build: the modules to run, from fastwsgi.backend.
         notices: those of the start, for the error log.
+        remedy: what to do for what a single process cannot.
 
     Raises:
         Mistake: certificates cannot be used.
@@ -61,10 +64,10 @@ def run(
         OSError: the access log cannot be opened.
     """
     with life.failures_logged():
-        _run(app, settings, build, notices)
+        _run(app, settings, build, notices, remedy)
 
 
-def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notices: Notices) -> None:
+def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notices: Notices, remedy: str) -> None:
     set_up_error_log(settings)
     notices.pass_on(error_log.warning)
     certificates = Certificates(settings)
@@ -80,7 +83,7 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
         loop.ticks.append(here.serve_alone(loop.meter.view, build.name))
         privileges.warn(settings, None)
         warn_of_temporary_files()
-        with Signals(loop, listeners, logs, settings.graceful_timeout):
+        with Signals(loop, listeners, logs, settings.graceful_timeout, remedy):
             life.log_start(settings, listeners.urls(certificates.scheme), build, 0)
             loop.run()
         loop.close()
@@ -108,28 +111,29 @@ class Signals:
         listeners: closed as soon as the connections in their queues are accepted.
         logs: to be reopened.
         patience: seconds allowed for requests in flight.
+        remedy: what to do for what a single process cannot.
     """
 
-    def __init__(self, loop: Loop, listeners: Listeners, logs: Logs, patience: float) -> None:
+    def __init__(self, loop: Loop, listeners: Listeners, logs: Logs, patience: float, remedy: str) -> None:
         self.loop = loop
         self.listeners = listeners
         self.logs = logs
         self.patience = patience
+        self.remedy = remedy
         self.received = 0  # signals that ask for the end
         self._requests: list[int] = []  # signals that the loop's thread handles
         self._hangup = Hangup()
         self._unlogged: list[tuple[int, float, int]] = []  # the arguments of log_stop()
         self._logging = threading.Lock()
         self._reader, self._writer = socketpair()
-        self._handlers = ExitStack()
+        self._handlers = handled(chain(STOP_SIGNALS, filter(is_free, OTHERS)), self._handle_signal)
         self._can_handle = threading.current_thread() is threading.main_thread()
         self._running = threading.Lock()  # held until the block has ended
 
     def __enter__(self) -> Signals:
         if self._can_handle:
             forks.hold(self)
-            self._handlers.enter_context(handled(STOP_SIGNALS, self._handle_signal))
-            self._handlers.enter_context(handled(filter(is_free, OTHERS), self._handle_signal))
+            self._handlers.__enter__()
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
             self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)
@@ -141,7 +145,7 @@ class Signals:
         if self._can_handle:
             self._running.release()
             signal.set_wakeup_fd(-1)
-            self._handlers.close()
+            self._handlers.__exit__(None, None, None)
             forks.release(self)
             self._log_stop()
         self._reader.close()
@@ -197,7 +201,7 @@ class Signals:
             if number == signal.SIGUSR1:
                 self.logs.reopen()
             else:
-                error_log.warning("%s", FOR_SUPERVISORS[signal.Signals(number)])
+                error_log.warning("%s: %s", FOR_SUPERVISORS[signal.Signals(number)], self.remedy)
         if self.received > 1:  # an application has caught StopNow
             self.loop.abort()
 

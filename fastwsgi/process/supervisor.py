@@ -197,6 +197,7 @@ class Supervisor:
             os.umask(int(settings.umask, 8))
         ids = accounts.worker_ids(settings)  # mistakes in these are reported now
         preflight.check_access_log(settings)
+        preflight.check_folders(settings)
         self.has_begun = True
         self.hooks.nworkers_changed(self.view, self.fleet.size, None)
         self.hooks.on_starting(self.view)

@@ -381,6 +381,20 @@ class Loop:
             return
         self.drop_all()
 
+    def cut(self) -> None:
+        """Answer the requests that run with 504, end all connections, and let run() return. Called in another thread.
+
+        A call that does not return is left behind. If it is on the thread that has called run(), caller_stuck() is
+        called instead of the return.
+        """
+        if self.monitor is None:
+            self.monitor = start_monitor(self)
+        self.aborted = True
+        for thread, connection in self.calls():
+            if connection.exchange is not None:
+                self.give_up(thread, connection, connection.exchange)
+        self.wake()
+
     def halt(self) -> None:
         """Begin no other request, and let run() return behind this one. Called in a signal handler, on any thread."""
         self.aborted = True
