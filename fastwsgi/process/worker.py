@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
     from fastwsgi.tls.contexts import Tls
 
-IDLE_GRACE = 1.5  # seconds for idle connections when other processes keep serving: time for a request on its way
+IDLE_GRACE = 1.5  # seconds for idle connections when others serve on, here or elsewhere: for a request on its way
 
 
 @record
@@ -126,7 +126,7 @@ class Worker:
         watch_limits(self.control, loop, self.settings, self._ask_for_successor, self.given.view.max_requests)
         self.loop = loop
         if self.given.board.stopping:
-            loop.drain()
+            self._drain()
         self.slot.state = "ready"
         self.given.channel.send("ready")
         self.given.view.booted = True
@@ -255,7 +255,7 @@ class Worker:
         elif command == "drain":
             self._drain()
         elif command == "stop":
-            self._stop(0.0)
+            self._stop(IDLE_GRACE if self.settings.drain_delay else 0.0)
             self.control.after(drain.PATIENCE, self.drain.shut)
         elif command == "retire":
             self._stop(IDLE_GRACE)
@@ -283,6 +283,7 @@ class Worker:
 
     def _drain(self) -> None:
         if self.loop is not None:
+            self.drain.prepare()
             self.loop.drain()
 
     def _stop(self, idle_grace: float) -> None:
