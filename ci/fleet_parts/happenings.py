@@ -139,7 +139,7 @@ def bad_code(shops: Shops, clients: Clients) -> str:
     """A release that does not import on host 2"""
     shops.release("2")
     shops.write(shops.hosts[1], "2", "import nothing_of_that_name")
-    return stopped_roll(shops, clients, f"by-{shops.proxy}")
+    return stopped_roll(shops, clients, "by-checks")
 
 
 def bad_start(shops: Shops, clients: Clients) -> str:
