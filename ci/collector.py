@@ -1,7 +1,7 @@
-"""Stands in for the endpoints of agents: what they send is searched for orders, /order/N, and answered as they wish.
+"""Stands in for the endpoints of agents: what they send is searched for orders, /order/1000, and answered.
 
-It knows no format: numbers are found in JSON, MessagePack and Protocol Buffers alike, since a path stands there as it is.
-New Relic's agent wants more, TLS and a conversation, and gets it.
+It knows no format: a path stands in JSON, MessagePack and Protocol Buffers as it is. New Relic's agent wants more, TLS
+and a conversation, and gets it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-ORDER = re.compile(rb"/order/([0-9]+)")
+ORDER = re.compile(rb"/order/([0-9]{4})")  # in Protocol Buffers a digit may follow that is none
 NEW_RELIC: dict[str, Any] = {
     "preconnect": {"redirect_host": "localhost"},
     "connect": {

@@ -45,8 +45,8 @@ def _first_choice() -> str:
     try:
         with os.fdopen(_open_in(place), "wb") as file:
             file.write(b"blat")
-    except (AttributeError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
+    except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
             raise
         import tempfile as tempfile  # now, as a process that serves may no longer be able to
 
@@ -55,4 +55,6 @@ def _first_choice() -> str:
 
 
 def _open_in(place: str) -> int:
+    if sys.platform != "linux":
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
     return os.open(place, os.O_TMPFILE | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)  # O_EXCL: never a name

@@ -18,6 +18,7 @@ from tests.helpers.traffic import Load
 
 PAUSE = 0.004  # seconds between two requests of one client
 SLOW_EACH = 8
+ENDED = "connection {}"
 
 
 @dataclass
@@ -111,7 +112,7 @@ class Clients:
         try:
             answer = client.send(request(method, target, body=b"order" if method == "POST" else b"")).answer()
         except (Ended, OSError) as error:
-            outcome.why = f"{type(error).__name__}: {error}"
+            outcome.why = ENDED.format(client.end or error)
         else:
             outcome.status = answer.status if answer.whole else 0
             outcome.why = "" if answer.whole else "a part of an answer"

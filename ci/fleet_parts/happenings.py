@@ -106,11 +106,16 @@ def usr2(shops: Shops, clients: Clients) -> str:
     for host in shops.hosts:
         old = main_process(host)
         host.run("ln -sfn releases/2 /srv/shop/current && systemctl kill -s USR2 shop")
-        until(lambda host=host, old=old: main_process(host) != old)  # type: ignore[misc]
+        until(partial(has_upgraded, host, old))
         host.run(f"kill -TERM {old}; tail --pid={old} -f /dev/null")
     took = time.monotonic() - began
     only_new(clients)
     return f"{took / 3:.1f} s a host"
+
+
+def has_upgraded(host: Machine, old: str) -> bool:
+    """Whether the successor of the supervisor *old* is ready."""
+    return main_process(host) != old
 
 
 def main_process(host: Machine) -> str:
@@ -134,7 +139,7 @@ def bad_code(shops: Shops, clients: Clients) -> str:
     """A release that does not import on host 2"""
     shops.release("2")
     shops.write(shops.hosts[1], "2", "import nothing_of_that_name")
-    return stopped_roll(shops, clients, f"by-{shops.proxy}")
+    return stopped_roll(shops, clients, "by-checks")
 
 
 def bad_start(shops: Shops, clients: Clients) -> str:

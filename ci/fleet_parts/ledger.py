@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ci.fleet_parts.clients import Outcome
+from ci.fleet_parts.clients import ENDED, Outcome
 
 PROXIED = re.compile(r"(GET|POST) (/\d+/\d+(?:/slow)?)(?: HTTP/1\.1)? (\d+|-1) (.*)")
 RECORDED = re.compile(r"(GET|POST) (/\d+/\d+(?:/slow)?)")
@@ -26,7 +26,8 @@ class Account:
     Attributes:
         requests: how many were made.
         lost: what their clients saw instead of a 200, and how often.
-        lost_gets, done: of the lost ones those that were GET, and those that an application had begun with.
+        lost_gets, closed, done: of the lost ones GET requests, those whose connection ended before any application
+            had begun with them, and those that one had begun with.
         doubled, repeated: POST and GET requests that an application, or two, began with more than once.
         p99: ms that 99 % of the answers did not exceed.
         gap: seconds, the longest time in which no client got an answer.
@@ -36,6 +37,7 @@ class Account:
     requests: int
     lost: Counter[str]
     lost_gets: int
+    closed: int
     done: int
     doubled: int
     repeated: int
@@ -45,7 +47,7 @@ class Account:
 
     def told(self) -> str:
         """What was seen in place of answers."""
-        seen = ", ".join(f"{count} x {what}" for what, count in self.lost.most_common(4))
+        seen = ", ".join(f"{count} × {what}" for what, count in self.lost.most_common(4))
         return f"{seen} ({self.lost_gets} GET; the application had begun with {self.done})"
 
     def __str__(self) -> str:
@@ -67,6 +69,7 @@ def balance(outcomes: dict[str, Outcome], proxy_log: Iterable[str] | None, recor
         len(outcomes),
         Counter(str(one.status or one.why) for one in lost.values()),
         sum(one.method == "GET" for one in lost.values()),
+        sum(one.why.startswith(ENDED.format("")) and target not in begun for target, one in lost.items()),
         sum(target in begun for target in lost),
         sum(count > 1 and outcomes[target].method == "POST" for target, count in begun.items() if target in outcomes),
         sum(count > 1 and outcomes[target].method == "GET" for target, count in begun.items() if target in outcomes),

@@ -43,7 +43,8 @@ class Row:
         happening: what happens; its docstring is the line's beginning.
         note: for the table, how the proxy's file differs from the page's.
         changes, service: those differences, as of Shops.
-        lost: what may be lost: "" nothing, "post" of requests that are no GET, "all" what was in flight or is not seen.
+        lost: what may be: "" nothing, "post" requests that are no GET, "kept" those that met a connection which the
+            proxy was closing, "all" any.
         quick: whether CI has it.
         logged: whether the proxy knows of requests.
         far: whether the clients are 20 ms away.
@@ -82,15 +83,15 @@ ROWS = (
     Row("haproxy-kill-retries", happenings.kill, "the file as it is", AS_IT_IS, lost="post", quick=True),
     Row("haproxy-cut", happenings.cut, "the file as it is", AS_IT_IS),
     Row("haproxy-slow", happenings.slow),
-    Row("nginx-listed", happenings.listed),
+    Row("nginx-listed", happenings.listed, lost="kept"),
     Row("nginx-term", happenings.term, "the file as it is", AS_IT_IS, quick=True),
     Row("nginx-term-far", happenings.term, "the file as it is; clients 20 ms away", AS_IT_IS, far=True),
     Row("nginx-term-off", happenings.term, lost="all"),
-    Row("nginx-listed-far", happenings.listed, "no retries; clients 20 ms away", lost="all", far=True),
+    Row("nginx-listed-far", happenings.listed, "no retries; clients 20 ms away", lost="kept", far=True),
     Row("nginx-hup", happenings.hup),
     Row("nginx-usr2", happenings.usr2),
-    Row("nginx-bad-code", happenings.bad_code),
-    Row("nginx-bad-answers", happenings.bad_answers),
+    Row("nginx-bad-code", happenings.bad_code, "the file as it is", AS_IT_IS),
+    Row("nginx-bad-answers", happenings.bad_answers, lost="kept"),
     Row("nginx-kill", happenings.kill, "the file as it is", AS_IT_IS, lost="post"),
     Row("nginx-cut", happenings.cut, "the file as it is", AS_IT_IS),
 )

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastwsgi import backend, cli
+from fastwsgi import cli
 from fastwsgi.contrib.paste_settings import read
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, UsageError, WrongValue
 from fastwsgi.notices import Notices, to_stderr
-from fastwsgi.process import single, supervisor
+from fastwsgi.process import exit_functions, single, supervisor
 from fastwsgi.process.deployment import FixedDeployment
 from fastwsgi.settings.keywords import OF_THE_COMMAND
 from fastwsgi.settings.rules import remarks
@@ -80,8 +80,9 @@ def serve(app: WSGIApplication, conf: Mapping[str, str], path: str) -> int:
 
 def run(deployment: LoadedDeployment, notices: Notices) -> int:
     """Serve in this process, or with a supervisor if settings need one; the exit code."""
-    settings, build = deployment.current, backend.current()
+    settings, build = deployment.current, cli.loaded_build()
     if supervisor.is_needed(settings):
+        exit_functions.begin_command()  # the application has registered its own by now
         return supervisor.run(deployment, build, notices)
     single.run(deployment.load(settings), settings, build, notices, REMEDY)
     return 0

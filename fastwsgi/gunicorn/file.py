@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
 
 from fastwsgi.gunicorn.green_threads import refuse_green_threads
@@ -105,6 +106,8 @@ def _run(name: str, path: str, directory: str) -> dict[str, object]:
     """Run a file; the names it defines. No bytecode is written."""
     module = ModuleType(MODULE)
     module.__file__ = path
+    module.__loader__ = SourceFileLoader(MODULE, path)  # traceback asks it for the lines, and 3.15 warns without a spec
+    module.__spec__ = ModuleSpec(MODULE, module.__loader__, origin=path)
     sys.modules[MODULE] = module
     with _importing_from(directory), _failures_as_mistakes(name):
         with open(path, "rb") as file:

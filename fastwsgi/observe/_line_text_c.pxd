@@ -29,7 +29,11 @@ cdef extern from *:
     /* Seconds on the clock of time.monotonic(). */
     static double monotonic(void) {
         struct timespec now;
+    #if defined(__APPLE__)  /* where Python reads another clock, which stands still while the machine sleeps */
+        clock_gettime(CLOCK_UPTIME_RAW, &now);
+    #else
         clock_gettime(CLOCK_MONOTONIC, &now);
+    #endif
         return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     }
 

@@ -19,7 +19,9 @@ from fastwsgi.records import NamedTuple
 
 MOST_LINKS = 40  # as the kernel has it
 STREAMS = ("/dev/stdout", "/dev/stderr", "/proc/self/fd/1", "/proc/self/fd/2")
-_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Linux's O_PATH and macOS's O_SEARCH do not ask for the right to list the folder
+_STEP = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
+_FOLDER = _STEP | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Place(NamedTuple):

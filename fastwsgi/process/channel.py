@@ -49,6 +49,8 @@ from fastwsgi.originals import os, select, socket, socketpair, threading
 PIECE = 65536  # bytes of one read
 MOST_DESCRIPTORS = 32  # that come with one line
 MOST_UNSENT = 16 * 1024**2  # bytes that wait for a process which does not read; more are lost, and it is hung anyway
+# Other systems than Linux know no such flag: what comes there is set after its arrival
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _ROOM = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
 
 
@@ -119,14 +121,14 @@ class Channel:
     def receive(self) -> tuple[list[str], bool]:
         """The whole lines that have arrived, and whether the other end is still open."""
         try:
-            data, ancillary, _, _ = self._end.recvmsg(PIECE, _ROOM, socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, _, _ = self._end.recvmsg(PIECE, _ROOM, _CLOSE_ON_EXEC)
         except BlockingIOError:
             return [], True
         except OSError:
             return [], False
         for level, kind, packed in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                self.descriptors.extend(array.array("i", packed))
+                self.descriptors.extend(_not_inheritable(array.array("i", packed)))
         if b"\n" not in data:
             self._incomplete += data
             return [], bool(data)
@@ -141,6 +143,12 @@ class Channel:
             for fd in descriptors:
                 os.close(fd)
         self._unsent.clear()
+
+
+def _not_inheritable(descriptors: Sequence[int]) -> Sequence[int]:
+    for fd in () if _CLOSE_ON_EXEC else descriptors:
+        os.set_inheritable(fd, False)
+    return descriptors
 
 
 def _ancillary(descriptors: Sequence[int]) -> list[tuple[int, int, array.array[int]]]:

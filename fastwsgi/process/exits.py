@@ -32,6 +32,8 @@ def others_wait() -> bool:
     """
     if os.getpid() == 1:
         return False
+    if not hasattr(os, "waitid"):  # on macOS, Python has it since 3.13
+        return True
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -56,6 +56,8 @@ def _queue(listener: socket.socket) -> tuple[int, int]:
 
 def _unix_queue(inode: int) -> tuple[int, int]:
     """The queue of the unix socket with that inode. Raises OSError or struct.error."""
+    if sys.platform != "linux":
+        return 0, 0
     body = REQUEST.pack(socket.AF_UNIX, 0, 0, 0, inode, UDIAG_SHOW_RQLEN, ANY_COOKIE, ANY_COOKIE)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(PATIENCE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable
 
@@ -106,12 +106,12 @@ class SignalQueue:
     """
 
     def __init__(self) -> None:
-        self._handlers = ExitStack()
+        self._handlers = handled(WATCHED, ignore)
 
     def __enter__(self) -> SignalQueue:
         self._reader, self._writer = socketpair()
         self._fd_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._handlers.enter_context(handled(WATCHED, ignore))
+        self._handlers.__enter__()
         return self
 
     def claim(self) -> None:
@@ -133,7 +133,7 @@ class SignalQueue:
                 forks.handle(number, ignore)
 
     def __exit__(self, *exception: object) -> None:
-        self._handlers.close()
+        self._handlers.__exit__(None, None, None)
         signal.set_wakeup_fd(self._fd_before)
         self._reader.close()
         self._writer.close()

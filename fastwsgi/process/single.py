@@ -8,7 +8,8 @@ own in this process, which a fork would copy: there a supervisor comes only with
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.cut import NO_WAIT, report_cut
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.signals import Hangup, disown_wakeup, handled, is_free
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
@@ -58,7 +60,7 @@ def run(
         remedy: what to do for what a single process cannot.
 
     Raises:
-        Mistake: certificates cannot be used.
+        Mistake: certificates or folders cannot be used.
         BindError: an address cannot be listened on.
         OSError: the access log cannot be opened.
     """
@@ -69,6 +71,7 @@ def run(
 def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notices: Notices, remedy: str) -> None:
     set_up_error_log(settings)
     notices.pass_on(error_log.warning)
+    check_folders(settings)
     certificates = Certificates(settings)
     listeners = Listeners()
     logs = Logs(settings, build)
@@ -125,15 +128,14 @@ class Signals:
         self._unlogged: list[tuple[int, float, int]] = []  # the arguments of log_stop()
         self._logging = threading.Lock()
         self._reader, self._writer = socketpair()
-        self._handlers = ExitStack()
+        self._handlers = handled(chain(STOP_SIGNALS, filter(is_free, OTHERS)), self._handle_signal)
         self._can_handle = threading.current_thread() is threading.main_thread()
         self._running = threading.Lock()  # held until the block has ended
 
     def __enter__(self) -> Signals:
         if self._can_handle:
             forks.hold(self)
-            self._handlers.enter_context(handled(STOP_SIGNALS, self._handle_signal))
-            self._handlers.enter_context(handled(filter(is_free, OTHERS), self._handle_signal))
+            self._handlers.__enter__()
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
             self.loop.stopped_accepting = self.listeners.close
             self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)
@@ -145,7 +147,7 @@ class Signals:
         if self._can_handle:
             self._running.release()
             signal.set_wakeup_fd(-1)
-            self._handlers.close()
+            self._handlers.__exit__(None, None, None)
             forks.release(self)
             self._log_stop()
         self._reader.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import fcntl
+import sys
 
 from fastwsgi import temporary
 from fastwsgi.observe.files import standard_error
@@ -70,7 +71,7 @@ class StackDump:
 
 
 def _open() -> int:
-    if hasattr(os, "memfd_create"):
+    if sys.platform == "linux":
         return os.memfd_create("fastwsgi stacks")
     with temporary.open_file() as file:
         return os.dup(file.fileno())

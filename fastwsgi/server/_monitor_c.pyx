@@ -33,12 +33,17 @@ cdef extern from *:
         nanosleep(&time, NULL);
     }
 
-    /* How often a thread of the process has waited so far; and the CPU time of the process in seconds. */
-    static long count_waits(double *spent) {
+    /* How often threads of the process have waited so far, but for the *looks* of the monitor; and the CPU time of the
+       process in seconds. macOS counts few of the waits: there one is taken to be between two looks. */
+    static long count_waits(long looks, double *spent) {
         struct rusage usage;
         getrusage(RUSAGE_SELF, &usage);
         *spent = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + 1e-6 * (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-        return usage.ru_nvcsw;
+    #if defined(__APPLE__)
+        return looks;
+    #else
+        return usage.ru_nvcsw - looks;
+    #endif
     }
 
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
@@ -74,7 +79,7 @@ cdef extern from *:
     int pthread_cond_signal(pthread_cond_t *) nogil
     int sched_yield() nogil
     void rest(long) nogil
-    long count_waits(double *) nogil
+    long count_waits(long, double *) nogil
     bint advance_stage(volatile int *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
@@ -246,7 +251,7 @@ cdef void judge(Watch *watch, Use now) noexcept nogil:
 
 cdef Use use_of(Watch *watch) noexcept nogil:
     cdef Use now
-    now.waits = count_waits(&now.spent) - watch.looks
+    now.waits = count_waits(watch.looks, &now.spent)
     now.time = monotonic()
     return now
 

@@ -43,10 +43,15 @@ cdef extern from *:
     #if defined(__linux__)
         return accept4(listener, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     #else
+        address->sa_family = AF_UNSPEC;  /* macOS gives no address of a client that has left already */
         int fd = accept(listener, address, size);
         if (fd >= 0) {
             fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
             fcntl(fd, F_SETFD, FD_CLOEXEC);
+    #if defined(SO_NOSIGPIPE)  /* where older systems have no MSG_NOSIGNAL; for sendfile(), too */
+            int on = 1;
+            setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+    #endif
         }
         return fd;
     #endif
@@ -60,25 +65,35 @@ cdef extern from *:
     #else
         off_t sent = (off_t)count;
         int result = sendfile(file, fd, (off_t)offset, &sent, NULL, 0);
-        return result == 0 || sent > 0 ? (ssize_t)sent : -1;
+        return result == 0 || (sent > 0 && (errno == EAGAIN || errno == EINTR)) ? (ssize_t)sent : -1;
     #endif
     }
 
-    #if !defined(POLLRDHUP)
-    #define POLLRDHUP 0
-    #endif
-    #if defined(__linux__)
-    #define CLIENT_LEFT (POLLERR | POLLNVAL | POLLHUP)
-    #else
-    #define CLIENT_LEFT (POLLERR | POLLNVAL)  /* POLLHUP is reported for a half-closed connection */
-    #endif
+    static int reported(int fd, short events) {
+        struct pollfd asked = {fd, events, 0};
+        return poll(&asked, 1, 0) > 0 ? asked.revents : 0;
+    }
 
-    /* 0: the client is there, 1: it has finished sending, 2: it has left. */
+    /* 0: the client is there, 1: it has finished sending, 2: it has left. What is asked: see readiness.py. */
     static int look_for_client(int fd) {
-        struct pollfd asked = {fd, POLLRDHUP, 0};
-        if (poll(&asked, 1, 0) <= 0)
-            return 0;
-        return asked.revents & CLIENT_LEFT ? 2 : asked.revents & (POLLRDHUP | POLLHUP) ? 1 : 0;
+        static const int left = POLLERR | POLLNVAL | POLLHUP;
+    #if defined(__linux__)
+        int found = reported(fd, POLLRDHUP);
+        return found & left ? 2 : found & POLLRDHUP ? 1 : 0;
+    #else
+        return reported(fd, POLLOUT) & left ? 2 : reported(fd, POLLHUP) & POLLHUP ? 1 : 0;
+    #endif
+    }
+
+    /* Bytes in the socket's own buffer, or 0 where that is unknown. */
+    static int bytes_unsent(int fd) {
+        int count = 0;
+    #if defined(__APPLE__)  /* which has no TIOCOUTQ for sockets */
+        socklen_t size = sizeof(count);
+        return getsockopt(fd, SOL_SOCKET, SO_NWRITE, &count, &size) == 0 ? count : 0;
+    #else
+        return ioctl(fd, TIOCOUTQ, &count) == 0 ? count : 0;
+    #endif
     }
     """
     ctypedef unsigned int socklen_t
@@ -108,8 +123,6 @@ cdef extern from *:
         int l_linger
     int AF_INET, AF_INET6, MSG_NOSIGNAL, SHUT_RDWR, SHUT_WR, SOL_SOCKET, SO_LINGER, INET6_ADDRSTRLEN
     int O_CLOEXEC
-    unsigned long TIOCOUTQ
-    int ioctl(int, unsigned long, ...)
     unsigned short ntohs(unsigned short)
     const char *inet_ntop(int, const void *, char *, socklen_t)
     ssize_t recv(int, void *, size_t, int) nogil
@@ -118,6 +131,7 @@ cdef extern from *:
     int shutdown(int, int)
     int setsockopt(int, int, int, const void *, socklen_t)
     int look_for_client(int)
+    int bytes_unsent(int)
     int accept_nonblocking(int, sockaddr *, socklen_t *)
     ssize_t send_file_part(int, int, long long, size_t)
 
@@ -203,8 +217,7 @@ cdef class SocketWire(Wire):
         return sent
 
     cpdef Py_ssize_t unsent(self, int fd) except? -1:
-        cdef int count = 0
-        return count if ioctl(fd, TIOCOUTQ, &count) == 0 else 0
+        return bytes_unsent(fd)
 
     cpdef int presence(self, int fd) except -9:
         return look_for_client(fd)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox, Room
     from fastwsgi.http._outbox_py import OutBuffer
 
+_SO_NWRITE = 0x1024  # of macOS's sys/socket.h; Python has no name for it
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
@@ -104,6 +105,8 @@ class SocketWire(Wire):
 
     def unsent(self, fd: int) -> int:
         """Bytes that send() has taken and the client has not acknowledged; 0 where that is unknown."""
+        if sys.platform == "darwin":
+            return _unsent(fd)
         answer = bytearray(4)
         try:
             fcntl.ioctl(fd, termios.TIOCOUTQ, answer)
@@ -130,9 +133,13 @@ class SocketWire(Wire):
 
     def cut(self, fd: int) -> None:
         """Reset the connection; the descriptor, now useless, stays open until it is closed."""
-        connected = socket.socket(fileno=fd)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        connected.detach()
+        try:
+            connected = socket.socket(fileno=fd)
+        except OSError:
+            pass  # on macOS: it is reset
+        else:
+            _reset_on_close(connected)
+            connected.detach()
         try:
             nothing = os.open(os.devnull, os.O_RDONLY)
         except OSError:
@@ -144,14 +151,35 @@ class SocketWire(Wire):
         """Close; *reset* keeps the client from taking what it has for the whole response."""
         try:
             connected = socket.socket(fileno=fd)
-        except OSError:  # it was cut
+        except OSError:  # it was cut; on macOS, or reset
             os.close(fd)
             return
         if reset:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            _reset_on_close(connected)
         else:
             _end(connected)
         connected.close()
+
+
+def _reset_on_close(connected: socket.socket) -> None:
+    try:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    except OSError:
+        pass  # on macOS: both sides have ended
+
+
+def _unsent(fd: int) -> int:
+    """What macOS, which has no TIOCOUTQ for sockets, says of one."""
+    try:
+        connected = socket.socket(fileno=fd)
+    except OSError:
+        return 0
+    try:
+        return connected.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)
+    except OSError:
+        return 0
+    finally:
+        connected.detach()
 
 
 def _end(connected: socket.socket) -> None:

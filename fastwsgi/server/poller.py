@@ -6,6 +6,7 @@ Both are level-triggered. Only file descriptors are reported: a connection knows
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Protocol
 
 from fastwsgi.originals import select
@@ -66,7 +67,8 @@ if sys.platform == "linux":
 
         def close(self) -> None:
             self.epoll = -1
-            self._epoll.close()
+            with suppress(OSError):  # the application may have closed it, as Python says since 3.15
+                self._epoll.close()
 
     SystemPoller = EpollPoller
 
@@ -102,7 +104,8 @@ else:
                 raise
 
         def close(self) -> None:
-            self._kqueue.close()
+            with suppress(OSError):  # a forked child does not inherit it, which Python has known since 3.11.7
+                self._kqueue.close()
 
     SystemPoller = KqueuePoller
 

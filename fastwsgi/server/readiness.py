@@ -8,10 +8,10 @@ import sys
 from fastwsgi.http.transport import FINISHED, LEFT, PRESENT
 from fastwsgi.originals import os, select
 
-# The events that mean a reset. Systems other than Linux may report POLLHUP for a half-closed connection.
-GONE = select.POLLERR | select.POLLNVAL | (select.POLLHUP if sys.platform == "linux" else 0)
-FIN = getattr(select, "POLLRDHUP", 0)  # asked for
-ENDED = FIN | select.POLLHUP  # reported for a FIN, or more
+# The events that mean a reset, of those reported to whoever would write. Who asks for none gets none on macOS, and who
+# would read, POLLHUP for a FIN; who would write gets it there once nothing can be sent.
+GONE = select.POLLERR | select.POLLNVAL | select.POLLHUP
+FIN = getattr(select, "POLLRDHUP", select.POLLHUP)  # asked for, and reported for a FIN
 
 
 def is_readable(fd: int) -> bool:
@@ -21,7 +21,7 @@ def is_readable(fd: int) -> bool:
 
 def is_gone(fd: int) -> bool:
     """Whether the client has reset the connection *fd*, rather than only finished sending."""
-    return bool(_look(fd, 0) & GONE)
+    return bool(_look(fd, select.POLLOUT) & GONE)
 
 
 def empty(fd: int) -> None:
@@ -39,8 +39,10 @@ def empty(fd: int) -> None:
 
 def presence(fd: int) -> int:
     """Whether the client of the connection *fd* is there: a word of http/transport.py."""
-    found = _look(fd, FIN)
-    return LEFT if found & GONE else FINISHED if found & ENDED else PRESENT
+    if sys.platform == "linux":
+        found = _look(fd, FIN)
+        return LEFT if found & GONE else FINISHED if found & FIN else PRESENT
+    return LEFT if is_gone(fd) else FINISHED if _look(fd, FIN) & FIN else PRESENT
 
 
 def _look(fd: int, events: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from fastwsgi.http.naming import request_name
 from fastwsgi.http.waits import began
@@ -10,29 +10,30 @@ from fastwsgi.originals import threading, time
 from fastwsgi.server.watchdog import stack_of
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from fastwsgi.server.interfaces import WatchedLoop
+
+    class RunningStack(TypedDict):
+        """One request.
+
+        Attributes:
+            name: method and path.
+            request_id: "" if it has none.
+            seconds: since its thread began to work on it.
+            thread: the native ID of its thread.
+            stack: as a traceback prints it.
+        """
+
+        name: str
+        request_id: str
+        seconds: float
+        thread: int
+        stack: str
 
 MOST = 64  # requests
 MOST_NAME = 200  # characters
 MOST_STACK = 8192
-
-
-class RunningStack(TypedDict):
-    """One request.
-
-    Attributes:
-        name: method and path.
-        request_id: "" if it has none.
-        seconds: since its thread began to work on it.
-        thread: the native ID of its thread.
-        stack: as a traceback prints it.
-    """
-
-    name: str
-    request_id: str
-    seconds: float
-    thread: int
-    stack: str
 
 
 def running_stacks(loop: WatchedLoop) -> list[RunningStack]:
@@ -45,12 +46,12 @@ def running_stacks(loop: WatchedLoop) -> list[RunningStack]:
         environ = (exchange.environ if exchange is not None else None) or {}
         if exchange is not None:
             found.append(
-                RunningStack(
-                    name=request_name(environ)[:MOST_NAME],
-                    request_id=str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
-                    seconds=max(0.0, now - began(loop.meter, exchange)),
-                    thread=threads.get(thread, 0),
-                    stack=stack_of(thread)[-MOST_STACK:],
-                )
+                {
+                    "name": request_name(environ)[:MOST_NAME],
+                    "request_id": str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
+                    "seconds": max(0.0, now - began(loop.meter, exchange)),
+                    "thread": threads.get(thread, 0),
+                    "stack": stack_of(thread)[-MOST_STACK:],
+                }
             )
     return sorted(found, key=lambda one: -one["seconds"])[:MOST]

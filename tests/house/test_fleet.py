@@ -19,7 +19,7 @@ OUTCOMES = {
     "/0/2": Outcome("POST", 0.2, 0.3, 200, "1"),
     "/0/3/slow": Outcome("GET", 0.4, 0.9, 200, "1"),
     "/0/4": Outcome("POST", 0.9, 1.0, 503),
-    "/0/5": Outcome("POST", 1.0, 1.1, why="Ended"),
+    "/0/5": Outcome("POST", 1.0, 1.1, why="connection closed"),
 }
 RECORD = ["GET /0/1", "POST /0/2", "GET /0/3/slow", "POST /0/5", "GET /"]
 LOG = [f"{one.method} {target} {one.status or -1} shop1" for target, one in OUTCOMES.items()]
@@ -32,7 +32,7 @@ def account(folder: Path, record: list[str], log: list[str]) -> Account:
 
 def test_the_sum(tmp_path: Path) -> None:
     found = account(tmp_path, RECORD, LOG)
-    assert (found.requests, found.lost, found.lost_gets, found.done) == (5, Counter({"503": 1, "Ended": 1}), 0, 1)
+    assert (found.requests, found.lost, found.lost_gets, found.done) == (5, Counter({"503": 1, "connection closed": 1}), 0, 1)
     assert (found.doubled, found.repeated, found.faults) == (0, 0, [])
     assert (round(found.gap, 3), round(found.p99)) == (0.6, 500)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,9 @@ def test_what_is_not_read_is_bounded(ends: Pair) -> None:
     assert len(received(one, other, 15)) < 20
 
 
-def test_descriptors_come_with_their_line(ends: Pair) -> None:
+@pytest.mark.parametrize("flag", [getattr(socket, "MSG_CMSG_CLOEXEC", 0), 0])
+def test_descriptors_come_with_their_line(ends: Pair, monkeypatch: pytest.MonkeyPatch, flag: int) -> None:
+    monkeypatch.setattr(channel, "_CLOSE_ON_EXEC", flag)  # macOS has none
     one, other = ends
     reader, writer = os.pipe()
     one.send("x" * 1_000_000)

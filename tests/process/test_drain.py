@@ -116,6 +116,19 @@ def test_a_drain_delay_ends_each_connection_with_its_response(tmp_path: Path) ->
         assert server.wait() == 0
 
 
+def test_behind_a_drain_delay_a_connection_has_time_for_its_request(tmp_path: Path) -> None:
+    """Its balancer may just have made it, or taken it from those that it keeps."""
+    with deployed(tmp_path, "py", workers=1, drain_delay=1) as server, server.connect() as kept:
+        assert kept.send(GET).answer().status == 200
+        server.signal()
+        server.line("not ready for more")
+        with server.connect() as new:
+            server.line("stopping: ")
+            answers = [client.send(GET).answer() for client in (kept, new)]
+        assert [(answer.body, answer.get("Connection")) for answer in answers] == 2 * [(b"one", "close")]
+        assert server.wait() == 0
+
+
 def test_a_terminal_tells_all_processes_and_the_supervisor_decides(tmp_path: Path) -> None:
     """Ctrl-C and systemd's default reach the workers, too; a request in flight is answered all the same."""
     with deployed(tmp_path, "py", workers=2) as server:

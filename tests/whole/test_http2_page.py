@@ -1,4 +1,4 @@
-"""The files of docs/http2-http3.md, each in front of a server: curl speaks HTTP/2, and the application knows the client."""
+"""The files of docs/http2-http3.md in front of a server: curl speaks HTTP/2, and the application knows the client."""
 
 from __future__ import annotations
 
