@@ -51,7 +51,7 @@ def needs(program: str) -> pytest.MarkDecorator:
 @pytest.mark.parametrize("page", OF_THE_SERVER)
 def test_the_options_exist(page: str) -> None:
     """Those that prose and tables name; commands are run by ci/manual.py."""
-    text = re.sub(r"^```.*?^```$", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^```.*?^```$|<!--.*?-->", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"`([^`\n]*)`", lambda code: "" if COMMAND_OF_OTHERS.match(code[1]) else code[0], text)
     text = re.sub(r"\]\([^)]*\)", "]", text)
     rows = [line.split("|")[2 if page.startswith("from-") else 1 :] for line in text.splitlines() if line[:2] == "| "]
