@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Whole sites of frameworks in Chromium, which is installed if it is missing: test_*_browser.py of the frameworks below.
 . "$(dirname "$0")/common.sh"
-frameworks=(django)
+frameworks=(django flask)
 . ci/browser.sh
 tests=()
 for framework in "${frameworks[@]}"; do

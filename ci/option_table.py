@@ -53,7 +53,7 @@ def commands() -> str:
         f"| {', '.join(f'`{flag}`' for flag in (*short.get(name, ()), name))} | {plain(text)} |"
         for name, text in own.items()
     )
-    return "\n".join(["## Instead of serving, and where settings come from", "", "| Option | |", "|---|---|", *rows])
+    return "\n".join(["## Commands", "", "| Option | |", "|---|---|", *rows])
 
 
 def entry(setting: Setting[Any]) -> str:

@@ -25,6 +25,7 @@ html_show_copyright = False  # LICENSE tells it
 extensions = ["myst_parser"]
 exclude_patterns = ["monitoring"]
 myst_heading_anchors = 4
+smartquotes = False  # they make a dash of the two of an option
 suppress_warnings = ["misc.highlighting_failure"]  # shown requests and log lines are in no language
 
 html_theme = "furo"

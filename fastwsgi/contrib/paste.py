@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastwsgi import backend, cli
+from fastwsgi import cli
 from fastwsgi.contrib.paste_settings import read
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, UsageError, WrongValue
@@ -80,7 +80,7 @@ def serve(app: WSGIApplication, conf: Mapping[str, str], path: str) -> int:
 
 def run(deployment: LoadedDeployment, notices: Notices) -> int:
     """Serve in this process, or with a supervisor if settings need one; the exit code."""
-    settings, build = deployment.current, backend.current()
+    settings, build = deployment.current, cli.loaded_build()
     if supervisor.is_needed(settings):
         exit_functions.begin_command()  # the application has registered its own by now
         return supervisor.run(deployment, build, notices)

@@ -16,12 +16,11 @@ from fastwsgi.observe.links import located, open_file
 from fastwsgi.originals import os
 from fastwsgi.process import accounts
 from fastwsgi.process.certificates import Certificates
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.server.addresses import Tcp, Unix, parse_address
 from fastwsgi.server.bind import BindError, open_listener
 from fastwsgi.server.unix_sockets import check_path
-from fastwsgi.static.beneath import open_folder
-from fastwsgi.static.names import read_mount
 from fastwsgi.status.scoreboard import check_number
 
 if TYPE_CHECKING:
@@ -50,17 +49,6 @@ def check(settings: Settings, finding: Finding, hooks: Hooks) -> list[str]:
 def check_access_log(settings: Settings) -> None:
     """Refuse a path on which no access log can be opened. Raises WrongValue."""
     _refuse_unwritable("--access-logfile", settings.access_logfile)
-
-
-def check_folders(settings: Settings) -> None:
-    """Refuse a folder for files that is none. Raises WrongValue."""
-    for flag, mounts in (("--static", settings.static), ("--x-sendfile", settings.x_sendfile)):
-        for text in mounts:
-            folder = read_mount(text).folder
-            try:
-                os.close(open_folder(folder))
-            except OSError as error:
-                raise WrongValue(flag, f"{text}: {folder}: {error.strerror}") from None
 
 
 def _check_workers(settings: Settings) -> None:

@@ -20,6 +20,7 @@ from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.cut import NO_WAIT, report_cut
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.signals import Hangup, disown_wakeup, handled, is_free
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
@@ -59,7 +60,7 @@ def run(
         remedy: what to do for what a single process cannot.
 
     Raises:
-        Mistake: certificates cannot be used.
+        Mistake: certificates or folders cannot be used.
         BindError: an address cannot be listened on.
         OSError: the access log cannot be opened.
     """
@@ -70,6 +71,7 @@ def run(
 def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notices: Notices, remedy: str) -> None:
     set_up_error_log(settings)
     notices.pass_on(error_log.warning)
+    check_folders(settings)
     certificates = Certificates(settings)
     listeners = Listeners()
     logs = Logs(settings, build)

@@ -142,6 +142,7 @@ class Worker:
         set_up_error_log(settings)
         count_entries(self.slot.count_entry)
         self.logs = Logs(settings, given.build, given.waiting)
+        base = process_setup.directory(given.deployment.directory)  # the application may change it
         if given.app_surroundings is not None:
             given.app_surroundings.enter()
         process_setup.return_to(given.deployment.directory)
@@ -154,7 +155,7 @@ class Worker:
         given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(given.view.wsgi, given.view)
-        loop = make_loop(given.build, app, settings, self.logs, given.board, self.slot)
+        loop = make_loop(given.build, app, settings, self.logs, given.board, self.slot, base=base)
         if given.is_first:
             warn_of_temporary_files()
         given.view.serve(loop)

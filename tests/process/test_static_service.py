@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fastwsgi import cli
-from fastwsgi.process.startup import file_sender, static_files
+from fastwsgi.process.folders import file_sender, static_files
 from fastwsgi.settings.settings import Settings
 from tests.helpers.deployments import SITE, deployed
 from tests.helpers.pki import Pki
@@ -23,15 +23,16 @@ LARGE = bytes(range(256)) * 8192  # 2 MiB
 
 
 @pytest.mark.parametrize(("threads", "backend"), [(1, "c"), (4, "py")])
-def test_a_busy_service(tmp_path: Path, threads: int, backend: str) -> None:
+def test_a_busy_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, backend: str) -> None:
     """Files need no thread of the application's, and a reload brings other folders."""
     one, other = tmp_path / "one", tmp_path / "other"
     write(one, a__txt=b"of one", large__bin=LARGE)
     write(other, a__txt=b"of the other")
     log = tmp_path / "log"
-    mounts: Any = [f"/static={one}"]
+    mounts: Any = ["/static=one"]  # of the directory of the start, wherever the application goes
     settings = {"threads": threads, "static": mounts, "access_logfile": str(log)}
-    with deployed(tmp_path, backend, **settings) as server, ExitStack() as stack:
+    monkeypatch.chdir(tmp_path)
+    with deployed(tmp_path, backend, SITE + "os.chdir('/')\n", **settings) as server, ExitStack() as stack:
         held = []
         for _ in range(threads):
             held.append(stack.enter_context(server.connect()).send(request(target="/held")))
