@@ -1,6 +1,6 @@
 """Three machines behind HAProxy, then nginx, with every request accounted for in client, proxy and application.
 
-    python ci/fleet.py                       all rows, some six minutes
+    python ci/fleet.py                       all rows, some ten minutes
     python ci/fleet.py --quick               those that CI runs
     python ci/fleet.py haproxy-kill nginx-hup
     python ci/fleet.py --markdown            all, and the table in docs/several-machines.md written anew

@@ -47,7 +47,7 @@ class Account:
 
     def told(self) -> str:
         """What was seen in place of answers."""
-        seen = ", ".join(f"{count} × {what}" for what, count in self.lost.most_common(4))
+        seen = ", ".join(f"{count} x {what}" for what, count in self.lost.most_common(4))
         return f"{seen} ({self.lost_gets} GET; the application had begun with {self.done})"
 
     def __str__(self) -> str:
