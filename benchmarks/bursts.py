@@ -11,7 +11,7 @@ from check import check
 from launch import ServerFailed, running
 from load import Load, drive, drive_at
 from measure import cpu_seconds, cpu_seconds_at_rest, pss_mib, steal_seconds, waits
-from profiles import Profile
+from profiles import Profile, static_folder
 from results import Round
 from servers import Server
 
@@ -61,7 +61,9 @@ class Contender:
     def start(self) -> None:
         """Start the server, look at its answers, warm it up. Raises ServerFailed."""
         profile = self.profile
-        up = running(self.server, self.python, profile.app, self.core, profile.tls, threads=profile.threads)
+        files = static_folder() if profile.is_static else ""
+        up = running(
+            self.server, self.python, profile.app, self.core, profile.tls, threads=profile.threads, files=files)
         self.session, self.port = self._life.enter_context(up)
         check(profile, self.port)
         drive(profile, self.port, WARM_UP_SECONDS)

@@ -24,7 +24,7 @@ HELD_BACK = "holds a stream back until the application has made all of it, so it
 def check(profile: Profile, port: int) -> None:
     """Send the profile's request once. Raises ServerFailed unless status and body are right."""
     with connected(port, profile.tls) as connection:
-        connection.request(profile.method, "/", profile.body or None, profile.headers)
+        connection.request(profile.method, profile.path, profile.body or None, profile.headers)
         response = connection.getresponse()
         status, body = response.status, response.read()
     if (status, len(body)) != (200, profile.length) or profile.contains.encode() not in body:

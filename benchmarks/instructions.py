@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import apps
-from profiles import BROWSER_FIELDS, PAGE_FIELDS
+from profiles import BROWSER_FIELDS, PAGE_FIELDS, static_folder
 
 COMMITTED = Path(__file__).with_name("instructions.json")
 FEW, MANY = 500, 2500  # requests
@@ -57,7 +57,8 @@ class Profile:
 
     app: the application; request: makes the bytes of write number n; pipelined: requests in them; log: the format of
     the access log, to a file; room: bytes of a response, all of which must be read; connections: how many are ready in
-    each step of a loop, where 0 calls on_ready() of the only one, without a loop; closes: each request has its own.
+    each step of a loop, where 0 calls on_ready() of the only one, without a loop; closes: each request has its own;
+    sends_files: the server answers by itself for /static.
     """
 
     app: Callable[..., Any]
@@ -67,6 +68,7 @@ class Profile:
     room: int = 4096
     connections: int = 0
     closes: bool = False
+    sends_files: bool = False
 
     @property
     def round(self) -> int:
@@ -84,6 +86,9 @@ PROFILES = {
     ),
     "stream": Profile(apps.stream, room=65536),
     "body64k": Profile(apps.body64k, room=69632),
+    "static": Profile(
+        apps.hello, lambda number: GET.replace(b"/", b"/static/1024.bin", 1) + b"\r\n", sends_files=True
+    ),
     "access": Profile(apps.hello, log="combined"),
     "access-json": Profile(apps.hello, log="json"),
     "alone": Profile(apps.hello, connections=1),
@@ -112,7 +117,7 @@ def serve(build: str, profile: str, rounds: int, heap: int) -> None:
         way(kind, requests, None)
         return
     logs = make_logs(build, kind.log)
-    answer = way(kind, requests, make_loop(build, kind.app, logs.observer))
+    answer = way(kind, requests, make_loop(build, kind, logs.observer))
     logs.close()
     del held
     if not answer.startswith(b"HTTP/1.1 200 OK\r\n"):
@@ -203,15 +208,19 @@ def make_logs(build: str, format: str) -> Any:
         return Logs(settings, backend.build(build))
 
 
-def make_loop(build: str, app: Callable[..., Any], observer: Any) -> Any:
+def make_loop(build: str, kind: Profile, observer: Any) -> Any:
     """A loop with a listener; its housekeeping, which is due by the clock, is put off."""
     from fastwsgi import backend
+    from fastwsgi.process.folders import static_files
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
 
     modules = backend.build(build)
-    loop = Loop(modules, app, Settings(threads=1), lambda message, error: print(message, error), None, observer)
+    loop = Loop(modules, kind.app, Settings(threads=1), lambda message, error: print(message, error), None, observer)
     loop.housekeeping.due = float("inf")
+    if kind.sends_files:
+        settings = Settings(static=[f"/static={static_folder()}"])
+        loop.service.routes = modules.routes.Routes({}, static_files(modules, settings, print))
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     loop.add_listener(listener)

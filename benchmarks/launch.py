@@ -33,7 +33,8 @@ class ServerFailed(Exception):
 
 @contextlib.contextmanager
 def running(
-    server: Server, python: str, app: str, core: int, tls: bool = False, folder: Path = HERE, threads: int = 1
+    server: Server, python: str, app: str, core: int, tls: bool = False, folder: Path = HERE, threads: int = 1,
+    files: str = "",
 ) -> Iterator[tuple[int, int]]:
     """Run a server on one core for the time of a with block: (pid, port). Raises ServerFailed.
 
@@ -41,11 +42,13 @@ def running(
         tls: whether it is to speak TLS.
         folder: where the module with the application is.
         threads: how many it is to have for the application, if that is not fixed.
+        files: a folder that it is to serve by itself.
     """
     if tls and not server.tls:
         raise ServerFailed("speaks no TLS")
     port = free_port()
-    command = ["taskset", "-c", str(core), *server.command(python, app, port, pair() if tls else None, threads)]
+    asked = server.command(python, app, port, pair() if tls else None, threads, files)
+    command = ["taskset", "-c", str(core), *asked]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, **server.environment}, start_new_session=True,

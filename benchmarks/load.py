@@ -41,7 +41,7 @@ def drive(profile: Profile, port: int, seconds: float) -> Load:
         seconds: wrk and ab know only whole ones, and so take one at least.
     """
     whole = max(1, round(seconds))
-    url = f"{'https' if profile.tls else 'http'}://127.0.0.1:{port}/"
+    url = f"{'https' if profile.tls else 'http'}://127.0.0.1:{port}{profile.path}"
     if profile.tool == "load":
         load = drive_at(profile, port, seconds, 0)
     elif profile.tool == "ab":

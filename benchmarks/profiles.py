@@ -6,6 +6,7 @@ A profile names an application, the tool that makes the load, and how its reques
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -57,6 +58,7 @@ class Profile:
         streams: the response has no declared length.
         of_file: the response is a file, which a server can leave to the kernel.
         threads: how many a server has for the application, if it is told.
+    path: what is asked for; below /static it is a file that the server sends by itself, called as its length.
     """
 
     name: str
@@ -74,10 +76,16 @@ class Profile:
     of_file: bool = False
     tls: bool = False
     threads: int = 1
+    path: str = "/"
 
     @property
     def method(self) -> str:
         return "POST" if self.body else "GET"
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the server answers by itself, and no application is asked."""
+        return self.path != "/"
 
     @property
     def in_framework(self) -> bool:
@@ -135,6 +143,26 @@ USED = (
     framework("download-django", "a file of 1 MiB by Django's FileResponse", "django_download", len(apps.BODY_1M),
               of_file=True, tool="wrk"),
 )
-TABLE = (*PLAIN, *TLS, *USED)
+STATIC = tuple(
+    Profile(f"static{name}", f"a file of {about} that the server sends by itself", "hello", length,
+            tool=tool, path=f"/static/{length}.bin")
+    for name, about, length, tool in (
+        ("1k", "1 KiB", apps.KIB, "load"),
+        ("64k", "64 KiB", 64 * apps.KIB, "wrk"),
+        ("1m", "1 MiB", apps.KIB * apps.KIB, "wrk"),
+    )
+)
+TABLE = (*PLAIN, *TLS, *USED, *STATIC)
+
+
+
+def static_folder() -> str:
+    """The folder with the files of STATIC."""
+    folder = Path(__file__).parent.parent / "build" / "benchmarks" / "static"
+    folder.mkdir(parents=True, exist_ok=True)
+    for profile in STATIC:
+        (folder / f"{profile.length}.bin").write_bytes(b"x" * profile.length)
+    return str(folder)
+
 
 PROFILES = {profile.name: profile for profile in TABLE}

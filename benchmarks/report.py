@@ -1,7 +1,7 @@
 """The report: Markdown made from results alone, written between two markers of a README.
 
-`python benchmarks/report.py [DIR]` draws the tables and the chart again from DIR/results.json. Those of this folder go
-into the README of the project, too.
+`python benchmarks/report.py [DIR]` draws the tables and the chart again from DIR/results.json. From those of this
+folder comes the picture in the README of the project, too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import median
 
+import picture
 import tables
 from chart import draw
 from results import Results, spread
@@ -20,6 +21,7 @@ from tables import number, table
 HERE = Path(__file__).parent
 BEGIN = "<!-- results: begin (written by run.py) -->"
 END = "<!-- results: end -->"
+PICTURE = "docs/images/cost.svg"
 EMPTY = f"# Results\n\n{BEGIN}\n{END}\n"
 NOTED = "†"
 CPU = ("µs of server CPU per request · ms of latency (p99) at a constant 80 % of each server's own peak; medians of "
@@ -35,6 +37,7 @@ def publish(json: Path, folder: Path) -> None:
     readme.write_text(insert(text, render(results)))
     draw(results, folder / "results.svg")
     if folder.absolute() == HERE.absolute():
+        (HERE.parent / PICTURE).write_text(picture.svg(results), encoding="utf-8")
         front = HERE.parent / "README.md"
         front.write_text(insert(front.read_text(), summary(results)))
 
@@ -49,8 +52,9 @@ def insert(text: str, tables: str, begin: str = BEGIN, end: str = END) -> str:
 
 
 def summary(results: Results) -> str:
-    """For who wants one table: the first one of the report."""
-    return f"{conditions(results)}\n\n{CPU}:\n\n{tables.cpu(results)}\n"
+    """For who wants one look: the picture, and what it was taken on."""
+    machine = results.machine
+    return f"{picture.line(results, PICTURE)}\n\n{machine['date']}, {machine['cpu']}, {machine['python']}.\n"
 
 
 def render(results: Results) -> str:

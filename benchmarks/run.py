@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +109,7 @@ def pick(names: str, table: Mapping[str, Row]) -> list[Row]:
 def takers(profile: Profile, servers: Iterable[Server], present: Iterable[str]) -> list[Server]:
     """The servers that take part in a profile."""
     return [server for server in servers if server.name in present and profile.name in (server.only or PROFILES)
-            and (server.tls or not profile.tls)]
+            and (server.tls or not profile.tls) and (server.files or not profile.is_static)]
 
 
 def tools(profiles: Iterable[Profile]) -> set[str]:
@@ -125,9 +126,9 @@ def require(tools: Iterable[str]) -> None:
 
 def interpreters(servers: Iterable[Server], options: argparse.Namespace) -> dict[str, str]:
     """The interpreter of each server: this one for ours, that of the peers' environment for the others."""
-    wanted = {server.distribution for server in servers if not (server.ours or server.native)}
+    wanted = {server.distribution for server in servers if server.distribution and not server.ours}
     theirs = options.peers_python or (peers.prepare(options.peers_venv, wanted) if wanted else "")
-    return {server.name: sys.executable if server.ours or server.native else theirs for server in servers}
+    return {server.name: theirs if server.distribution and not server.ours else sys.executable for server in servers}
 
 
 def installed(
@@ -153,6 +154,10 @@ def found(server: Server, python: str) -> tuple[str, str]:
         except OSError as error:
             return "", f"no C compiler made it: {error}"
         return "of this folder", ""
+    if server.tool:
+        if shutil.which(server.tool) is None:
+            return "", f"{server.tool} is not installed"
+        return subprocess.run([server.tool, "-v"], capture_output=True, text=True).stderr.strip().rpartition("/")[2], ""
     version = peers.versions(python, [server.distribution]).get(server.distribution, "")
     return version, "" if version else f"{server.distribution} is not installed"
 

@@ -26,7 +26,7 @@ def request(profile: Profile, number: int = 0) -> bytes:
     if profile.body:
         fields["Content-Length"] = str(len(profile.body))
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"{profile.method} / HTTP/1.1\r\n{lines}\r\n".encode() + profile.body
+    return f"{profile.method} {profile.path} HTTP/1.1\r\n{lines}\r\n".encode() + profile.body
 
 
 def varying(number: int) -> dict[str, str]:

@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-TARGETS = ("heads", "chunks", "serializer", "application", "calls", "conversation", "proxies")
+TARGETS = ("heads", "chunks", "serializer", "application", "calls", "conversation", "proxies", "files")
 DICTIONARY = ROOT / "ci/fuzzing/http.dict"
 DAY = 86400  # seconds
 ENOUGH = 5  # finds of one target

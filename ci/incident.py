@@ -1,7 +1,7 @@
 """What tells operators of an incident, and how soon: four workers under load, and six incidents, one after the other.
 
     python ci/incident.py              prints a table, some 60 s
-    python ci/incident.py --markdown   the README's
+    python ci/incident.py --markdown   the one of docs/status-page.md
 
 For each incident, a metric, the verdict in /status.json and on the page, `fastwsgi top --once` and the answers to
 readiness probes must tell it to whoever asks two seconds after it has begun; its end is told as soon as it is known.
@@ -83,7 +83,7 @@ class Report:
         sys.stdout.flush()
 
     def markdown(self) -> str:
-        """The README's table."""
+        """The table of docs/status-page.md."""
         lines = ["| incident | metric | verdict | readiness | told after | its end |", "|---|---|---|---|---|---|"]
         for name, told, over in self.rows:
             metric, _, value = told["metrics"].text.removeprefix("fastwsgi_").rpartition(" ")
@@ -138,7 +138,7 @@ def happen_all(report: Report) -> None:
 def main() -> int:
     """Run all incidents; the exit code."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--markdown", action="store_true", help="print the README's table, too")
+    parser.add_argument("--markdown", action="store_true", help="print the table of docs/status-page.md, too")
     options = parser.parse_args()
     began = time.monotonic()
     report = Report()

@@ -1,6 +1,6 @@
-"""Pictures of the status page: `python ci/page.py FOLDER`, or `--readme` for the two in docs/images.
+"""Pictures of the status page: `python ci/page.py FOLDER`, or `--manual` for the two in docs/images.
 
-The services that they show are made up, and the same each time (tests/helpers/status_scenes.py). Without --readme there
+The services that they show are made up, and the same each time (tests/helpers/status_scenes.py). Without --manual there
 is one of each scene in light and dark, and of the width of a desk and of a phone. What the browser complains about, and
 what is wider than the window, makes the exit code 1.
 """
@@ -21,7 +21,7 @@ from tests.helpers.status_scenes import SCENES
 
 WIDTHS = (1280, 400)
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-README = (("calm", True, 840), ("saturated", False, 960))  # scene, whether it is dark, height
+PICTURES = (("calm", True, 840), ("saturated", False, 960))  # scene, whether it is dark, height
 
 
 def take(browser: Browser, folder: Path, scene: str, dark: bool, width: int, height: int = 0) -> list[str]:
@@ -48,12 +48,12 @@ def main() -> int:
     if len(arguments) != 1:
         print(__doc__)
         return 2
-    for_readme = arguments == ["--readme"]
-    folder = IMAGES if for_readme else Path(arguments[0])
+    for_manual = arguments == ["--manual"]
+    folder = IMAGES if for_manual else Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [(scene, dark, width, 0) for scene in SCENES for dark in (False, True) for width in WIDTHS]
-    if for_readme:
-        wanted = [(scene, dark, 1280, height) for scene, dark, height in README]
+    if for_manual:
+        wanted = [(scene, dark, 1280, height) for scene, dark, height in PICTURES]
     with chromium() as browser:
         faults = [fault for one in wanted for fault in take(browser, folder, *one)]
     print("\n".join(faults) or f"{len(wanted)} pictures")

@@ -10,12 +10,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Callable
 
+from fastwsgi.application import loader
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue, current_directory, file_mistake
 from fastwsgi.notices import Notices, to_stderr
 from fastwsgi.originals import os
 from fastwsgi.settings.arguments import Arguments, parse
+from fastwsgi.settings.given import Layer
+from fastwsgi.settings.settings import Settings
 from fastwsgi.settings.sources import Sources
 from fastwsgi.settings.subcommands import SUBCOMMANDS
 from fastwsgi.version import VERSION
@@ -24,12 +28,17 @@ from fastwsgi.version import VERSION
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments *argv*, or those of the process; its exit code."""
     given = sys.argv[1:] if argv is None else argv
-    try:
-        if given and given[0] in SUBCOMMANDS:
-            from fastwsgi import watching
+    if given and given[0] in SUBCOMMANDS:
+        from fastwsgi import watching
 
-            return watching.run(given)
-        return run(parse(given))
+        return exit_code_of(lambda: watching.run(given))
+    return exit_code_of(lambda: run(parse(given)))
+
+
+def exit_code_of(action: Callable[[], int]) -> int:
+    """The exit code that *action* gives; that of a mistake, which is printed."""
+    try:
+        return action()
     except Mistake as mistake:
         for one in mistake.each:
             to_stderr(f"{one.details}fastwsgi: {one}")
@@ -38,8 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def run(arguments: Arguments) -> int:
-    """Carry out the arguments: print something, check the application, or serve it. Raises Mistake."""
+def run(
+    arguments: Arguments,
+    defaults: Callable[[], Layer] = dict,
+    load: Callable[[str, Settings], loader.Application] = loader.load,
+) -> int:
+    """Carry out the arguments: print something, check the application, or serve it. Raises Mistake.
+
+    Args:
+        arguments: what the command line says.
+        defaults: gives those of the framework whose command it is.
+        load: gives the application by its name.
+    """
     if "version" in arguments.commands:
         print(version_line())
         return 0
@@ -53,20 +72,33 @@ def run(arguments: Arguments) -> int:
 
         print(completion.script(arguments.completion), end="")
         return 0
+    if arguments.paste is not None:
+        from fastwsgi.contrib.paste_file import PasteFile
+
+        file = PasteFile(arguments.paste)
+        arguments.app, load, defaults = arguments.paste, file.load, file.defaults
     notices = Notices()
     try:
-        return carry_out(arguments, notices)
+        sources = Sources(arguments.flags, arguments.app, arguments.config, current_directory(), defaults)
+        return carry_out(arguments, notices, sources, load)
     finally:
         notices.pass_on(lambda notice: to_stderr(f"fastwsgi: {notice}"))
 
 
-def carry_out(arguments: Arguments, notices: Notices) -> int:
+def carry_out(
+    arguments: Arguments,
+    notices: Notices,
+    sources: Sources,
+    load: Callable[[str, Settings], loader.Application],
+) -> int:
     """Check the application, or serve it; *notices* is called with lines for the user. Raises Mistake."""
+    from fastwsgi.process import exit_functions
+
+    exit_functions.begin_command()
     for notice in arguments.notices:
         notices(notice)
-    sources = Sources(arguments.flags, arguments.app, arguments.config, current_directory())
     finding = Finding() if {"check", "check-config"} & arguments.commands else None
-    deployment = ConfiguredDeployment(sources, notices, finding)
+    deployment = ConfiguredDeployment(sources, notices, finding, load)
     if "print-config" in arguments.commands:
         from fastwsgi.settings import report
 

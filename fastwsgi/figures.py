@@ -60,6 +60,8 @@ UNANSWERED = REFUSED + len(REFUSED_CODES) + 1  # connections that were refused w
 
 PROBE_CODES = (200, 503)
 PROBE_ANSWERS = 112  # answers of routes, a word for each code; they are in no other figure of responses
+FILE_CODES = (200, 206, 301, 304, 405, 406, 412, 416, 503)
+FILE_ANSWERS = 114  # of those that send files; counted like probes
 
 # Histograms: for each bucket the observations in it (not those below it), then those above the last, then their sum
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # seconds

@@ -28,13 +28,21 @@ class ConfiguredDeployment:
         sources: where the settings are given.
         announce: called with lines for the user, such as a list of what has no effect.
         finding: told all mistakes, of which the first is raised otherwise.
+        load: gives the application of a name, by settings; raises Mistake.
 
     Raises:
         Mistake: what is given is wrong.
     """
 
-    def __init__(self, sources: Sources, announce: Callable[[str], None], finding: Finding | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        announce: Callable[[str], None],
+        finding: Finding | None = None,
+        load: Callable[[str, Settings], loader.Application] = loader.load,
+    ) -> None:
         self.directory = sources.start
+        self._load = load
         self._sources = sources
         self._announce = announce
         self._announced: set[str] = set()
@@ -111,7 +119,7 @@ class ConfiguredDeployment:
             Mistake: it cannot be loaded; the details are the traceback if the user's code failed.
         """
         try:
-            return loader.load(self.application(settings), settings)
+            return self._load(self.application(settings), settings)
         except loader.AsgiMistake as mistake:
             asked = self.current.worker_class
             raise Mistake(f"{mistake}; {asked} is not here" if asked else str(mistake)) from None

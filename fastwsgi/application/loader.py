@@ -298,6 +298,34 @@ def make(factory: object, target: Target) -> Application:
     return checked(app, name, f"what {name}() returned")
 
 
+def load_by(make: Callable[[], object], name: str, settings: Settings) -> Application:
+    """The application that *make*, of a framework, loads.
+
+    Args:
+        make: imports the user's code.
+        name: how the application is called in messages.
+        settings: say where to import from, as for load().
+
+    Raises:
+        Mistake: it cannot be loaded; one that *make* raises is passed on.
+    """
+    if settings.factory:
+        raise WrongValue("--factory", f"is for an application that is named as MODULE:ATTR, and not for {name}")
+    prepare_path(settings)
+    try:
+        with Contained():
+            app = make()
+    except Mistake:
+        raise
+    except SystemExit as error:
+        raise exit_mistake(f"{name} exits when it is loaded, {exit_words(error)}", error) from None
+    except Exception as error:
+        raise Mistake(f"{name} cannot be loaded: {summary(error)}", user_traceback(error)) from None
+    finally:
+        refuse_green_threads()
+    return checked(app, name)
+
+
 def checked(app: object, name: str, subject: str = "") -> Application:
     """*app*, if it may be a WSGI application.
 

@@ -45,5 +45,5 @@ OF_LOG = {
 def missing(owner: str, name: str, table: dict[str, str]) -> AttributeError:
     """The error for an attribute *name* of *owner* that is neither gunicorn's and kept, nor of the user's own."""
     return AttributeError(
-        f"{owner}.{name}: {table.get(name, 'no such attribute; the README lists those that hooks have')}"
+        f"{owner}.{name}: {table.get(name, 'no such attribute; docs/from-gunicorn.md lists those that hooks have')}"
     )

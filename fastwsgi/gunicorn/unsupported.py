@@ -113,11 +113,10 @@ UNSUPPORTED = {
     "enable_backlog_metric": Unsupported(_BACKLOG, ("--enable-backlog-metric",), (False,), ACCEPTED, 0),
     "default_proc_name": Unsupported("use --name", (), ("gunicorn",)),
     "paste": Unsupported(
-        "there is no PasteDeploy in this version; name what makes the application: 'MODULE:FACTORY()'",
-        ("--paste", "--paster"),
+        "give it on the command line: fastwsgi --paste production.ini",
         treatment=REFUSED,
     ),
-    "raw_paste_global_conf": Unsupported("there is no PasteDeploy in this version", ("--paste-global",)),
+    "raw_paste_global_conf": Unsupported("write them below [DEFAULT] in the file of --paste", ("--paste-global",)),
     "ssl_version": Unsupported(
         "not needed: gunicorn does not heed it either; use --ssl-min-version", ("--ssl-version",), (2,), ACCEPTED
     ),

@@ -38,7 +38,7 @@ cdef class Exchange:
     cdef public bint cut, overrun, over, end_reported
     cdef public int code
     cdef readonly object route
-    cdef object result, iterator, stretch
+    cdef object result, iterator, stretch, instead
     cdef public object ahead
     cdef public list pieces
     cdef public long long left
@@ -85,6 +85,7 @@ cdef class Exchange:
     @cython.locals(data=bytes)
     cdef Py_ssize_t _size_of(self, object piece) except -1
     cpdef object put(self, _outbox_c.OutBuffer out, bytes piece)
-    cdef bint _send_file(self, wrapper) except -1
+    cdef object _send_instead(self, instead)
+    cdef bint _send_file(self, given) except -1
     @cython.locals(count=cython.longlong, sent=cython.longlong)
     cdef bint _send_stretch(self, stretch) except -1

@@ -213,7 +213,7 @@ cdef class Meter:
             or (<Exchange>exchange).turn is None
         ):
             if (<Exchange>exchange).route is not None:  # none has a turn
-                count_route(self, code)
+                count_route(self, exchange)
                 return 0
             busy = self.busy_time(exchange, now)
         else:

@@ -116,7 +116,7 @@ class Meter:
         """Count the request of *exchange*, which has ended."""
         now = self.ended = self.now()
         if exchange.route is not None:
-            count_route(self, exchange.code)
+            count_route(self, exchange)
             return
         begin = began(self, exchange)
         if exchange.settled:

@@ -6,7 +6,7 @@ from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _meter_c, _p
 
 @cython.final
 cdef class Service:
-    cdef public object app, log_error, loop, pool, holdings, disk
+    cdef public object app, sender, log_error, loop, pool, holdings, disk
     cdef public _routes_c.Routes routes
     cdef public _framing_c.Framing framing
     cdef public object observer, request_started, response_started, response_ended, note

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from fastwsgi.figures import APPLICATION_ERRORS
 from fastwsgi.http.answers import EXPIRED, FAILED
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected, StopNow, error_of
-from fastwsgi.http.file_wrapper import FileWrapper, stretch_of
+from fastwsgi.http.file_wrapper import FileStretch, FileWrapper, stretch_of
 from fastwsgi.http.grammar import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY
 from fastwsgi.http.naming import full_name
 from fastwsgi.http.stages import APPLICATION, BEGUN, CALL, DONE, OPEN, SERVER, STARTED
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn
     from fastwsgi.http.answers import Answer
     from fastwsgi.http.connection import Connection
-    from fastwsgi.http.file_wrapper import FileStretch
     from fastwsgi.http.head import HeadParser
+    from fastwsgi.http.interfaces import Handed
     from fastwsgi.http.write_ahead import WriteAhead
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -98,6 +98,7 @@ class Exchange:
         self.left = 0  # their bytes
         self.ahead: WriteAhead | None = None  # what write() was given and the client has not taken yet
         self.stretch: FileStretch | None = None  # what is left of the file that is being sent
+        self.instead: Handed | None = None  # what is sent in place of the application's response
 
     def begin(self, connection: Connection, out: OutBuffer, head: HeadParser) -> None:
         """Copy the facts of the request."""
@@ -108,7 +109,7 @@ class Exchange:
         self.out = out
         self.environ, head.environ = head.environ, GONE  # belongs to the application, once that is called
         if self.service.routes is not None:
-            self.route = self.service.routes.find(self.environ)
+            self.route = self.service.routes.find(self.environ, self.service.now)
         self.is_head = head.is_head
         self.version = head.version
         self.keep_alive = head.keep_alive
@@ -171,6 +172,10 @@ class Exchange:
         self.stage = OPEN
         if self.connection.given_up:
             self.out = type(self.out)()  # nobody gets it; the other one is in the hand of another thread
+        if self.service.sender is not None and self.route is None:
+            self.instead = self.service.sender.answer(status, headers, self.environ)
+            if self.instead is not None:
+                status, headers = self.instead.status, self.instead.fields
         self.out.begin(status, headers)
         if self.out.code < 200:
             self.out.drop_head()
@@ -207,6 +212,8 @@ class Exchange:
             self.leave()
 
     def _write(self, data: bytes) -> None:
+        if self.instead is not None:
+            return
         if self.stage != STARTED:
             self._start(-1)
         if not data:
@@ -247,14 +254,16 @@ class Exchange:
         else:
             result = self.result = self.route(self.environ, self)
         self._take_back()
-        if type(result) is list or type(result) is tuple:
+        if self.instead is not None:
+            self._send_instead(self.instead)
+        elif type(result) is list or type(result) is tuple:
             if self._put_all(result):
                 return self._end()
             self.result = None
             self.pieces = list(reversed(result))
             self.iterator = taken_apart(self.pieces)
             result = self.pieces  # no longer the application's, which may free its own
-        elif type(result) is not FileWrapper or not self._send_file(result):
+        elif (type(result) is not FileWrapper and type(result) is not FileStretch) or not self._send_file(result):
             self._give_floor()
             self.iterator = iter(result)
             self._take_back()
@@ -341,6 +350,9 @@ class Exchange:
         self._give_floor()
         piece = next(iterator, END)
         self._take_back()
+        if self.instead is not None:
+            self._send_instead(self.instead)
+            return
         if piece is END:
             self.iterator = None
             return
@@ -537,11 +549,26 @@ class Exchange:
             out.add(piece)
         self.sent += len(piece)
 
-    def _send_file(self, wrapper: FileWrapper) -> bool:
+    def _send_instead(self, instead: Handed) -> None:
+        """Begin to send what the application has named, and nothing that it yields."""
+        self.instead = None
+        self.leave_out_rest()
+        self.bound = False
+        if instead.problem:
+            self._complain(instead.problem)
+        body = instead.body
+        if isinstance(body, list):
+            self._start(sum(map(len, body)))
+            for piece in body:
+                self.put(self.out, piece)
+        elif not self._send_file(body):
+            self.iterator = iter(body)
+
+    def _send_file(self, given: FileWrapper | FileStretch) -> bool:
         """Begin to send a real file by sendfile; False if it must be read instead."""
         if self.stage != BEGUN or not self.connection.wire.can_send_files:
             return False
-        stretch = stretch_of(wrapper.filelike)
+        stretch = given if isinstance(given, FileStretch) else stretch_of(given.filelike)
         if stretch is None:
             return False
         self._start(stretch.size)

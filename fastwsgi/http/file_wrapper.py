@@ -40,12 +40,31 @@ class FileWrapper:
 
 
 class FileStretch:
-    """The *size* bytes from *offset* on of an open file."""
+    """The *size* bytes from *offset* on of an open file; as an iterable, for who cannot use sendfile().
 
-    def __init__(self, file: int, offset: int, size: int) -> None:
+    Args:
+        file: a descriptor.
+        owner: keeps it open.
+    """
+
+    def __init__(self, file: int, offset: int, size: int, owner: object = None) -> None:
         self.file = file
         self.offset = offset
         self.size = size
+        self.owner = owner
+
+    def __iter__(self) -> FileStretch:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            piece = os.pread(self.file, min(BLOCK, self.size), self.offset)
+        except OSError:  # as with sendfile(): it is shorter than it was
+            piece = b""
+        if not piece:
+            raise StopIteration
+        self.advance(len(piece))
+        return piece
 
     def cut(self, size: int) -> None:
         """Shorten it to its first *size* bytes."""

@@ -41,6 +41,7 @@ CHUNK_EXTENSION: Final = re.compile(
 VALUE_CHARS: Final = bytes([9, *range(32, 127), *range(128, 256)])
 FIELD_VALUE: Final = re.compile(rb"[%s]*" % re.escape(VALUE_CHARS))
 
+TLS_HANDSHAKE: Final = b"\x16\x03"  # how a client begins that takes this port for one of TLS (RFC 8446 5.1)
 NOT_IN_REQUEST_LINE: Final = re.compile(rb"[\x00-\x1f\x7f-\xff]")
 
 # The methods that reach the application, known or not (RFC 9110 9.1 leaves the set open), but for CONNECT, as we are an

@@ -27,6 +27,7 @@ from fastwsgi.http.grammar import (
     MAX_PORT,
     METHOD,
     NOT_IN_REQUEST_LINE,
+    TLS_HANDSHAKE,
     TOKEN,
     UNSERVED_METHODS,
     VERSION,
@@ -143,6 +144,8 @@ class HeadParser:
         """
         blank = _blank_size(inbox)
         raw = inbox.peek(self.limits.head + blank)[blank:]
+        if raw.startswith(TLS_HANDSHAKE):
+            raise HttpError(400, "TLS where HTTP is spoken")
         lines = raw.rstrip(b"\r\n").split(b"\r\n")
         self._check_lengths(lines)
         if inbox.has_bare_line_end(blank):
@@ -301,7 +304,7 @@ def _check_line(line: bytes) -> None:
     if len(parts) != 3 or VERSION.fullmatch(parts[2]) is None:
         raise HttpError(400, "malformed request line")
     if parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
-        raise HttpError(505, "unknown HTTP version")
+        raise HttpError(505, "HTTP/2" if parts[2] == b"HTTP/2.0" else "unknown HTTP version")
     method = parts[0]
     if TOKEN.fullmatch(method) is None:
         raise HttpError(400, "malformed method")

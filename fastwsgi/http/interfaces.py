@@ -6,13 +6,14 @@ The pure twins, `_inbox_py` and so on, are the types of what both builds have.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
     from fastwsgi.http._inbox_py import Inbox
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
+    from fastwsgi.http.file_wrapper import FileStretch
     from fastwsgi.http.head import HeadParser, Template
     from fastwsgi.http.service import Service
 
@@ -124,6 +125,43 @@ class ThreadPool(Protocol):
 
     def step_aside(self, connection: Connection) -> None:
         """Leave the loop to another thread, during the application call of *connection*."""
+
+
+class StartResponse(Protocol):
+    """start_response (PEP 3333), as far as routes use it."""
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], /) -> object:
+        """Begin the response."""
+
+
+class Files(Protocol):
+    """Files that are routes; see static/site.py."""
+
+    def find(self, path: str, now: float) -> Callable[..., Any] | None:
+        """What answers *path*, a PATH_INFO; None: the application does. *now* is on the loop's clock, in seconds."""
+
+
+class Handed(Protocol):
+    """What is sent in place of the application's response; *problem* is for the error log, "" if there is none."""
+
+    @property
+    def status(self) -> str: ...
+
+    @property
+    def fields(self) -> list[tuple[str, str]]: ...
+
+    @property
+    def body(self) -> list[bytes] | FileStretch: ...
+
+    @property
+    def problem(self) -> str: ...
+
+
+class Sender(Protocol):
+    """Files that the application names in its response; see static/handed.py."""
+
+    def answer(self, status: str, headers: Any, environ: dict[str, Any]) -> Handed | None:
+        """What is sent instead of a response with *status* and *headers*; None if that names no file."""
 
 
 class ErrorStream(Protocol):

@@ -7,7 +7,10 @@ no part in what is counted of the application's requests.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from fastwsgi.http.interfaces import Files
 
 
 class Routes:
@@ -15,16 +18,24 @@ class Routes:
 
     Args:
         targets: what answers each path; a path is compared with PATH_INFO, as the application would get it.
+        files: asked for all other paths, if there is such.
     """
 
-    def __init__(self, targets: dict[str, Callable[..., Any]]) -> None:
+    def __init__(self, targets: dict[str, Callable[..., Any]], files: Files | None = None) -> None:
         self.targets = targets
-        self.shortest = min(map(len, targets))
-        self.longest = max(map(len, targets))
+        self.files = files
+        self.shortest = min(map(len, targets), default=1)
+        self.longest = max(map(len, targets), default=0)
 
-    def find(self, environ: dict[str, Any]) -> Callable[..., Any] | None:
-        """What answers the request with that *environ*; None: the application does."""
+    def find(self, environ: dict[str, Any], now: float) -> Callable[..., Any] | None:
+        """What answers the request with that *environ*; None: the application does.
+
+        Args:
+            now: seconds on the loop's clock.
+        """
         path = environ["PATH_INFO"]
         if self.shortest <= len(path) <= self.longest:  # most paths need not be looked up
-            return self.targets.get(path)
-        return None
+            found = self.targets.get(path)
+            if found is not None:
+                return found
+        return None if self.files is None else self.files.find(path, now)

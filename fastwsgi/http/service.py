@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from fastwsgi.http.interfaces import ConnectionLoop, Observer, ThreadPool
+    from fastwsgi.http.interfaces import ConnectionLoop, Observer, Sender, ThreadPool
     from fastwsgi.http.routes import Routes
     from fastwsgi.settings.settings import Settings
 
@@ -22,6 +22,7 @@ class Service:
     Attributes:
         served: requests for the application so far; when this reaches *quota*, quota_reached() is called.
         routes: what is answered ahead of the application; None if all requests are the application's.
+        sender: sends the files that responses of the application name; None: it may name none.
         draining: no connection is kept after its response.
         threaded: a response made piece by piece stays on the thread that began it.
         pool: the threads, if several run the application.
@@ -52,6 +53,7 @@ class Service:
     ) -> None:
         self.app = app
         self.routes: Routes | None = None
+        self.sender: Sender | None = None
         self.log_error = log_error
         self.loop = loop
         self.pool: ThreadPool = NO_POOL

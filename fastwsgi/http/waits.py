@@ -10,11 +10,23 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from fastwsgi.figures import BUSY_TIME, HISTOGRAM, PROBE_ANSWERS, PROBE_CODES, QUEUE_BOUNDS, QUEUE_TIMES
+from fastwsgi.figures import (
+    BUSY_TIME,
+    FILE_ANSWERS,
+    FILE_CODES,
+    HISTOGRAM,
+    PROBE_ANSWERS,
+    PROBE_CODES,
+    QUEUE_BOUNDS,
+    QUEUE_TIMES,
+)
 
 if TYPE_CHECKING:
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.exchange import Exchange
+
+PROBE_WORDS = {code: PROBE_ANSWERS + index for index, code in enumerate(PROBE_CODES)}
+FILE_WORDS = {code: FILE_ANSWERS + index for index, code in enumerate(FILE_CODES)}
 
 SHORT_WAIT = 0.001  # seconds; shorter waits behind another request of the same thread are not counted
 
@@ -46,10 +58,12 @@ def settle(meter: Meter, exchange: Exchange | None) -> None:
         count_turn(meter, waited)
 
 
-def count_route(meter: Meter, code: int) -> None:
+def count_route(meter: Meter, exchange: Exchange) -> None:
     """Count a route's answer: no request of the application, and so apart from those."""
-    if code in PROBE_CODES:
-        meter.add(PROBE_ANSWERS + PROBE_CODES.index(code), 1)
+    words = FILE_WORDS if getattr(exchange.route, "sends_files", False) else PROBE_WORDS
+    word = words.get(exchange.code)
+    if word is not None:
+        meter.add(word, 1)
 
 
 def leave_queue(meter: Meter, exchange: Exchange) -> None:

@@ -1,6 +1,7 @@
 """Short lines between the supervisor and another process, over a pair of sockets: commands one way, news the other.
 
 To the worker:
+    drain              keep no connection after its response, since a stop is to come
     stop               accept what waits, shut the listeners for all processes, answer what is in flight, end
     retire             the same, but other processes keep listening, and idle connections get a moment longer
     hurry              the same as retire, without that moment

@@ -33,6 +33,13 @@ class ListenerDrain:
         self._lock = threading.Lock()
         self._closed = False
 
+    def prepare(self) -> None:
+        """Some time before the end, have connections queue without their first bytes: those not queued end with it."""
+        for listener in self._listeners:
+            is_tcp = listener.family in (socket.AF_INET, socket.AF_INET6)
+            if is_tcp and listener not in self._shared and hasattr(socket, "TCP_DEFER_ACCEPT"):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 0)
+
     def close(self, loop: ConnectionTaker) -> None:
         """In the loop, which has emptied the queues: close, and serve what the control thread has accepted."""
         with self._lock:

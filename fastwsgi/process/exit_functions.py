@@ -2,6 +2,10 @@
 
 A worker inherits everything that was registered before the fork, such as the removal of the supervisor's temporary
 files. So its list begins anew, with what the application registered while it was loaded before the fork (--preload).
+
+Under a command, as `fastwsgi` is one, it begins with what was there before the command did, too. That was registered as
+the interpreter started, by agents (opentelemetry-instrument, ddtrace-run, newrelic-admin), to send what they still
+have; and each worker has some of it.
 """
 
 from __future__ import annotations
@@ -14,6 +18,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Callable
+
+_noted: list[Callable[..., object]] | None = None  # registered since a command began; None in any other program
+_register = atexit.register
+
+
+def begin_command() -> None:
+    """Have the workers of this process run what is registered up to now; a front door that is a command begins so."""
+    global _noted
+    if _noted is None:
+        _noted = []
+        atexit.register = _note
+
+
+def _note(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+    if _noted is not None:
+        _noted.append(function)
+    return _register(function, *args, **kwargs)
 
 
 class ExitFunctions:
@@ -46,17 +67,29 @@ class ExitFunctions:
             self._finalizers = _finalizers() - before
 
     def begin(self) -> None:
-        """Begin the list of a process just forked: the standard library's own functions, then the application's."""
-        atexit._clear()
+        """Begin the list of a process just forked: what it may keep, then the application's functions."""
         for finalizer in _finalizers() - self._finalizers:
             finalizer.atexit = False
         _disown_children()
         recorded = {one.func for one in self._registered}
-        for function in _standard():
-            if function not in recorded:
-                atexit.register(function)
+        _clear([function for function in _standard() if function not in recorded])
         for one in self._registered:
             atexit.register(one.func, *one.args, **one.keywords)
+
+
+def _clear(kept: list[Callable[..., object]]) -> None:
+    """Have nothing registered but *kept*, functions without arguments, and what was before a command began."""
+    global _noted
+    if _noted is None:
+        atexit._clear()
+        for function in kept:
+            atexit.register(function)
+        return
+    atexit.register = _register
+    for function in _noted:
+        if function not in kept:
+            atexit.unregister(function)
+    _noted = None
 
 
 def _finalizers() -> set[Any]:

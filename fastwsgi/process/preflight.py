@@ -16,6 +16,7 @@ from fastwsgi.observe.links import located, open_file
 from fastwsgi.originals import os
 from fastwsgi.process import accounts
 from fastwsgi.process.certificates import Certificates
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.pidfile import PidFile
 from fastwsgi.server.addresses import Tcp, Unix, parse_address
 from fastwsgi.server.bind import BindError, open_listener
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 def check(settings: Settings, finding: Finding, hooks: Hooks) -> list[str]:
     """Look for mistakes, and give them to *finding*; the lines returned are worth knowing, but no mistakes."""
-    for look in (_check_workers, accounts.worker_ids, check_access_log, _check_error_log, _check_pid_file):
+    files = (check_access_log, _check_error_log, _check_pid_file, check_folders)
+    for look in (_check_workers, accounts.worker_ids, *files):
         with finding:
             look(settings)
     with finding:

@@ -30,6 +30,14 @@ def set_environment(settings: Settings) -> None:
         os.environ[name] = value
 
 
+def directory(otherwise: str) -> str:
+    """The current directory, or *otherwise* if that has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return otherwise
+
+
 def return_to(directory: str) -> None:
     """Enter *directory* again if the current one has been removed: a deployment may have made it anew."""
     try:

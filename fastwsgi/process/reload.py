@@ -13,6 +13,7 @@ from fastwsgi.observe.log_counter import count_entries
 from fastwsgi.observe.logs import error_log, set_up_error_log
 from fastwsgi.process import preflight
 from fastwsgi.process.certificates import Certificates
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.sockets import Binding
 from fastwsgi.records import NamedTuple
 from fastwsgi.status.scoreboard import check_number
@@ -83,6 +84,7 @@ class Reload:
             settings = owner.deployment.settings()
             size = check_number(settings.workers)
             preflight.check_access_log(settings)
+            check_folders(settings)
             certificates = Certificates(settings, owner.hooks.context_maker(owner.cfg(settings)))
             bindings = owner.listeners.prepare(settings)
             status_bindings = self._prepare_status(settings, bindings)

@@ -20,6 +20,7 @@ from fastwsgi.originals import signal, socketpair, start_new_thread, threading
 from fastwsgi.process import life, privileges
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.cut import NO_WAIT, report_cut
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.signals import Hangup, disown_wakeup, handled, is_free
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.startup import make_loop, warn_of_temporary_files
@@ -37,8 +38,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 OTHERS = (signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)  # unless the program has them
 REMEDY = "give serve() workers=2, or serve with the command, fastwsgi MODULE:ATTR"
 FOR_SUPERVISORS = {
-    signal.SIGHUP: f"SIGHUP reloads nothing in a single process: {REMEDY}",
-    signal.SIGUSR2: f"SIGUSR2 upgrades nothing in a single process: {REMEDY}",
+    signal.SIGHUP: "SIGHUP reloads nothing in a single process",
+    signal.SIGUSR2: "SIGUSR2 upgrades nothing in a single process",
 }
 
 
@@ -47,6 +48,7 @@ def run(
     settings: Settings,
     build: SimpleNamespace,
     notices: Notices,
+    remedy: str = REMEDY,
 ) -> None:
     """Serve *app* until SIGTERM or SIGINT; then answer what is in flight, for at most graceful_timeout seconds.
 
@@ -55,19 +57,21 @@ def run(
         settings: all are read but those that need a supervisor.
         build: the modules to run, from fastwsgi.backend.
         notices: those of the start, for the error log.
+        remedy: what to do for what a single process cannot.
 
     Raises:
-        Mistake: certificates cannot be used.
+        Mistake: certificates or folders cannot be used.
         BindError: an address cannot be listened on.
         OSError: the access log cannot be opened.
     """
     with life.failures_logged():
-        _run(app, settings, build, notices)
+        _run(app, settings, build, notices, remedy)
 
 
-def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notices: Notices) -> None:
+def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notices: Notices, remedy: str) -> None:
     set_up_error_log(settings)
     notices.pass_on(error_log.warning)
+    check_folders(settings)
     certificates = Certificates(settings)
     listeners = Listeners()
     logs = Logs(settings, build)
@@ -81,7 +85,7 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
         loop.ticks.append(here.serve_alone(loop.meter.view, build.name))
         privileges.warn(settings, None)
         warn_of_temporary_files()
-        with Signals(loop, listeners, logs, settings.graceful_timeout):
+        with Signals(loop, listeners, logs, settings.graceful_timeout, remedy):
             life.log_start(settings, listeners.urls(certificates.scheme), build, 0)
             loop.run()
         loop.close()
@@ -109,13 +113,15 @@ class Signals:
         listeners: closed as soon as the connections in their queues are accepted.
         logs: to be reopened.
         patience: seconds allowed for requests in flight.
+        remedy: what to do for what a single process cannot.
     """
 
-    def __init__(self, loop: Loop, listeners: Listeners, logs: Logs, patience: float) -> None:
+    def __init__(self, loop: Loop, listeners: Listeners, logs: Logs, patience: float, remedy: str) -> None:
         self.loop = loop
         self.listeners = listeners
         self.logs = logs
         self.patience = patience
+        self.remedy = remedy
         self.received = 0  # signals that ask for the end
         self._requests: list[int] = []  # signals that the loop's thread handles
         self._hangup = Hangup()
@@ -197,7 +203,7 @@ class Signals:
             if number == signal.SIGUSR1:
                 self.logs.reopen()
             else:
-                error_log.warning("%s", FOR_SUPERVISORS[signal.Signals(number)])
+                error_log.warning("%s: %s", FOR_SUPERVISORS[signal.Signals(number)], self.remedy)
         if self.received > 1:  # an application has caught StopNow
             self.loop.abort()
 

@@ -103,17 +103,25 @@ class SourceFiles:
         folder: its Python files are watched, imported or not.
         extra_files: watched, too, even if they do not exist yet.
         imported: lists the files of imported modules; called at each comparison, since more are imported.
+        others: gives further files, with what each was before the first comparison that it is in.
     """
 
-    def __init__(self, folder: str, extra_files: Iterable[str], imported: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        folder: str,
+        extra_files: Iterable[str],
+        imported: Callable[[], Iterable[str]],
+        others: Callable[[], dict[str, Stamp]] = dict,
+    ) -> None:
         self._project = Project(folder)
         self._imported = imported
+        self._others = others
         self.stamps: dict[str, Stamp] = {os.path.abspath(file): None for file in extra_files}
         self.changes()
 
     def changes(self) -> dict[str, Stamp]:
         """The files that have changed since the last call, with their stamps at that time."""
-        before = self.stamps
+        before = {**self._others(), **self.stamps}
         watched = {*before, *self._project.files()}
         modules = set(self._imported()) - watched  # a newly imported file is not a change
         self.stamps = {path: stamp_of(path) for path in watched | modules}

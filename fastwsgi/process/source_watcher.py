@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.daemon import Daemon
 from fastwsgi.originals import os, threading
+from fastwsgi.process import taken_over
 from fastwsgi.process.source_files import SourceFiles, imported_files
 from fastwsgi.stamps import Stamp
 
@@ -27,7 +28,8 @@ MOST_COMPARISONS = 6  # before a change is reported although more follow, or a f
 class SourceWatcher(Daemon):
     """Calls *changed*, in this thread, with the path of a changed file, each time some have changed.
 
-    It notices changes after it was made, so make and start it before the application is imported.
+    It notices changes after it was made, so make and start it before the application is imported. What a framework
+    takes over by itself (taken_over.py) is left to that.
 
     Args:
         changed: called with an absolute path.
@@ -47,16 +49,17 @@ class SourceWatcher(Daemon):
         self._changed = changed
         self._stopped = threading.Event()
         self._events = FileEvents(self._stopped)
-        self._sources = SourceFiles(folder, extra_files, imported)
+        self._sources = SourceFiles(folder, extra_files, imported, taken_over.files)
 
     def _run(self) -> None:
         """Watch until stop()."""
         while not self._stopped.is_set():
             self._events.wait(self._sources)
             changes = self._sources.changes()
-            path = self._settle(changes) if changes else None
-            if path is not None and not self._stopped.is_set():
-                self._changed(path)
+            changed = self._settle(changes) if changes else []
+            left = [path for path in changed if not taken_over.take(path)]
+            if left and not self._stopped.is_set():
+                self._changed(left[0])
 
     def stop(self) -> None:
         """Stop watching, and wait for the thread unless it is this one."""
@@ -64,20 +67,20 @@ class SourceWatcher(Daemon):
         if self.is_alive() and threading.current_thread() is not self:
             self.join()
 
-    def _settle(self, before: dict[str, Stamp]) -> str | None:
+    def _settle(self, before: dict[str, Stamp]) -> list[str]:
         """Wait until the files stop changing, and none is missing.
 
         Returns:
-            A file that differs from *before*; None if none does.
+            The files that differ from *before*, in order.
         """
         for _ in range(MOST_COMPARISONS):
             if self._stopped.wait(QUIET):
-                return None
+                return []
             more = self._sources.changes()
             before = {**more, **before}
             if not more and all(map(self._sources.stamps.get, before)):  # editors replace files: one may be missing
                 break
-        return min((path for path, stamp in before.items() if self._sources.stamps[path] != stamp), default=None)
+        return sorted(path for path, stamp in before.items() if self._sources.stamps[path] != stamp)
 
 
 class FileEvents:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import temporary
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
@@ -11,6 +11,7 @@ from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
+from fastwsgi.process.folders import file_sender, static_files
 from fastwsgi.process.probes import probe_routes
 from fastwsgi.server.loop import Loop
 
@@ -29,6 +30,8 @@ def make_loop(
     logs: Logs,
     board: Scoreboard | None = None,
     slot: Slot | None = None,
+    report: Callable[[str, BaseException | None], None] = log_error,
+    base: str = "",
 ) -> Loop:
     """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
 
@@ -39,6 +42,8 @@ def make_loop(
         logs: this process's.
         board: what probes are answered from; None in a process that serves alone, which has none.
         slot: this process's part of it.
+        report: called with a message and an exception or None, of what the error log is to have.
+        base: the directory that folders of files are named from; "" is the current one.
 
     Raises:
         Mistake: the application runs in threads that are none.
@@ -46,14 +51,18 @@ def make_loop(
     refuse_green_threads()  # a hook may have done it
     occupy()
     numbered = with_request_ids(app, settings)
-    loop = Loop(build, numbered, settings, log_error, logs.errors, logs.observer, slot)
+    loop = Loop(build, numbered, settings, report, logs.errors, logs.observer, slot)
     if isinstance(numbered, RequestIds):
         numbered.show = loop.rows.show_id
     probes = probe_routes(settings, board) if board is not None else {}
-    if probes:
-        loop.service.routes = build.routes.Routes(probes)
+    files = static_files(build, settings, report, base)
+    if probes or files is not None:
+        loop.service.routes = build.routes.Routes(probes, files)
+    if files is not None:
+        loop.ticks.append(files.tick)
+    loop.service.sender = file_sender(build, settings, base)
     logs.attach(loop.service)
-    loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(log_error).tick]
+    loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(report).tick]
     return loop
 
 

@@ -1,4 +1,9 @@
-"""The stop of a service: at once, or graceful, after a drain delay that changes nothing but the readiness probe."""
+"""The stop of a service: at once, or graceful, after a drain delay in which the service serves on.
+
+In that time readiness probes fail, and no connection is kept after its response. A balancer that looks at requests
+turns elsewhere by the probes. But one that only sees connections, such as kube-proxy, has those that it keeps end here,
+and a request that is on its way when the server closes its connection is lost.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +52,7 @@ class Stop:
         self._number = number
         if owner.board.stopping and owner.settings.drain_delay:
             life.log_drain(owner.settings.drain_delay, number)
+            owner.children.send("drain")
         self.due = time.monotonic() + (owner.settings.drain_delay if owner.board.stopping else 0.0)
 
     def advance(self, now: float) -> None:

@@ -32,6 +32,7 @@ from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.children import Children
 from fastwsgi.process.exit_functions import ExitFunctions
 from fastwsgi.process.fleet import Fleet
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.handed_logs import HandedLogs
 from fastwsgi.process.head import Head
 from fastwsgi.process.hook_views import ServerView
@@ -197,6 +198,7 @@ class Supervisor:
             os.umask(int(settings.umask, 8))
         ids = accounts.worker_ids(settings)  # mistakes in these are reported now
         preflight.check_access_log(settings)
+        check_folders(settings)
         self.has_begun = True
         self.hooks.nworkers_changed(self.view, self.fleet.size, None)
         self.hooks.on_starting(self.view)

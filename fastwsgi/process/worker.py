@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
     from fastwsgi.tls.contexts import Tls
 
-IDLE_GRACE = 1.5  # seconds for idle connections when other processes keep serving: time for a request on its way
+IDLE_GRACE = 1.5  # seconds for idle connections when others serve on, here or elsewhere: for a request on its way
 
 
 @record
@@ -125,6 +125,8 @@ class Worker:
             return self._fail(file_mistake(error))
         watch_limits(self.control, loop, self.settings, self._ask_for_successor, self.given.view.max_requests)
         self.loop = loop
+        if self.given.board.stopping:
+            self._drain()
         self.slot.state = "ready"
         self.given.channel.send("ready")
         self.given.view.booted = True
@@ -140,6 +142,7 @@ class Worker:
         set_up_error_log(settings)
         count_entries(self.slot.count_entry)
         self.logs = Logs(settings, given.build, given.waiting)
+        base = process_setup.directory(given.deployment.directory)  # the application may change it
         if given.app_surroundings is not None:
             given.app_surroundings.enter()
         process_setup.return_to(given.deployment.directory)
@@ -152,7 +155,7 @@ class Worker:
         given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(given.view.wsgi, given.view)
-        loop = make_loop(given.build, app, settings, self.logs, given.board, self.slot)
+        loop = make_loop(given.build, app, settings, self.logs, given.board, self.slot, base=base)
         if given.is_first:
             warn_of_temporary_files()
         given.view.serve(loop)
@@ -249,8 +252,10 @@ class Worker:
         command, _, argument = line.partition(" ")
         if command == "interrupt":
             self._call_once(self.hooks.worker_int, self.given.view)
+        elif command == "drain":
+            self._drain()
         elif command == "stop":
-            self._stop(0.0)
+            self._stop(IDLE_GRACE if self.settings.drain_delay else 0.0)
             self.control.after(drain.PATIENCE, self.drain.shut)
         elif command == "retire":
             self._stop(IDLE_GRACE)
@@ -275,6 +280,11 @@ class Worker:
                 self.given.tls.renew(tls_files.decode(encoded))
         except Mistake as mistake:  # of the user's ssl_context, which may be allowed less here
             error_log.error("the certificates are not renewed, those of before go on: %s", mistake)
+
+    def _drain(self) -> None:
+        if self.loop is not None:
+            self.drain.prepare()
+            self.loop.drain()
 
     def _stop(self, idle_grace: float) -> None:
         self.given.view.end()

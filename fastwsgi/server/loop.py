@@ -347,6 +347,10 @@ class Loop:
         self.acceptor.poll(False)
         self.acceptor.accept_one()
 
+    def drain(self) -> None:
+        """Serve on, but keep no connection after its response. Called in any thread."""
+        self.service.draining = True
+
     def stop(self, idle_grace: float = 0.0) -> None:
         """Accept what already waits, answer what is in flight, close idle connections, and let run() return.
 
@@ -376,6 +380,20 @@ class Loop:
         if self.pool is not None and self.pool.abort():
             return
         self.drop_all()
+
+    def cut(self) -> None:
+        """Answer the requests that run with 504, end all connections, and let run() return. Called in another thread.
+
+        A call that does not return is left behind. If it is on the thread that has called run(), caller_stuck() is
+        called instead of the return.
+        """
+        if self.monitor is None:
+            self.monitor = start_monitor(self)
+        self.aborted = True
+        for thread, connection in self.calls():
+            if connection.exchange is not None:
+                self.give_up(thread, connection, connection.exchange)
+        self.wake()
 
     def halt(self) -> None:
         """Begin no other request, and let run() return behind this one. Called in a signal handler, on any thread."""

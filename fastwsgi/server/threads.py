@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from fastwsgi.daemon import Daemon
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.http.waits import leave_queue, settle
-from fastwsgi.originals import threading
+from fastwsgi.originals import threading, time
 from fastwsgi.server.places import Places
 from fastwsgi.server.request_queue import drop_if_gone, serve_queue
 from fastwsgi.server.waiting_streams import WaitingStreams
@@ -62,7 +62,7 @@ class Pool(Places):
         self._done_signal = threading.Lock()
         self._done_signal.acquire()
         self.failure: BaseException | None = None
-        self._threads = 0  # the number that run now
+        self._threads: set[threading.Thread] = set()  # those that run now
 
     # From outside
 
@@ -106,8 +106,15 @@ class Pool(Places):
         """Let the spares end; a thread in a stuck call ends with the process."""
         with self.lock:
             self.ended = True
-            for _ in range(self._threads):
+            for _ in self._threads:
                 self.monitor.post()
+
+    def join(self, until: float) -> None:
+        """Wait for the threads to end, after close(), but no longer than *until* (time.monotonic())."""
+        with self.lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def disown(self) -> None:
         """In a forked child, go on with nothing; another thread may have held the lock."""
@@ -206,8 +213,9 @@ class Pool(Places):
     # Threads
 
     def _add_thread(self) -> None:
-        self._threads += 1
-        Daemon(self._work, f"fastwsgi-{self._threads}").start()
+        thread = Daemon(self._work, f"fastwsgi-{len(self._threads) + 1}")
+        self._threads.add(thread)
+        thread.start()
 
     def _call_spare(self) -> None:
         if self.spares == 0:
@@ -262,7 +270,7 @@ class Pool(Places):
         """Wait to be called; False if there are enough spares."""
         with self.lock:
             if self.spares > self.size:
-                self._threads -= 1
+                self._threads.discard(threading.current_thread())
                 return False
             self.spares += 1
         self.monitor.wait()

@@ -64,6 +64,8 @@ def gunicorn_options(environment: Mapping[str, str]) -> tuple[str | None, Layer,
         arguments = parse(shlex.split(text))
     except (UsageError, ValueError) as error:
         raise UsageError(f"{GUNICORN_OPTIONS}: {error}") from None
+    if arguments.paste is not None:
+        raise UsageError(f"{GUNICORN_OPTIONS}: --paste names the application: give it on the command line")
     layer = {
         name: Given(value, f"{GUNICORN_OPTIONS}: {flag_of(name)}") for name, value in arguments.flags.items()
     }

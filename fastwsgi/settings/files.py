@@ -95,12 +95,12 @@ def _read_toml(path: Path, name: str, finding: Finding) -> FileValues:
     for key, value in table.items():
         if not habits.is_strange(key):
             with finding:
-                _take(file, key, value)
+                take(file, key, value)
     return file
 
 
-def _take(file: FileValues, key: str, value: object) -> None:
-    """Take one key of a table. Raises UsageError."""
+def take(file: FileValues, key: str, value: object) -> None:
+    """Take the setting *key*, and its *value*, into what is known of *file*. Raises UsageError."""
     bare = key.replace("-", "_")
     if bare != "app" and bare not in KEYS:
         meant = "threads" if bare == "worker_class" else TRANSLATIONS[bare].ours if bare in TRANSLATIONS else ""

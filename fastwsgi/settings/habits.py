@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from fastwsgi.mistakes import UsageError
 from fastwsgi.server.addresses import is_port, suggest_address
@@ -148,8 +148,14 @@ def _module(value: str) -> str:
     return f"{path}{colon}{attribute}"
 
 
-def refuse_options(argv: Sequence[str]) -> None:
-    """Raise UsageError if there are options of others in a command line, with the whole line that is meant."""
+def refuse_options(argv: Sequence[str], command: str = "fastwsgi", known: Collection[str] = ()) -> None:
+    """Raise UsageError if there are options of others in a command line, with the whole line that is meant.
+
+    Args:
+        argv: what follows *command*.
+        command: what is called.
+        known: options that it has, although they are others'.
+    """
     found: Pairs = []
     reasons: list[str] = []
     kept: list[str] = []
@@ -160,7 +166,9 @@ def refuse_options(argv: Sequence[str]) -> None:
         if token == "--":
             kept += [token, *rest]
             break
-        pair, reason = _long(token, rest) if token.startswith("--") else _short(token, rest)
+        flag = token.partition("=")[0] if token.startswith("--") else token[:2]
+        look = _kept if flag in known else _long if token.startswith("--") else _short
+        pair, reason = look(token, rest)
         if pair is None:
             kept.append(token)
             continue
@@ -168,10 +176,10 @@ def refuse_options(argv: Sequence[str]) -> None:
         found.append(pair)
         reasons += [reason] if reason not in reasons else []
     if found:
-        if any(name == "app" for name, _ in found) and "run" in kept:  # flask --app shop run
+        if command == "fastwsgi" and any(name == "app" for name, _ in found) and "run" in kept:  # flask --app shop run
             kept.remove("run")
         kept[place:place] = _as_options(translate(found))
-        raise UsageError(f"{_listed(reasons)}: {shlex.join(['fastwsgi', *kept])}")
+        raise UsageError(f"{_listed(reasons)}: {command} {shlex.join(kept)}")
 
 
 def refuse_address(argv: Sequence[str], text: str) -> None:
@@ -196,6 +204,11 @@ def _long(token: str, rest: list[str]) -> tuple[tuple[str, str] | None, str]:
     if not equals and rest and (_is_log(rest[0]) if name == "access_log" else _is_value(name, rest[0])):
         value = rest.pop(0)
     return (name, value), "--bind takes a host, too" if option == "--bind" else f"{option} is not an option here"
+
+
+def _kept(token: str, rest: list[str]) -> tuple[None, str]:
+    """An option that is not looked at."""
+    return None, ""
 
 
 def _is_value(name: str, word: str) -> bool:
@@ -247,11 +260,17 @@ def _listed(reasons: list[str]) -> str:
     return ", ".join(others)
 
 
-def refuse_keys(table: Mapping[str, object]) -> None:
-    """Raise UsageError if there are names of others among the keys of TOML, with the keys that are meant."""
+def refuse_keys(table: Mapping[str, object], quoted: bool = True) -> None:
+    """Raise UsageError if there are names of others among the keys of a file, with the keys that are meant.
+
+    Args:
+        table: what the file has.
+        quoted: whether text has quotation marks there, as in TOML.
+    """
     given = {key: value for key, value in table.items() if is_strange(key)}
     if given:
-        answer = " and ".join(f"{name} = {_toml(name, value)}" for name, value in translate(_pairs(given)))
+        meant = [(name, _toml(name, value) if quoted else value) for name, value in translate(_pairs(given))]
+        answer = " and ".join(f"{name} = {value}" for name, value in meant)
         raise UsageError(f"{_no_settings(given)} here{': ' if answer else ', and not needed'}{answer}")
 
 

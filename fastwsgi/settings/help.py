@@ -10,7 +10,7 @@ from fastwsgi.settings.options import Option
 
 
 def page(
-    command: str, purpose: str, options: Sequence[Option], word: tuple[str, str], more: str
+    command: str, purpose: str, options: Sequence[Option], word: tuple[str, str] | None, more: str
 ) -> str:
     """The text of --help, as wide as the terminal.
 
@@ -18,13 +18,13 @@ def page(
         command: what is called.
         purpose: what it does, a sentence.
         options: those that have a help are shown.
-        word: the name of the word that it takes, and its help.
+        word: the name of the word that it takes, and its help, if it takes one.
         more: what comes last.
     """
-    parser = argparse.ArgumentParser(
-        command, f"{command} [OPTIONS] [{word[0]}]", purpose, more, add_help=False
-    )
-    parser.add_argument("word", metavar=word[0], nargs="?", help=word[1])
+    usage = f"{command} [OPTIONS] [{word[0]}]" if word else f"{command} [OPTIONS]"
+    parser = argparse.ArgumentParser(command, usage, purpose, more, add_help=False)
+    if word:
+        parser.add_argument("word", metavar=word[0], nargs="?", help=word[1])
     shown = [option for option in options if option.help]
     headings = dict.fromkeys(option.group for option in shown)
     groups = {heading: parser.add_argument_group(heading) if heading else parser for heading in headings}

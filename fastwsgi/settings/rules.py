@@ -27,6 +27,9 @@ NEEDS = {
     "statsd_prefix": "statsd_host",
     "dogstatsd_tags": "statsd_host",
     "proxy_allow_ips": "proxy_protocol",
+    "static_max_age": "static",
+    "static_immutable": "static",
+    "static_index": "static",
 }
 """Settings that only modify another one, which has no effect by default."""
 

@@ -14,12 +14,14 @@ from fastwsgi.settings import kinds, rules
 from fastwsgi.settings.kinds import OFFSET_MAX
 from fastwsgi.settings.setting import Setting, SettingError
 from fastwsgi.settings.status_settings import StatusSettings
+from fastwsgi.static.names import HASHED
 
 __all__ = ["SETTINGS", "Setting", "SettingError", "Settings"]
 
 APPLICATION = "the application"
 SERVER = "the server"
 ENCRYPTION = "encryption"
+FILES = "static files"
 PROXIES = "behind proxies"
 PROCESSES = "processes and threads"
 TIMES = "times"
@@ -102,6 +104,30 @@ class Settings(StatusSettings):
     )
     ciphers = Setting(
         ENCRYPTION, kinds.text("LIST"), "ECDHE+AESGCM:ECDHE+CHACHA20", "ciphers for TLS 1.2, as OpenSSL writes them"
+    )
+
+    static = Setting(
+        FILES,
+        kinds.mounts(),
+        [],
+        "send the files in DIR for paths below ROUTE, such as /static=/srv/static; may be given several times",
+    )
+    static_max_age = Setting(
+        FILES, kinds.count(0), 60, "seconds for which clients may keep such a file without asking again"
+    )
+    static_immutable = Setting(
+        FILES,
+        kinds.immutable(),
+        HASHED,
+        "names of files that never change: a regular expression, as Django's manifest makes them; empty: none do",
+    )
+    static_index = Setting(FILES, kinds.file_name(), "", "file that answers for its folder, such as index.html")
+    x_sendfile = Setting(
+        FILES,
+        kinds.mounts(),
+        [],
+        "send files in DIR for the application, which names them: X-Sendfile: DIR/x or X-Accel-Redirect: ROUTE/x",
+        ("--x-sendfile",),
     )
 
     forwarded_allow_ips = Setting(

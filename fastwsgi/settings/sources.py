@@ -9,7 +9,7 @@ each reload.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.gunicorn.file import FileValues
 from fastwsgi.gunicorn.near_names import ELSEWHERE
@@ -69,13 +69,22 @@ class Sources:
         app: what to serve, if the command line names it.
         config: the value of -c.
         start: the directory in which the command was given.
+        defaults: gives those of the framework whose command it is, which come after all else; may raise UsageError.
     """
 
-    def __init__(self, flags: Mapping[str, object], app: str | None, config: str | None, start: str) -> None:
+    def __init__(
+        self,
+        flags: Mapping[str, object],
+        app: str | None,
+        config: str | None,
+        start: str,
+        defaults: Callable[[], Layer] = dict,
+    ) -> None:
         self.flags = flags
         self.app = app
         self.config = config
         self.start = start
+        self.defaults = defaults
 
     def read(self, environment: Mapping[str, str], finding: Finding | None = None) -> Configuration:
         """Read everything.
@@ -109,6 +118,8 @@ class Sources:
             layers += [_file_layer(file), hosting, gunicorn_defaults(file.name)]
         else:
             layers += [hosting, _file_layer(file)]
+        with finding:
+            layers.append(self.defaults())
         if self.app is not None:
             layers[0]["app"] = Given(self.app, "command line")
         chosen: Layer = {}
@@ -143,7 +154,7 @@ class Sources:
         try:
             path = os.path.abspath(os.path.join(self.start, str(SETTINGS["chdir"].read(given.value))))
         except SettingError as error:
-            raise _usage_error(error, {"chdir": given}) from None
+            raise usage_error(error, {"chdir": given}) from None
         if not os.path.isdir(path):
             problem = "Not a directory" if os.path.exists(path) else "No such file or directory"
             raise UsageError(f"{given.origin} {given.value}: {problem}")
@@ -158,7 +169,7 @@ class Sources:
         try:
             return Settings(**values)
         except SettingError as error:
-            finding.add(_usage_error(error, chosen))
+            finding.add(usage_error(error, chosen))
             return Settings(**{name: value for name, value in values.items() if name not in error.names})
 
 
@@ -167,11 +178,11 @@ def _checked(name: str, given: Given) -> object:
     try:
         SETTINGS[name].read(given.value)
     except SettingError as error:
-        raise _usage_error(error, {name: given}) from None
+        raise usage_error(error, {name: given}) from None
     return given.value
 
 
-def _usage_error(error: SettingError, given: Layer) -> UsageError:
+def usage_error(error: SettingError, given: Layer) -> UsageError:
     """The line about impossible values, with the places where they were given."""
     return UsageError(f"{' and '.join(given[name].origin for name in error.names)} {error.problem}")
 

@@ -163,6 +163,12 @@ FAMILIES = (
         "Answers of the probe paths by code, which are no responses of the application.",
         _by("code", lambda it: it.probe_answers),
     ),
+    Family(
+        "file_answers_total",
+        "counter",
+        "Answers of --static by code, which are no responses of the application.",
+        _by("code", lambda it: it.file_answers),
+    ),
     Family("threads", "gauge", "Threads that may run the application.", _sums("threads")),
     Family("threads_busy", "gauge", "Threads that run the application now.", _sums("threads_busy")),
     Family(

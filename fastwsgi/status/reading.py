@@ -229,6 +229,7 @@ def _of_all(words: list[int]) -> dict[str, Any]:
         "durations": totals.durations(words),
         "codes": totals.codes(words),
         "probe_answers": totals.probe_answers(words),
+        "file_answers": totals.file_answers(words),
         "proxy_queue": totals.histogram(words, figures.PROXY_QUEUE_TIMES),
         "accepted": words[figures.ACCEPTED],
         "received": words[figures.RECEIVED],

@@ -182,6 +182,7 @@ class Snapshot:
         durations: of answered requests from their complete heads to the end of the response, by class.
         codes: responses by code.
         probe_answers: of liveness_path and readiness_path by code; they are in none of the other figures of requests.
+        file_answers: of --static by code; they are in none of the other figures of requests, either.
         queue: seconds in which requests waited for a thread, 0 included.
         proxy_queue: seconds from X-Request-Start to the complete head, where a believed peer says it.
         refused: by code; "none" is for connections that were closed without an answer.
@@ -214,6 +215,7 @@ class Snapshot:
     durations: dict[str, Histogram]
     codes: dict[str, int]
     probe_answers: dict[str, int]
+    file_answers: dict[str, int]
     queue: Histogram
     proxy_queue: Histogram
     busy_seconds: float

@@ -32,6 +32,7 @@ COUNTERS: dict[str, Callable[[Snapshot], dict[str, float]]] = {
     "fastwsgi.sent_bytes": lambda it: {"": it.sent},
     "fastwsgi.refused.": lambda it: dict(it.refused),
     "fastwsgi.probe_answers.": lambda it: dict(it.probe_answers),
+    "fastwsgi.file_answers.": lambda it: dict(it.file_answers),
     "fastwsgi.timeouts.": lambda it: dict(it.timeouts),
     "fastwsgi.queue_full": lambda it: {"": it.queue_full},
     "fastwsgi.application_errors": lambda it: {"": it.application_errors},

@@ -86,6 +86,11 @@ def probe_answers(words: list[int]) -> dict[str, int]:
     return by_name(words, figures.PROBE_ANSWERS, tuple(map(str, figures.PROBE_CODES)))
 
 
+def file_answers(words: list[int]) -> dict[str, int]:
+    """Answers of --static by code."""
+    return by_name(words, figures.FILE_ANSWERS, tuple(map(str, figures.FILE_CODES)))
+
+
 def refused(words: list[int]) -> dict[str, int]:
     """Refusals by code."""
     return by_name(words, figures.REFUSED, _REFUSED)

@@ -111,6 +111,10 @@ class Process:
             self._address = found[1], int(found[2])
         return Client(self._address, receive_buffer)
 
+    def elsewhere(self) -> None:
+        """Connect by what it will say next: it is going to listen anew."""
+        self._address = None
+
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Send it a signal."""
         self.process.send_signal(number)

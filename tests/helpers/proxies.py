@@ -102,14 +102,14 @@ def listen() -> socket.socket:
 
 
 @contextmanager
-def nginx(folder: Path, block: str, extra: str = "") -> Iterator[Front]:
-    """nginx with *block*, which has one "listen 80;", and *extra* directives for all of HTTP."""
+def nginx(folder: Path, block: str, extra: str = "", speaks: str = "") -> Iterator[Front]:
+    """nginx with *block*, which has one "listen 80;", of which *speaks* is more, and *extra* directives for all."""
     folder.mkdir(exist_ok=True)
     with listen() as listener:
         host, port = listener.getsockname()
         paths = "".join(f'{name}_temp_path "{folder}/{name}";' for name in TEMPORARY)
         user = "" if os.geteuid() else "user root;"  # whoever may read the folder of the test
-        block = block.replace("listen 80;", f"listen {host}:{port};")
+        block = block.replace("listen 80;", f"listen {host}:{port} {speaks};")
         file = folder / "nginx.conf"
         file.write_text(NGINX.format(folder=folder, paths=paths, block=block, extra=extra, user=user))
         command = ["nginx", "-p", str(folder), "-c", str(file), "-e", str(folder / "nginx.errors")]

@@ -36,7 +36,7 @@ SNAPSHOT = Snapshot(
     format=FORMAT, version="0.1.0", build="c", python="3.11.2", at=AT, clock=CLOCK, since=AT - 3600, supervisor=7000,
     generation=0, workers_wanted=2, is_stopping=False, is_reload_failed=False, failing_starts=0, workers=[], running=[],
     listeners=[ListenQueue("127.0.0.1:8000", 0, 2048)], certificates=[],
-    durations={name: histogram() for name in CLASSES}, codes={}, probe_answers={}, queue=NONE_WAITED,
+    durations={name: histogram() for name in CLASSES}, codes={}, probe_answers={}, file_answers={}, queue=NONE_WAITED,
     proxy_queue=NONE_WAITED, busy_seconds=0.0, accepted=0, received=0, sent=0, refused={}, refused_peers={},
     timeouts={}, queue_full=0, application_errors=0, abandoned=0, lines_dropped=0, logged={}, starts={},
     reloads={}, cpu={}, told=Told(),

@@ -122,11 +122,11 @@ class Load:
             client = self._connect()
             if client is not None:
                 with client:
-                    while not self._ending and not self._is_closed(client) and self._ask(client, time.monotonic()):
+                    while not self._ending and not self.is_closed(client) and self._ask(client, time.monotonic()):
                         pass
 
     @staticmethod
-    def _is_closed(client: Client) -> bool:
+    def is_closed(client: Client) -> bool:
         """Whether the server has ended the connection already."""
         client.socket.setblocking(False)
         try:

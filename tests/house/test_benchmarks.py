@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
+from xml.etree import ElementTree
 
 import pytest
 
@@ -24,6 +25,7 @@ import launch
 import load
 import measure
 import peers
+import picture
 import report
 import run
 import tables
@@ -157,7 +159,7 @@ def call(name: str) -> None:
     assert profile.contains.encode() in body
 
 
-@pytest.mark.parametrize("profile", TABLE, ids=lambda profile: profile.name)
+@pytest.mark.parametrize("profile", [one for one in TABLE if not one.is_static], ids=lambda profile: profile.name)
 def test_each_application_answers_what_its_profile_expects(profile: Profile) -> None:
     if not profile.in_framework:
         call(profile.name)
@@ -215,8 +217,9 @@ def test_commands_of_tls_name_the_certificate(server: Server) -> None:
 def test_the_server_table_is_sound(server: Server) -> None:
     command = server.command("python", "hello", 20000)
     assert any("20000" in argument for argument in command)
-    assert any("hello" in argument for argument in command)
-    assert server.ours or server.native or server.distribution in peers.requirements()
+    assert server.tool or any("hello" in argument for argument in command)
+    assert not server.files or "/files" in " ".join(server.command("python", "hello", 20000, files="/files"))
+    assert server.ours or server.native or server.tool or server.distribution in peers.requirements()
     assert SERVERS[server.name] is server
 
 
@@ -353,6 +356,14 @@ def test_tables_go_between_the_markers() -> None:
 def test_the_readmes_have_the_markers() -> None:
     for folder in (BENCHMARKS, BENCHMARKS.parent):
         report.insert((folder / "README.md").read_text(), "")
+
+
+def test_the_readme_has_the_picture_of_the_results() -> None:
+    results = Results.load(BENCHMARKS / "results.json")
+    drawn = picture.svg(results)
+    assert drawn == (BENCHMARKS.parent / report.PICTURE).read_text(encoding="utf-8")
+    assert ElementTree.fromstring(drawn).tag.endswith("svg")
+    assert report.summary(results) in (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_publishing_needs_no_matplotlib(

@@ -27,6 +27,7 @@ FAULTS = {
     "application": ("exchange", "Exchange", "_finish", lambda self: None),
     "calls": ("exchange", "Exchange", "enter", lambda self: None),
     "proxies": ("forwarded", "", "choose_entry", lambda value, hops: value.partition(",")[0].strip(" \t")),
+    "files": ("static.beneath", "", "_link", lambda name, folder: None),
     "conversation": ("body", "Body", "rewind", lambda self: self.file),
 }
 
@@ -43,7 +44,7 @@ def test_mutated_inputs_pass(name: str) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, owner, attribute, fault = FAULTS[name]
-    broken = import_module(f"fastwsgi.http.{module}")
+    broken = import_module(f"fastwsgi.{module}" if "." in module else f"fastwsgi.http.{module}")
     monkeypatch.setattr(getattr(broken, owner) if owner else broken, attribute, fault)
     assert fuzz.mutate(name, 4 * CASES, seed=7) > 0
 

@@ -22,7 +22,7 @@ NEEDLESS = {
     *{"hashlib", "html", "http.client", "http.server", "inspect", "logging.config", "logging.handlers"},
     *{"multiprocessing", "pkgutil", "platform", "random", "shutil", "socketserver", "ssl", "subprocess", "tempfile"},
     *{"tomllib", "urllib.request", "wsgiref.validate", "zipfile"},
-    *{"fastwsgi.demo", "fastwsgi.metrics", "fastwsgi.simple", "fastwsgi.watching"},
+    *{"fastwsgi.demo", "fastwsgi.metrics", "fastwsgi.simple", "fastwsgi.testing", "fastwsgi.watching"},
     *{"fastwsgi.application.check", "fastwsgi.observe.log_config", "fastwsgi.process.failure_page"},
     *{"fastwsgi.process.source_watcher", "fastwsgi.process.status_child", "fastwsgi.settings.completion"},
     *{"fastwsgi.settings.manual", "fastwsgi.status.page", "fastwsgi.status.top", "fastwsgi.tls.contexts"},

@@ -15,6 +15,7 @@ import yaml
 
 from fastwsgi.status.families import FAMILIES, PREFIX
 from fastwsgi.status.statsd import COUNTERS, GAUGES
+from tests.helpers.pages import PAGES, blocks
 
 FOLDER = Path(__file__).parents[2] / "docs" / "monitoring"
 NAMES = {PREFIX + family.name for family in FAMILIES if family.kind != "histogram"} | {
@@ -47,13 +48,14 @@ def test_what_is_asked_exists(expression: str) -> None:
 
 
 def test_what_the_manual_names_exists() -> None:
-    assert metrics_in((FOLDER / "README.md").read_text()) <= NAMES | {PREFIX + family.name for family in FAMILIES}
+    named = set().union(*map(metrics_in, PAGES.values())) - {"fastwsgi_server"}  # the wheel
+    assert named <= NAMES | {PREFIX + family.name for family in FAMILIES}
 
 
 def test_most_metrics_are_on_the_dashboard() -> None:
     shown = set().union(*map(metrics_in, expressions()))
     left_out = {"worker_info", "worker_start_time_seconds", "start_time_seconds", "generation", "stopping"}
-    left_out.add("probe_answers_total")  # no traffic
+    left_out |= {"probe_answers_total", "file_answers_total"}  # no traffic
     of_alerts = {"failing_starts", "reload_failed", "listen_queue_limit", "certificate_not_after_seconds"}
     missing = {one.name for one in FAMILIES if not any(name.startswith(PREFIX + one.name) for name in shown)}
     assert missing == left_out | of_alerts
@@ -105,14 +107,14 @@ def test_promtool_agrees(command: list[str]) -> None:
 
 
 def test_the_manual_has_the_names_of_statsd() -> None:
-    chapter = (FOLDER / "README.md").read_text().partition("## statsd")[2]
+    chapter = PAGES["metrics"].partition("## statsd")[2]
     named = set(re.findall(r"`(?:gunicorn|fastwsgi)?(\.[a-z_.]+)", chapter))
     sent = {re.sub("^(gunicorn|fastwsgi)", "", name) for name in (*COUNTERS, *GAUGES, "fastwsgi.listen_queue")}
     assert {name for name in sent if name not in named and f"{name}warning" not in named} == set()
 
 
 def recipes() -> list[str]:
-    return re.findall(r"^```yaml\n(.*?)^```", (FOLDER / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    return blocks("metrics", "yaml") + blocks("kubernetes", "yaml")
 
 
 @pytest.mark.parametrize("text", recipes())

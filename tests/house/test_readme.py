@@ -1,4 +1,4 @@
-"""The README holds what it promises: two commands of one line each, the options of now, links that lead somewhere."""
+"""The README holds what it promises: two commands of one line each, 150 lines; links of all texts lead somewhere."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 
 from ci import option_table, readme
+from ci.option_table import PAGE
+from fastwsgi.settings.settings import SETTINGS
+from tests.helpers.pages import PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "ci/README.md", "ci/probe/README.md")
+TEXTS = (
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/README.md", "ci/README.md",
+    "ci/probe/README.md", *(f"docs/{page}.md" for page in PAGES),
+)  # fmt: skip
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
 NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
 
@@ -35,7 +41,13 @@ def test_the_first_command_serves_the_demo_and_the_second_runs_the_tests() -> No
 
 
 def test_the_option_table_is_that_of_the_settings() -> None:
-    assert text("README.md") == option_table.renewed(text("README.md"))
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == option_table.renewed(page)
+    assert {setting.group for setting in SETTINGS.values()} == set(option_table.PAGES)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text("README.md").splitlines()) <= 150
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -100,12 +100,16 @@ def test_each_refusal_has_a_line_at_level_debug(
     with serving(build, answering(b"hello"), logs.observer, limit_request_body=10) as server:
         server.ask(b"GET /a?b HTTP/1.1\r\nUser-Agent: me\r\nHost: a\r\nHost: \xff\r\n\r\npassword")
         server.ask(request("POST", "/up?token=1", [("Transfer-Encoding", "chunked")]) + b"nonsense\r\n")
+        server.ask(b"\x16\x03\x01\2\0")
+        server.ask(b"PRI * HTTP/2.0\r\n\r\n")
         server.settle()
     logs.close()
     lines = [re.sub("port [0-9]+", "port N", record.getMessage()) for record in caplog.records if record.levelno == 10]
     assert lines == [
         "refused with 400 (not exactly one Host) 127.0.0.1 port N: Host: a\\r\\nHost: \\xff",
         "refused with 400 (malformed chunk size) 127.0.0.1 port N: POST /up?...",
+        "refused with 400 (TLS where HTTP is spoken) 127.0.0.1 port N: \\x16\\x03\\x01\\x02\\x00",
+        "refused with 505 (HTTP/2) 127.0.0.1 port N: PRI * HTTP/2.0",
     ]
 
 

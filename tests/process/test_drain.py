@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import subprocess
@@ -90,12 +91,42 @@ def test_with_a_drain_delay_it_serves_on_but_is_not_ready(tmp_path: Path) -> Non
         began = time.monotonic()
         while server.ask("/readyz") == b"ok\n":
             assert time.monotonic() - began < PATIENCE
-        with server.connect() as client:
-            assert client.send(request(target="/readyz")).answer().status == 503
-            assert client.send(request(target="/livez")).answer().status == 200
-            assert client.send(GET).answer().body == b"one"
+        assert (server.ask("/livez"), server.ask()) == (b"ok\n", b"one")
         assert server.wait() == 0
         assert time.monotonic() - began >= 1.9
+
+
+def test_a_drain_delay_ends_each_connection_with_its_response(tmp_path: Path) -> None:
+    """Also one from before, and those of a worker that is started meanwhile."""
+    with deployed(tmp_path, "py", workers=2, drain_delay=60) as server, server.connect() as kept:
+        workers = server.workers(2)
+        answer = kept.send(request(target="/pid")).answer()
+        assert answer.get("Connection") is None
+        server.signal()
+        server.line("not ready for more")
+        os.kill((workers - {int(answer.body)}).pop(), signal.SIGKILL)
+        began = time.monotonic()
+        while answer.get("Connection") is None or int(answer.body) in workers:
+            assert time.monotonic() - began < PATIENCE
+            with server.connect() as client:
+                answer = client.send(request(target="/pid")).answer()
+        assert kept.send(GET).answer().get("Connection") == "close"
+        assert kept.rest() == b""
+        server.signal()  # a second one does not wait
+        assert server.wait() == 0
+
+
+def test_behind_a_drain_delay_a_connection_has_time_for_its_request(tmp_path: Path) -> None:
+    """Its balancer may just have made it, or taken it from those that it keeps."""
+    with deployed(tmp_path, "py", workers=1, drain_delay=1) as server, server.connect() as kept:
+        assert kept.send(GET).answer().status == 200
+        server.signal()
+        server.line("not ready for more")
+        with server.connect() as new:
+            server.line("stopping: ")
+            answers = [client.send(GET).answer() for client in (kept, new)]
+        assert [(answer.body, answer.get("Connection")) for answer in answers] == 2 * [(b"one", "close")]
+        assert server.wait() == 0
 
 
 def test_a_terminal_tells_all_processes_and_the_supervisor_decides(tmp_path: Path) -> None:

@@ -212,6 +212,36 @@ def test_the_supervisor_has_the_same_limit(tmp_path: Path) -> None:
         assert server.wait() == 0
 
 
+AGENT = """
+import atexit, os
+atexit.register(lambda: os.write(1, b"agent %d\\n" % os.getpid()))
+"""
+CONFIGURED = """
+import atexit, os
+preload_app = {preload}
+workers = 1
+atexit.register(lambda: os.write(1, b"configured %d\\n" % os.getpid()))
+"""
+
+
+@pytest.mark.parametrize("preload", [False, True])
+def test_what_an_agent_registered_before_the_command_is_of_its_workers_too(tmp_path: Path, preload: bool) -> None:
+    """opentelemetry-instrument, ddtrace-run and newrelic-admin do so, by a sitecustomize."""
+    (tmp_path / "sitecustomize.py").write_text(AGENT)
+    (tmp_path / "shop.py").write_text(SITE)
+    (tmp_path / "gunicorn.conf.py").write_text(CONFIGURED.format(preload=preload))
+    command = ["-m", "fastwsgi", "shop:app", "-b", "127.0.0.1:0", "--chdir", str(tmp_path)]
+    config = ["-c", str(tmp_path / "gunicorn.conf.py")]
+    with running([*command, *config], "py", PYTHONPATH=str(tmp_path)) as server, server.connect() as client:
+        worker = int(client.send(GET).answer().body)
+        server.signal()
+        assert server.wait() == 0
+        told = [line for line in server.seen if line.endswith(f" {worker}") and "INFO" not in line]
+        assert told == [f"at exit: load {worker}", f"finalized {worker}", f"agent {worker}"]
+        ours = [f"configured {server.process.pid}", f"agent {server.process.pid}"]
+        assert [line for line in server.seen if line in ours] == ours
+
+
 ALONE = """
 import atexit, sys, threading
 import fastwsgi

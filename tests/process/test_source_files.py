@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from fastwsgi.process import source_files
+from fastwsgi.process import source_files, taken_over
 from fastwsgi.process.source_files import Project, SourceFiles, files_of_failure, imported_files
 
 
@@ -106,6 +106,30 @@ def test_a_module_that_appears_is_watched_and_no_change(tmp_path: Path) -> None:
     modules.remove(str(module))  # an import that failed
     module.write_text("changed")
     assert set(found.changes()) == {str(module)}
+
+
+def test_what_a_framework_takes_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It changes by what it was when it was named; one that joins later is a change at once."""
+    monkeypatch.setattr(taken_over, "_takers", [])
+    monkeypatch.setattr(taken_over, "_first", {})
+    page, later = write(tmp_path / "pages" / "page.html"), tmp_path / "pages" / "later.html"
+
+    class Templates:
+        def files(self) -> list[str]:
+            return [str(path) for path in page.parent.iterdir()]
+
+        def take(self, path: str) -> bool:
+            return path.endswith(".html")
+
+    found = SourceFiles(str(tmp_path / "code"), [], nothing, taken_over.files)
+    taken_over.add(Templates())
+    assert found.changes() == {}
+    page.write_text("changed")
+    assert set(found.changes()) == {str(page)}
+    later.write_text("new")
+    assert found.changes() == {str(later): None}
+    assert taken_over.take(str(later))
+    assert not taken_over.take(__file__)
 
 
 @pytest.mark.parametrize("fault", ["def app(:", "1 / 0"])

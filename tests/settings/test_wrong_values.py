@@ -19,7 +19,7 @@ from fastwsgi.settings.setting import PREFIX, Setting
 from fastwsgi.settings.settings import SETTINGS, SettingError
 from fastwsgi.settings.sources import Configuration, Sources
 
-CANDIDATES = ("x", "-7", "a b", "\x01", "../", " ", "")
+CANDIDATES = ("x", "-7", "a b", "\x01", "../", " ", "(", "")
 """Texts of which each setting refuses one; any path is one that could be, but for the empty one."""
 
 

@@ -20,7 +20,7 @@ from fastwsgi.status.reading import Reader
 from fastwsgi.status.scoreboard import Scoreboard
 from fastwsgi.version import VERSION
 
-MANUAL = Path(__file__).parents[2] / "docs" / "monitoring" / "README.md"
+MANUAL = Path(__file__).parents[2] / "docs" / "metrics.md"
 OF_A_HISTOGRAM = ("_bucket", "_sum", "_count")
 # The table: what somebody's dashboards and alerts may rely on
 PROMISED = {

@@ -1,6 +1,6 @@
 """nginx and HAProxy, as Debian has them, in front: what the application is told, and that connections are kept.
 
-The README's files are the ones that run here, with the paths and ports of the test.
+The manual's files are the ones that run here, with the paths and ports of the test.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pytest
 
 from fastwsgi.server.listener import Listener
 from tests.helpers.observers import RefusedConnections
+from tests.helpers.pages import blocks
 from tests.helpers.pki import Pki
-from tests.helpers.production_chapter import blocks
 from tests.helpers.proxies import haproxy, nginx
 from tests.helpers.serving import GET, PATIENCE, Client, Server, request, serving
 
@@ -42,9 +42,9 @@ class Telling:
 
 
 def nginx_block(server: Server, *lines: str) -> str:
-    """The README's file for nginx, with *lines* more in its location."""
+    """The manual's file for nginx, with *lines* more in its location."""
     path = server.address if isinstance(server.address, str) else None
-    block = blocks("nginx")[0]
+    block = blocks("nginx", "nginx")[0]
     if path is None:
         block = re.sub(r"^    server unix.*\n    # ", "    ", block, flags=re.MULTILINE)
         block = block.replace("127.0.0.1:8000", "{}:{}".format(*server.address))
@@ -53,9 +53,9 @@ def nginx_block(server: Server, *lines: str) -> str:
 
 
 def haproxy_block(server: Server, option: str = "", *lines: str) -> str:
-    """The README's backend for HAProxy with one server, *option* for it, and *lines* more."""
+    """The manual's backend for HAProxy with one server, *option* for it, and *lines* more."""
     name = f'"unix@{server.address}"' if isinstance(server.address, str) else "{}:{}".format(*server.address)
-    block = re.sub(r"    (option httpchk|default-server|server) .*\n", "", blocks("haproxy")[0])
+    block = re.sub(r"    (option httpchk|default-server|server) .*\n", "", blocks("haproxy", "haproxy")[0])
     return "\n".join([block.rstrip(), *(f"    {line}" for line in lines), f"    server one {name} {option}", ""])
 
 
@@ -68,7 +68,7 @@ HOSTILE = (("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-Proto", "https"), ("X-F
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
-def test_the_nginx_of_the_readme(build: SimpleNamespace, tmp_path: Path, kind: str) -> None:
+def test_the_nginx_of_the_manual(build: SimpleNamespace, tmp_path: Path, kind: str) -> None:
     bind, peer = ("127.0.0.1:0", "127.0.0.1") if kind == "tcp" else (f"unix:{tmp_path}/s", "")
     app = Telling()
     with serving(build, app, bind=[bind], forwarded_allow_ips=["127.0.0.1", "unix"]) as server:
@@ -83,7 +83,7 @@ def test_the_nginx_of_the_readme(build: SimpleNamespace, tmp_path: Path, kind: s
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
-def test_the_haproxy_of_the_readme(build: SimpleNamespace, tmp_path: Path, kind: str) -> None:
+def test_the_haproxy_of_the_manual(build: SimpleNamespace, tmp_path: Path, kind: str) -> None:
     bind, peer = ("127.0.0.1:0", "127.0.0.1") if kind == "tcp" else (f"unix:{tmp_path}/s", "")
     app = Telling()
     with serving(build, app, bind=[bind], forwarded_allow_ips=["127.0.0.1", "unix"]) as server:

@@ -1,0 +1,1 @@
+cpdef int open_beneath(int folder, bytes path) except? -1

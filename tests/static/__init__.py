@@ -1,0 +1,1 @@
+"""Files that the server sends by itself: fastwsgi/static."""

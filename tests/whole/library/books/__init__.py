@@ -1,0 +1,1 @@
+"""Books, and the files that readers hand in with them."""
