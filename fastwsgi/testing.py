@@ -26,6 +26,7 @@ from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.originals import os, threading, time
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.cut import GRACE_IS_OVER, report_cut
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.sockets import Listeners
 from fastwsgi.process.startup import make_loop
 from fastwsgi.server.addresses import Tcp, parse_address
@@ -113,14 +114,18 @@ class Server:
         self._app = app
         self._settings = settings
         self._raise_errors = raise_errors
-        self._is_forked = False
+        self._is_forked = self._is_in_use = False
         self._ended = threading.Event()
 
     def __enter__(self) -> Server:
-        """Listen and serve. Raises BindError, and Mistake."""
+        """Listen and serve, also once more. Raises BindError, Mistake, and RuntimeError if it is in use."""
+        if self._is_in_use:
+            raise RuntimeError("this server is in use: call serve() for another one")
+        self.errors, self._ended, self._is_forked = [], threading.Event(), False
         build, settings = backend.current(), self._settings
         self._listeners = Listeners()
         try:
+            check_folders(settings)
             certificates = Certificates(settings)
             self._listeners.commit(self._listeners.prepare(settings), settings)
             self._logs = Logs(settings, build)
@@ -138,6 +143,7 @@ class Server:
         self._thread = Daemon(self._serve, f"fastwsgi {self.url}")
         forks.hold(self)
         self._thread.start()
+        self._is_in_use = True
         return self
 
     def __exit__(
@@ -148,6 +154,7 @@ class Server:
         A request that is still in flight after graceful_timeout is cut, and named in the log. Its thread, which nothing
         can end, goes on with the application.
         """
+        self._is_in_use = False
         if self._is_forked:
             return
         loop = self._loop
