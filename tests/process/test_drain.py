@@ -14,6 +14,7 @@ import pytest
 
 from tests.helpers.deployments import SITE, Deployment, deployed, is_alive
 from tests.helpers.serving import GET, PATIENCE, Ended, request
+from tests.helpers.waiting import until
 
 
 def await_refusal(server: Deployment) -> None:
@@ -116,13 +117,19 @@ def test_a_drain_delay_ends_each_connection_with_its_response(tmp_path: Path) ->
         assert server.wait() == 0
 
 
+def is_draining(server: Deployment) -> bool:
+    """Whether its worker has begun to."""
+    with server.connect() as client:
+        return client.send(GET).answer().get("Connection") == "close"
+
+
 def test_behind_a_drain_delay_a_connection_has_time_for_its_request(tmp_path: Path) -> None:
     """Its balancer may just have made it, or taken it from those that it keeps."""
     patient = f"{SITE}\nfrom fastwsgi.process import worker\nworker.IDLE_GRACE = {PATIENCE}\n"  # on a busy machine, too
     with deployed(tmp_path, "py", patient, workers=1, drain_delay=1) as server, server.connect() as kept:
         assert kept.send(GET).answer().status == 200
         server.signal()
-        server.line("not ready for more")
+        until(lambda: is_draining(server))  # before that a connection may not be queued until its first bytes come
         with server.connect() as new:
             server.line("stopping: ")
             answers = [client.send(GET).answer() for client in (kept, new)]
