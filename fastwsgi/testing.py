@@ -115,11 +115,14 @@ class Server:
         self._app = app
         self._settings = settings
         self._raise_errors = raise_errors
-        self._is_forked = False
+        self._is_forked = self._is_in_use = False
         self._ended = threading.Event()
 
     def __enter__(self) -> Server:
-        """Listen and serve. Raises BindError, and Mistake."""
+        """Listen and serve, also once more. Raises BindError, Mistake, and RuntimeError if it is in use."""
+        if self._is_in_use:
+            raise RuntimeError("this server is in use: call serve() for another one")
+        self.errors, self._ended, self._is_forked = [], threading.Event(), False
         build, settings = backend.current(), self._settings
         self._listeners = Listeners()
         try:
@@ -143,6 +146,7 @@ class Server:
         self._thread = Daemon(self._serve, f"fastwsgi {self.url}")
         forks.hold(self)
         self._thread.start()
+        self._is_in_use = True
         return self
 
     def __exit__(
@@ -153,6 +157,7 @@ class Server:
         A request that is still in flight after graceful_timeout is cut, and named in the log. Its thread, which nothing
         can end, goes on with the application.
         """
+        self._is_in_use = False
         if self._is_forked:
             return
         loop = self._loop

@@ -16,7 +16,7 @@ from fastwsgi.settings.setting import SettingError
 from fastwsgi.settings.settings import SETTINGS
 
 HOST, PORT = "127.0.0.1", "8000"
-FILE_NAMES = ("PATH", "DIRS")  # may have blanks, so that only lines and commas divide them
+FILE_NAMES = ("PATH", "DIRS", "ROUTE=DIR")  # may have blanks, so that only lines and commas divide them
 
 
 def read(conf: Mapping[str, str], path: str) -> Layer:

@@ -87,6 +87,19 @@ def test_nothing_is_left(threads: int, tmp_path: Path, caplog: pytest.LogCapture
     assert caplog.records == []
 
 
+def test_it_is_entered_again_but_not_twice() -> None:
+    with serve(HELLO):  # what a process opens once
+        pass
+    before, server = held(), serve(failing)
+    for path in ("/first", "/second"):
+        with server:
+            assert ask(server, path)[0] == 500
+            assert [str(error) for error in server.errors] == [path]
+            with pytest.raises(RuntimeError, match="this server is in use"):
+                server.__enter__()
+    assert held() == before
+
+
 def test_where_it_listens(pki: Pki, tmp_path: Path) -> None:
     with serve(HELLO, "::1") as server:
         assert server.url == f"http://[::1]:{server.port}"
@@ -229,6 +242,8 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
         serve(HELLO, static="/x=/absent").__enter__()
     with pytest.raises(Mistake, match=r"^access_logfile .*: Is a directory"):
         serve(HELLO, access_logfile=str(tmp_path)).__enter__()
+    with pytest.raises(Mistake, match=r"^static /static=/absent: /absent: No such file"):
+        serve(HELLO, static="/static=/absent").__enter__()
     with pytest.raises(TypeError, match="takes the WSGI application itself"):
         serve("shop:app")  # type: ignore[arg-type]
     assert held() == before
