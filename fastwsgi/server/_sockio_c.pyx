@@ -1,7 +1,7 @@
 """Plain sockets as a Wire, in C; its pure twin, _sockio_py.py, is the specification."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, EINVAL, EIO, ESTALE, errno
 from libc.string cimport memcmp, memcpy, memset
 from posix.fcntl cimport O_RDONLY, open as open_fd
 from posix.unistd cimport close as close_fd, dup2
@@ -212,7 +212,7 @@ cdef class SocketWire(Wire):
     cpdef Py_ssize_t send_file(self, int fd, int file, long long offset, long long count) except -9:
         cdef Py_ssize_t sent = send_file_part(fd, file, offset, count)
         if sent < 0:
-            return verdict()
+            return 0 if errno == EIO or errno == EINVAL or errno == ESTALE else verdict()
         count_up(&self.meter.words[SENT], sent)
         return sent
 

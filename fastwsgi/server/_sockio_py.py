@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastwsgi.http._outbox_py import OutBuffer
 
 _SO_NWRITE = 0x1024  # of macOS's sys/socket.h; Python has no name for it
+_UNREADABLE = (errno.EIO, errno.EINVAL, errno.ESTALE)  # of sendfile(), about the file
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
@@ -93,13 +94,16 @@ class SocketWire(Wire):
         return out.size
 
     def send_file(self, fd: int, file: int, offset: int, count: int) -> int:
-        """Send up to *count* bytes of the open *file* from *offset*: bytes sent, WOULD_BLOCK or LOST."""
+        """Send up to *count* bytes of the open *file* from *offset*: bytes sent, WOULD_BLOCK or LOST.
+
+        One that cannot be read has no more bytes: so the exchange reports that the body is too short.
+        """
         try:
             sent = os.sendfile(fd, file, offset, count)
         except BlockingIOError:
             return WOULD_BLOCK
-        except OSError:
-            return LOST
+        except OSError as error:
+            return 0 if error.errno in _UNREADABLE else LOST
         self._meter.add(SENT, sent)
         return sent
 

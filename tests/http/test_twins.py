@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import socket
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastwsgi.http.errors import ApplicationError
-from fastwsgi.http.transport import WOULD_BLOCK
+from fastwsgi.http.transport import LOST, WOULD_BLOCK
 from tests.conftest import both_builds, without_compiled
 from tests.helpers.coding import decode
 from tests.helpers.strategies import broken_heads, coded, cuts, split, thorough
@@ -124,6 +125,18 @@ def test_accept_gives_the_client_as_a_value(build: SimpleNamespace) -> None:
                 fd, *address = wire.accept(listener)
                 wire.close(fd, False)
                 assert address == [host, str(client.getsockname()[1])]
+
+
+def test_a_file_that_cannot_be_read_is_none_that_the_client_has_lost(build: SimpleNamespace) -> None:
+    wire = build.sockio.SocketWire()
+    ours, theirs = socket.socketpair()
+    folder = os.open(os.path.dirname(__file__), os.O_RDONLY)
+    with ours, theirs, open(__file__, "rb") as file:
+        assert wire.send_file(ours.fileno(), file.fileno(), 0, 10) == 10
+        assert wire.send_file(ours.fileno(), folder, 0, 10) == 0
+        os.close(folder)
+        theirs.close()
+        assert wire.send_file(ours.fileno(), file.fileno(), 0, 10) == LOST
 
 
 # The response serializer
