@@ -141,6 +141,17 @@ def test_failures_of_the_application(caplog: pytest.LogCaptureFixture) -> None:
     assert "ValueError: /one" in own.value.__notes__[0]
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_would_end_the_run_of_the_tests(kind: type[BaseException]) -> None:
+    def leaving(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        raise kind("no")
+
+    with pytest.raises(RuntimeError, match=rf"the application has raised {kind.__name__}\('no'\)") as raised:
+        with serve(leaving, raise_errors=True) as server:
+            assert ask(server)[0] == 500
+    assert raised.value.__cause__ is server.errors[0]
+
+
 def test_many_at_once() -> None:
     def outer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         with serve(HELLO) as inner:
