@@ -124,7 +124,7 @@ class Server:
             raise RuntimeError("this server is in use: call serve() for another one")
         self.errors, self._ended, self._is_forked = [], threading.Event(), False
         build, settings = backend.current(), self._settings
-        self._listeners = Listeners()
+        self._listeners = Listeners(option="port or bind")
         try:
             check_folders(settings)
             certificates = Certificates(settings)
