@@ -70,7 +70,9 @@ def test_nothing_is_left(threads: int, tmp_path: Path, caplog: pytest.LogCapture
         pass
     before = held()
     log = tmp_path / "access.log"
-    with serve(HELLO, threads=threads, access_logfile=str(log)) as server:
+    (tmp_path / "large").write_bytes(bytes(100000))
+    with serve(HELLO, threads=threads, access_logfile=str(log), static=f"/files={tmp_path}") as server:
+        assert len(urllib.request.urlopen(f"{server.url}/files/large").read()) == 100000
         kept = [http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE) for _ in range(3)]
         for client in kept:
             client.request("GET", "/")
