@@ -70,7 +70,7 @@ def told(mistake: Mistake) -> Mistake:
     """*mistake*, with what gives the setting here instead of our option."""
     if not isinstance(mistake, WrongValue):
         return mistake
-    return mistake.told({setting.flag: _gunicorns(name) for name, setting in SETTINGS.items()})
+    return mistake.told({setting.flag: name_of(name) for name, setting in SETTINGS.items()})
 
 
 def is_default(cfg: Any, name: str) -> bool:
