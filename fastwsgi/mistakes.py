@@ -52,6 +52,10 @@ class WrongValue(UsageError):
         self.flag = flag
         self.rest = rest
 
+    def __reduce__(self) -> tuple[type[WrongValue], tuple[str, str]]:
+        """For pickle: one that cannot be read again has a multiprocessing.Pool wait for ever."""
+        return type(self), (self.flag, self.rest)
+
     def told(self, origins: Mapping[str, str]) -> WrongValue:
         """The same mistake with the place where the value was given, by its flag in *origins*."""
         return WrongValue(origins.get(self.flag, self.flag), self.rest)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -124,7 +125,7 @@ class Server:
             raise RuntimeError("this server is in use: call serve() for another one")
         self.errors, self._ended, self._is_forked = [], threading.Event(), False
         build, settings = backend.current(), self._settings
-        self._listeners = Listeners()
+        self._listeners = Listeners(option="port or bind")
         try:
             check_folders(settings)
             certificates = Certificates(settings)
@@ -217,20 +218,29 @@ class Server:
         if error is not None:
             _note(error, self.errors)
         elif len(self.errors) == 1:
-            raise self.errors[0]
+            raise _harmless(self.errors[0])
         elif self.errors:
-            raise _together(self.errors)
+            raise _together([_harmless(one) for one in self.errors])
 
 
-def _together(errors: list[BaseException]) -> BaseException:
+def _harmless(error: BaseException) -> Exception:
+    """*error*; what would end the run of the tests, as SystemExit and KeyboardInterrupt do, as the cause of another."""
+    if isinstance(error, Exception):
+        return error
+    found = RuntimeError(f"the application has raised {error!r}")
+    found.__cause__ = error
+    return found
+
+
+def _together(errors: list[Exception]) -> Exception:
     """One exception for several: before Python 3.11 the first, with notes of the others."""
     if sys.version_info >= (3, 11):
-        return BaseExceptionGroup("the application has failed", errors)  # noqa: F821
+        return ExceptionGroup("the application has failed", errors)  # noqa: F821
     _note(errors[0], errors[1:])
     return errors[0]
 
 
-def _note(error: BaseException, others: list[BaseException]) -> None:
+def _note(error: BaseException, others: Sequence[BaseException]) -> None:
     """Note at *error* that the application has failed, too; pytest shows such notes on each Python."""
     notes = getattr(error, "__notes__", [])
     for other in others:

@@ -6,10 +6,11 @@ They run in a middleware, which is there only if a hook or the access log is: wi
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from fastwsgi.contrib.gunicorn_settings import is_default
+from fastwsgi.contrib.gunicorn_settings import is_default, name_of
 from fastwsgi.gunicorn.request_hooks import RequestHooks, Response
 from fastwsgi.originals import time
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 FAILED = "500 Internal Server Error"
+OPTION = re.compile(r"\(--([a-z-]+)\)")  # as lines of our error log name the one to change
 
 
 def wrap(app: WSGIApplication, worker: Any) -> WSGIApplication:
@@ -66,4 +68,9 @@ class ToGunicorn(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log *record* at its level."""
         method = getattr(self._log, record.levelname.lower(), self._log.error)
-        method("%s", record.getMessage(), exc_info=record.exc_info)
+        method("%s", OPTION.sub(_named, record.getMessage()), exc_info=record.exc_info)
+
+
+def _named(match: re.Match[str]) -> str:
+    """An option of ours by the name under which gunicorn's user gives it."""
+    return f"({name_of(match[1].replace('-', '_'))})"

@@ -63,14 +63,14 @@ def read(cfg: Any, variables: Mapping[str, str]) -> tuple[Settings, list[str]]:
     try:
         return Settings(**values), lines
     except SettingError as error:
-        raise Mistake(f"{' and '.join(map(_gunicorns, error.names))} {error.problem}") from None
+        raise Mistake(f"{' and '.join(map(name_of, error.names))} {error.problem}") from None
 
 
 def told(mistake: Mistake) -> Mistake:
     """*mistake*, with what gives the setting here instead of our option."""
     if not isinstance(mistake, WrongValue):
         return mistake
-    return mistake.told({setting.flag: _gunicorns(name) for name, setting in SETTINGS.items()})
+    return mistake.told({setting.flag: name_of(name) for name, setting in SETTINGS.items()})
 
 
 def is_default(cfg: Any, name: str) -> bool:
@@ -104,7 +104,7 @@ def _encryption(given: Mapping[str, Any]) -> dict[str, object]:
     return values
 
 
-def _gunicorns(name: str) -> str:
+def name_of(name: str) -> str:
     """gunicorn's name of our setting *name*, or else the variable that gives it."""
     found = [theirs for theirs, one in TRANSLATIONS.items() if one.ours == name and name != DEADLINE]
     return found[0] if found else f"FASTWSGI_{name.upper()}"

@@ -192,6 +192,7 @@ def test_lists_as_paste_users_write_them() -> None:
         "bind": "a:1 b:2,\n c:3",
         "forwarded-allow-ips": "10.0.0.0/8 127.0.0.1",
         "certfile": "a b.pem\nc.pem",
+        "static": "/a=/srv/the shop, /b=/srv/b",
         "no_scanner": "on",
         "env": "A='x y' B=2",
     }
@@ -200,6 +201,7 @@ def test_lists_as_paste_users_write_them() -> None:
         "bind": ["a:1", "b:2", "c:3"],
         "forwarded_allow_ips": "10.0.0.0/8,127.0.0.1",
         "certfile": ["a b.pem", "c.pem"],
+        "static": ["/a=/srv/the shop", "/b=/srv/b"],
         "scanner": False,
         "env": ["A=x y", "B=2"],
     }

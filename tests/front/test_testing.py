@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import os
+import pickle
 import re
 import signal
 import ssl
@@ -143,6 +144,17 @@ def test_failures_of_the_application(caplog: pytest.LogCaptureFixture) -> None:
     assert "ValueError: /one" in own.value.__notes__[0]
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_would_end_the_run_of_the_tests(kind: type[BaseException]) -> None:
+    def leaving(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        raise kind("no")
+
+    with pytest.raises(RuntimeError, match=rf"the application has raised {kind.__name__}\('no'\)") as raised:
+        with serve(leaving, raise_errors=True) as server:
+            assert ask(server)[0] == 500
+    assert raised.value.__cause__ is server.errors[0]
+
+
 def test_many_at_once() -> None:
     def outer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         with serve(HELLO) as inner:
@@ -234,10 +246,11 @@ def test_what_it_refuses(settings: dict[str, Any], line: str) -> None:
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
     before = held()
-    with serve(HELLO) as server, pytest.raises(BindError, match="taken by this very process"):
+    with serve(HELLO) as server, pytest.raises(BindError, match=r"very process.* another port with port or bind$"):
         serve(HELLO, port=server.port).__enter__()
-    with pytest.raises(Mistake, match=r"^certfile /absent: No such file"):
+    with pytest.raises(Mistake, match=r"^certfile /absent: No such file") as raised:
         serve(HELLO, certfile="/absent").__enter__()
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)  # as test runners with processes send it
     with pytest.raises(Mistake, match=r"^access_logfile .*: Is a directory"):
         serve(HELLO, access_logfile=str(tmp_path)).__enter__()
     with pytest.raises(Mistake, match=r"^static /static=/absent: /absent: No such file"):

@@ -275,3 +275,9 @@ def test_reload(start: Any, tmp_path: Path) -> None:
         server.line("Worker reloading: .*shop.py modified")
         wait_for_end(worker)
         assert server.ask("/fail")[1] == "/fail"
+
+
+def test_a_full_worker_tells_of_gunicorns_setting(start: Any) -> None:
+    with start("--worker-connections", "1", "--threads", "2") as server:
+        with Client(server.begin().address), Client(server.address):
+            server.line(r"1 connections are open \(worker_connections\)")
