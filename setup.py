@@ -78,6 +78,7 @@ BY_PROFILE = {
     "1": ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"],
 }
 
+NO_PROFILE = "\n*** fastwsgi: NO PROFILE, compiling without one: {}\n"
 NOT_COMPILED = "\n*** fastwsgi: NOT COMPILED, installing the pure Python build, which is slower: {}\n"
 
 
@@ -173,10 +174,7 @@ class BuildExtensions(build_ext):
         packages = [built, PACKAGE] if self.inplace else [built]  # in place: made in build/, then copied
         record = checksums()
         try:
-            if PGO:
-                count_what_runs()
-            self.extensions[0].sources = translate()
-            super().run()
+            self.compile()
         except Exception as error:
             if wanted("FASTWSGI_REQUIRE_EXT"):
                 raise
@@ -187,6 +185,25 @@ class BuildExtensions(build_ext):
         else:
             for package in packages:
                 write_record(package, record)
+
+    def compile(self):
+        """Compile by a profile if that is wanted and can be done, else without."""
+        if PGO:
+            try:
+                count_what_runs()
+                self.compile_once()
+                return
+            except Exception as error:
+                if wanted("FASTWSGI_REQUIRE_EXT"):
+                    raise
+                print(NO_PROFILE.format(error), file=sys.stderr)
+                del os.environ["FASTWSGI_PGO"]
+                vars(self.extensions[0]).update(compile_options())
+        self.compile_once()
+
+    def compile_once(self):
+        self.extensions[0].sources = translate()
+        super().run()
 
     def build_extension(self, extension):
         """Compile the sources side by side, which setuptools does with extensions only; then link."""

@@ -54,3 +54,18 @@ try_demo() {
     [[ $(curl -fsS "$1/big" | wc -c) == 100000000 ]]
     [[ $(curl -sS -o /dev/null -w '%{http_code}' "$1/error") == 500 ]]
 }
+
+# distributions TREE DIR: the sdist and wheel of TREE. The same tree gives the same bytes, if no profile is used: all files
+# are of the last commit's time, the sdist is packed again, which setuptools does not care for.
+distributions() {
+    local sdist epoch
+    epoch=$(git log -1 --format=%ct)
+    SOURCE_DATE_EPOCH=$epoch "$python" -W error::DeprecationWarning -m build "$1" --outdir "$2" || return
+    "$python" ci/sbom.py "$2"/*.whl || return
+    sdist=$(echo "$2"/*.tar.gz)
+    mkdir "$2/packed"
+    tar -xf "$sdist" -C "$2/packed"
+    tar --sort=name --format=ustar --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+        -c -C "$2/packed" "$(basename "$sdist" .tar.gz)" | gzip -9n > "$sdist"
+    rm -r "$2/packed"
+}

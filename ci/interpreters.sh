@@ -4,7 +4,7 @@
 found=("$@")
 if [[ $# == 0 ]]; then
     shopt -s nullglob
-    for version in 3.9 3.10 3.11 3.12 3.13 3.14; do
+    for version in 3.9 3.10 3.11 3.12 3.13 3.14 3.15; do
         here=("${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python "$(type -P "python$version" || true)")
         [[ -z ${here[0]} ]] || found+=("${here[0]}")
     done

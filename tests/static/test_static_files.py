@@ -220,6 +220,7 @@ def test_what_is_no_regular_file(static: StaticBench, folder: Path) -> None:
 
 def test_what_cannot_be_read(static: StaticBench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = {b"denied": PermissionError(13, "Permission denied"), b"broken": OSError(5, "Input/output error")}
+    failures[b"x\n\xff"] = failures[b"broken"]
 
     def opener(fd: int, name: bytes) -> int:
         raise failures[name]
@@ -229,9 +230,11 @@ def test_what_cannot_be_read(static: StaticBench, folder: Path, monkeypatch: pyt
     assert static.ask("/static/broken").status == 503
     static.renew()
     assert static.ask("/static/broken").status == 503
+    assert static.ask("/static/x%0a%ff").status == 503
     assert static.errors == [
         f"static file {folder}/denied: Permission denied",
         f"static file {folder}/broken: Input/output error",
+        f"static file {folder}/x\\n\\udcff: Input/output error",
     ]
 
 
