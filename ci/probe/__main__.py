@@ -19,7 +19,7 @@ from peers import prepare
 from run import installed, pick
 from servers import Server
 
-from . import ROOT, book, page, slow
+from . import ROOT, book, files, page, slow
 from .peers import SERVERS, pinned
 from .results import HERE, Results
 from .rules import CHOICE, OK, Finding, Probe
@@ -99,6 +99,8 @@ def go_through(results: Results, server: Server, python: str, probes: list[Probe
             for probe in probes:
                 if ending.is_set():
                     return
+                if probe in files.PROBES and not server.files:
+                    continue
                 finding = ask(probe, session)
                 results.found.setdefault(probe.name, {})[server.name] = finding
                 if server.ours and finding.verdict != OK:

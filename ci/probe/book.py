@@ -6,7 +6,7 @@ from functools import cache
 
 from tests.helpers.cases import Case, all_cases
 
-from . import clients, failures, rules_body, rules_fields, rules_head, rules_wsgi, slow, wire
+from . import clients, failures, files, rules_body, rules_fields, rules_head, rules_wsgi, slow, wire
 from .judge import judge
 from .lines import LINES
 from .rules import Finding, Probe, Rule
@@ -33,7 +33,7 @@ def of_case(rule: Rule, name: str) -> Probe:
 def probes() -> list[Probe]:
     """Sorted by section and line, and otherwise as they are written; those of time come last."""
     found = [of_case(rule, name) for rule in RULES for name in rule.cases]
-    found += [*failures.probes(), *wire.PROBES, *clients.PROBES, *slow.PROBES]
+    found += [*failures.probes(), *wire.PROBES, *files.PROBES, *clients.PROBES, *slow.PROBES]
     order = list(LINES)
     titles: dict[tuple[str, str, str], int] = {}
     for number, probe in enumerate(found):

@@ -63,6 +63,13 @@ SECTIONS: dict[str, dict[str, str]] = {
         "pipelining": "several requests at once",
         "half-close": "clients that close their side",
     },
+    "Files": {
+        "file paths": "what leads out of the folder",
+        "file methods": "HEAD, and those that are refused",
+        "file conditions": "which state of a file is sent",
+        "file ranges": "which part of it",
+        "file codings": "compressed files beside it",
+    },
     "Clients": {
         "clients": "what curl and others do every day",
     },

@@ -75,7 +75,7 @@ def of(probes: list[Probe], section: str, demand: str) -> list[Probe]:
 def score(results: Results, server: str, probes: list[Probe]) -> str:
     found = [results.found[probe.name][server] for probe in probes if server in results.found[probe.name]]
     passed = sum(one.verdict == OK for one in found)
-    return f"{passed}/{len(found)}"
+    return f"{passed}/{len(found)}" if found else "-"
 
 
 def number(values: Iterable[bool]) -> str:

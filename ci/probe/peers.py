@@ -12,7 +12,7 @@ from servers import TABLE, Server
 
 REQUIREMENTS = Path(__file__).with_name("requirements-peers.txt")
 EXEC = "import os, sys; os.execv(os.path.join(os.path.dirname(sys.executable), '{0}'), ['{0}', *sys.argv[1:]])"
-LEFT_OUT = {"floor", "fastwsgi-t1", "fastwsgi-t16", "fastpysgi-nodelay"}
+LEFT_OUT = {"floor", "nginx", "fastwsgi-t1", "fastwsgi-t16", "fastpysgi-nodelay"}
 
 SERVERS = {
     server.name: server

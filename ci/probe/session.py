@@ -16,6 +16,7 @@ from launch import ServerFailed, running
 from measure import cores
 from servers import Server
 
+from . import site
 from .talk import Reply, Talk, converse, replies
 
 SERVED = Path(__file__).with_name("served")
@@ -55,7 +56,7 @@ class Session:
 
     def start(self) -> None:
         """Raises launch.ServerFailed."""
-        self.running = running(self.server, self.python, "probe", cores()[1], folder=SERVED)
+        self.running = running(self.server, self.python, "probe", cores()[1], folder=SERVED, files=site.folder())
         self.parent, self.port = self.running.__enter__()
         try:
             self.pid = int(self.fetch()["pid"])
