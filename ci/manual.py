@@ -37,6 +37,7 @@ PATIENCE = 120.0  # seconds for a page
 RUN_BY_OTHERS = {"README.md": 2}  # blocks that .ci/run and ci/smoke.sh run
 VARYING = re.compile(r"\d+|\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
 OWN_NETWORK = (
+    "setpriv", "--pdeathsig", "KILL",  # unshare, with all in it, ends with this command, however that ends
     "unshare", *(() if os.geteuid() == 0 else ("--map-root-user",)),
     "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
 )  # fmt: skip

@@ -92,9 +92,10 @@ def carry_out(
     load: Callable[[str, Settings], loader.Application],
 ) -> int:
     """Check the application, or serve it; *notices* is called with lines for the user. Raises Mistake."""
-    from fastwsgi.process import exit_functions
+    if "print-config" not in arguments.commands:
+        from fastwsgi.process import exit_functions
 
-    exit_functions.begin_command()
+        exit_functions.begin_command()
     for notice in arguments.notices:
         notices(notice)
     finding = Finding() if {"check", "check-config"} & arguments.commands else None

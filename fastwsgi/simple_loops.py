@@ -143,7 +143,7 @@ class Run(Serving):
 
     def serve_one(self) -> None:
         """Accept the connection that waits, answer its first request, and close it."""
-        self.loop.accept_one()
+        self.loop.acceptor.accept_one()
         while self.loop.connections and not self.interrupted:
             self.loop.step(SECOND)
 

@@ -26,9 +26,11 @@ from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.originals import os, threading, time
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.cut import GRACE_IS_OVER, report_cut
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.sockets import Listeners
 from fastwsgi.process.startup import make_loop
-from fastwsgi.server.addresses import Tcp, parse_address
+from fastwsgi.server.addresses import Tcp, join_address, parse_address
+from fastwsgi.server.cutting import cut
 from fastwsgi.settings import keywords
 from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
 
@@ -76,7 +78,7 @@ def serve(
         raise TypeError(f"{app!r} cannot be called: serve() takes the WSGI application itself")
     refuse_green_threads()
     if "bind" not in settings:
-        settings["bind"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        settings["bind"] = join_address(host, port)
     elif (host, port) != ("127.0.0.1", 0):
         raise SettingError("bind takes the place of host and port: leave one out")
     values = keywords.read(
@@ -113,21 +115,27 @@ class Server:
         self._app = app
         self._settings = settings
         self._raise_errors = raise_errors
-        self._is_forked = False
+        self._is_forked = self._is_in_use = False
         self._ended = threading.Event()
 
     def __enter__(self) -> Server:
-        """Listen and serve. Raises BindError, and Mistake."""
+        """Listen and serve, also once more. Raises BindError, Mistake, and RuntimeError if it is in use."""
+        if self._is_in_use:
+            raise RuntimeError("this server is in use: call serve() for another one")
+        self.errors, self._ended, self._is_forked = [], threading.Event(), False
         build, settings = backend.current(), self._settings
         self._listeners = Listeners()
         try:
+            check_folders(settings)
             certificates = Certificates(settings)
             self._listeners.commit(self._listeners.prepare(settings), settings)
             self._logs = Logs(settings, build)
-        except WrongValue as mistake:
+            self._loop = make_loop(build, self._app, settings, self._logs, report=self._report)
+        except BaseException as error:
             self._listeners.close()
-            raise keywords.told(mistake) from None
-        self._loop = make_loop(build, self._app, settings, self._logs, report=self._report)
+            if isinstance(error, WrongValue):
+                raise keywords.told(error) from None
+            raise
         for binding in self._listeners.bindings:
             self._loop.add_listener(binding.sockets[0], tls=certificates.tls)
         if certificates.tls is not None:
@@ -138,6 +146,7 @@ class Server:
         self._thread = Daemon(self._serve, f"fastwsgi {self.url}")
         forks.hold(self)
         self._thread.start()
+        self._is_in_use = True
         return self
 
     def __exit__(
@@ -148,13 +157,14 @@ class Server:
         A request that is still in flight after graceful_timeout is cut, and named in the log. Its thread, which nothing
         can end, goes on with the application.
         """
+        self._is_in_use = False
         if self._is_forked:
             return
         loop = self._loop
         loop.stop()
         if not self._ended.wait(self._settings.graceful_timeout):
             report_cut(loop, GRACE_IS_OVER)
-            loop.cut()
+            cut(loop)
             self._ended.wait(PATIENCE)
         until = time.monotonic() + PATIENCE
         self._thread.join(PATIENCE)
@@ -200,7 +210,7 @@ class Server:
         asked = parse_address(bind)
         host = asked.host if isinstance(asked, Tcp) else name[0]
         self.host, self.port = ANY_HOST.get(host, host), name[1]
-        self.url = f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        self.url = f"{scheme}://{join_address(self.host, self.port)}"
 
     def _raise(self, error: BaseException | None) -> None:
         """Raise what the application has raised; an *error* that ends the block itself gets a note instead."""

@@ -28,7 +28,7 @@ def objection(app: object, name: str) -> str | None:
         Text that completes a sentence beginning with the object's name.
     """
     if isinstance(app, ModuleType):
-        return f"is a module; name the application in it, such as {app.__name__}:app"
+        return "is a module: name an application, which is an object in one, behind the colon"
     if not callable(app):
         return f"is {article(type(app).__name__)}, not a WSGI application: it cannot be called"
     if takes_two(app):

@@ -14,6 +14,7 @@ from bottle import ServerAdapter  # type: ignore[import-untyped]
 import fastwsgi
 from fastwsgi.mistakes import Mistake
 from fastwsgi.notices import to_stderr
+from fastwsgi.server.addresses import join_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -32,8 +33,8 @@ class FastWSGIServer(ServerAdapter):  # type: ignore[misc]
         if self.quiet:
             options.setdefault("log_level", "warning")
         if "bind" not in options:
-            host = f"[{self.host}]" if ":" in self.host and not self.host.startswith(("unix:", "[")) else self.host
-            options["bind"] = host if host.startswith("unix:") else f"{host}:{self.port}"
+            is_path = self.host.startswith("unix:")
+            options["bind"] = self.host if is_path else join_address(self.host, self.port)
         try:
             fastwsgi.serve(handler, **options)
         except (Mistake, fastwsgi.SettingError, fastwsgi.BindError) as error:

@@ -19,7 +19,7 @@ from fastwsgi import cli
 from fastwsgi.application import loader
 from fastwsgi.mistakes import Mistake, UsageError
 from fastwsgi.originals import os
-from fastwsgi.server.addresses import Tcp, parse_address
+from fastwsgi.server.addresses import Tcp, join_address, parse_address
 from fastwsgi.settings.arguments import House, parse
 from fastwsgi.settings.given import Given, Layer
 from fastwsgi.settings.options import Option
@@ -111,7 +111,7 @@ def address(host: str, port: str) -> str:
     """The address that --host and --port mean."""
     if host.startswith("unix://"):
         return f"unix:{host[len('unix://') :]}"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return join_address(host, port)
 
 
 def defaults() -> Layer:

@@ -29,6 +29,7 @@ from fastwsgi.observe.logs import Logs, error_log
 from fastwsgi.originals import os, signal, start_new_thread, threading
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.cut import GRACE_IS_OVER, NO_WAIT, report_cut
+from fastwsgi.process.folders import check_folders
 from fastwsgi.process.startup import make_loop
 from fastwsgi.server.bind import prepare
 from fastwsgi.server.loop import Loop
@@ -50,9 +51,10 @@ class Worker(base.Worker):  # type: ignore[misc,unused-ignore]
         """Called by the arbiter at its start: log what has no effect. Raises RuntimeError, which ends gunicorn."""
         try:
             refuse_green_threads()
-            _, lines = gunicorn_settings.read(cfg, {**os.environ, **cfg.env})
+            settings, lines = gunicorn_settings.read(cfg, {**os.environ, **cfg.env})
+            check_folders(settings)
         except Mistake as mistake:
-            raise RuntimeError(str(mistake)) from None
+            raise RuntimeError(str(gunicorn_settings.told(mistake))) from None
         for line in lines:
             log.warning("without effect with this worker: %s", line)
 

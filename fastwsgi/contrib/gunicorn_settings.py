@@ -11,7 +11,7 @@ from typing import Any
 
 from fastwsgi.gunicorn.translations import DEFAULTS, TRANSLATIONS
 from fastwsgi.gunicorn.unsupported import UNSUPPORTED
-from fastwsgi.mistakes import Finding, Mistake, UsageError
+from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue
 from fastwsgi.settings import environment
 from fastwsgi.settings.settings import SETTINGS, SettingError, Settings
 
@@ -64,6 +64,13 @@ def read(cfg: Any, variables: Mapping[str, str]) -> tuple[Settings, list[str]]:
         return Settings(**values), lines
     except SettingError as error:
         raise Mistake(f"{' and '.join(map(_gunicorns, error.names))} {error.problem}") from None
+
+
+def told(mistake: Mistake) -> Mistake:
+    """*mistake*, with what gives the setting here instead of our option."""
+    if not isinstance(mistake, WrongValue):
+        return mistake
+    return mistake.told({setting.flag: _gunicorns(name) for name, setting in SETTINGS.items()})
 
 
 def is_default(cfg: Any, name: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from fastwsgi.gunicorn.file import FileValues
 from fastwsgi.mistakes import UsageError
 from fastwsgi.originals import os
+from fastwsgi.server.addresses import join_address
 from fastwsgi.settings import files, habits
 from fastwsgi.settings.given import Given, Layer
 from fastwsgi.settings.keys import KEYS
@@ -15,7 +16,7 @@ from fastwsgi.settings.setting import SettingError
 from fastwsgi.settings.settings import SETTINGS
 
 HOST, PORT = "127.0.0.1", "8000"
-FILE_NAMES = ("PATH", "DIRS")  # may have blanks, so that only lines and commas divide them
+FILE_NAMES = ("PATH", "DIRS", "ROUTE=DIR")  # may have blanks, so that only lines and commas divide them
 
 
 def read(conf: Mapping[str, str], path: str) -> Layer:
@@ -41,12 +42,9 @@ def read(conf: Mapping[str, str], path: str) -> Layer:
     if address:
         if "bind" in layer:
             raise UsageError(f"{file.name}: {address[0][0]} is a part of bind: leave one out")
-        layer["bind"] = Given(_address(**dict(address)), f"{file.name}: {' and '.join(key for key, _ in address)}")
+        bind = join_address(**{"host": HOST, "port": PORT, **dict(address)})
+        layer["bind"] = Given([bind], f"{file.name}: {' and '.join(key for key, _ in address)}")
     return layer
-
-
-def _address(host: str = HOST, port: str = PORT) -> list[str]:
-    return [f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"]
 
 
 def _value(where: str, key: str, text: str) -> object:

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, Callable
 
 _noted: list[Callable[..., object]] | None = None  # registered since a command began; None in any other program
-_register = atexit.register
+_register, _unregister = atexit.register, atexit.unregister
 
 
 def begin_command() -> None:
@@ -28,13 +28,20 @@ def begin_command() -> None:
     global _noted
     if _noted is None:
         _noted = []
-        atexit.register = _note
+        atexit.register, atexit.unregister = _note, _forget
 
 
 def _note(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
     if _noted is not None:
         _noted.append(function)
     return _register(function, *args, **kwargs)
+
+
+def _forget(function: Callable[..., Any], /) -> None:
+    global _noted
+    if _noted is not None:
+        _noted = [one for one in _noted if one != function]
+    _unregister(function)
 
 
 class ExitFunctions:
@@ -85,7 +92,7 @@ def _clear(kept: list[Callable[..., object]]) -> None:
         for function in kept:
             atexit.register(function)
         return
-    atexit.register = _register
+    atexit.register, atexit.unregister = _register, _unregister
     for function in _noted:
         if function not in kept:
             atexit.unregister(function)

@@ -60,6 +60,7 @@ def make_loop(
         loop.service.routes = build.routes.Routes(probes, files)
     if files is not None:
         loop.ticks.append(files.tick)
+        loop.closers.append(files.forget)
     loop.service.sender = file_sender(build, settings, base)
     logs.attach(loop.service)
     loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(report).tick]

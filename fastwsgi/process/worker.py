@@ -284,7 +284,7 @@ class Worker:
     def _drain(self) -> None:
         if self.loop is not None:
             self.drain.prepare()
-            self.loop.drain()
+            self.loop.service.draining = True
 
     def _stop(self, idle_grace: float) -> None:
         self.given.view.end()

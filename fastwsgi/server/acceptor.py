@@ -58,7 +58,9 @@ class Acceptor:
                 pass
 
     def accept_one(self) -> None:
-        """Take one connection from each listener, if one waits."""
+        """Take one connection from each listener, if one waits, and then no others; answer only its first request."""
+        self.loop.stopping = self.loop.service.draining = True
+        self.poll(False)
         for listener in self.listeners.values():
             self._accept(listener, 1)
 

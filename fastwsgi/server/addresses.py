@@ -107,7 +107,12 @@ def suggest_address(value: object) -> str:
         return ""
     if host.count(":") == 1:  # it has a port already
         return ""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return join_address(host, port)
+
+
+def join_address(host: str, port: object) -> str:
+    """The text of the TCP address with that host, a name or an address, and that port."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def is_port(value: object) -> bool:

@@ -109,6 +109,7 @@ class Loop:
         self.caller_stuck: Callable[[], None] = lambda: None  # called at the end if run() cannot return: see Pool
         self.aborted = False  # all connections are to end now
         self.ticks: list[Callable[[], None]] = []  # called each second
+        self.closers: list[Callable[[], None]] = []  # called by close()
         self.stopped_accepting: Callable[[], None] = lambda: None  # called once a stop has emptied the backlogs
         self.housekeeping = Housekeeping(self)
 
@@ -341,16 +342,6 @@ class Loop:
 
     # Stopping
 
-    def accept_one(self) -> None:
-        """Accept one connection, if one waits, and then no others; answer only its first request."""
-        self.stopping = self.service.draining = True
-        self.acceptor.poll(False)
-        self.acceptor.accept_one()
-
-    def drain(self) -> None:
-        """Serve on, but keep no connection after its response. Called in any thread."""
-        self.service.draining = True
-
     def stop(self, idle_grace: float = 0.0) -> None:
         """Accept what already waits, answer what is in flight, close idle connections, and let run() return.
 
@@ -381,20 +372,6 @@ class Loop:
             return
         self.drop_all()
 
-    def cut(self) -> None:
-        """Answer the requests that run with 504, end all connections, and let run() return. Called in another thread.
-
-        A call that does not return is left behind. If it is on the thread that has called run(), caller_stuck() is
-        called instead of the return.
-        """
-        if self.monitor is None:
-            self.monitor = start_monitor(self)
-        self.aborted = True
-        for thread, connection in self.calls():
-            if connection.exchange is not None:
-                self.give_up(thread, connection, connection.exchange)
-        self.wake()
-
     def halt(self) -> None:
         """Begin no other request, and let run() return behind this one. Called in a signal handler, on any thread."""
         self.aborted = True
@@ -412,6 +389,8 @@ class Loop:
         self.acceptor.listeners.clear()
         self.poller.close()
         self.wake_pipe.close()
+        for close in self.closers:
+            close()
 
     def disown(self) -> None:
         """In a child that the application has forked, leave everything to the parent."""

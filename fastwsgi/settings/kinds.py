@@ -15,7 +15,6 @@ from fastwsgi.originals import os
 from fastwsgi.server.addresses import BindError, parse_address, suggest_address
 from fastwsgi.settings import cpus
 from fastwsgi.settings.kind import Kind, Unfit
-from fastwsgi.static.names import Immutable, read_mount
 from fastwsgi.switch import SWITCH
 
 C_INT_MAX = 2**31 - 1
@@ -345,46 +344,6 @@ def url_prefix() -> Kind[str]:
         return value
 
     return Kind(read, "PATH")
-
-
-def mounts() -> Kind[list[str]]:
-    """ROUTE=DIR, each route once; a list, one, or a table."""
-
-    def read(value: object) -> list[str]:
-        if isinstance(value, dict):
-            value = [f"{route}={folder}" for route, folder in value.items()]
-        given = several.read(value)
-        routes = [read_mount(text).route for text in given]
-        for route in routes:
-            if routes.count(route) > 1:
-                raise Unfit(f"{route.rstrip('/') or '/'} is given twice: leave one out")
-        return given
-
-    several = texts("ROUTE=DIR")
-    return Kind(read, "ROUTE=DIR", repeatable=True, show=" ".join, parse=several.parse, completes="directory")
-
-
-def immutable() -> Kind[str]:
-    """A regular expression for names that never change; empty for none."""
-
-    def read(value: object) -> str:
-        if not isinstance(value, str):
-            raise ValueError("a regular expression")
-        Immutable(value)
-        return value
-
-    return Kind(read, "REGEX")
-
-
-def file_name() -> Kind[str]:
-    """The name of a file without a path, or empty."""
-
-    def read(value: object) -> str:
-        if not isinstance(value, str) or (value and not re.fullmatch(r"[!-.0-~][ -.0-~]*", value)) or value[:1] == ".":
-            raise ValueError("the name of a file, such as index.html")
-        return value
-
-    return Kind(read, "NAME")
 
 
 def field_value() -> Kind[str]:

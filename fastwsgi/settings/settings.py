@@ -1,6 +1,6 @@
 """Every setting, declared once: name, kind, default, help and flags.
 
-The bodies of `Settings` and of its base are the table; setting.py lists what each entry makes. A `Settings` object
+The bodies of `Settings` and of its bases are the table; setting.py lists what each entry makes. A `Settings` object
 holds the values and never changes. A setting that gunicorn has, too, has gunicorn's name. Times are in seconds, sizes
 in bytes.
 """
@@ -13,15 +13,14 @@ from fastwsgi.mistakes import nearest
 from fastwsgi.settings import kinds, rules
 from fastwsgi.settings.kinds import OFFSET_MAX
 from fastwsgi.settings.setting import Setting, SettingError
+from fastwsgi.settings.static_settings import StaticSettings
 from fastwsgi.settings.status_settings import StatusSettings
-from fastwsgi.static.names import HASHED
 
 __all__ = ["SETTINGS", "Setting", "SettingError", "Settings"]
 
 APPLICATION = "the application"
 SERVER = "the server"
 ENCRYPTION = "encryption"
-FILES = "static files"
 PROXIES = "behind proxies"
 PROCESSES = "processes and threads"
 TIMES = "times"
@@ -29,7 +28,7 @@ LIMITS = "limits"
 LOGS = "logs"
 
 
-class Settings(StatusSettings):
+class Settings(StaticSettings, StatusSettings):
     """The values of all settings: those given, and the defaults of the others.
 
     Raises:
@@ -104,30 +103,6 @@ class Settings(StatusSettings):
     )
     ciphers = Setting(
         ENCRYPTION, kinds.text("LIST"), "ECDHE+AESGCM:ECDHE+CHACHA20", "ciphers for TLS 1.2, as OpenSSL writes them"
-    )
-
-    static = Setting(
-        FILES,
-        kinds.mounts(),
-        [],
-        "send the files in DIR for paths below ROUTE, such as /static=/srv/static; may be given several times",
-    )
-    static_max_age = Setting(
-        FILES, kinds.count(0), 60, "seconds for which clients may keep such a file without asking again"
-    )
-    static_immutable = Setting(
-        FILES,
-        kinds.immutable(),
-        HASHED,
-        "names of files that never change: a regular expression, as Django's manifest makes them; empty: none do",
-    )
-    static_index = Setting(FILES, kinds.file_name(), "", "file that answers for its folder, such as index.html")
-    x_sendfile = Setting(
-        FILES,
-        kinds.mounts(),
-        [],
-        "send files in DIR for the application, which names them: X-Sendfile: DIR/x or X-Accel-Redirect: ROUTE/x",
-        ("--x-sendfile",),
     )
 
     forwarded_allow_ips = Setting(
@@ -402,7 +377,7 @@ class Settings(StatusSettings):
 
 SETTINGS: dict[str, Setting[Any]] = {
     name: setting
-    for part in (Settings, StatusSettings)
+    for part in (Settings, StaticSettings, StatusSettings)
     for name, setting in vars(part).items()
     if isinstance(setting, Setting)
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from fastwsgi.http.answers import answer
 from fastwsgi.observe.formats import http_date
@@ -131,6 +131,3 @@ class Unavailable(Answer):
 
     def send(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         return plain(503, start_response)
-
-
-Found = Callable[[dict[str, "Any"], "StartResponse"], "Iterable[bytes]"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import resource
 import stat
 from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi import forks
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import os, time
 from fastwsgi.static.beneath import open_folder
 from fastwsgi.static.codings import IDENTITY, SUFFIXES
@@ -26,9 +28,11 @@ MOST_PATHS = 1024  # found or not, that are remembered
 MOST_MEMORY = 16 * 1024**2  # bytes of files that are kept
 MOST_OPEN = 128  # files
 YEAR = 31536000  # seconds
+RESERVE = 8  # descriptors kept from files, which slow clients keep open; 1/16 of a small limit. As in server/spool.py
 
 ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO}
 DENIED = {errno.EACCES, errno.EPERM}
+SHORT = {errno.EMFILE, errno.ENFILE}
 MOST_TOLD = 100  # files that are reported as unreadable: who asks for more of them does not fill the log
 UNKNOWN: Any = object()
 
@@ -59,6 +63,9 @@ class Folder:
     def _open_in(self, folder: int, name: bytes) -> tuple[int, os.stat_result]:
         fd = self._opener(folder, name)
         try:
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            if 0 < limit <= fd + min(RESERVE, limit // 16):
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             return fd, os.fstat(fd)
         except OSError:
             os.close(fd)
@@ -97,6 +104,7 @@ class StaticFiles:
         self._index = index.encode("latin-1")
         self._log_error = log_error
         self._told: set[bytes] = set()
+        self._shortage_log = RateLimitedLog(log_error)
         self._found: dict[str, Answer | None] = {}
         self._memory = self._open = 0
         self._until = 0.0
@@ -181,9 +189,12 @@ class StaticFiles:
         """What is answered where a file cannot be opened, with a line in the error log unless it is just not there."""
         if error.errno in ABSENT:
             return None
-        if name not in self._told and len(self._told) < MOST_TOLD:
+        if error.errno in SHORT:
+            problem = f"file descriptors are short: {error.strerror}: files below {folder.path} are answered with 503"
+            self._shortage_log.log(time.monotonic(), problem)
+        elif name not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(name)
-            self._log_error(f"static file {folder.path}/{os.fsdecode(name)}: {error.strerror}", None)
+            self._log_error(f"static file {folder.path}/{_shown(name)}: {error.strerror}", None)
         return None if error.errno in DENIED else Unavailable()
 
     def _document(self, folder: Folder, name: bytes, file: File) -> Document:
@@ -210,3 +221,9 @@ class StaticFiles:
             return self._open_file(folder, name)
         except OSError:
             return None
+
+
+def _shown(name: bytes) -> str:
+    """*name*, which a client has chosen, in one line."""
+    text = os.fsdecode(name)
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -369,7 +369,7 @@ def test_applications(app: object) -> None:
         (None, "is a NoneType, not a WSGI application: it cannot be called"),
         ([], "is a list, not a WSGI application: it cannot be called"),
         (1, "is an int, not a WSGI application: it cannot be called"),
-        (os, "is a module; name the application in it, such as os:app"),
+        (os, "is a module: name an application, which is an object in one, behind the colon"),
         (create, "looks like a factory; use --factory"),
         (lambda: None, "looks like a factory; use --factory"),
         (create_with, "takes (config), so it looks like a factory; give its arguments: 'm:a(...)'"),

@@ -69,7 +69,9 @@ def test_nothing_is_left(threads: int, tmp_path: Path, caplog: pytest.LogCapture
         pass
     before = held()
     log = tmp_path / "access.log"
-    with serve(HELLO, threads=threads, access_logfile=str(log)) as server:
+    (tmp_path / "large").write_bytes(bytes(100000))
+    with serve(HELLO, threads=threads, access_logfile=str(log), static=f"/files={tmp_path}") as server:
+        assert len(urllib.request.urlopen(f"{server.url}/files/large").read()) == 100000
         kept = [http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE) for _ in range(3)]
         for client in kept:
             client.request("GET", "/")
@@ -83,6 +85,19 @@ def test_nothing_is_left(threads: int, tmp_path: Path, caplog: pytest.LogCapture
     assert held() == before
     assert log.read_text().count('"GET / HTTP/1.1" 200') == 3
     assert caplog.records == []
+
+
+def test_it_is_entered_again_but_not_twice() -> None:
+    with serve(HELLO):  # what a process opens once
+        pass
+    before, server = held(), serve(failing)
+    for path in ("/first", "/second"):
+        with server:
+            assert ask(server, path)[0] == 500
+            assert [str(error) for error in server.errors] == [path]
+            with pytest.raises(RuntimeError, match="this server is in use"):
+                server.__enter__()
+    assert held() == before
 
 
 def test_where_it_listens(pki: Pki, tmp_path: Path) -> None:
@@ -223,8 +238,12 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
         serve(HELLO, port=server.port).__enter__()
     with pytest.raises(Mistake, match=r"^certfile /absent: No such file"):
         serve(HELLO, certfile="/absent").__enter__()
+    with pytest.raises(Mistake, match=r"^static /x=/absent: /absent: No such file"):
+        serve(HELLO, static="/x=/absent").__enter__()
     with pytest.raises(Mistake, match=r"^access_logfile .*: Is a directory"):
         serve(HELLO, access_logfile=str(tmp_path)).__enter__()
+    with pytest.raises(Mistake, match=r"^static /static=/absent: /absent: No such file"):
+        serve(HELLO, static="/static=/absent").__enter__()
     with pytest.raises(TypeError, match="takes the WSGI application itself"):
         serve("shop:app")  # type: ignore[arg-type]
     assert held() == before

@@ -254,6 +254,7 @@ def ssl_context(config, factory):
         (("--limit-request-line", "9"), ""),
         (("--keyfile", __file__), "keyfile is for TLS, and there is no certificate: give certfile"),
         (("--certfile", "shop.py"), "shop.py holds no certificate"),
+        (("-e", "FASTWSGI_STATIC=/s=/absent"), "FASTWSGI_STATIC /s=/absent: /absent: No such file"),
         (("--threads", "2000"), "Error: threads 2000 must be a whole number from 1 to 1024"),
     ],
 )

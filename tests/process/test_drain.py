@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.deployments import Deployment, deployed, is_alive
+from tests.helpers.deployments import SITE, Deployment, deployed, is_alive
 from tests.helpers.serving import GET, PATIENCE, Ended, request
 
 
@@ -118,7 +118,8 @@ def test_a_drain_delay_ends_each_connection_with_its_response(tmp_path: Path) ->
 
 def test_behind_a_drain_delay_a_connection_has_time_for_its_request(tmp_path: Path) -> None:
     """Its balancer may just have made it, or taken it from those that it keeps."""
-    with deployed(tmp_path, "py", workers=1, drain_delay=1) as server, server.connect() as kept:
+    patient = f"{SITE}\nfrom fastwsgi.process import worker\nworker.IDLE_GRACE = {PATIENCE}\n"  # on a busy machine, too
+    with deployed(tmp_path, "py", patient, workers=1, drain_delay=1) as server, server.connect() as kept:
         assert kept.send(GET).answer().status == 200
         server.signal()
         server.line("not ready for more")

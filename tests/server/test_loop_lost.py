@@ -292,7 +292,7 @@ def test_with_tls_a_connection_is_begun_in_a_turn_but_in_a_stop_at_once(
 
 def test_in_the_one_connection_that_is_accepted(table: Table, opened: list[Losing]) -> None:
     with table.server.connect(), table.server.connect():
-        table.lose(table.loop.accept_one)
+        table.lose(table.loop.acceptor.accept_one)
         table.loop.step(0.0)
         assert [one.called for one in opened] == [["on_ready"]]  # never another
         os.close(opened[0].fd)

@@ -220,6 +220,7 @@ def test_what_is_no_regular_file(static: StaticBench, folder: Path) -> None:
 
 def test_what_cannot_be_read(static: StaticBench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = {b"denied": PermissionError(13, "Permission denied"), b"broken": OSError(5, "Input/output error")}
+    failures[b"x\n\xff"] = failures[b"broken"]
 
     def opener(fd: int, name: bytes) -> int:
         raise failures[name]
@@ -229,9 +230,11 @@ def test_what_cannot_be_read(static: StaticBench, folder: Path, monkeypatch: pyt
     assert static.ask("/static/broken").status == 503
     static.renew()
     assert static.ask("/static/broken").status == 503
+    assert static.ask("/static/x%0a%ff").status == 503
     assert static.errors == [
         f"static file {folder}/denied: Permission denied",
         f"static file {folder}/broken: Input/output error",
+        f"static file {folder}/x\\n\\udcff: Input/output error",
     ]
 
 
@@ -285,3 +288,17 @@ def test_what_is_kept_is_bounded_and_closed(static: StaticBench, folder: Path, m
     assert (len(static.files._found), len(made), static.files._folders[0]._fd) == (0, 1, -1)
     slow.read(10**7)
     assert len(made) == 0
+
+
+def test_the_last_descriptors_are_kept_from_files(
+    static: StaticBench, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = os.dup(0)
+    os.close(free)
+    monkeypatch.setattr(site_module.resource, "getrlimit", lambda what: (free + 1, free + 1))
+    assert [static.ask(f"/static/{name}").status for name in ("a.txt", "large.bin", "a.txt")] == [503] * 3
+    (line,) = static.errors
+    assert line.startswith("file descriptors are short: ")
+    monkeypatch.undo()
+    static.renew()
+    assert static.ask("/static/large.bin").body == LARGE
