@@ -10,7 +10,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, SHORT_FORMS
+from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, PASTE_HELP, SHORT_FORMS
 from fastwsgi.settings.manual import key, sentence
 from fastwsgi.settings.settings import SETTINGS, Setting
 
@@ -46,7 +46,7 @@ def entries() -> str:
 
 def commands() -> str:
     """The table of the options that are not settings."""
-    own = {"--config PATH": CONFIG_HELP, "--help": "print the options", **COMMANDS}
+    own = {"--config PATH": CONFIG_HELP, "--help": "print the options", "--paste PATH": PASTE_HELP, **COMMANDS}
     own["--completion SHELL"] = COMPLETION_HELP
     short = {**SHORT_FORMS, "--config PATH": ("-c",), "--help": ("-h",)}
     rows = (

@@ -7,7 +7,7 @@ from typing import Callable
 
 from fastwsgi.mistakes import UsageError
 from fastwsgi.records import record
-from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, SHORT_FORMS
+from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, PASTE_HELP, SHORT_FORMS
 from fastwsgi.settings.settings import SETTINGS
 from fastwsgi.settings.subcommands import SUBCOMMANDS, Subcommand
 
@@ -38,6 +38,7 @@ class Option:
 def options() -> list[Option]:
     """All options, in the order of the help."""
     found = [Option(("-h", "--help"), "print the options"), Option(("-c", "--config"), CONFIG_HELP, "PATH", (), "file")]
+    found.append(Option(("--paste",), PASTE_HELP, "PATH", (), "file"))
     found += [Option((*SHORT_FORMS.get(name, ()), name), help) for name, help in COMMANDS.items()]
     found.append(Option(("--completion",), COMPLETION_HELP, "SHELL", SHELLS))
     for setting in SETTINGS.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP
+from fastwsgi.settings.arguments import COMMANDS, COMPLETION_HELP, CONFIG_HELP, PASTE_HELP
 from fastwsgi.settings.settings import SETTINGS, Setting
 from fastwsgi.settings.subcommands import ADDRESS_HELP, SUBCOMMANDS, Subcommand
 from fastwsgi.version import VERSION
@@ -124,7 +124,7 @@ def entries(texts: dict[str, str]) -> str:
 
 def commands() -> str:
     """The entries of the options that are not settings."""
-    own = {"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options"}
+    own = {"-c, --config PATH": CONFIG_HELP, "-h, --help": "print the options", "--paste PATH": PASTE_HELP}
     return entries({**own, **COMMANDS, "--completion SHELL": COMPLETION_HELP})
 
 

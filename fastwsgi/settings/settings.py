@@ -276,7 +276,7 @@ class Settings(StaticSettings, StatusSettings):
         TIMES,
         kinds.seconds(zero=True),
         0.0,
-        "how long a stop serves on, not ready, before it closes the listeners",
+        "how long a stop goes on serving, not ready, each response ending its connection",
         supervised=True,
     )
 
