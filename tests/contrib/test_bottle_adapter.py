@@ -63,7 +63,7 @@ def test_its_reloader(shop: Path) -> None:
 
 def test_its_command(shop: Path) -> None:
     (shop / "shop.py").write_text(SHOP.format(options=""))
-    words = ["-m", "bottle", "--server", "fastwsgi.contrib.bottle:FastWSGIServer", "--bind", "localhost:0", "shop"]
+    words = ["-m", "bottle", "--server", "fastwsgi.contrib.bottle:FastWSGIServer", "--bind", "127.0.0.1:0", "shop"]
     with running(words, "py") as server:
         server.line("Listening")
         assert body(server) == b"one"

@@ -249,7 +249,7 @@ def test_an_application_forks_while_it_is_loaded(preload: str, backend: str, tmp
         pid = int(server.line("child (.*)")[1])
         assert ask(server, "/") == b"hello"
         assert "hook 0" in server.seen
-        assert held_by(pid) == []
+        until(lambda: held_by(pid) == [])  # it may not have come as far as to close them
         assert pid_file.read_text() == f"{server.pid}\n"
         os.kill(pid, signal.SIGTERM)  # whose default it has
         wait_for_end(pid)
