@@ -11,6 +11,7 @@ and workers are forked from that process: a reload cannot renew it. With `fastws
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from fastwsgi.contrib.paste_settings import read
 from fastwsgi.leaving import end_process
 from fastwsgi.mistakes import Mistake, UsageError, WrongValue
 from fastwsgi.notices import Notices, to_stderr
+from fastwsgi.originals import os
 from fastwsgi.process import exit_functions, single, supervisor
 from fastwsgi.process.deployment import FixedDeployment
 from fastwsgi.settings.keywords import OF_THE_COMMAND
@@ -47,10 +49,15 @@ def main(app: WSGIApplication, global_conf: Mapping[str, str] | None = None, /, 
     """
     general = global_conf or {}
     code = cli.exit_code_of(partial(serve, app, conf, general.get("__file__", "")))
-    if code and "__script__" in general:  # pserve, which would make a SystemExit the exit code 0
+    if code and is_pserve(general):  # which would make a SystemExit the exit code 0
         end_process(code)
     if code:
         raise SystemExit(code)
+
+
+def is_pserve(general: Mapping[str, str]) -> bool:
+    """Whether pserve has read the file; before Pyramid 2.1 only its name tells."""
+    return "__script__" in general or os.path.basename(sys.argv[0]).startswith("pserve")
 
 
 def serve(app: WSGIApplication, conf: Mapping[str, str], path: str) -> int:
