@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,6 +27,15 @@ KIB = 1024
 def python_path(folder: Path) -> str:
     """PYTHONPATH with *folder* ahead of what this process was given, which may be where its packages are."""
     return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
+def open_files(pid: int) -> dict[int, str]:
+    """What each file descriptor of a process is, without those that it closes meanwhile."""
+    found = {}
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found[int(path.name)] = os.readlink(path)
+    return found
 
 
 def printed_by(code: str) -> Any:
@@ -157,13 +166,7 @@ class Process:
 
     def descriptors(self) -> list[str]:
         """What its open file descriptors are."""
-        found = []
-        for path in Path(f"/proc/{self.pid}/fd").iterdir():
-            try:
-                found.append(os.readlink(path))
-            except FileNotFoundError:
-                continue  # closed meanwhile
-        return found
+        return list(open_files(self.pid).values())
 
     def end(self) -> None:
         """Make sure that it is gone."""

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ from fastwsgi.http.write_ahead import WriteAhead
 from fastwsgi.server.readiness import empty
 from tests.helpers.coding import kept
 from tests.helpers.deployments import Deployment, deployed, is_alive, wait_for_end
-from tests.helpers.processes import ISOLATED, Process, running
+from tests.helpers.processes import ISOLATED, Process, open_files, running
 from tests.helpers.serving import PATIENCE, Client, request
 from tests.helpers.simple_servers import ask as ask_simple
 from tests.helpers.simple_servers import quiet_server, served
@@ -133,11 +133,7 @@ def held_by(pid: int) -> list[str]:
 
     Since 3.5, libffi keeps its own file open for what the application imports with ctypes.
     """
-    held = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        if int(fd) > 2:
-            with suppress(FileNotFoundError):
-                held.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    held = [path for fd, path in open_files(pid).items() if fd > 2]
     return [path for path in held if "/libffi.so" not in path]
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.helpers.deployments import SITE, Deployment, deployed
+from tests.helpers.processes import open_files
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may choose a user")
 NOBODY = {"user": "65534", "group": "65534", "preload": True}  # only root can read the site
@@ -76,5 +77,4 @@ def test_no_process_keeps_the_old_file_open(tmp_path: Path) -> None:
         while "GET" not in access.read_text():
             server.ask()
         for pid in (server.pid, worker):
-            links = [os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()]
-            assert not [one for one in links if one.endswith("access.1")]
+            assert not [one for one in open_files(pid).values() if one.endswith("access.1")]
