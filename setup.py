@@ -64,7 +64,7 @@ PACKAGE = Path("fastwsgi")
 RECORD = "_compiled_sources.json"  # suffix of the modules -> text -> its CRC-32 when it was compiled
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
-DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False}
+DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False, "freethreading_compatible": True}
 # The byte work checks its bounds itself; the shared text is plain Python and keeps Python's meaning.
 UNCHECKED = {"boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True}
 
