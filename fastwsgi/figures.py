@@ -103,6 +103,6 @@ RING_ENTRIES = 4096
 SIZE = 11264  # words
 
 
-def private_memory() -> memoryview:
-    """The words of a process that shares them with no other."""
-    return memoryview(bytearray(SIZE * WORD)).cast("q")
+def private_memory(loops: int = 1) -> memoryview:
+    """The words of a process that shares them with no other: SIZE for each of its *loops*."""
+    return memoryview(bytearray(loops * SIZE * WORD)).cast("q")
