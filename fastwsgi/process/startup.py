@@ -67,6 +67,11 @@ def make_loop(
     return loop
 
 
+def loop_count(settings: Settings) -> int:
+    """The loops of a process with *settings*."""
+    return 1
+
+
 def warn_of_temporary_files() -> None:
     """Log one line if this process can make no temporary files, as on a read-only file system."""
     try:

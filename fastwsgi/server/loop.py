@@ -61,7 +61,8 @@ class Loop:
         log_error: called with a message and an exception or None.
         errors: wsgi.errors.
         observer: notified of responses and refusals, or None.
-        slot: this process's part of the scoreboard, if several processes share the listeners.
+        slot: its part of the scoreboard, if several loops share the listeners.
+        memory: its words, where it has no slot; None: memory that nobody shares.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Loop:
         errors: ErrorStream,
         observer: Observer | None = None,
         slot: Slot | None = None,
+        memory: memoryview | None = None,
     ) -> None:
         self.build = build
         self.settings = settings
@@ -80,7 +82,8 @@ class Loop:
         self.log_error = log_error
         self.poller: Poller = open_poller()
         self.slot = slot
-        self.meter: Meter = build.meter.Meter(slot.memory if slot is not None else None, bool(settings.statsd_host))
+        words = slot.memory if slot is not None else memory
+        self.meter: Meter = build.meter.Meter(words, bool(settings.statsd_host))
         self.meter.set(THREADS, settings.threads)
         self.wire: SocketWire = build.sockio.SocketWire(self.meter)
         self.relief = Relief(self)
