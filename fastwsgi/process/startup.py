@@ -5,14 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
-from fastwsgi import temporary
 from fastwsgi.figures import SIZE, private_memory
 from fastwsgi.gil import HAS_GIL
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
-from fastwsgi.observe.logs import Logs, error_log, log_error
+from fastwsgi.observe.logs import Logs, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
-from fastwsgi.originals import os
 from fastwsgi.process.folders import file_sender, static_files
 from fastwsgi.process.probes import probe_routes
 from fastwsgi.server.commons import Commons
@@ -24,9 +22,8 @@ from fastwsgi.settings import cpus
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from fastwsgi.server.interfaces import Slot
     from fastwsgi.settings.settings import Settings
-    from fastwsgi.status.scoreboard import Scoreboard
+    from fastwsgi.status.scoreboard import Scoreboard, Slot
 
 
 def loop_count(settings: Settings) -> int:
