@@ -5,12 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
+from fastwsgi import temporary
 from fastwsgi.figures import SIZE, private_memory
 from fastwsgi.gil import HAS_GIL
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
-from fastwsgi.observe.logs import Logs, log_error
+from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
+from fastwsgi.originals import os
 from fastwsgi.process.folders import file_sender, static_files
 from fastwsgi.process.probes import probe_routes
 from fastwsgi.server.commons import Commons
