@@ -29,16 +29,20 @@ def check_folders(settings: Settings) -> None:
 
 
 def static_files(
-    build: SimpleNamespace, settings: Settings, log_error: Callable[[str, BaseException | None], None], base: str = ""
+    build: SimpleNamespace,
+    settings: Settings,
+    log_error: Callable[[str, BaseException | None], None],
+    base: str = "",
+    loops: int = 1,
 ) -> StaticFiles | None:
-    """The files that are routes, if *settings* ask for any; *base* is the directory that folders are named from."""
+    """The files that are routes, for one of *loops*, if *settings* ask for any; folders are named from *base*."""
     if not settings.static:
         return None
     from fastwsgi.static.site import StaticFiles
 
     folders = _folders(build, settings.static, base)
     immutable = Immutable(settings.static_immutable)
-    return StaticFiles(folders, immutable, settings.static_max_age, settings.static_index, log_error)
+    return StaticFiles(folders, immutable, settings.static_max_age, settings.static_index, log_error, loops)
 
 
 def file_sender(build: SimpleNamespace, settings: Settings, base: str = "") -> Sender | None:

@@ -31,7 +31,7 @@ class Child(Member):
 
     Attributes:
         settings: those that it has.
-        waiting: where lines of its access log wait to be written, if there is one.
+        waiting: where lines of its access log wait to be written, for each of its loops, if there is one.
         view: what hooks see of it.
         dump: takes the stacks of its threads.
         is_open: whether the other end of its channel is.
@@ -82,8 +82,8 @@ class Spawner:
             ours.close()
             given.slot.clear()
             given.dump.close()
-            if given.waiting is not None:
-                given.waiting.close()
+            for one in given.waiting:
+                one.close()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
@@ -117,7 +117,7 @@ class Spawner:
             shared=shared_sockets(inputs.bindings),
             board=owner.board,
             slot=slot,
-            waiting=waiting_for(inputs.settings),
+            waiting=waiting_for(inputs.settings, 1),
             channel=theirs,
             server=owner.view,
             view=view,

@@ -51,7 +51,8 @@ def make_loop(
     refuse_green_threads()  # a hook may have done it
     occupy()
     numbered = with_request_ids(app, settings)
-    loop = Loop(build, numbered, settings, report, logs.errors, logs.observer, slot)
+    own = logs.for_loop()
+    loop = Loop(build, numbered, settings, report, own.errors, own.observer, slot)
     if isinstance(numbered, RequestIds):
         numbered.show = loop.rows.show_id
     probes = probe_routes(settings, board) if board is not None else {}
@@ -62,8 +63,8 @@ def make_loop(
         loop.ticks.append(files.tick)
         loop.closers.append(files.forget)
     loop.service.sender = file_sender(build, settings, base)
-    logs.attach(loop.service)
-    loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(report).tick]
+    own.attach(loop.service)
+    loop.ticks += [occupy, own.errors.tick, GreenThreadReport(report).tick]
     return loop
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -210,6 +211,27 @@ def test_a_renewed_certificate_leaves_the_context_and_its_tickets(pki: Pki, tmp_
     assert tls.choose("x.wild.example") is tls.choose("") is before
     tls.renew(tls_files.read(Settings(certfile=pki.rsa[0], keyfile=pki.rsa[1])))
     assert tls.choose("") is not before  # else both certificates would be in it
+
+
+def test_loops_shake_hands_during_renewals(pki: Pki, tmp_path: Path) -> None:
+    """Each client gets one certificate or the other, with the key that belongs to it."""
+    tls = Tls(settings_of(pki, tmp_path))
+    material = [tls_files.read(Settings(certfile=one[0], keyfile=one[1])) for one in (pki.other, pki.pair)]
+    seen: list[object] = []
+
+    def run(number: int) -> None:
+        context = pki.context()
+        context.check_hostname = False
+        for at in range(50):
+            if number == 0:
+                tls.renew(material[at % 2])
+            else:
+                seen.append(handshaken(tls, context).getpeercert()["subject"])  # type: ignore[index]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+    assert len(seen) == 150
+    assert set(seen) <= {((("commonName", name),),) for name in ("localhost", "ignored.example")}
 
 
 def test_what_cannot_be_used_changes_nothing(pki: Pki, tmp_path: Path) -> None:
