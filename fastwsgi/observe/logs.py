@@ -140,6 +140,7 @@ class LoopLogs:
         observer: notified of what happens.
         access: the part of it that makes lines of the access log, if there is one.
         refusals: that which counts refusals.
+        is_first: whether it is the loop that does what is due once in a process.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class LoopLogs:
         self.errors = ErrorStream()
         self.access = access
         self.refusals = refusals
-        self._is_first = is_first
+        self.is_first = is_first
         observers = [one for one in (access, trace, refusals) if one is not None]
         is_alone = len(observers) == 1 and request_id == "off"
         self.observer = observers[0] if is_alone else ObserverGroup(observers, request_id)
@@ -159,7 +160,7 @@ class LoopLogs:
         self.refusals.peers = Peers(service.meter)
         if self.access is not None:
             self.access.count_with(service.meter)
-        if self._is_first:
+        if self.is_first:
             count_entries(lambda level: service.meter.add(LOGGED + level, 1))
 
 

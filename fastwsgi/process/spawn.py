@@ -19,6 +19,7 @@ from fastwsgi.process.salvage import waiting_for
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, shared_sockets
 from fastwsgi.process.stack_dump import StackDump
+from fastwsgi.process.startup import loop_count
 from fastwsgi.process.worker import Worker, WorkerStart
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ class Spawner:
             if child.position == position:
                 child.view.end()  # its successor gets what it has, such as a number that hooks give to workers
         owner.hooks.pre_fork(owner.view, view)
-        slot = owner.board.allocate()
+        loops = loop_count(inputs.settings)
+        slot = owner.board.allocate(loops)
         view.begin(slot)
         slot.generation, slot.position = owner.fleet.generation, position
         return WorkerStart(
@@ -117,7 +119,7 @@ class Spawner:
             shared=shared_sockets(inputs.bindings),
             board=owner.board,
             slot=slot,
-            waiting=waiting_for(inputs.settings, 1),
+            waiting=waiting_for(inputs.settings, loops),
             channel=theirs,
             server=owner.view,
             view=view,
