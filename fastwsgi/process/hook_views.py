@@ -16,7 +16,7 @@ from fastwsgi.gunicorn.cfg import Cfg, Log
 from fastwsgi.gunicorn.listeners import ListenerView
 from fastwsgi.originals import os
 from fastwsgi.process.recycle import random_share
-from fastwsgi.process.worker_figures import Heartbeat, LoopFigures
+from fastwsgi.process.worker_figures import Heartbeat, LoopFigures, SlotFigures
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -200,7 +200,7 @@ class WorkerView:
 
     def begin(self, slot: Slot) -> None:
         """Take the figures from *slot*, now that there is one."""
-        self._figures, self.tmp = slot, Heartbeat(slot)
+        self._figures, self.tmp = SlotFigures(slot), Heartbeat(slot)
 
     def serve(self, loop: Loop) -> None:
         """Take the figures from the loop, in the worker's own process."""

@@ -268,7 +268,7 @@ class Worker:
             opened = {path: descriptors.popleft() for path in json.loads(argument or "[]")}
             self.deferred.add(lambda: self._reopen_logs(opened))
         elif command == "stacks":
-            found = [] if self.loop is None else running_stacks(self.loop)
+            found = [] if self.loop is None else running_stacks([self.loop])
             self.given.channel.send(f"stacks {json.dumps([int(argument), found])}")
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))

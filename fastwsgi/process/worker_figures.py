@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastwsgi import figures
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
@@ -32,6 +33,29 @@ class LoopFigures:
     @property
     def connections(self) -> int:
         return len(self._loop.connections)
+
+
+class SlotFigures:
+    """Those of a worker in another process, as they stand in its *slot*."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    @property
+    def requests(self) -> int:
+        return self._slot.total(figures.REQUESTS)
+
+    @property
+    def busy(self) -> int:
+        return self._slot.total(figures.BUSY)
+
+    @property
+    def queued(self) -> int:
+        return self._slot.total(figures.QUEUED)
+
+    @property
+    def connections(self) -> int:
+        return self._slot.total(figures.CONNECTIONS)
 
 
 class Heartbeat:
