@@ -105,5 +105,5 @@ SIZE = 11264  # words
 
 
 def private_memory(loops: int = 1) -> memoryview:
-    """The words of a process with so many *loops* that shares them with no other."""
+    """The words of a process that shares them with no other: SIZE for each of its *loops*."""
     return memoryview(bytearray(loops * SIZE * WORD)).cast("q")

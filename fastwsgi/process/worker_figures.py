@@ -8,31 +8,31 @@ from fastwsgi import figures
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
-    from fastwsgi.server.loop import Loop
+    from fastwsgi.server.loops import Loops
     from fastwsgi.status.scoreboard import Slot
 
 
 class LoopFigures:
-    """The figures of this process's loop, of this moment."""
+    """The figures of this process's loops, of this moment."""
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
+    def __init__(self, loops: Loops) -> None:
+        self._loops = loops
 
     @property
     def requests(self) -> int:
-        return self._loop.requests
+        return self._loops.requests
 
     @property
     def busy(self) -> int:
-        return len(self._loop.calls())
+        return len(self._loops.calls())
 
     @property
     def queued(self) -> int:
-        return len(self._loop.pool.queued_requests) if self._loop.pool is not None else 0
+        return self._loops.queued()
 
     @property
     def connections(self) -> int:
-        return len(self._loop.connections)
+        return self._loops.open_connections()
 
 
 class SlotFigures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.naming import request_name
@@ -13,7 +12,8 @@ from fastwsgi.server.watchdog import stack_of
 if TYPE_CHECKING:
     from typing import TypedDict
 
-    from fastwsgi.server.interfaces import WatchedLoop
+    from fastwsgi.http.exchange import Exchange
+    from fastwsgi.server.loops import Loops
 
     class RunningStack(TypedDict):
         """One request.
@@ -37,23 +37,26 @@ MOST_NAME = 200  # characters
 MOST_STACK = 8192
 
 
-def running_stacks(loops: Iterable[WatchedLoop]) -> list[RunningStack]:
+def running_stacks(loops: Loops) -> list[RunningStack]:
     """Those of all *loops*, oldest first; called in any thread."""
-    found = [one for loop in loops for one in _of_loop(loop)]
+    now = time.monotonic()
+    threads = {one.ident: one.native_id or 0 for one in threading.enumerate()}
+    found: list[RunningStack] = []
+    for loop in loops.loops:
+        with loop.guard.held():
+            for thread, connection in loop.calls():
+                if connection.exchange is not None:
+                    seconds = max(0.0, now - began(loop.meter, connection.exchange))
+                    found.append(_described(connection.exchange, seconds, thread, threads.get(thread, 0)))
     return sorted(found, key=lambda one: -one["seconds"])[:MOST]
 
 
-def _of_loop(loop: WatchedLoop) -> Iterator[RunningStack]:
-    now = time.monotonic()
-    threads = {one.ident: one.native_id or 0 for one in threading.enumerate()}
-    for thread, connection in loop.calls():
-        exchange = connection.exchange
-        environ = (exchange.environ if exchange is not None else None) or {}
-        if exchange is not None:
-            yield {
-                "name": request_name(environ)[:MOST_NAME],
-                "request_id": str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
-                "seconds": max(0.0, now - began(loop.meter, exchange)),
-                "thread": threads.get(thread, 0),
-                "stack": stack_of(thread)[-MOST_STACK:],
-            }
+def _described(exchange: Exchange, seconds: float, thread: int, native_id: int) -> RunningStack:
+    environ = exchange.environ or {}
+    return {
+        "name": request_name(environ)[:MOST_NAME],
+        "request_id": str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
+        "seconds": seconds,
+        "thread": native_id,
+        "stack": stack_of(thread)[-MOST_STACK:],
+    }
