@@ -271,7 +271,7 @@ class Worker:
             opened = {path: descriptors.popleft() for path in json.loads(argument or "[]")}
             self.deferred.add(lambda: self._reopen_logs(opened))
         elif command == "stacks":
-            found = [] if self.loops is None else running_stacks(self.loops)
+            found = [] if self.loops is None else running_stacks(self.loops.loops)
             self.given.channel.send(f"stacks {json.dumps([int(argument), found])}")
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.naming import request_name
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from fastwsgi.http.exchange import Exchange
-    from fastwsgi.server.loops import Loops
+    from fastwsgi.server.interfaces import WatchedLoop
 
     class RunningStack(TypedDict):
         """One request.
@@ -37,12 +38,12 @@ MOST_NAME = 200  # characters
 MOST_STACK = 8192
 
 
-def running_stacks(loops: Loops) -> list[RunningStack]:
+def running_stacks(loops: Iterable[WatchedLoop]) -> list[RunningStack]:
     """Those of all *loops*, oldest first; called in any thread."""
     now = time.monotonic()
     threads = {one.ident: one.native_id or 0 for one in threading.enumerate()}
     found: list[RunningStack] = []
-    for loop in loops.loops:
+    for loop in loops:
         with loop.guard.held():
             for thread, connection in loop.calls():
                 if connection.exchange is not None:

@@ -52,7 +52,9 @@ def settle(values: dict[str, Any]) -> None:
             ("bind", "status_bind"), f"are both {values['status_bind']}; the status needs an address of its own"
         )
     if values["loops"] > 1 and HAS_GIL:
-        raise SettingError.between(("loops",), f"cannot be {values['loops']}: with a GIL, as this Python has, one does all there is")
+        raise SettingError.between(
+            ("loops",), f"cannot be {values['loops']}: with a GIL, which this Python has, there is one"
+        )
     if values["loops"] > values["threads"]:
         raise SettingError.between(
             ("loops", "threads"), f"are {values['loops']} and {values['threads']}; each loop needs a thread"
