@@ -32,6 +32,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 NATIVE = (
+    "http/_guard_c",
     "http/_inbox_c",
     "http/_outbox_c",
     "http/_wire_c",

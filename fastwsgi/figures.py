@@ -1,8 +1,8 @@
 """The figures of a worker, and the word of its memory in which each one stands.
 
-Each worker has SIZE words of 8 bytes, in memory that all processes of the service share (status/scoreboard.py); a
-process without a supervisor has as many of its own. A word has one writer at a time, so a reader sees either the value
-before or the one after, and no lock is needed.
+Each loop of a worker has SIZE words of 8 bytes, one loop's behind another's, in memory that all processes of the
+service share (status/scoreboard.py); a process without a supervisor has as many of its own. A word has one writer at a
+time, so a reader sees either the value before or the one after, and no lock is needed.
 
 Gauges, the first words, concern one process, and begin at 0 with it. Counters only grow, and are never set back: the
 next worker that gets the memory counts on from where the one before it ended, however that was. So the sum over all
@@ -39,6 +39,7 @@ ROWS_USED = 19  # those of ROWS that ever had a call; the others are empty
 # they began, in milliseconds, added up
 UNSHOWN = 20
 UNSHOWN_BITS = 48
+LOOP = 21  # of a worker with several: 0 to loops - 1
 GAUGES = 64  # words
 
 # Counters
@@ -103,6 +104,6 @@ RING_ENTRIES = 4096
 SIZE = 11264  # words
 
 
-def private_memory() -> memoryview:
-    """The words of a process that shares them with no other."""
-    return memoryview(bytearray(SIZE * WORD)).cast("q")
+def private_memory(loops: int = 1) -> memoryview:
+    """The words of a process that shares them with no other: SIZE for each of its *loops*."""
+    return memoryview(bytearray(loops * SIZE * WORD)).cast("q")

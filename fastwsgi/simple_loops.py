@@ -130,12 +130,22 @@ class Run(Serving):
         self.loop = make_loop(server)
         self.loop.add_listener(server.socket, base_environ(server))
         self.loop.add_waker(self._awaited.fileno(), self._handle_wake_up)
+        self._guard = self.loop.guard.held()
 
     def __enter__(self) -> Run:
         super().__enter__()
         self.loop.thread = threading.get_ident()
         forks.hold(self.loop)
+        self._guard.__enter__()
         return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            self._guard.__exit__(None, None, None)
 
     def step(self, timeout: float) -> None:
         """Wait for events, and serve them."""
@@ -246,7 +256,7 @@ def serve_connection(
         os.set_blocking(fd, False)
         forks.hold(loop)
         connections.add(loop)
-        with Contained():
+        with Contained(), loop.guard.held():
             listener.open(fd, host, port).on_ready()
             while loop.connections:
                 loop.step(SECOND)

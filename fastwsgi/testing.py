@@ -164,7 +164,7 @@ class Server:
         loop = self._loop
         loop.stop()
         if not self._ended.wait(self._settings.graceful_timeout):
-            report_cut(loop, GRACE_IS_OVER)
+            report_cut([loop], GRACE_IS_OVER)
             cut(loop)
             self._ended.wait(PATIENCE)
         until = time.monotonic() + PATIENCE

@@ -93,7 +93,7 @@ class Worker(base.Worker):  # type: ignore[misc,unused-ignore]
             if self.alive:  # a signal may have come before there was a loop
                 loop.run()
         if self._exit_code is not None:
-            report_cut(loop, GRACE_IS_OVER if self._is_out_of_time else NO_WAIT)
+            report_cut([loop], GRACE_IS_OVER if self._is_out_of_time else NO_WAIT)
             loop.abort()
         loop.close()
         logs.close()

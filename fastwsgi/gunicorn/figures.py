@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Figures(Protocol):
-    """The figures of a worker: its slot of the scoreboard, or in its own process its loop."""
+    """The figures of a worker: those of its slot of the scoreboard, or in its own process of its loops."""
 
     @property
     def requests(self) -> int:

@@ -1,7 +1,7 @@
 cimport cython
 
 # The modules: early_hints.py imports these classes by name for the type checker
-from fastwsgi.http cimport _exchange_c, _presence_c
+from fastwsgi.http cimport _exchange_c, _presence_c, _service_c
 
 
 cdef int OPEN
@@ -11,7 +11,9 @@ cdef object GONE
 @cython.final
 cdef class EarlyHints:
     cdef public _presence_c.Presence presence
+    cdef readonly _service_c.Service service
 
     @cython.locals(hints=EarlyHints)
     cdef EarlyHints of(self, _presence_c.Presence presence)
     cdef _exchange_c.Exchange _served(self)
+    cdef object _send(self, _exchange_c.Exchange exchange, headers)

@@ -50,6 +50,7 @@ cdef class Exchange:
     cdef int _begin_empty(self) except -1
     @cython.locals(write=Write)
     cdef Write _new_write(self)
+    @cython.locals(taken=cython.bint)
     cdef int enter(self) except -1
     cdef int _begin_head(self, status, headers) except -1
     cdef int _give_floor(self) except -1

@@ -1,8 +1,8 @@
 """The meter: what each request adds to the figures of its process; the specification of _meter_c.pyx.
 
-The figures are words of memory, laid out by fastwsgi/figures.py. Several threads may count at once. In C the GIL keeps
-them apart; here a lock does, which the thread that has it can take again, since a signal's handler may log a line,
-which is counted, too.
+The figures are words of memory, laid out by fastwsgi/figures.py. Several threads may count at once. In C the GIL, or
+the loop's guard in its place, keeps them apart; here a lock does, which the thread that has it can take again, since a
+signal's handler may log a line, which is counted, too.
 
 The call that runs on the thread with the loop is in the memory with its name, as it may be the one that never returns.
 What other threads run is written by server/rows.py.

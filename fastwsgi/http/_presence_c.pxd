@@ -1,7 +1,7 @@
 cimport cython
 
 # The modules: presence.py imports these classes by name for the type checker
-from fastwsgi.http cimport _connection_c, _service_c
+from fastwsgi.http cimport _connection_c, _guard_c, _service_c
 
 
 cdef int PRESENT, FINISHED, LEFT
@@ -12,6 +12,7 @@ cdef object GONE
 @cython.final
 cdef class Presence:
     cdef public _connection_c.Connection connection
+    cdef readonly _guard_c.Guard guard
     cdef double finished
     cdef public bint may_read
 

@@ -1,7 +1,7 @@
 cimport cython
 
 # The modules: service.py imports these classes by name for the type checker
-from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _meter_c, _presence_c, _routes_c, _turn_c
+from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _guard_c, _meter_c, _presence_c, _routes_c, _turn_c
 
 
 @cython.final
@@ -23,6 +23,7 @@ cdef class Service:
     cdef public object quota_reached, end_messages
     cdef public double now
     cdef public _meter_c.Meter meter
+    cdef readonly _guard_c.Guard guard
     cdef public _turn_c.Turn turn
     cdef public bint full, kept
 

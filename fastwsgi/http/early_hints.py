@@ -9,6 +9,7 @@ from fastwsgi.http.stages import OPEN
 if TYPE_CHECKING:
     from fastwsgi.http.exchange import Exchange
     from fastwsgi.http.presence import Presence
+    from fastwsgi.http.service import Service
 
 GONE: Any = None  # what a presence has for a closed connection
 
@@ -20,14 +21,16 @@ class EarlyHints:
     it past its request, the next one gets another, and this one does nothing any more: see RequestReader.read_head().
     """
 
-    __slots__ = ("presence",)  # and no weak references, which nobody could count
+    __slots__ = ("presence", "service")  # and no weak references, which nobody could count
 
     presence: Presence | None  # None: they were kept past their request
+    service: Service
 
     def of(self, presence: Presence) -> EarlyHints:
         """The hints for the client of *presence*. A method, since C makes an object fastest in its module."""
         hints = EarlyHints.__new__(EarlyHints)
         hints.presence = presence
+        hints.service = presence.connection.service
         return hints
 
     def __call__(self, headers: list[tuple[str, str]]) -> None:
@@ -37,9 +40,19 @@ class EarlyHints:
             ApplicationError: a malformed header, or a call within another.
             ClientDisconnected: the client is gone, or has already received another answer.
         """
-        exchange = self._served()
-        if exchange is None or exchange.version < 11 or exchange.stage != OPEN or exchange.service.forked:
+        if self.service.forked:
             return
+        taken = self.service.guard.take_back()
+        try:
+            exchange = self._served()
+            if exchange is None or exchange.version < 11 or exchange.stage != OPEN:
+                return
+            self._send(exchange, headers)
+        finally:
+            if taken:
+                self.service.guard.give_up()
+
+    def _send(self, exchange: Exchange, headers: list[tuple[str, str]]) -> None:
         exchange.enter()
         try:
             exchange.stop_if_given_up()

@@ -153,7 +153,10 @@ class Exchange:
 
     def enter(self) -> None:
         """Begin a call that the application makes."""
+        taken = self.service.guard.take_back()
         if self.floor != APPLICATION and self.stage != DONE:
+            if taken:
+                self.service.guard.give_up()
             raise ApplicationError("start_response, write() or wsgi.early_hints called within one another")
         self.floor = CALL
 
@@ -166,6 +169,7 @@ class Exchange:
         if self.stage != DONE and self.connection.given_up:
             self.connection.await_expiry()
             self.report_end()
+        self.service.guard.give_up()
 
     def _begin_head(self, status: str, headers: list[tuple[str, str]]) -> None:
         """Take the head; where it is refused, one that was taken before is gone, too."""
@@ -194,12 +198,12 @@ class Exchange:
         """
         if self.service.forked:
             return  # nobody gets what a child writes
-        if self.stage == DONE:
-            raise ApplicationError("write() after the response ended")
-        connection = self.connection  # the response may be given up while this is in a slow file
         self.enter()
+        connection = self.connection  # the response may be given up while this is in a slow file
         spoilt = False
         try:
+            if self.stage == DONE:
+                raise ApplicationError("write() after the response ended")
             self._size_of(data)
             if self.stage == OPEN:
                 raise ApplicationError("a body before start_response was called")
@@ -275,11 +279,13 @@ class Exchange:
         self.floor = APPLICATION
         if self.connection.given_up:
             raise ClientDisconnected("it was given up")
+        self.service.guard.give_up()
 
     def _take_back(self) -> None:
         """Take the floor from the application, which has returned; a child that it has forked ends here."""
         if self.service.forked:
             self._leave_child()
+        self.service.guard.take_back()
         if self.floor == CALL:
             self._await_call()
         self.floor = SERVER
@@ -452,6 +458,7 @@ class Exchange:
             self.leave_out_rest()
         if type(result) is not list and result is not None:
             self.floor = APPLICATION
+            self.service.guard.give_up()
             try:
                 close = getattr(result, "close", END)
                 if close is not END:
@@ -472,7 +479,9 @@ class Exchange:
             self.service.end_messages()
         environ = self.environ  # goes last, as objects in it may run code of the application when they go
         self.connection = self.environ = GONE
+        self.service.guard.give_up()
         del environ
+        self.service.guard.take_back()
 
     def report_end(self) -> None:
         """Report the end to the observer, once; for a request past its deadline this is before the application ends."""

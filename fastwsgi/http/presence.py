@@ -13,6 +13,7 @@ from fastwsgi.http.errors import ClientDisconnected
 from fastwsgi.http.transport import FINISHED, LEFT, PRESENT
 
 if TYPE_CHECKING:
+    from fastwsgi.http._guard_py import NoGuard
     from fastwsgi.http.connection import Connection
 
 PATIENCE = 0.5  # seconds of empty pieces for a client that has finished sending
@@ -23,6 +24,7 @@ class Presence:
     """environ["fastwsgi.client_disconnected"], the same for all requests of one connection."""
 
     connection: Connection
+    guard: NoGuard
     finished: float
     may_read: bool
 
@@ -30,13 +32,19 @@ class Presence:
         """The presence of the client of *connection*. A method, since C makes an object fastest in its module."""
         presence = Presence.__new__(Presence)
         presence.connection = connection
+        presence.guard = connection.service.guard
         presence.finished = 0.0  # when its FIN was first seen, on the loop's clock
         presence.may_read = False  # it was given up for its FIN: a reset shows it that the response is not whole
         return presence
 
     def __call__(self) -> bool:
         """Whether the client has left or finished sending, or the server has given it up. Called in any thread."""
-        return self._look() != PRESENT
+        taken = self.guard.take_back()
+        try:
+            return self._look() != PRESENT
+        finally:
+            if taken:
+                self.guard.give_up()
 
     def check(self) -> None:
         """Notice at an empty piece what sending would show.

@@ -31,6 +31,7 @@ class Service:
         holdings: the account of what clients make this worker hold in memory.
         disk: the account of temporary files.
         meter: counts what other processes read.
+        guard: the loop's, which the application runs without: see _guard_py.py.
         has_messages: some text for wsgi.errors waits, so end_messages() is called at the end of a request.
 
     Args:
@@ -61,10 +62,10 @@ class Service:
         self._set_up_observer(observer)
         self._set_up_classes(build)
         self._set_up_bounds(settings)
-        self.holdings, self.disk, self.meter = loop.holdings, loop.disk, loop.meter
+        self.holdings, self.disk, self.meter, self.guard = loop.holdings, loop.disk, loop.meter, loop.guard
         self.server_line = f"Server: {settings.server_header}\r\n".encode("latin-1") if settings.server_header else b""
         self.date_line = b""
-        self.threaded = settings.threads > 1
+        self.threaded = settings.threads > 1 or settings.loops > 1
         self.draining = False
         self.served = self.quota = 0
         self.quota_reached: Callable[[], None] = lambda: None

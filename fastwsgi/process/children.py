@@ -166,7 +166,7 @@ class Children:
         now = time.monotonic()
         outcome = owner.fleet.mark_ended(child, now)
         is_meant = was_retiring and (child.killed or status == 0)
-        calls = [] if is_meant else at_the_end(child.slot.words, child.slot.base)
+        calls = [] if is_meant else at_the_end(child.slot.words, child.slot.bases)
         self._release(child)
         description = exits.describe_exit(status, calls)
         details = child.mistake or "\n".join(calls)

@@ -5,6 +5,7 @@ The error log names them, and those of which an answer has left have their line 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from fastwsgi.observe.logs import error_log
@@ -19,17 +20,20 @@ GRACE_IS_OVER = "as --graceful-timeout is over"
 MOST_NAMES = 10  # requests named in a line
 
 
-def report_cut(loop: Loop, reason: str) -> None:
+def report_cut(loops: Iterable[Loop], reason: str) -> None:
     """Log the requests that are not answered, or not wholly, and end for *reason*. Called in any thread."""
-    cut = _unanswered(loop)
-    if not cut:
-        return
-    names = ", ".join(_name(exchange) for exchange in cut[:MOST_NAMES]) + (", ..." if len(cut) > MOST_NAMES else "")
-    error_log.warning("%d %s cut, %s: %s", len(cut), "request is" if len(cut) == 1 else "requests are", reason, names)
-    for exchange in cut:
-        if exchange.code != 0:
-            exchange.cut = True
-            exchange.report_end()
+    cut: list[str] = []
+    for loop in loops:
+        with loop.guard.held():
+            for exchange in _unanswered(loop):
+                cut.append(_name(exchange))
+                if exchange.code != 0:
+                    exchange.cut = True
+                    exchange.report_end()
+    if cut:
+        names = ", ".join(cut[:MOST_NAMES]) + (", ..." if len(cut) > MOST_NAMES else "")
+        what = "request is" if len(cut) == 1 else "requests are"
+        error_log.warning("%d %s cut, %s: %s", len(cut), what, reason, names)
 
 
 def _unanswered(loop: Loop) -> list[Exchange]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastwsgi.originals import time
-from fastwsgi.status.calls import calls, read
+from fastwsgi.status.calls import of_worker, read
 from fastwsgi.status.processes import is_stopped
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def dumped(child: Child, dump: str) -> tuple[list[RunningStack], str]:
     words, now = child.slot.words, time.monotonic_ns()
     everything = _threads(dump)
     found: list[RunningStack] = []
-    for call in calls(words, child.slot.base):
+    for call in of_worker(words, child.slot.bases):
         one = read(words, call)
         if one is not None:
             stack, seconds = everything.pop(child.threads.get(one.thread, 0), ""), call.age(now) / 10**9

@@ -16,7 +16,7 @@ from fastwsgi.gunicorn.cfg import Cfg, Log
 from fastwsgi.gunicorn.listeners import ListenerView
 from fastwsgi.originals import os
 from fastwsgi.process.recycle import random_share
-from fastwsgi.process.worker_figures import Heartbeat, LoopFigures
+from fastwsgi.process.worker_figures import Heartbeat, LoopFigures, SlotFigures
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fastwsgi.gunicorn.figures import Figures, ThreadPoolView
     from fastwsgi.originals import socket
     from fastwsgi.process.interfaces import ViewedSupervisor
-    from fastwsgi.server.loop import Loop
+    from fastwsgi.server.loops import Loops
     from fastwsgi.settings.settings import Settings
     from fastwsgi.status.scoreboard import Slot
 
@@ -200,11 +200,11 @@ class WorkerView:
 
     def begin(self, slot: Slot) -> None:
         """Take the figures from *slot*, now that there is one."""
-        self._figures, self.tmp = slot, Heartbeat(slot)
+        self._figures, self.tmp = SlotFigures(slot), Heartbeat(slot)
 
-    def serve(self, loop: Loop) -> None:
-        """Take the figures from the loop, in the worker's own process."""
-        self._figures = LoopFigures(loop)
+    def serve(self, loops: Loops) -> None:
+        """Take the figures from the loops, in the worker's own process."""
+        self._figures = LoopFigures(loops)
 
     def ask_when_ended(self, retire: Callable[[], object]) -> None:
         """Call *retire* when a hook sets *alive* to False."""

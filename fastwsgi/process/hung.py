@@ -94,7 +94,7 @@ class HungWorkers:
             self._logged.add(child.pid)
             cause = "it has been stopped (SIGSTOP)" if is_stopped(child.pid) else "a C call has held the GIL"
             line = f"worker {child.pid}: {cause} for {self._asked[child.pid][1]:.1f} s"
-            line += in_call(child.slot.words, child.slot.base)
+            line += in_call(child.slot.words, child.slot.bases)
             stacks = "" if is_stopped(child.pid) else child.dump.take()
             error_log.error("%s%s", line, f"; the stacks are:\n{stacks}" if stacks else "")
             self._told(child, line, stacks)

@@ -18,6 +18,7 @@ from fastwsgi.process import accounts
 from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.folders import check_folders
 from fastwsgi.process.pidfile import PidFile
+from fastwsgi.process.startup import loop_count
 from fastwsgi.server.addresses import Tcp, Unix, parse_address
 from fastwsgi.server.bind import BindError, open_listener
 from fastwsgi.server.unix_sockets import check_path
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 def check(settings: Settings, finding: Finding, hooks: Hooks) -> list[str]:
     """Look for mistakes, and give them to *finding*; the lines returned are worth knowing, but no mistakes."""
     files = (check_access_log, _check_error_log, _check_pid_file, check_folders)
-    for look in (_check_workers, accounts.worker_ids, *files):
+    for look in (check_workers, accounts.worker_ids, *files):
         with finding:
             look(settings)
     with finding:
@@ -51,8 +52,9 @@ def check_access_log(settings: Settings) -> None:
     _refuse_unwritable("--access-logfile", settings.access_logfile)
 
 
-def _check_workers(settings: Settings) -> None:
-    check_number(settings.workers)
+def check_workers(settings: Settings) -> int:
+    """The number of workers. Raises WrongValue if there is no room for so many, with their loops."""
+    return check_number(settings.workers, loop_count(settings))
 
 
 def _check_error_log(settings: Settings) -> None:

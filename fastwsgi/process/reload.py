@@ -16,7 +16,6 @@ from fastwsgi.process.certificates import Certificates
 from fastwsgi.process.folders import check_folders
 from fastwsgi.process.sockets import Binding
 from fastwsgi.records import NamedTuple
-from fastwsgi.status.scoreboard import check_number
 
 if TYPE_CHECKING:
     from fastwsgi.process.interfaces import ReloadingSupervisor
@@ -82,7 +81,7 @@ class Reload:
         owner.status.reloading()
         try:
             settings = owner.deployment.settings()
-            size = check_number(settings.workers)
+            size = preflight.check_workers(settings)
             preflight.check_access_log(settings)
             check_folders(settings)
             certificates = Certificates(settings, owner.hooks.context_maker(owner.cfg(settings)))

@@ -23,8 +23,8 @@ from fastwsgi.process.cut import NO_WAIT, report_cut
 from fastwsgi.process.folders import check_folders
 from fastwsgi.process.signals import Hangup, disown_wakeup, handled, is_free
 from fastwsgi.process.sockets import Listeners, at_position
-from fastwsgi.process.startup import make_loop, warn_of_temporary_files
-from fastwsgi.server.loop import Loop
+from fastwsgi.process.startup import make_loops, warn_of_temporary_files
+from fastwsgi.server.loops import Loops
 from fastwsgi.server.readiness import empty
 from fastwsgi.status import here
 
@@ -77,18 +77,18 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
     logs = Logs(settings, build)
     try:
         listeners.open(settings)
-        loop = make_loop(build, app, settings, logs)
+        loops = make_loops(build, app, settings, logs)
         for listener in at_position(listeners.bindings, 0):
-            loop.add_listener(listener, tls=certificates.tls)
+            loops.add_listener(listener, tls=certificates.tls)
         if certificates.tls is not None:
-            loop.ticks.append(certificates.tick)
-        loop.ticks.append(here.serve_alone(loop.meter.view, build.name))
+            loops.ticks.append(certificates.tick)
+        loops.ticks.append(here.serve_alone(loops.memory, build.name))
         privileges.warn(settings, None)
         warn_of_temporary_files()
-        with Signals(loop, listeners, logs, settings.graceful_timeout, remedy):
+        with Signals(loops, listeners, logs, settings.graceful_timeout, remedy):
             life.log_start(settings, listeners.urls(certificates.scheme), build, 0)
-            loop.run()
-        loop.close()
+            loops.run()
+        loops.close()
         life.log_end()
     finally:
         here.leave()
@@ -109,15 +109,15 @@ class Signals:
     Outside the main thread, where no handler can be set, this does nothing.
 
     Args:
-        loop: to be stopped.
+        loops: to be stopped.
         listeners: closed as soon as the connections in their queues are accepted.
         logs: to be reopened.
         patience: seconds allowed for requests in flight.
         remedy: what to do for what a single process cannot.
     """
 
-    def __init__(self, loop: Loop, listeners: Listeners, logs: Logs, patience: float, remedy: str) -> None:
-        self.loop = loop
+    def __init__(self, loops: Loops, listeners: Listeners, logs: Logs, patience: float, remedy: str) -> None:
+        self.loops = loops
         self.listeners = listeners
         self.logs = logs
         self.patience = patience
@@ -137,9 +137,9 @@ class Signals:
             forks.hold(self)
             self._handlers.__enter__()
             signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-            self.loop.stopped_accepting = self.listeners.close
-            self.loop.add_waker(self._reader.fileno(), self._handle_wake_up)
-            self.loop.ticks.append(unblock_stop_signals)
+            self.loops.stopped_accepting = self.listeners.close
+            self.loops.add_waker(self._reader.fileno(), self._handle_wake_up)
+            self.loops.ticks.append(unblock_stop_signals)
             self._running.acquire()
         return self
 
@@ -153,8 +153,8 @@ class Signals:
         self._reader.close()
         self._writer.close()
         if isinstance(error, StopNow):
-            report_cut(self.loop, NO_WAIT)
-            self.loop.abort()
+            report_cut(self.loops.loops, NO_WAIT)
+            self.loops.abort()
             return True
         return False
 
@@ -177,10 +177,10 @@ class Signals:
         self.received += 2 if number == signal.SIGQUIT else 1
         if self.received > 1:
             life.log_quit()
-            self.loop.halt()  # an application may catch the exception, and Exchange does
+            self.loops.halt()  # an application may catch the exception, and Exchange does
             raise StopNow
-        self._unlogged.append((self.loop.in_flight(), self.patience, number))
-        self.loop.stop()
+        self._unlogged.append((self.loops.in_flight(), self.patience, number))
+        self.loops.stop()
         # Not threading.Thread: its start() needs locks, which the main thread may hold just now
         start_new_thread(self._lose_patience, (threading.get_ident(),))
 
@@ -205,7 +205,7 @@ class Signals:
             else:
                 error_log.warning("%s: %s", FOR_SUPERVISORS[signal.Signals(number)], self.remedy)
         if self.received > 1:  # an application has caught StopNow
-            self.loop.abort()
+            self.loops.abort()
 
 
 def unblock_stop_signals() -> None:

@@ -19,6 +19,7 @@ from fastwsgi.process.salvage import waiting_for
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import at_position, shared_sockets
 from fastwsgi.process.stack_dump import StackDump
+from fastwsgi.process.startup import loop_count
 from fastwsgi.process.worker import Worker, WorkerStart
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Spawner:
             if child.position == position:
                 child.view.end()  # its successor gets what it has, such as a number that hooks give to workers
         owner.hooks.pre_fork(owner.view, view)
-        slot = owner.board.allocate()
+        slot = owner.board.allocate(loop_count(inputs.settings))
         view.begin(slot)
         slot.generation, slot.position = owner.fleet.generation, position
         return WorkerStart(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi import temporary
+from fastwsgi.figures import SIZE, private_memory
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
@@ -13,14 +15,52 @@ from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
 from fastwsgi.process.folders import file_sender, static_files
 from fastwsgi.process.probes import probe_routes
+from fastwsgi.server.commons import Commons
 from fastwsgi.server.loop import Loop
+from fastwsgi.server.loops import Loops
+from fastwsgi.server.portion import Portion
+from fastwsgi.settings import cpus
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from fastwsgi.server.interfaces import Slot
     from fastwsgi.settings.settings import Settings
-    from fastwsgi.status.scoreboard import Scoreboard
+    from fastwsgi.status.scoreboard import Scoreboard, Slot
+
+
+def loop_count(settings: Settings) -> int:
+    """The loops of each process: with a GIL one, else as many as its threads can keep busy at once."""
+    if HAS_GIL:
+        return 1
+    return settings.loops or max(1, min(settings.threads, cpus.available() // settings.workers))
+
+
+def make_loops(
+    build: SimpleNamespace,
+    app: WSGIApplication,
+    settings: Settings,
+    logs: Logs,
+    board: Scoreboard | None = None,
+    slot: Slot | None = None,
+    base: str = "",
+) -> Loops:
+    """The loops that serve *app* in this process; the arguments are those of make_loop().
+
+    Raises:
+        Mistake: the application runs in threads that are none.
+    """
+    count = loop_count(settings)
+    if count == 1:
+        return Loops([make_loop(build, app, settings, logs, board, slot, base=base)])
+    commons = Commons(settings, log_error, slot)
+    memory = None if slot is not None else private_memory(count)
+    slots: list[Slot | None] = [None] * count if slot is None else [slot, *slot.followers]
+    loops = []
+    for number, one in enumerate(slots):
+        portion: Any = Portion(settings, number, count)
+        words = None if memory is None else memory[number * SIZE : (number + 1) * SIZE]
+        loops.append(make_loop(build, app, portion, logs, board, one, base=base, commons=commons, memory=words))
+    return Loops(loops, memory)
 
 
 def make_loop(
@@ -32,6 +72,8 @@ def make_loop(
     slot: Slot | None = None,
     report: Callable[[str, BaseException | None], None] = log_error,
     base: str = "",
+    commons: Commons | None = None,
+    memory: memoryview | None = None,
 ) -> Loop:
     """A loop that serves *app*, with request IDs and probes if *settings* ask for them.
 
@@ -44,6 +86,7 @@ def make_loop(
         slot: this process's part of it.
         report: called with a message and an exception or None, of what the error log is to have.
         base: the directory that folders of files are named from; "" is the current one.
+        commons, memory: see Loop.
 
     Raises:
         Mistake: the application runs in threads that are none.
@@ -51,7 +94,7 @@ def make_loop(
     refuse_green_threads()  # a hook may have done it
     occupy()
     numbered = with_request_ids(app, settings)
-    loop = Loop(build, numbered, settings, report, logs.errors, logs.observer, slot)
+    loop = Loop(build, numbered, settings, report, logs.errors, logs.observer, slot, commons, memory)
     if isinstance(numbered, RequestIds):
         numbered.show = loop.rows.show_id
     probes = probe_routes(settings, board) if board is not None else {}

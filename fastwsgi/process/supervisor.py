@@ -46,12 +46,13 @@ from fastwsgi.process.signals import STOP_SIGNALS, Hangup, Interrupted, SignalQu
 from fastwsgi.process.sockets import Listeners, at_position, close_others
 from fastwsgi.process.spawn import freeze
 from fastwsgi.process.stack_inquiry import StackInquiry
+from fastwsgi.process.startup import loop_count
 from fastwsgi.process.status_process import StatusProcess
 from fastwsgi.process.stop import Stop
 from fastwsgi.process.systemd_status import SystemdStatus
 from fastwsgi.process.upgrade import Upgrade
 from fastwsgi.settings.settings import SETTINGS
-from fastwsgi.status.scoreboard import Scoreboard, check_number, nearest_number
+from fastwsgi.status.scoreboard import Scoreboard, nearest_number
 from fastwsgi.tls import files as tls_files
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Supervisor:
         self.salvage = Salvage()
         self.handed_logs = HandedLogs()
         self.listeners = Listeners()
-        self.fleet: Fleet[Child] = Fleet(check_number(self.settings.workers))
+        self.fleet: Fleet[Child] = Fleet(preflight.check_workers(self.settings))
         self.certificates = Certificates(self.settings, self.hooks.context_maker(self.cfg(self.settings)))
         self.status = SystemdStatus()
         self.hangup = Hangup()
@@ -358,7 +359,7 @@ class Supervisor:
         self.stop.request(signal.SIGINT)
 
     def _resize(self, size: int) -> None:
-        size = nearest_number(size)
+        size = nearest_number(size, loop_count(self.settings))
         if size == self.fleet.size:
             return
         before, self.fleet.size = self.fleet.size, size

@@ -26,9 +26,9 @@ from fastwsgi.process.hung import pulse
 from fastwsgi.process.recycle import watch_limits
 from fastwsgi.process.signals import ignore
 from fastwsgi.process.stack_dump import StackDump
-from fastwsgi.process.startup import make_loop, warn_of_temporary_files
+from fastwsgi.process.startup import make_loops, warn_of_temporary_files
 from fastwsgi.records import record
-from fastwsgi.server.loop import Loop
+from fastwsgi.server.loops import Loops
 from fastwsgi.server.stacks import running_stacks
 from fastwsgi.status import here
 from fastwsgi.status.events import MOST_DETAILS
@@ -97,11 +97,12 @@ class Worker:
         self.control = Control(given.channel, self._handle_command, self._handle_orphaned)
         self.drain = ListenerDrain(given.listeners, given.shared)
         self.deferred = DeferredCalls()
-        self.loop: Loop | None = None
+        self.loops: Loops | None = None
         self._until = float("inf")  # when the end must be over (time.monotonic())
         self._ending = threading.Lock()  # held by the thread that ends the process
         self.logs: Logs | None = None
         self._called: set[str] = set()  # of the hooks that are called once
+        self._calling = threading.RLock()  # a signal's handler may enter it again
         self._threads: list[tuple[int | None, int | None]] = []  # as they were told last
         given.view.app = AppView(self._load, given.view.cfg, given.app)
         given.view.ask_when_ended(lambda: given.channel.send("dismissed a hook has set worker.alive to False"))
@@ -118,26 +119,26 @@ class Worker:
         self.control.every(self.slot.pulse, self._write_heartbeat)
         self.control.start()
         try:
-            loop = self._boot()
+            loops = self._boot()
         except Mistake as mistake:
             return self._fail(mistake)
         except OSError as error:
             return self._fail(file_mistake(error))
-        watch_limits(self.control, loop, self.settings, self._ask_for_successor, self.given.view.max_requests)
-        self.loop = loop
+        watch_limits(self.control, loops, self.settings, self._ask_for_successor, self.given.view.max_requests)
+        self.loops = loops
         if self.given.board.stopping:
             self._drain()
         self.slot.state = "ready"
         self.given.channel.send("ready")
         self.given.view.booted = True
-        loop.run()
-        self._finish(loop)
+        loops.run()
+        self._finish(loops)
         return 0
 
     # The beginning
 
-    def _boot(self) -> Loop:
-        """Set up the process by the settings, load the application, and make the loop that serves it."""
+    def _boot(self) -> Loops:
+        """Set up the process by the settings, load the application, and make the loops that serve it."""
         given, settings = self.given, self.settings
         set_up_error_log(settings)
         count_entries(self.slot.count_entry)
@@ -155,17 +156,17 @@ class Worker:
         given.view.wsgi = given.view.app.wsgi()
         self.hooks.post_worker_init(given.view)
         app = self.hooks.wrap(given.view.wsgi, given.view)
-        loop = make_loop(given.build, app, settings, self.logs, given.board, self.slot, base=base)
+        loops = make_loops(given.build, app, settings, self.logs, given.board, self.slot, base)
         if given.is_first:
             warn_of_temporary_files()
-        given.view.serve(loop)
-        loop.expired = self._handle_expired
-        loop.caller_stuck = lambda: self._leave(loop)
+        given.view.serve(loops)
+        loops.expire_to(self._handle_expired)
+        loops.caller_stuck = lambda: self._leave(loops)
         for listener in given.listeners:
-            loop.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)
-        loop.stopped_accepting = self._close_listeners
-        loop.add_waker(self.deferred.fileno(), self.deferred.run)
-        return loop
+            loops.add_listener(listener, {"wsgi.multiprocess": settings.workers > 1}, given.tls)
+        loops.stopped_accepting = self._close_listeners
+        loops.add_waker(self.deferred.fileno(), self.deferred.run)
+        return loops
 
     def _load(self) -> WSGIApplication:
         """The application; with --reload, if it cannot be loaded, one that says why."""
@@ -241,8 +242,10 @@ class Worker:
 
     def _call_once(self, hook: Callable[..., None], *arguments: object) -> None:
         """Call *hook*, unless it has been called in this worker."""
-        if hook.__name__ not in self._called:
+        with self._calling:  # watchdogs of several loops may
+            is_first = hook.__name__ not in self._called
             self._called.add(hook.__name__)
+        if is_first:
             hook(*arguments)
 
     def _call_exit_hook(self) -> None:
@@ -268,7 +271,7 @@ class Worker:
             opened = {path: descriptors.popleft() for path in json.loads(argument or "[]")}
             self.deferred.add(lambda: self._reopen_logs(opened))
         elif command == "stacks":
-            found = [] if self.loop is None else running_stacks(self.loop)
+            found = [] if self.loops is None else running_stacks(self.loops.loops)
             self.given.channel.send(f"stacks {json.dumps([int(argument), found])}")
         elif command == "certificates":
             self.deferred.add(lambda: self._renew_certificates(argument))
@@ -282,18 +285,18 @@ class Worker:
             error_log.error("the certificates are not renewed, those of before go on: %s", mistake)
 
     def _drain(self) -> None:
-        if self.loop is not None:
+        if self.loops is not None:
             self.drain.prepare()
-            self.loop.service.draining = True
+            self.loops.drain()
 
     def _stop(self, idle_grace: float) -> None:
         self.given.view.end()
-        if self.loop is None:
+        if self.loops is None:
             os._exit(0)  # no request was served, and a boot may take a long time
-        self.given.channel.send(f"in-flight {self.loop.in_flight()}")
+        self.given.channel.send(f"in-flight {self.loops.in_flight()}")
         self._limit_end()
         self.slot.state = "retiring"
-        self.loop.stop(idle_grace)
+        self.loops.stop(idle_grace)
 
     def _handle_orphaned(self) -> None:
         """Answer the requests in flight, and end, as the supervisor is dead."""
@@ -327,8 +330,8 @@ class Worker:
     # The end
 
     def _close_listeners(self) -> None:
-        assert self.loop is not None
-        self.drain.close(self.loop)
+        assert self.loops is not None
+        self.drain.close(self.loops)
         self._report_closed()
 
     def _report_closed(self) -> None:
@@ -349,28 +352,28 @@ class Worker:
             error_log.warning("worker %d ends without %s, which took too long", os.getpid(), unfinished)
         if is_ending:
             os._exit(1)
-        if self.loop is not None:
-            report_cut(self.loop, GRACE_IS_OVER)
+        if self.loops is not None:
+            report_cut(self.loops.loops, GRACE_IS_OVER)
 
-    def _finish(self, loop: Loop) -> None:
+    def _finish(self, loops: Loops) -> None:
         """Close what the requests needed. A second thread waits here until the first has ended the process."""
         self._ending.acquire()
-        loop.close()
+        loops.close()
         self._call_exit_hook()
         if self.logs is not None:
             self.logs.close()
 
-    def _leave(self, loop: Loop) -> None:
+    def _leave(self, loops: Loops) -> None:
         """End the process from another thread, as the main thread is in a call that was given up."""
-        self._finish(loop)
+        self._finish(loops)
         end_process(0)
 
     def _quit(self) -> None:
         """End now, whatever the main thread is doing."""
         self._call_once(self.hooks.worker_int, self.given.view)
         self._call_exit_hook()
-        if self.loop is not None:
-            report_cut(self.loop, NO_WAIT)
+        if self.loops is not None:
+            report_cut(self.loops.loops, NO_WAIT)
         if self.logs is not None:
             self.logs.close()
         os._exit(0)

@@ -4,34 +4,58 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastwsgi import figures
 from fastwsgi.originals import time
 
 if TYPE_CHECKING:
-    from fastwsgi.server.loop import Loop
+    from fastwsgi.server.loops import Loops
     from fastwsgi.status.scoreboard import Slot
 
 
 class LoopFigures:
-    """The figures of this process's loop, of this moment."""
+    """The figures of this process's loops, of this moment."""
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
+    def __init__(self, loops: Loops) -> None:
+        self._loops = loops
 
     @property
     def requests(self) -> int:
-        return self._loop.requests
+        return self._loops.requests
 
     @property
     def busy(self) -> int:
-        return len(self._loop.calls())
+        return len(self._loops.calls())
 
     @property
     def queued(self) -> int:
-        return len(self._loop.pool.queued_requests) if self._loop.pool is not None else 0
+        return self._loops.queued()
 
     @property
     def connections(self) -> int:
-        return len(self._loop.connections)
+        return self._loops.open_connections()
+
+
+class SlotFigures:
+    """Those of a worker in another process, as they stand in its *slot*."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    @property
+    def requests(self) -> int:
+        return self._slot.total(figures.REQUESTS)
+
+    @property
+    def busy(self) -> int:
+        return self._slot.total(figures.BUSY)
+
+    @property
+    def queued(self) -> int:
+        return self._slot.total(figures.QUEUED)
+
+    @property
+    def connections(self) -> int:
+        return self._slot.total(figures.CONNECTIONS)
 
 
 class Heartbeat:

@@ -1,3 +1,5 @@
+from fastwsgi.http._guard_c cimport Guard
+
 cdef enum:
     BATCH = 64  # as poller.py has it
 
@@ -5,6 +7,7 @@ cdef enum:
 cdef class Batch:
     cdef dict connections
     cdef object serve_other
+    cdef Guard guard
     cdef int[BATCH] ready  # file descriptors ...
     cdef int count  # ... so many ...
     cdef int next  # ... of which this one is served next

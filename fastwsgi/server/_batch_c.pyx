@@ -35,23 +35,28 @@ cdef extern from *:
 cdef class Batch:
     """The events of a loop that are taken and not served yet."""
 
-    def __cinit__(self, dict connections not None, serve_other):
+    def __cinit__(self, dict connections not None, serve_other, Guard guard not None):
         self.connections = connections
+        self.guard = guard
         self.serve_other = serve_other
 
     cpdef int take(self, poller, double timeout) except -1:
         cdef int epoll = poller.epoll, milliseconds = <int>min(ceil(timeout * 1000), 1e9), count
         self.count = self.next = 0
         if epoll >= 0:
+            self.guard.give_up()
             with nogil:
                 count = wait_for_events(epoll, self.ready, BATCH, milliseconds)
+            self.guard.take_back()
             if count == -EINTR:
                 PyErr_CheckSignals()
                 return 0
             if count >= 0:
                 self.count = count
                 return count
-        for fd, _ in poller.poll(timeout)[:BATCH]:  # not epoll; or it has failed, and this says how
+        with self.guard.given_up():
+            events = poller.poll(timeout)[:BATCH]  # not epoll; or it has failed, and this says how
+        for fd, _ in events:
             self.ready[self.count] = fd
             self.count += 1
         return self.count

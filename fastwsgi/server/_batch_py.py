@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
+    from fastwsgi.http._guard_py import NoGuard
     from fastwsgi.server.interfaces import Served
     from fastwsgi.server.poller import Poller
 
@@ -21,16 +22,22 @@ class Batch:
     Args:
         connections: the loop's table, by file descriptor.
         serve_other: called with a ready file descriptor that is not in the table.
+        guard: the loop's, given up while this waits.
     """
 
-    def __init__(self, connections: dict[int, Served], serve_other: Callable[[int], None]) -> None:
+    def __init__(self, connections: dict[int, Served], serve_other: Callable[[int], None], guard: NoGuard) -> None:
         self._connections = connections
         self._serve_other = serve_other
+        self._guard = guard
         self._events: Iterator[tuple[int, int]] = iter(())
 
     def take(self, poller: Poller, timeout: float) -> int:
         """Wait at most *timeout* seconds for events from *poller*, or until a signal: how many there are now."""
-        events = poller.poll(timeout)
+        self._guard.give_up()
+        try:
+            events = poller.poll(timeout)
+        finally:
+            self._guard.take_back()
         self._events = iter(events)
         return len(events)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastwsgi.server.loop import Loop
     from fastwsgi.settings.settings import Settings
 
-SHARE = 4  # connections that each of several processes accepts at once
+SHARE = 4  # connections that each of several loops, or processes, accepts at once
 NO_LISTENER = (errno.EBADF, errno.ENOTSOCK)  # the application has closed it
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -31,13 +31,13 @@ class Acceptor:
 
     Args:
         loop: its poller, wire, connections and slot are used.
-        settings: workers, which share the listeners, and the settings that Admission reads.
+        settings: workers and loops, which share the listeners, and the settings that Admission reads.
     """
 
     def __init__(self, loop: Loop, settings: Settings) -> None:
         self.loop = loop
         self.admission = Admission(loop, settings)
-        self.share = BATCH if settings.workers == 1 else SHARE
+        self.share = BATCH if settings.workers == 1 and settings.loops < 2 else SHARE
         self.listeners: dict[int, Listener] = {}  # by the file descriptor of the listener
         self.polled = True  # whether the poller watches the listeners
 
@@ -79,7 +79,7 @@ class Acceptor:
         """Accept at most *most* connections, and begin with each; True if some may be left in the backlog."""
         loop, wire, fd = self.loop, self.loop.wire, listener.socket.fileno()
         loop.service.renew_time()
-        if loop.service.full and not loop.asked_to_stop and loop.slot is not None and loop.slot.others_free():
+        if loop.service.full and not loop.asked_to_stop and loop.others_are_free():
             self.poll(False)  # until a thread is free here
             return False
         for _ in range(most):

@@ -11,9 +11,8 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
-from fastwsgi.http.peers import client_network
 from fastwsgi.observe.rate_limited import RateLimitedLog
-from fastwsgi.originals import os, threading
+from fastwsgi.originals import os
 from fastwsgi.server.readiness import is_readable
 
 if TYPE_CHECKING:
@@ -31,17 +30,14 @@ class Admission:
     """Counts the connections of *loop*, in its thread.
 
     Args:
-        loop: its connections, service and log_error are used.
-        settings: max_connections and max_connections_per_ip are read.
+        loop: its connections, service, commons and log_error are used.
+        settings: max_connections is read.
     """
 
     def __init__(self, loop: Loop, settings: Settings) -> None:
         self.loop = loop
         self.max_connections = settings.max_connections
-        self.max_per_client = settings.max_connections_per_ip
-        self.networks: dict[int, str] = {}  # of the connections that count, by their file descriptors
-        self._counts: dict[str, int] = {}
-        self._lock = threading.Lock()  # guards these two: connections end in any thread
+        self.clients = loop.commons.clients
         self._ceiling = 0  # the first file descriptor of the reserve; the system always gives the lowest that is free
         self._reserve = 0
         self._descriptors_short = False  # the next connection may get a descriptor of the reserve
@@ -89,25 +85,7 @@ class Admission:
         """
         if fd >= self._ceiling - 1:
             self._descriptors_short = True
-        if self.max_per_client == 0 or not host:
-            return True
-        network = client_network(host)
-        with self._lock:
-            count = self._counts.get(network, 0) + 1
-            if count > self.max_per_client:
-                return False
-            self._counts[network] = count
-            self.networks[fd] = network
-        return True
-
-    def leave(self, fd: int) -> None:
-        """Stop counting the connection *fd*. Called in any thread."""
-        with self._lock:
-            network = self.networks.pop(fd, None)
-            if network is not None:
-                self._counts[network] -= 1
-                if self._counts[network] == 0:
-                    del self._counts[network]
+        return self.clients.admit(fd, host)
 
     # File descriptors
 

@@ -19,7 +19,8 @@ def cut(loop: Loop) -> None:
     if loop.monitor is None:
         loop.monitor = start_monitor(loop)
     loop.aborted = True
-    for thread, connection in loop.calls():
-        if connection.exchange is not None:
-            loop.give_up(thread, connection, connection.exchange)
+    with loop.guard.held():
+        for thread, connection in loop.calls():
+            if connection.exchange is not None:
+                loop.give_up(thread, connection, connection.exchange)
     loop.wake()

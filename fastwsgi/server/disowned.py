@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def disown(loop: Loop) -> None:
     """Close what *loop* has open, and take everything from it."""
+    loop.guard.renew()
     loop.service.disown()
     loop.watchdog.disown()
     if loop.monitor is not None:

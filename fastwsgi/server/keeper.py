@@ -48,7 +48,8 @@ class Keeper(Pool):
         """Serve, in this thread as long as calls return. Raises what Pool.run() raises."""
         self.home = self.loop_thread = threading.get_ident()
         self._add_thread()
-        self._run_application()
+        with self.loop.guard.held():
+            self._run_application()
         self.await_end()
 
     def queue(self, connection: Connection) -> None:
@@ -95,9 +96,10 @@ class Keeper(Pool):
                 return False
             self.is_back = True
         self.loop.wake()
-        while not self._handed.acquire(timeout=SIGNAL_LOOK):
-            if self.done:
-                return False
+        with self.loop.guard.given_up():
+            while not self._handed.acquire(timeout=SIGNAL_LOOK):
+                if self.done:
+                    return False
         self.service.renew_time()
         return True
 

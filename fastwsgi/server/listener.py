@@ -155,7 +155,7 @@ def environ_template(
         WSGI_INPUT: no_body,
         "wsgi.input_terminated": True,
         "wsgi.errors": errors,
-        "wsgi.multithread": settings.threads > 1,
+        "wsgi.multithread": settings.threads > 1 or settings.loops > 1,
         "wsgi.multiprocess": settings.workers > 1,
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,

@@ -21,6 +21,7 @@ from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
 from fastwsgi.originals import socket, threading, time
 from fastwsgi.server.acceptor import Acceptor
+from fastwsgi.server.commons import Commons
 from fastwsgi.server.deadlines import Deadlines
 from fastwsgi.server.disowned import disown
 from fastwsgi.server.holdings import Holdings
@@ -31,7 +32,6 @@ from fastwsgi.server.monitoring import start_monitor
 from fastwsgi.server.poller import BATCH, Poller, open_poller
 from fastwsgi.server.relief import Relief
 from fastwsgi.server.rows import Rows
-from fastwsgi.server.spool import Disk
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.wake_pipe import WakePipe
 from fastwsgi.server.watchdog import Watchdog
@@ -39,6 +39,7 @@ from fastwsgi.server.watchdog import Watchdog
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
+    from fastwsgi.http._guard_py import NoGuard
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.exchange import Exchange
@@ -61,7 +62,9 @@ class Loop:
         log_error: called with a message and an exception or None.
         errors: wsgi.errors.
         observer: notified of responses and refusals, or None.
-        slot: this process's part of the scoreboard, if several processes share the listeners.
+        slot: this loop's part of the scoreboard, if several processes share the listeners.
+        commons: what it has in common with the other loops of this process, if there are any.
+        memory: the words of its figures, where there is no slot; None: its own.
     """
 
     def __init__(
@@ -73,6 +76,8 @@ class Loop:
         errors: ErrorStream,
         observer: Observer | None = None,
         slot: Slot | None = None,
+        commons: Commons | None = None,
+        memory: memoryview | None = None,
     ) -> None:
         self.build = build
         self.settings = settings
@@ -80,12 +85,16 @@ class Loop:
         self.log_error = log_error
         self.poller: Poller = open_poller()
         self.slot = slot
-        self.meter: Meter = build.meter.Meter(slot.memory if slot is not None else None, bool(settings.statsd_host))
+        self.siblings: list[Loop] = []  # the other loops of this process
+        self.commons = commons or Commons(settings, log_error, slot)
+        memory = slot.memory if slot is not None else memory
+        self.meter: Meter = build.meter.Meter(memory, bool(settings.statsd_host))
         self.meter.set(THREADS, settings.threads)
+        self.guard: NoGuard = build.guard.Guard()
         self.wire: SocketWire = build.sockio.SocketWire(self.meter)
         self.relief = Relief(self)
         self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.relief.ask)
-        self.disk = Disk(settings.max_spooled, log_error, slot)
+        self.disk = self.commons.disk
         self.rows = Rows(self.meter)
         self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
         self.renew_time(self.service)
@@ -97,7 +106,7 @@ class Loop:
         self.turns: deque[TakesTurns] = deque()  # those that are owed a turn
         self.deadlines = Deadlines(self)
         self.wakers: dict[int, Callable[[], None]] = {}
-        self.batch: Batch = build.batch.Batch(self.connections, self._serve_other)
+        self.batch: Batch = build.batch.Batch(self.connections, self._serve_other, self.guard)
         self.wake_pipe = WakePipe()
         self.add_waker(self.wake_pipe.fileno(), self._handle_wake_up)
         self._idle_grace = 0.0
@@ -158,13 +167,14 @@ class Loop:
 
     def pause(self) -> None:
         """Let other threads run for a moment."""
-        time.sleep(0.001)
+        with self.guard.given_up():
+            time.sleep(0.001)
 
     def forget(self, connection: Watched) -> None:
         """Drop *connection*, which is about to close its file descriptor, from the table."""
         del self.connections[connection.fd]
-        if self.admission.networks:
-            self.admission.leave(connection.fd)
+        if self.commons.clients.networks:
+            self.commons.clients.leave(connection.fd)
         if connection.waits:
             self.poller.forget(connection.fd, connection.waits)
         if self.stopping:
@@ -176,9 +186,16 @@ class Loop:
         """A copy of the table's connections: a thread that serves one alone may end it during an iteration."""
         return list(self.connections.values())
 
+    def others_are_free(self) -> bool:
+        """Whether another loop that accepts from the same listeners, in whatever process, has a free thread."""
+        if any(not (one.service.full or one.asked_to_stop) for one in self.siblings):
+            return True
+        return self.slot is not None and self.slot.others_free()
+
     def in_flight(self) -> int:
         """The number of connections whose request is not answered yet. Called in any thread."""
-        return sum(one.idle_since() == float("inf") for one in self.all_connections())
+        with self.guard.held():
+            return sum(one.idle_since() == float("inf") for one in self.all_connections())
 
     def report_refusal(self, host: str, reason: str) -> None:
         """Notify the observer of a client that was turned away before it could send a request, or cut."""
@@ -199,7 +216,7 @@ class Loop:
 
         With several threads, this one only waits, so that the main thread handles signals at once.
         """
-        needs_pool = self.settings.threads > 1 or self.service.routes is not None
+        needs_pool = self.service.threaded or self.service.routes is not None
         self.caller = threading.get_ident()
         if needs_pool or self.settings.timeout:
             self.monitor = start_monitor(self)
@@ -229,25 +246,27 @@ class Loop:
     def add_pool(self) -> Pool:
         """Let threads take the loop from each other from now on; this one has it."""
         assert self.monitor is not None
-        kind = Keeper if self.settings.threads == 1 and self.service.routes is not None else Pool
+        kind = Keeper if self.service.routes is not None and not self.service.threaded else Pool
         self.pool = self.service.pool = kind(self, self.settings, self.monitor)
         return self.pool
 
     def calls(self) -> list[tuple[int, Connection]]:
         """The application calls that run now: for each, the identifier of its thread, and its connection."""
-        running = self.pool.calls() if self.pool is not None else []
-        connection = self.service.turn.running()
-        if connection is not None:
-            running.append((self.pool.loop_thread if self.pool is not None else self.thread, connection))
-        return running
+        with self.guard.held():
+            running = self.pool.calls() if self.pool is not None else []
+            connection = self.service.turn.running()
+            if connection is not None:
+                running.append((self.pool.loop_thread if self.pool is not None else self.thread, connection))
+            return running
 
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
         """Answer 504 and leave the call for *exchange* in *thread* behind; False if it has just ended."""
-        pool = self.pool
-        if pool is None:
-            pool = self.add_pool()
-            pool.loop_thread = thread
-        given_up = pool.give_up(thread, connection, exchange)
+        with self.guard.held():
+            pool = self.pool
+            if pool is None:
+                pool = self.add_pool()
+                pool.loop_thread = thread
+            given_up = pool.give_up(thread, connection, exchange)
         if given_up and self.stopping:
             self.wake()  # this may have been the last call to wait for
         return given_up
@@ -256,9 +275,10 @@ class Loop:
         """Serve until all is done. Raises LoopLost if another thread has taken the loop."""
         self.thread = threading.get_ident()
         self.meter.set(CALL + CALL_THREAD, threading.get_native_id())
-        self._finish_step()
-        while not self.aborted and not (self.stopping and self._is_done()):
-            self.step(SECOND)
+        with self.guard.held():
+            self._finish_step()
+            while not self.aborted and not (self.stopping and self._is_done()):
+                self.step(SECOND)
 
     def _is_done(self) -> bool:
         """Whether nothing is left to wait for, calls that were given up aside: nothing can end those."""
@@ -266,7 +286,7 @@ class Loop:
         return not left or (self.pool is not None and self.pool.has_given_up(left))
 
     def step(self, timeout: float) -> None:
-        """Wait for events, at most *timeout* seconds, and serve them. Raises LoopLost."""
+        """Wait for events, at most *timeout* seconds, and serve them; with the guard. Raises LoopLost."""
         if self.asked_to_stop and not self.stopping:
             self._begin_to_stop()
             timeout = 0.0  # there may be nothing left to wait for
@@ -352,9 +372,14 @@ class Loop:
                 while its connection is being closed would be lost.
         """
         self._idle_grace = idle_grace
-        self.service.draining = True
+        self.drain()
         self.asked_to_stop = True
         self.wake()
+
+    def drain(self) -> None:
+        """Keep no connection after its response from now on. Called in any thread."""
+        with self.guard.held():
+            self.service.draining = True
 
     def _begin_to_stop(self) -> None:
         """Accept what waits, and hurry all connections. If the loop is lost here, its next thread starts again."""
@@ -380,8 +405,9 @@ class Loop:
 
     def drop_all(self) -> None:
         """Do abort()'s work in the loop's thread; a connection that another thread serves is closed by that thread."""
-        for connection in self.all_connections():
-            connection.abort()
+        with self.guard.held():
+            for connection in self.all_connections():
+                connection.abort()
 
     def close(self) -> None:
         """End all connections, and close the poller and the loop's own pipe."""

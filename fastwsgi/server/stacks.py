@@ -1,7 +1,8 @@
-"""The Python stacks of the requests that a loop's application answers just now."""
+"""The Python stacks of the requests that the application answers just now."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.naming import request_name
@@ -12,6 +13,7 @@ from fastwsgi.server.watchdog import stack_of
 if TYPE_CHECKING:
     from typing import TypedDict
 
+    from fastwsgi.http.exchange import Exchange
     from fastwsgi.server.interfaces import WatchedLoop
 
     class RunningStack(TypedDict):
@@ -36,22 +38,26 @@ MOST_NAME = 200  # characters
 MOST_STACK = 8192
 
 
-def running_stacks(loop: WatchedLoop) -> list[RunningStack]:
-    """Those of *loop*, oldest first; called in any thread."""
+def running_stacks(loops: Iterable[WatchedLoop]) -> list[RunningStack]:
+    """Those of all *loops*, oldest first; called in any thread."""
     now = time.monotonic()
     threads = {one.ident: one.native_id or 0 for one in threading.enumerate()}
     found: list[RunningStack] = []
-    for thread, connection in loop.calls():
-        exchange = connection.exchange
-        environ = (exchange.environ if exchange is not None else None) or {}
-        if exchange is not None:
-            found.append(
-                {
-                    "name": request_name(environ)[:MOST_NAME],
-                    "request_id": str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
-                    "seconds": max(0.0, now - began(loop.meter, exchange)),
-                    "thread": threads.get(thread, 0),
-                    "stack": stack_of(thread)[-MOST_STACK:],
-                }
-            )
+    for loop in loops:
+        with loop.guard.held():
+            for thread, connection in loop.calls():
+                if connection.exchange is not None:
+                    seconds = max(0.0, now - began(loop.meter, connection.exchange))
+                    found.append(_described(connection.exchange, seconds, thread, threads.get(thread, 0)))
     return sorted(found, key=lambda one: -one["seconds"])[:MOST]
+
+
+def _described(exchange: Exchange, seconds: float, thread: int, native_id: int) -> RunningStack:
+    environ = exchange.environ or {}
+    return {
+        "name": request_name(environ)[:MOST_NAME],
+        "request_id": str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
+        "seconds": seconds,
+        "thread": native_id,
+        "stack": stack_of(thread)[-MOST_STACK:],
+    }

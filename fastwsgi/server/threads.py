@@ -74,7 +74,7 @@ class Pool(Places):
 
     def retire(self) -> None:
         """Go on without this thread, which ran the loop alone until it lost it in a call; as await_end()."""
-        with self.lock:
+        with self.loop.guard.held(), self.lock:
             if self.has_loop():
                 return  # it was halted
             if not self._was_given_up():
@@ -208,7 +208,8 @@ class Pool(Places):
             self.waiting_streams.remove(connection)
             place = self._claim_place()
         if place is not None:
-            place.acquire()
+            with self.loop.guard.given_up():
+                place.acquire()
 
     # Threads
 
@@ -232,8 +233,9 @@ class Pool(Places):
     def _work(self) -> None:
         """The main function of each thread."""
         try:
-            if not self._take_part():
-                return
+            with self.loop.guard.held():
+                if not self._take_part():
+                    return
         except BaseException as error:
             self.failure = error
         self.done = True
@@ -273,7 +275,8 @@ class Pool(Places):
                 self._threads.discard(threading.current_thread())
                 return False
             self.spares += 1
-        self.monitor.wait()
+        with self.loop.guard.given_up():
+            self.monitor.wait()
         with self.lock:
             self.spares -= 1
         return True

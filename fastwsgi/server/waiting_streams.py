@@ -25,6 +25,7 @@ class WaitingStreams:
 
     def __init__(self, loop: Loop, most: int) -> None:
         self._meter = loop.meter
+        self._guard = loop.guard
         self._rows = loop.rows
         self._most = most
         self._streams: set[Connection] = set()
@@ -71,7 +72,7 @@ class WaitingStreams:
         """
         poll = select.poll()
         poll.register(connection.fd, select.POLLOUT)
-        while not poll.poll(1000 * min(LOOK, max(0.0, connection.pace.left(time.monotonic())))):
+        while not self._has_read(poll, min(LOOK, max(0.0, connection.pace.left(time.monotonic())))):
             now = time.monotonic()
             is_late = not connection.given_up and connection.reads_too_slowly(now)
             if is_late:
@@ -80,3 +81,8 @@ class WaitingStreams:
                 connection.given_up = True
                 raise ClientDisconnected("it reads too slowly")
             connection.spool_if_short()
+
+    def _has_read(self, poll: select.poll, seconds: float) -> bool:
+        """Wait at most *seconds*; whether something can be sent now."""
+        with self._guard.given_up():
+            return bool(poll.poll(1000 * seconds))

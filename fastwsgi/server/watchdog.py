@@ -74,7 +74,8 @@ class Watchdog:
 
     def look(self, now: float) -> None:
         """Look once at the calls; *now* is in seconds."""
-        running = [(thread, connection, connection.exchange) for thread, connection in self.loop.calls()]
+        with self.loop.guard.held():
+            running = [(thread, connection, connection.exchange) for thread, connection in self.loop.calls()]
         calls = [(thread, connection, exchange) for thread, connection, exchange in running if exchange is not None]
         before = self._running
         self._running = {exchange: before.get(exchange, now) for _, _, exchange in calls}
@@ -86,13 +87,17 @@ class Watchdog:
                 self._give_up(thread, connection, exchange, age)
             elif self.slow_log and age >= self.slow_log and not {exchange} & (self._logged | self._given_up):
                 self._logged.add(exchange)
-                self._log(f"slow: {name_of(exchange)} has run for {age:.1f} s", thread)
+                self._log(f"slow: {self._name(exchange)} has run for {age:.1f} s", thread)
 
     def _give_up(self, thread: int, connection: Connection, exchange: Exchange, age: float) -> None:
-        request, stack = name_of(exchange), stack_of(thread)
+        request, stack = self._name(exchange), stack_of(thread)
         if self.loop.give_up(thread, connection, exchange):  # otherwise it has ended, or changed hands: look again
             self._given_up.add(exchange)
             self.expired(self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack))
+
+    def _name(self, exchange: Exchange) -> str:
+        with self.loop.guard.held():
+            return name_of(exchange)
 
     def _log(self, message: str, thread: int, stack: str | None = None) -> str:
         """Log *message* with the stack of *thread*; the whole of it."""

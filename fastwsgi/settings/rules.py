@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.settings.setting import SettingError
 
 if TYPE_CHECKING:
@@ -49,6 +50,14 @@ def settle(values: dict[str, Any]) -> None:
     if values["status_bind"] in values["bind"] and not values["status_bind"].endswith(":0"):
         raise SettingError.between(
             ("bind", "status_bind"), f"are both {values['status_bind']}; the status needs an address of its own"
+        )
+    if values["loops"] > 1 and HAS_GIL:
+        raise SettingError.between(
+            ("loops",), f"cannot be {values['loops']}: with a GIL, which this Python has, there is one"
+        )
+    if values["loops"] > values["threads"]:
+        raise SettingError.between(
+            ("loops", "threads"), f"are {values['loops']} and {values['threads']}; each loop needs a thread"
         )
     for name in LIMITS_OF_A_HEAD:
         if values[name] == 0:

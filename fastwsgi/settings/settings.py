@@ -142,6 +142,12 @@ class Settings(StaticSettings, StatusSettings):
         PROCESSES, kinds.workers(), 1, "worker processes; auto: one for each usable CPU", ("-w",), supervised=True
     )
     threads = Setting(PROCESSES, kinds.count(1, 1024), 4, "threads that run the application in each worker")
+    loops = Setting(
+        PROCESSES,
+        kinds.count(0, 1024),
+        0,
+        "event loops of each worker, on a Python without a GIL; 0: as many as its threads can keep busy at once",
+    )
     max_queue = Setting(
         PROCESSES, kinds.count(0), 1024, "requests that may wait for a thread in each worker; beyond: 503"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 
 from fastwsgi.figures import (
@@ -54,7 +54,7 @@ class Call(NamedTuple):
 
 
 def calls(words: memoryview, base: int) -> list[Call]:
-    """The calls that run in the worker whose memory begins at *base*."""
+    """The calls that run in the loop whose memory begins at *base*."""
     end = base + ROWS + max(0, min(words[base + ROWS_USED], MOST_ROWS)) * CALL_WORDS
     rows = words[base + ROWS + CALL_NUMBER : end : CALL_WORDS].tolist()
     begins = [base + CALL, *compress(range(base + ROWS, end, CALL_WORDS), rows)]
@@ -68,7 +68,7 @@ def still_running(words: memoryview, found: list[Call]) -> list[Call]:
 
 
 def busy_time(words: memoryview, base: int, clock: int) -> tuple[int, list[Call]]:
-    """The nanoseconds that the threads of a worker have spent on calls up to *clock*, and the calls that run.
+    """The nanoseconds that the threads of a loop have spent on calls up to *clock*, and the calls that run.
 
     A call that ends is first marked as counted, then counted. So if nothing was counted meanwhile, what was found
     belongs together; else some of the time may be missing, but none is in it twice.
@@ -111,12 +111,18 @@ def describe(words: memoryview, found: list[Call], worker: WorkerFigures, clock:
             yield Running(method, path, seconds, worker.worker, worker.pid, described.thread, described.identifier)
 
 
-def in_call(words: memoryview, base: int) -> str:
-    """What holds the GIL of the worker whose memory begins at *base*: ", in GET /shop for 3.1 s"; "" if none runs.
+def of_worker(words: memoryview, bases: Iterable[int]) -> list[Call]:
+    """The calls that run in the worker whose loops have the memory at *bases*."""
+    return [call for base in bases for call in calls(words, base)]
 
-    It is the call of the thread with the loop, which nobody could take from it, or else, most likely, the oldest.
+
+def in_call(words: memoryview, bases: Sequence[int]) -> str:
+    """What holds up the worker whose loops have the memory at *bases*: ", in GET /shop for 3.1 s"; "" if none runs.
+
+    It is the call of a thread with a loop, which nobody could take from it, or else, most likely, the oldest.
     """
-    for call in sorted(calls(words, base), key=lambda call: (call.begin != base + CALL, call.began)):
+    with_loop = {base + CALL for base in bases}
+    for call in sorted(of_worker(words, bases), key=lambda call: (call.begin not in with_loop, call.began)):
         described = read(words, call)
         if described is not None:
             age = call.age(time.monotonic_ns()) / 10**9
@@ -124,9 +130,9 @@ def in_call(words: memoryview, base: int) -> str:
     return ""
 
 
-def at_the_end(words: memoryview, base: int) -> list[str]:
-    """What ran in the worker whose memory begins at *base* when it ended: "GET /shop for 3.1 s", the oldest first."""
+def at_the_end(words: memoryview, bases: Iterable[int]) -> list[str]:
+    """What ran in a worker when it ended: "GET /shop for 3.1 s", the oldest first; its loops' memory is at *bases*."""
     now = time.monotonic_ns()
-    found = [(read(words, call), call.age(now)) for call in calls(words, base)]
+    found = [(read(words, call), call.age(now)) for call in of_worker(words, bases)]
     found.sort(key=lambda pair: -pair[1])
     return [f"{one.name or 'a request'} for {age / 10**9:.1f} s" for one, age in found if one is not None]

@@ -18,7 +18,8 @@ from fastwsgi.status.snapshot import Snapshot
 from fastwsgi.status.verdict import Verdict, judge
 
 TOTALS = (
-    "requests", "threads", "threads_busy", "others_busy", "queued", "oldest_queued", "oldest", "streams_waiting",
+    "requests", "loops", "threads", "threads_busy", "others_busy", "queued", "oldest_queued", "oldest",
+    "streams_waiting",
 )  # fmt: skip
 """Properties of a Snapshot, which readers of JSON need not compute again."""
 

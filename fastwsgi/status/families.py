@@ -169,6 +169,7 @@ FAMILIES = (
         "Answers of --static by code, which are no responses of the application.",
         _by("code", lambda it: it.file_answers),
     ),
+    Family("loops", "gauge", "Loops that serve connections, each in a thread of its own.", _sums("loops")),
     Family("threads", "gauge", "Threads that may run the application.", _sums("threads")),
     Family("threads_busy", "gauge", "Threads that run the application now.", _sums("threads_busy")),
     Family(

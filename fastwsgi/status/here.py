@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Callable
 
+from fastwsgi.figures import SIZE
 from fastwsgi.originals import os, time
 from fastwsgi.status.reading import Reader
-from fastwsgi.status.scoreboard import Slot
+from fastwsgi.status.scoreboard import LoneSlot
 
 _readers: list[Reader] = []
 
@@ -18,9 +19,9 @@ def belong(reader: Reader) -> None:
 
 def serve_alone(words: memoryview, build: str) -> Callable[[], None]:
     """Have this process be a service of its own, with a worker's *words*; call the result as a sign of life."""
-    slot = Slot(words, 0)
-    slot.pid, slot.state = os.getpid(), "ready"
-    slot.started = slot.heartbeat = time.monotonic()
+    slot = LoneSlot(words, 0, len(words) // SIZE)
+    slot.pid = os.getpid()
+    slot.begin("ready")
     belong(Reader(words, build, has_head=False))
 
     def live() -> None:

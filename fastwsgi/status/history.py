@@ -97,7 +97,7 @@ class _Counts(NamedTuple):
     queue_full: int
     refused: int
     lines_dropped: int
-    workers: dict[int, tuple[int, int, int, float, float, Histogram]]  # by slot: see _worker_counts()
+    workers: dict[tuple[int, int], tuple[int, int, int, float, float, Histogram]]  # by slot and number of loops
 
 
 class History:
@@ -202,11 +202,12 @@ class History:
         )
 
     def _worker_rates(self, worker: WorkerFigures, clock: float) -> WorkerRates:
-        before = next((one for one in self._counts if worker.slot in one.workers), None)
+        memory = worker.slot, worker.loops
+        before = next((one for one in self._counts if memory in one.workers), None)
         if before is None:
             return WorkerRates(cpu_share=worker.cpu / worker.age if worker.age else None)
         seconds = clock - before.clock
-        pid, requests, errors, busy, cpu, durations = before.workers[worker.slot]
+        pid, requests, errors, busy, cpu, durations = before.workers[memory]
         is_same = pid == worker.pid  # what counts on may be another process; what it took of the CPU is its own
         thread_seconds = seconds * worker.threads
         return WorkerRates(
@@ -248,7 +249,7 @@ def _counts(snapshot: Snapshot) -> _Counts:
         refused=snapshot.refused.get("503", 0),
         lines_dropped=snapshot.lines_dropped,
         workers={
-            one.slot: (one.pid, one.requests, one.errors, one.busy_seconds, one.cpu, one.durations)
+            (one.slot, one.loops): (one.pid, one.requests, one.errors, one.busy_seconds, one.cpu, one.durations)
             for one in snapshot.workers
         },
     )

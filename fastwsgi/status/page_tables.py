@@ -67,7 +67,9 @@ COLUMNS = (
 def workers(snapshot: Snapshot, rates: Sequence[WorkerRates]) -> str:
     """The table of workers, by position."""
     ready = sum(one.state == "ready" for one in snapshot.workers)
-    note = f'<span class="note">{ready} of {snapshot.workers_wanted} ready, generation {snapshot.generation}</span>'
+    loops = f", {snapshot.loops} loops" if any(one.loops > 1 for one in snapshot.workers) else ""
+    told = f"{ready} of {snapshot.workers_wanted} ready{loops}, generation {snapshot.generation}"
+    note = f'<span class="note">{told}</span>'
     heading = f'<h2 id="h-workers">Workers {note}</h2>'
     if not snapshot.workers:
         return f'{heading}<div class="scroll"><p class="none">There is none.</p></div>'

@@ -1,5 +1,7 @@
 """A Snapshot of the service, read from the memory of its processes and from /proc, without a lock.
 
+The figures of a worker are those of its loops: their sums, or for a time the longest.
+
 A worker may write while it is read: each word is then from before or after, and a call that ends meanwhile is left out.
 So a sum of several words may be a little behind its parts. What must never fall, such as the time of calls that have
 ended and of those that run, is kept at the highest value that a Reader has seen.
@@ -41,7 +43,7 @@ class Highest:
 
 @record
 class _Slot:
-    """The memory of a worker as it was read.
+    """The memory of a loop as it was read.
 
     Attributes:
         words: gauges and counters, without the codes.
@@ -60,7 +62,7 @@ class Reader:
     """Reads snapshots.
 
     Args:
-        words: the scoreboard's, or those of a single process, which is a worker without a head.
+        words: the scoreboard's, or those of a single process, which is a worker, without a head.
         build: the name of the modules that serve.
         has_head: whether the first of the slots is the supervisor's.
     """
@@ -84,18 +86,17 @@ class Reader:
         """
         clock = time.monotonic_ns()
         head = self._words[: figures.SIZE].tolist() if self._has_head else _single_head(self._words, clock)
-        numbers = range(1, head[scoreboard.HIGHEST] + 1) if self._has_head else range(1)
+        numbers = range(1, head[scoreboard.HIGHEST] + 1) if self._has_head else range(len(self._words) // figures.SIZE)
         slots = [self._read_slot(number, clock, details) for number in numbers]
-        living = [slot for slot in slots if slot.words[figures.PHASE]]
-        living.sort(key=lambda slot: slot.words[figures.POSITION])
-        workers = [self._worker(slot, clock, details) for slot in living]
+        living = _by_worker(slots)
+        workers = [self._worker(number, loops, clock, details) for number, loops in living]
         running: list[Running] = []
         peers: dict[str, int] = {}
         if details:
-            for slot, worker in zip(living, workers):
-                running += describe(self._words, slot.calls, worker, clock)
+            for (_, loops), worker in zip(living, workers):
+                running += describe(self._words, [call for loop in loops for call in loop.calls], worker, clock)
             running.sort(key=lambda one: -one.seconds)
-            peers = totals.refused_peers(self._words, [slot.base for slot in living])
+            peers = totals.refused_peers(self._words, [loop.base for _, loops in living for loop in loops])
         words = totals.of_all(self._words, [slot.base for slot in slots])
         return Snapshot(
             format=FORMAT,
@@ -118,19 +119,20 @@ class Reader:
     def _read_slot(self, number: int, clock: int, details: bool) -> _Slot:
         base = number * figures.SIZE
         busy, running = busy_time(self._words, base, clock)
-        words = totals.of_worker(self._words, base, figures.CODES if details else figures.DURATIONS)
+        words = totals.of_loop(self._words, base, figures.CODES if details else figures.DURATIONS)
         return _Slot(number, base, words, running, self._busy.of(number, busy / 10**9))
 
-    def _worker(self, slot: _Slot, clock: int, details: bool) -> WorkerFigures:
-        words = slot.words
+    def _worker(self, number: int, loops: list[_Slot], clock: int, details: bool) -> WorkerFigures:
+        words = loops[0].words  # what it says of itself, in each of them
+        sums = totals.sums([loop.words for loop in loops])
         pid = words[figures.PID]
         state, seen = scoreboard.STATES[words[figures.PHASE]], _since(words[figures.HEARTBEAT], clock)
         is_stuck = state == "ready" and seen > max(LONGEST_SILENCE, PULSES * words[figures.PULSE] / 10**9)
-        durations = totals.all_durations(words) if details else Histogram([], 0.0)
-        oldest = max((call.age(clock) for call in slot.calls), default=0) / 10**9
+        durations = totals.all_durations(sums) if details else Histogram([], 0.0)
+        oldest = max((call.age(clock) for loop in loops for call in loop.calls), default=0) / 10**9
         return WorkerFigures(
             worker=words[figures.POSITION],
-            slot=slot.number,
+            slot=number,
             pid=pid,
             generation=words[figures.GENERATION],
             state=state,
@@ -138,23 +140,24 @@ class Reader:
             seen=seen,
             is_stuck=is_stuck,
             has_failed=bool(words[figures.HAS_FAILED]),
-            threads=words[figures.THREADS],
-            threads_busy=_threads_busy(slot),
-            saturated=_saturated(slot, clock),
-            queued=words[figures.QUEUED],
-            oldest_queued=_since(words[figures.OLDEST_QUEUED], clock),
-            streams_waiting=words[figures.STREAMS_WAITING],
-            connections=words[figures.CONNECTIONS],
-            buffered=words[figures.BUFFERED],
-            spooled=words[figures.SPOOLED],
+            threads=sums[figures.THREADS],
+            threads_busy=sum(map(_threads_busy, loops)),
+            saturated=min(_saturated(loop, clock) for loop in loops),
+            queued=sums[figures.QUEUED],
+            oldest_queued=max(_since(loop.words[figures.OLDEST_QUEUED], clock) for loop in loops),
+            streams_waiting=sums[figures.STREAMS_WAITING],
+            connections=sums[figures.CONNECTIONS],
+            buffered=sums[figures.BUFFERED],
+            spooled=sums[figures.SPOOLED],
             rss=self._memory.of(pid),
             cpu=cpu_seconds(pid),
             oldest=oldest,
             requests=durations.count,
-            errors=totals.errors(words) if details else 0,
-            busy_seconds=slot.busy,
+            errors=totals.errors(sums) if details else 0,
+            busy_seconds=sum(loop.busy for loop in loops),
             durations=durations,
             is_stopped=is_stuck and is_stopped(pid),
+            loops=len(loops),
         )
 
     def _queue(self, words: list[int]) -> Histogram:
@@ -172,8 +175,17 @@ class Reader:
         return {str(position): self._cpu.of(position, used[position]) for position in sorted(used)}
 
 
+def _by_worker(slots: list[_Slot]) -> list[tuple[int, list[_Slot]]]:
+    """Those that are in use by worker, each with the number of its first slot, ordered by position."""
+    workers: dict[int, list[_Slot]] = {}
+    for slot in slots:
+        if slot.words[figures.PHASE]:
+            workers.setdefault(slot.number - slot.words[figures.LOOP], []).append(slot)
+    return sorted(workers.items(), key=lambda worker: worker[1][0].words[figures.POSITION])
+
+
 def _threads_busy(slot: _Slot) -> int:
-    """The threads of a worker that run the application: those without the loop, and the one with it.
+    """The threads of a loop that run the application: those without the loop, and the one with it.
 
     While a call loses the loop, it may be seen as both; but there are no more than all threads.
     """
@@ -183,7 +195,7 @@ def _threads_busy(slot: _Slot) -> int:
 
 
 def _saturated(slot: _Slot, clock: int) -> float:
-    """Seconds for which all threads of a worker have been busy; a single one is as long as its request runs.
+    """Seconds for which all threads of a loop have been busy; a single one is as long as its request runs.
 
     One that was given up has lost its thread's place to others.
     """

@@ -60,7 +60,7 @@ class WorkerFigures:
 
     Attributes:
         worker: its position; during a reload two processes may have the same.
-        slot: the number of its memory; only figures of the same slot have differences.
+        slot: the number of its memory; only figures of the same slot, with as many loops, have differences.
         state: booting, ready, retiring or failed.
         age: seconds since it was started.
         seen: seconds since its last heartbeat.
@@ -70,13 +70,14 @@ class WorkerFigures:
         has_failed: it serves a page that says why the application cannot be loaded.
         threads_busy: that run the application, the one with the loop included.
         saturated: seconds for which new requests have had to queue: all threads are busy, or one goes on with a queue
-            alone, as more would gain nothing; 0: some is free.
+            alone, as more would gain nothing; 0: some is free, be it in one of several loops.
         oldest_queued: seconds for which the first request in the queue has waited; 0: none waits.
         rss: bytes resident.
         cpu: seconds of CPU that it has used.
         oldest: seconds for which its oldest request has run; 0: none runs.
         requests, durations, busy_seconds, errors: those of its slot of the scoreboard, so that what is counted grows
             also when another process takes its place: differences tell rates. *durations* are those of all classes.
+        loops: threads that serve connections, each those of its own; more than one without a GIL.
     """
 
     worker: int
@@ -105,6 +106,7 @@ class WorkerFigures:
     busy_seconds: float
     durations: Histogram
     is_stopped: bool = False
+    loops: int = 1
 
 
 @record
@@ -254,6 +256,11 @@ class Snapshot:
     def threads_busy(self) -> int:
         """Those of *threads* that run the application."""
         return sum(one.threads_busy for one in self.ready or self.workers)
+
+    @property
+    def loops(self) -> int:
+        """Loops of the same workers."""
+        return sum(one.loops for one in self.ready or self.workers)
 
     @property
     def others_busy(self) -> int:

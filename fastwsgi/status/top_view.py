@@ -112,10 +112,11 @@ def totals(document: Document) -> list[Line]:
 def facts(document: Document) -> list[Line]:
     """What is served, by which version, since when."""
     ready = sum(one["state"] == "ready" for one in document["workers"])
-    wanted = document["workers_wanted"]
+    wanted, several = document["workers_wanted"], any(one["loops"] > 1 for one in document["workers"])
     return [
         *([[(ascii_text(name), "")]] if (name := document["told"]["name"]) else []),
         item("workers", f"{ready}/{wanted}", ready < wanted),
+        *([item("loops", str(document["totals"]["loops"]))] if several else []),
         item("generation", str(document["generation"])),
         item("fastwsgi", ascii_text(document["version"])),
         item("up", age(max(0.0, document["at"] - document["since"]))),

@@ -18,11 +18,16 @@ _LAST_CLASS = _CLASSES[-1]
 _APPLICATION = figures.TIMEOUTS + figures.TIMEOUT_KINDS.index("application")
 
 
-def of_worker(words: memoryview, base: int, end: int) -> list[int]:
-    """The words of a worker up to *end*, which is before the codes, with what its monitor answered."""
+def of_loop(words: memoryview, base: int, end: int) -> list[int]:
+    """The words of a loop up to *end*, which is before the codes, with what its monitor answered."""
     found: list[int] = words[base : base + end].tolist()
     _add_expired(found)
     return found
+
+
+def sums(loops: list[list[int]]) -> list[int]:
+    """The sums of the words of a worker's *loops*, each of which is only of use where sums are."""
+    return loops[0] if len(loops) == 1 else [sum(values) for values in zip(*loops)]
 
 
 def of_all(words: memoryview, bases: list[int]) -> list[int]:
@@ -33,7 +38,7 @@ def of_all(words: memoryview, bases: list[int]) -> list[int]:
 
     Args:
         words: the scoreboard's.
-        bases: where the words of the workers begin.
+        bases: where the words of their loops begin.
     """
     parts = (words[base + BEGIN : base + END] for base in bases)
     total = sum(int.from_bytes(part, sys.byteorder) for part in parts)
@@ -97,7 +102,7 @@ def refused(words: list[int]) -> dict[str, int]:
 
 
 def refused_peers(words: memoryview, bases: list[int]) -> dict[str, int]:
-    """Peers with their refusals of the last minute, most first, of the workers whose memory is at *bases*."""
+    """Peers with their refusals of the last minute, most first, of the loops whose memory is at *bases*."""
     found: Counter[str] = Counter()
     for base in bases:
         for row in range(figures.MOST_PEERS):

@@ -32,8 +32,9 @@ def test_a_worker_shows_what_it_does() -> None:
     assert drawn == {10, 11, 12}
     assert (hasattr(worker, "wsgi"), worker.aborted, worker.tmp.last_update()) == (False, False, 0.0)
     board = Scoreboard()
-    slot = board.allocate()
-    slot.requests, slot.busy, slot.queued, slot.connections = 9, 2, 1, 5
+    slot = board.allocate(2)
+    slot.requests, slot.busy, slot.queued, slot.connections = 8, 1, 1, 2
+    slot.followers[0].requests, slot.followers[0].busy, slot.followers[0].connections = 1, 1, 3
     worker.begin(slot)
     worker.notify()
     assert (worker.nr, worker.nr_conns, len(worker.futures), worker.tmp.last_update()) == (9, 5, 3, slot.heartbeat)

@@ -31,7 +31,7 @@ def test_each_worker_is_judged_by_its_own_pulse() -> None:
     killed: list[Any] = []
     dump = SimpleNamespace(ask=lambda pid: None, is_whole=lambda: True, take=lambda: "stacks")
     told: list[str] = []
-    idle = {"words": figures.private_memory(), "base": 0}
+    idle = {"words": figures.private_memory(), "bases": [0]}
     beats = {1: {"heartbeat": 99.2, "pulse": 1.0}, 2: {"heartbeat": 97.0, "pulse": 0.25}}
     slots = {pid: SimpleNamespace(**one, **idle) for pid, one in beats.items()}
     members = {pid: SimpleNamespace(pid=pid, state="ready", slot=slot, dump=dump) for pid, slot in slots.items()}

@@ -128,7 +128,7 @@ def test_a_call_that_waited_in_the_queue_runs_from_when_it_left_it(build: Simple
         places = (figures.CALL, *range(figures.ROWS, figures.RING, figures.CALL_WORDS))
         (row,) = [place for place in places if (call_at(words, place) or ("",))[0] == last]
         assert released <= words[row + figures.CALL_BEGAN] <= began[0]
-        shown = {one["name"]: one["seconds"] for one in running_stacks(server.loop)}
+        shown = {one["name"]: one["seconds"] for one in running_stacks([server.loop])}
         assert shown.get(last, 0.0) <= (time.monotonic_ns() - released) / 1e9  # without its wait
         for gate in gates:
             gate.set()

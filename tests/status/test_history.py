@@ -51,6 +51,14 @@ def test_threads_that_have_gone_were_part_of_what_there_was() -> None:
     assert history(*moments).rates(now).utilisation == 18.0 / (5 * 2.0 * 8)
 
 
+def test_a_successor_with_more_loops_begins_anew() -> None:
+    """It counts on from the memory of others, too."""
+    first = answered(snapshot(), good=1000)
+    now = answered(first, good=90)
+    now.workers[0].loops = 2
+    assert history(first).worker_rates(now)[0].request_rate is None
+
+
 def test_a_worker_has_rates_of_its_own() -> None:
     first = answered(snapshot(), good=1000)
     now = answered(first, good=90, bad=10, busy=4.0)

@@ -39,7 +39,7 @@ def page() -> str:
     board = Scoreboard()
     words = board.words
     for position, pid, state in ((0, 11, "ready"), (1, 12, "ready"), (1, 13, "retiring")):
-        slot = board.allocate()
+        slot = board.allocate(position + 1)
         slot.position, slot.pid, slot.state, slot.threads, slot.busy, slot.generation = position, pid, state, 4, 2, 3
         for index, count in enumerate((1, 0, 2)):
             words[slot.base + DURATIONS + index] += count
@@ -82,6 +82,7 @@ def test_what_the_parser_of_prometheus_reads() -> None:
 def test_gauges_of_two_processes_at_one_position_are_added_up() -> None:
     assert (value("threads", worker="0"), value("threads", worker="1")) == (4, 8)
     assert value("threads_busy", worker="1") == 4
+    assert (value("loops", worker="0"), value("loops", worker="1")) == (1, 4)
     assert value("worker_info", worker="1", pid="12", generation="3") == 1
     assert value("worker_info", worker="1", pid="13", generation="3") == 1
 

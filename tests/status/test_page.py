@@ -111,6 +111,12 @@ def test_bounds_and_what_is_beside_the_threads_of_ready_workers() -> None:
         assert part in text
 
 
+def test_loops_are_counted_where_a_worker_has_several() -> None:
+    assert b"2 of 2 ready, generation 0" in render(snapshot(), history())
+    several = snapshot(workers=[worker(0), worker(1, loops=3)])
+    assert b"2 of 2 ready, 4 loops, generation 0" in render(several, history())
+
+
 def test_times_are_those_of_the_error_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()

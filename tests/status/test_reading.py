@@ -9,15 +9,16 @@ import pytest
 
 from fastwsgi import figures
 from fastwsgi.figures import CALL, CALL_WORDS, CODES, DURATIONS, HISTOGRAM, QUEUE_TIMES, ROWS, SIZE
-from fastwsgi.status import scoreboard
+from fastwsgi.status import here, scoreboard
+from fastwsgi.status.calls import at_the_end, in_call
 from fastwsgi.status.reading import Highest, Reader
 from fastwsgi.status.scoreboard import Scoreboard, Slot
 
 SECOND = 10**9
 
 
-def ready(board: Scoreboard, position: int = 0, **gauges: int) -> Slot:
-    slot = board.allocate()
+def ready(board: Scoreboard, position: int = 0, loops: int = 1, **gauges: int) -> Slot:
+    slot = board.allocate(loops)
     slot.state, slot.position, slot.pid, slot.threads = "ready", position, os.getpid(), 4
     for name, value in gauges.items():
         setattr(slot, name, value)
@@ -249,6 +250,103 @@ def test_a_single_process_has_words_of_its_own_and_no_head() -> None:
     answer(slot, 200)
     snapshot = Reader(words, has_head=False).read()
     assert (snapshot.requests, snapshot.threads, snapshot.workers_wanted) == (1, 4, 1)
+
+
+def test_a_single_process_with_several_loops() -> None:
+    words = figures.private_memory(3)
+    live = here.serve_alone(words, "c")
+    reader = here.reader()
+    here.leave()
+    assert reader is not None
+    last = Slot(words, 2)
+    last.threads = 4
+    answer(last, 200)
+    run(last, 0, b"GET /", 2.0)
+    words[figures.HEARTBEAT] = 1
+    live()
+    snapshot = reader.read()
+    (worker,) = snapshot.workers
+    assert (worker.loops, worker.pid, worker.requests, worker.threads_busy) == (3, os.getpid(), 1, 1)
+    assert (worker.is_stuck, snapshot.running[0].worker, snapshot.workers_wanted) == (False, 0, 1)
+
+
+def test_a_worker_with_several_loops_is_one(board: Scoreboard) -> None:
+    mine = ready(board, 1, loops=2, queued=1, connections=4, buffered=100, spooled=7, streams_waiting=1)
+    ready(board, 0)
+    (other,) = mine.followers
+    other.threads, other.queued, other.connections, other.buffered, other.streams_waiting = 3, 2, 5, 20, 2
+    add(other, figures.BUSY_TIME, 3 * SECOND)
+    answer(mine, 200)
+    answer(other, 500, 3, SECOND // 25)
+    snapshot = Reader(board.words).read()
+    assert [(one.worker, one.slot, one.loops) for one in snapshot.workers] == [(0, 3, 1), (1, 1, 2)]
+    worker = snapshot.workers[1]
+    assert (worker.threads, worker.queued, worker.connections, worker.buffered, worker.spooled) == (7, 3, 9, 120, 7)
+    assert (worker.streams_waiting, worker.requests, worker.errors, worker.busy_seconds) == (3, 2, 1, 3.0)
+    assert (worker.durations.counts[:4], worker.durations.total) == ([1, 0, 0, 1], 0.041)
+    assert (snapshot.requests, snapshot.loops, snapshot.threads, snapshot.busy_seconds) == (2, 3, 11, 3.0)
+
+
+def test_the_calls_of_all_loops_run_in_their_worker(board: Scoreboard) -> None:
+    slot = ready(board, loops=2, busy=1)
+    (other,) = slot.followers
+    other.threads = 1
+    run(slot, 0, b"GET /first", 2.0)
+    run(slot, 1, b"GET /row", 3.0)
+    run(other, 0, b"GET /second", 5.0)
+    snapshot = Reader(board.words).read()
+    assert [(one.path, one.worker, one.pid) for one in snapshot.running] == [
+        ("/second", 0, os.getpid()), ("/row", 0, os.getpid()), ("/first", 0, os.getpid()),
+    ]
+    (worker,) = snapshot.workers
+    assert (worker.threads_busy, worker.oldest) == (3, pytest.approx(5.0, abs=0.5))
+    assert worker.busy_seconds == pytest.approx(10.0, abs=0.5)
+    assert in_call(board.words, slot.bases).startswith(", in GET /second for 5.")
+    assert [one[:11] for one in at_the_end(board.words, slot.bases)] == ["GET /second", "GET /row fo", "GET /first "]
+
+
+def test_a_worker_is_saturated_since_the_latest_of_its_loops_is(board: Scoreboard) -> None:
+    slot = ready(board, loops=2, saturated=1)
+    (other,) = slot.followers
+    slot.saturated_since = time.monotonic() - 8
+    other.oldest_queued = time.monotonic() - 3
+    reader = Reader(board.words)
+    assert reader.read().workers[0].saturated == 0
+    other.threads = 1
+    run(other, 0, b"GET /", 5.0)
+    assert reader.read().workers[0].saturated == pytest.approx(5, abs=0.5)
+    other.threads, other.saturated, other.saturated_since = 4, 1, time.monotonic() - 2
+    (worker,) = reader.read().workers
+    assert (worker.saturated, worker.oldest_queued) == (pytest.approx(2, abs=0.5), pytest.approx(3, abs=0.5))
+
+
+def test_what_all_loops_of_a_dead_worker_counted_is_kept(board: Scoreboard) -> None:
+    slot = ready(board, loops=2)
+    for number, one in enumerate((slot, *slot.followers), 1):
+        run(one, 0, b"GET /", 7.0)
+        answer(one, 200)
+        add(one, figures.REFUSED, number)
+        begin = one.base + figures.PEERS
+        one.words[begin], one.words[begin + 1] = number, int.from_bytes(b"10.0.0.1", "little")
+    reader = Reader(board.words)
+    assert reader.read().refused_peers == {"10.0.0.1": 3}
+    slot.clear()
+    again = ready(board, loops=2)
+    snapshot = reader.read()
+    assert (again.number, snapshot.requests, snapshot.refused["400"], snapshot.workers[0].requests) == (1, 2, 3, 2)
+    assert snapshot.busy_seconds == pytest.approx(14.0, abs=0.5)
+    assert snapshot.running == []
+
+
+def test_a_silent_worker_is_stuck_with_all_its_loops(board: Scoreboard) -> None:
+    ready(board, loops=2).heartbeat = time.monotonic() - 2
+    assert [one.is_stuck for one in Reader(board.words).read().workers] == [True]
+
+
+def test_what_is_read_between_the_ends_of_two_loops_is_of_one_worker(board: Scoreboard) -> None:
+    slot = ready(board, loops=3)
+    slot.followers[1].clear()
+    assert [(one.slot, one.loops) for one in Reader(board.words).read().workers] == [(1, 2)]
 
 
 def test_nothing_falls_while_a_worker_writes(board: Scoreboard) -> None:

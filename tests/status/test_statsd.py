@@ -34,8 +34,8 @@ def closing() -> Iterator[None]:
         yield
 
 
-def worker(board: Scoreboard) -> Slot:
-    slot = board.allocate()
+def worker(board: Scoreboard, loops: int = 1) -> Slot:
+    slot = board.allocate(loops)
     slot.state, slot.threads = "ready", 4
     return slot
 
@@ -169,7 +169,8 @@ def test_what_comes_faster_than_it_is_sent_is_a_sample(board: Scoreboard) -> Non
 
 
 def test_the_rings(board: Scoreboard) -> None:
-    first, second = worker(board), worker(board)
+    first = worker(board, loops=2)
+    (second,) = first.followers
     serve(first, 200, 99)
     rings = Rings(board.words)
     assert rings.take(MOST_TIMINGS).microseconds == []

@@ -99,6 +99,11 @@ def test_what_is_beside_the_threads_of_ready_workers() -> None:
     assert " refused with 503 37   p50 <0.005   p95 0.240   p99 >10.0\n" in head
 
 
+def test_loops_are_counted_where_a_worker_has_several() -> None:
+    assert " loops " not in text(picture(document([worker(0), worker(1)]), Choice()))
+    assert "workers 2/2   loops 4   generation" in text(picture(document([worker(0), worker(1, loops=3)]), Choice()))
+
+
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_help_fits(width: int) -> None:
     lines = text(top_view.explanation(width)).splitlines()

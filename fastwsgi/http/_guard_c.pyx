@@ -1,0 +1,53 @@
+"""The guard of a loop, in C; its pure twin, _guard_py.py, is the specification.
+
+What the compiled modules call on the way of each request is inline in _guard_c.pxd. The mutex is the interpreter's: a
+thread that waits for it does not hold up a garbage collection, and gets it after a millisecond at the latest.
+"""
+
+
+cdef class Guard:
+    """What one thread has of those that serve a loop; nothing where there is a GIL."""
+
+    def try_to_take(self):
+        return guard_try(&self.lock)
+
+    def held(self):
+        return Held(self)
+
+    def given_up(self):
+        return GivenUp(self)
+
+    def renew(self):
+        guard_renew(&self.lock)
+
+
+cdef class Held:
+    """The guard, inside a block."""
+
+    cdef Guard guard
+    cdef bint taken
+
+    def __cinit__(self, Guard guard not None):
+        self.guard = guard
+
+    def __enter__(self):
+        self.taken = self.guard.take_back()
+
+    def __exit__(self, kind, error, trace):
+        if self.taken:
+            self.guard.give_up()
+
+
+cdef class GivenUp:
+    """No guard, inside a block."""
+
+    cdef Guard guard
+
+    def __cinit__(self, Guard guard not None):
+        self.guard = guard
+
+    def __enter__(self):
+        self.guard.give_up()
+
+    def __exit__(self, kind, error, trace):
+        self.guard.take_back()

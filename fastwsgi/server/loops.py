@@ -1,0 +1,191 @@
+"""The loops of one process: one, or, where an interpreter has no GIL, several that share the listeners.
+
+Each has a thread and everything else of its own (see http/_guard_py.py, and commons.py for the rest), and a portion of
+each bound. What comes from outside, a stop or a question, goes to each; what is due once in a process is the first
+loop's. With one loop this only passes on.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+from typing import TYPE_CHECKING, Callable
+
+from fastwsgi.daemon import Daemon
+from fastwsgi.leaving import Contained
+from fastwsgi.originals import threading
+from fastwsgi.server.quota import Quota
+from fastwsgi.server.threads import SIGNAL_LOOK
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from fastwsgi.http.connection import Connection
+    from fastwsgi.server.loop import Loop
+    from fastwsgi.tls.contexts import Tls
+
+
+class Loops:
+    """The loops of this process.
+
+    Attributes:
+        first: does what is due once in a process.
+        stopped_accepting: called once a stop has emptied the backlogs.
+        caller_stuck: called at the end if run() cannot return, as its thread is in a call that was given up.
+
+    Args:
+        loops: at least one.
+        memory: the words of their figures, if there are several and no other process has them, too.
+    """
+
+    def __init__(self, loops: list[Loop], memory: memoryview | None = None) -> None:
+        self.loops = loops
+        self.first = loops[0]
+        self.memory = self.first.meter.view if memory is None else memory
+        self.ticks, self.closers = self.first.ticks, self.first.closers
+        self.stopped_accepting: Callable[[], None] = lambda: None
+        self.caller_stuck: Callable[[], None] = lambda: None
+        self._accepting = self._running = len(loops)
+        self._taker = self.first  # the loop that has emptied the backlogs last
+        self._lock = threading.Lock()
+        self._ended = threading.Lock()  # released when all have ended, or one has failed
+        self._ended.acquire()
+        self._done = False
+        self._failure: BaseException | None = None
+        for loop in loops:
+            loop.siblings = [one for one in loops if one is not loop]
+            loop.stopped_accepting = partial(self._end_accepting, loop)
+            loop.caller_stuck = self._end_loop if len(loops) > 1 else self._tell_stuck
+
+    def expire_to(self, called: Callable[[str], None]) -> None:
+        """Call *called* with what was logged when a request has passed the deadline."""
+        for loop in self.loops:
+            loop.expired = called
+
+    def add_listener(
+        self, listener: socket.socket, environ: WSGIEnvironment | None = None, tls: Tls | None = None
+    ) -> None:
+        """Accept connections from *listener*: see Loop.add_listener()."""
+        for loop in self.loops:
+            loop.add_listener(listener, environ, tls)
+
+    def add_waker(self, fd: int, called: Callable[[], None]) -> None:
+        """Call *called* whenever *fd* is readable, in the first loop's thread."""
+        self.first.add_waker(fd, called)
+
+    # Running
+
+    def run(self) -> None:
+        """Serve until stop() has been called and every response is sent. Raises what a loop has failed with.
+
+        With several loops, this thread only waits, so that the main thread handles signals at once.
+        """
+        if len(self.loops) == 1:
+            self.first.run()
+            return
+        with Contained():
+            for number, loop in enumerate(self.loops, 1):
+                Daemon(partial(self._run, loop), f"fastwsgi-loop-{number}").start()
+            while not self._done:
+                self._ended.acquire(timeout=SIGNAL_LOOK)
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self, loop: Loop) -> None:
+        """The main function of the thread of *loop*."""
+        try:
+            loop.run()
+        except BaseException as error:
+            self._failure = self._failure or error
+            self._end()
+        else:
+            self._end_loop()
+
+    def _end_loop(self) -> None:
+        with self._lock:
+            self._running -= 1
+        if self._running == 0:
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            if not self._done:
+                self._done = True
+                self._ended.release()
+
+    def _tell_stuck(self) -> None:
+        self.caller_stuck()
+
+    # Stopping
+
+    def drain(self) -> None:
+        """Keep no connection after its response from now on. Called in any thread."""
+        for loop in self.loops:
+            loop.drain()
+
+    def stop(self, idle_grace: float = 0.0) -> None:
+        """Have run() return once all is answered: see Loop.stop(). Called in any thread."""
+        for loop in self.loops:
+            loop.stop(idle_grace)
+
+    def _end_accepting(self, loop: Loop) -> None:
+        """Note that *loop* has emptied the backlogs; called in its thread."""
+        with self._lock:
+            self._accepting -= 1
+            is_last = self._accepting == 0
+        if is_last:
+            self._taker = loop
+            self.stopped_accepting()
+
+    def take(self, listener: socket.socket, fd: int, host: str, port: str) -> None:
+        """Serve the connection *fd*, accepted by another thread; called in stopped_accepting()."""
+        self._taker.take(listener, fd, host, port)
+
+    def abort(self) -> None:
+        """End all connections now: see Loop.abort()."""
+        for loop in self.loops:
+            loop.aborted = True
+            loop.wake()
+        for loop in self.loops:
+            loop.abort()
+
+    def halt(self) -> None:
+        """Begin no other request, and let run() return behind those that run. Called in a signal handler."""
+        for loop in self.loops:
+            loop.halt()
+            loop.wake()
+
+    def close(self) -> None:
+        """End all connections, and close what the loops have open."""
+        for loop in self.loops:
+            loop.close()
+
+    # What they do
+
+    @property
+    def requests(self) -> int:
+        """The number of requests served."""
+        return sum(loop.requests for loop in self.loops)
+
+    def set_quota(self, count: int, called: Callable[[], None]) -> None:
+        """Call *called* once *count* requests have been served by all loops."""
+        if len(self.loops) == 1:
+            self.first.set_quota(count, called)
+        else:
+            Quota(self.loops, count, called).divide()
+
+    def in_flight(self) -> int:
+        """The number of connections whose request is not answered yet. Called in any thread."""
+        return sum(loop.in_flight() for loop in self.loops)
+
+    def calls(self) -> list[tuple[int, Connection]]:
+        """The application calls that run now: see Loop.calls()."""
+        return [call for loop in self.loops for call in loop.calls()]
+
+    def queued(self) -> int:
+        """The number of requests that wait for a thread."""
+        return sum(len(loop.pool.queued_requests) for loop in self.loops if loop.pool is not None)
+
+    def open_connections(self) -> int:
+        """The number of connections."""
+        return sum(len(loop.connections) for loop in self.loops)
