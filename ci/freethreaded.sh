@@ -44,7 +44,7 @@ get_source() {
         rm -f "$scratch"/*.orig.tar.xz
         echo "the mirror lacks $package $release"
     done < <(own_apt apt-cache showsrc --only-source "$package" | sed -n 's/^Version: //p' | sort -rVu)
-    read -r release said <<< "${known[$version]}"
+    read -r release said <<< "${known[$version]:?there is no source of Python $version}"
     curl -fsS "$mirror/$package/${package}_$release.orig.tar.xz" -o "$scratch/$package.orig.tar.xz"
     sha256sum -c --quiet - <<< "$said  $scratch/$package.orig.tar.xz"
 }
@@ -59,13 +59,12 @@ build_interpreter() {
     rm -rf "$scratch/objects"
     mkdir -p "$scratch/source" "$scratch/objects"
     tar -xf "$scratch"/*.orig.tar.xz -C "$scratch/source" --strip-components 1
+    # The library is compiled as it is imported, not by `install`
     (
-        cd "$scratch/objects"
-        ../source/configure -q --disable-gil --disable-test-modules --without-ensurepip --prefix="$place/python" \
-            OPT="-DNDEBUG -O2 -fwrapv" "${@:2}"
-        make -s -j "$(nproc)"
-        rm -rf "$place/python"
-        make -s install PYTHON_FOR_BUILD=: # compiles no library: what is imported is compiled then
+        cd "$scratch/objects" &&
+            ../source/configure -q --disable-gil --disable-test-modules --without-ensurepip --prefix="$place/python" \
+                OPT="-DNDEBUG -O2 -fwrapv" "${@:2}" &&
+            make -s -j "$(nproc)" && rm -rf "$place/python" && make -s install PYTHON_FOR_BUILD=:
     ) > "$log" 2>&1 || { tail -50 "$log"; return 1; }
     cp -r "$scratch/source/Tools/tsan" "$place/python/tsan"
     touch "$place/python/whole"

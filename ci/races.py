@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 RULE = "\n" + "=" * 18 + "\n"
-OURS = re.compile(r"\((_compiled|parser|url_parser)\.cpython-\w+[^ ]*\.so")
+OURS = re.compile(r"[(/](_compiled|parser|url_parser)\.cpython-\w+[^ ]*\.so")
 ACCESS = re.compile(r"^  (Previous )?(atomic )?(read|write) of size|^  (Cycle|Mutex) |^  #\d", re.IGNORECASE)
 FRAME = re.compile(r"^ +#\d+ (?P<function>\S+)(?P<place>.*)$")
 OF_C = re.compile(r"mem\w+|str\w+|\w*alloc|free|p?(read|write)\w*|(send|recv|epoll_|poll)\w*|close|fcntl")
