@@ -10,6 +10,7 @@
 # FASTWSGI_BACKEND=py has whole servers pure, as in `ci/test.sh py`. With PIP_NO_INDEX only what PIP_FIND_LINKS has is
 # installed: enough for tests that need no framework.
 . "$(dirname "$0")/common.sh"
+kept=$PWD/build/freethreaded
 mirror=http://deb.debian.org/debian/pool/main/p
 # What the mirror has of versions whose newest package it has not wholly
 declare -A known=(
@@ -19,14 +20,14 @@ declare -A known=(
 
 # own_apt COMMAND...: apt with lists of sources, and nothing else of this system.
 own_apt() {
-    local state=$PWD/build/freethreaded/apt
+    local state=$kept/apt
     "$1" -qq -o Dir::State="$state" -o Dir::Cache="$state" -o Dir::Etc::SourceList="$state/sources.list" \
         -o Dir::Etc::SourceParts=- -o APT::Sandbox::User="$(id -un)" "${@:2}"
 }
 
 # list_sources: what source packages there are.
 list_sources() {
-    local state=$PWD/build/freethreaded/apt suite
+    local state=$kept/apt suite
     mkdir -p "$state"/{lists,archives}/partial
     for suite in trixie sid; do
         echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main"
@@ -53,7 +54,7 @@ get_source() {
 build_interpreter() {
     local place=$1 log=$scratch/build.log
     [[ ! -e $place/python/whole ]] || return 0
-    echo "--- building Python $version without a GIL ${*:2:1}"
+    echo "--- building Python $version without a GIL${2:+, $2}"
     mkdir -p "$place"
     [[ -d $scratch/source ]] || get_source
     rm -rf "$scratch/objects"
@@ -112,7 +113,7 @@ install_watched() {
     local with=(CC="$clang -fsanitize=thread" LDSHARED="$clang -shared -fsanitize=thread" FASTWSGI_SANITIZE=thread)
     refresh_tree "$watched"
     ! is_fresh "$watched" || return 0
-    if [[ ! -e $watched/venv ]]; then
+    if [[ ! -e $watched/venv/$packages/httptools ]]; then
         "$watched/python/bin/python$version" -m venv --without-pip "$watched/venv"
         printf '%s\n' "$watched/fastwsgi" "$plain/venv/$packages" > "$watched/venv/$packages/packages.pth"
         # Without pip's cache, which would take one wheel for the other
@@ -146,7 +147,7 @@ mode=--test
 [[ ! ${1:-} =~ ^--(build|races)$ ]] || { mode=$1; shift; }
 version=3.13
 [[ ! ${1:-} =~ ^3\.[0-9]+$ ]] || { version=$1; shift; }
-plain=$PWD/build/freethreaded/$version watched=$PWD/build/freethreaded/$version-races
+plain=$kept/$version watched=$kept/$version-races
 build_interpreter "$plain"
 install
 case $mode in
