@@ -38,7 +38,7 @@ from tests.helpers.pki import Authority
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG, SHORT = 10_000_000, 200_000
-BOUND = 8192  # KiB: a byte for each request of the long form
+BOUND = 16384  # KiB: two bytes for each request of the long form
 WARMING = 5  # the part of the requests, one in so many, after which memory should not grow any more
 LISTENING = re.compile(r"listening on https?://([0-9.]+):([0-9]+)")
 STATUS = re.compile(r"status on (http://[0-9.:]+)")
