@@ -82,7 +82,9 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
             loops.add_listener(listener, tls=certificates.tls)
         if certificates.tls is not None:
             loops.ticks.append(certificates.tick)
-        loops.ticks.append(here.serve_alone(loops.memory, build.name))
+        live = here.serve_alone(loops.memory, build.name)
+        for loop in loops.loops:
+            loop.ticks.append(live)
         privileges.warn(settings, None)
         warn_of_temporary_files()
         with Signals(loops, listeners, logs, settings.graceful_timeout, remedy):

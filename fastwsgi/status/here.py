@@ -7,7 +7,7 @@ from typing import Callable
 from fastwsgi.figures import SIZE
 from fastwsgi.originals import os, time
 from fastwsgi.status.reading import Reader
-from fastwsgi.status.scoreboard import LoneSlot
+from fastwsgi.status.scoreboard import Slot
 
 _readers: list[Reader] = []
 
@@ -18,8 +18,11 @@ def belong(reader: Reader) -> None:
 
 
 def serve_alone(words: memoryview, build: str) -> Callable[[], None]:
-    """Have this process be a service of its own, with a worker's *words*; call the result as a sign of life."""
-    slot = LoneSlot(words, 0, len(words) // SIZE)
+    """Have this process be a service of its own, with a worker's *words*.
+
+    Its loops call the result as a sign of life.
+    """
+    slot = Slot(words, 0, len(words) // SIZE)
     slot.pid = os.getpid()
     slot.begin("ready")
     belong(Reader(words, build, has_head=False))

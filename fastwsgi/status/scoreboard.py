@@ -120,7 +120,7 @@ class Slot(Part):
     def __init__(self, words: memoryview, number: int, loops: int = 1) -> None:
         super().__init__(words, *((number + loop) * figures.SIZE for loop in range(loops)))
         self.number = number
-        self.followers = [type(self)(words, number + loop) for loop in range(1, loops)]
+        self.followers = [Slot(words, number + loop) for loop in range(1, loops)]
 
     @property
     def memory(self) -> memoryview:
@@ -186,25 +186,14 @@ class Slot(Part):
             and not words[base + figures.SATURATED]
             and words[base + figures.HEARTBEAT] > since
             and base != self.base
-            for base in self._others()
+            for base in _bases(words)
         )
 
     def others_spooled(self) -> int:
         """Bytes that the other workers have in temporary files; those of a dead worker are gone with it."""
         words = self.words
-        others = (base for base in self._others() if words[base + figures.PHASE] and base not in self.bases)
+        others = (base for base in _bases(words) if words[base + figures.PHASE] and base not in self.bases)
         return sum(words[base + figures.SPOOLED] for base in others)
-
-    def _others(self) -> range:
-        """The first words of all slots among which it is."""
-        return _bases(self.words)
-
-
-class LoneSlot(Slot):
-    """The part of a process without a supervisor: all words are its own, and there is no head."""
-
-    def _others(self) -> range:
-        return range(0, len(self.words), figures.SIZE)
 
 
 class Scoreboard:

@@ -9,7 +9,7 @@ import pytest
 
 from fastwsgi import figures
 from fastwsgi.mistakes import WrongValue
-from fastwsgi.status.scoreboard import CAPACITY, MOST_WORKERS, LoneSlot, Scoreboard, Slot, check_number, nearest_number
+from fastwsgi.status.scoreboard import CAPACITY, MOST_WORKERS, Scoreboard, Slot, check_number, nearest_number
 
 
 def ready(board: Scoreboard, loops: int = 1) -> Slot:
@@ -116,15 +116,6 @@ def test_another_loop_of_the_same_worker_is_free(board: Scoreboard) -> None:
     assert follower.others_free()
     mine.saturated = True
     assert not follower.others_free()
-
-
-def test_loops_of_a_process_without_a_supervisor_are_free_for_each_other() -> None:
-    slot = LoneSlot(figures.private_memory(2), 0, 2)
-    (follower,) = slot.followers
-    slot.begin("ready")
-    assert (follower.loop, slot.others_free(), follower.others_free(), slot.others_spooled()) == (1, True, True, 0)
-    slot.saturated = True
-    assert (slot.others_free(), follower.others_free()) == (True, False)
 
 
 def test_temporary_files_are_the_workers_whatever_its_loops(board: Scoreboard) -> None:
