@@ -26,6 +26,7 @@ from fastwsgi.observe.files import LogFile
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.log_counter import LogCounter
 from fastwsgi.observe.logs import Logs
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.observe.refusals import Refusals, Summary
 from fastwsgi.observe.refused_peers import MAX_COUNTED, FrequentPeers
 from fastwsgi.observe.request_id import Ids
@@ -208,6 +209,14 @@ def test_only_the_first_loop_counts_entries(build: SimpleNamespace) -> None:
     finally:
         error_log.filters[:] = before
         logs.close()
+
+
+def test_of_a_line_that_clients_cause_one_is_written_and_the_others_are_counted() -> None:
+    told: list[str] = []
+    log = RateLimitedLog(lambda line, error: told.append(line))
+    in_threads(lambda number: [log.log(1.0, "no room") for _ in range(MANY)])
+    log.log(62.0, "no room")
+    assert told == ["no room", f"no room ({LOOPS * MANY - 1} times more since the last such line)"]
 
 
 # The rest
