@@ -16,7 +16,7 @@ class LogCounter(logging.Filter):
     def __init__(self, count: Callable[[int], None]) -> None:
         super().__init__()
         self._count = count
-        self._lock = threading.Lock()  # threads log beside each other, and a word has one writer at a time
+        self._lock = threading.RLock()  # a word has one writer at a time; a handler of a signal may log, too
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Count *record*; "exception" is an error with a traceback."""

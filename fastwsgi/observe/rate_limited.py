@@ -18,7 +18,7 @@ class RateLimitedLog:
 
     def __init__(self, log_error: Callable[[str, BaseException | None], None]) -> None:
         self._log_error = log_error
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._written = float("-inf")  # when the last line was written
         self._left_out = 0  # lines left out since then
 
