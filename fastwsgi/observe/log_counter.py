@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Callable
 
+from fastwsgi import forks
 from fastwsgi.figures import LOG_LEVELS
 from fastwsgi.observe.error import error_log
 from fastwsgi.originals import threading
@@ -17,6 +18,11 @@ class LogCounter(logging.Filter):
         super().__init__()
         self._count = count
         self._lock = threading.RLock()  # a word has one writer at a time; a handler of a signal may log, too
+        forks.hold(self)
+
+    def disown(self) -> None:
+        """In a forked child, go on without another thread, which may have held the lock."""
+        self._lock = threading.RLock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Count *record*; "exception" is an error with a traceback."""
