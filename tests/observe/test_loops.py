@@ -66,6 +66,10 @@ def client(number: int, at: int) -> Any:
     return SimpleNamespace(host=f"{number}-{at}-{'x' * (at % 7 * 40)}")
 
 
+def refused(host: str) -> Any:
+    return SimpleNamespace(host=host, code=400, sent=0, note=None, line=None, version=0, spent=-1.0, environ={})
+
+
 def test_every_line_is_written_once(build: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread of the log writes all the time; the lines of a loop keep their order."""
     monkeypatch.setattr(access, "PERIOD", 0.0)
@@ -115,16 +119,13 @@ def test_what_has_no_room_is_counted(build: SimpleNamespace) -> None:
     """Another thread takes the lines and the counts meanwhile."""
     waiting = WaitingLines()
     lines = build.access.Lines(read_format("%(h)s"), waiting, lambda: None)
-    refused = SimpleNamespace(
-        host="x" * 20000, code=400, sent=0, note=None, line=None, version=0, spent=-1.0, environ={}
-    )
     taken = dropped = 0
 
     def run(number: int) -> None:
         nonlocal taken, dropped
         for at in range(MANY // 5):
             if number == 0:
-                lines.refuse(refused)
+                lines.refuse(refused("x" * 20000))
             elif at % 50 == 0:
                 taken += waiting.rest().count(b"\n")
             else:
@@ -133,6 +134,29 @@ def test_what_has_no_room_is_counted(build: SimpleNamespace) -> None:
     in_threads(run, 2)
     taken += waiting.rest().count(b"\n")
     assert taken + dropped + waiting.take_dropped() == MANY // 5
+
+
+def test_halves_change_places_beside_the_loop(build: SimpleNamespace) -> None:
+    """The lines are long, so that the other thread comes in the middle of one."""
+    waiting = WaitingLines()
+    lines = build.access.Lines(read_format("%(h)s"), waiting, lambda: None)
+    given = [f"{at}-{'x' * 2000}" for at in range(MANY)]
+    ended = threading.Event()
+    taken = []
+
+    def run(number: int) -> None:
+        if number == 0:
+            for host in given:
+                lines.refuse(refused(host))
+            ended.set()
+        while not ended.is_set():
+            taken.append(waiting.rest())
+
+    in_threads(run, 2)
+    found = b"".join([*taken, waiting.rest()]).decode().splitlines()
+    dropped = waiting.take_dropped()
+    assert len(found) == MANY - dropped
+    assert found == (given if not dropped else sorted(set(given) & set(found), key=given.index))
 
 
 def test_a_worker_that_was_killed_leaves_those_of_all_loops(build: SimpleNamespace, tmp_path: Path) -> None:
