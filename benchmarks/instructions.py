@@ -117,7 +117,7 @@ def serve(build: str, profile: str, rounds: int, heap: int) -> None:
         way(kind, requests, None)
         return
     logs = make_logs(build, kind.log)
-    answer = way(kind, requests, make_loop(build, kind, logs.observer))
+    answer = way(kind, requests, make_loop(build, kind, logs.for_loop().observer))
     logs.close()
     del held
     if not answer.startswith(b"HTTP/1.1 200 OK\r\n"):

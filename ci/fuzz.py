@@ -3,6 +3,7 @@
 
     ci/fuzz.py [TARGET...] [--seconds N | --days N]   coverage-guided by libFuzzer, under sanitizers (60 s in all)
     ci/fuzz.py [TARGET...] --cases N [--seed N]       seeds mutated at random, in the build at hand, without clang
+    ci/fuzz.py [TARGET...] --cases N --threads N      the same on N threads at once, and again on one: alike
     ci/fuzz.py TARGET --replay FILE...                check inputs that were found
 
 Without a TARGET all take turns. The first form wants clang and its runtime (Debian: clang, libclang-rt-14-dev), and
@@ -17,12 +18,16 @@ import random
 import sys
 import time
 import traceback
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ci.fuzzing.together import at_once, digest, without_gil
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 
 TARGETS = ("heads", "chunks", "serializer", "application", "calls", "conversation", "proxies", "files")
 DICTIONARY = ROOT / "ci/fuzzing/http.dict"
@@ -65,32 +70,63 @@ class Mutator:
         return data
 
 
-def mutate(name: str, cases: int, seed: int) -> int:
-    """Check *cases* mutated seeds of a target: the number of finds."""
+def mutate(name: str, cases: int, seed: int, threads: int = 1) -> int:
+    """Check *cases* mutated seeds of a target, on each thread others: the number of finds."""
     target: Any = import_module(f"ci.fuzzing.{name}")
-    mutator = Mutator(list(target.seeds()), seed)
+    seeds = list(target.seeds())
     began = time.monotonic()
-    finds = 0
-    for number in range(cases):
-        data = mutator.case()
-        if not survives(target, data):
-            finds += 1
-            print(f"{name}: case {number} of seed {seed}: {data!r}", flush=True)
-            if finds == ENOUGH:
-                break
-    seconds = time.monotonic() - began
-    print(f"{name}: {number + 1} cases in {seconds:.0f} s, {finds} finds (seed {seed})", flush=True)
+    rounds = [Round(name, Mutator(seeds, seed + number), cases, seed + number) for number in range(threads)]
+    if threads == 1:
+        finds = rounds[0].run(target)
+    else:
+        finds = sum(at_once([partial(one.run, target) for one in rounds]))
+        finds += sum(one.differs(Round(name, Mutator(seeds, one.seed), cases, one.seed), target) for one in rounds)
+    done = sum(len(one.outcomes) for one in rounds)
+    place = "" if threads == 1 else f" on {threads} threads {'without' if without_gil() else 'with'} a GIL"
+    print(f"{name}: {done} cases{place} in {time.monotonic() - began:.0f} s, {finds} finds (seed {seed})", flush=True)
     return finds
 
 
-def survives(target: Any, data: bytes) -> bool:
-    """Check one input; what is wrong goes to stderr."""
+class Round:
+    """Cases that one thread checks, and what came out of each."""
+
+    def __init__(self, name: str, mutator: Mutator, cases: int, seed: int) -> None:
+        self.name = name
+        self.mutator = mutator
+        self.cases = cases
+        self.seed = seed
+        self.outcomes: list[bytes] = []
+
+    def run(self, target: Any) -> int:
+        """Check them: the number of finds."""
+        finds = 0
+        for number in range(self.cases):
+            data = self.mutator.case()
+            outcome = survives(target, data)
+            self.outcomes.append(outcome)
+            if not outcome:
+                finds += 1
+                print(f"{self.name}: case {number} of seed {self.seed}: {data!r}", flush=True)
+                if finds == ENOUGH:
+                    break
+        return finds
+
+    def differs(self, other: Round, target: Any) -> bool:
+        """Whether what comes out is not the same again in *other*, which runs alone."""
+        other.run(target)
+        found = [number for number, pair in enumerate(zip(self.outcomes, other.outcomes)) if pair[0] != pair[1]]
+        if found:
+            print(f"{self.name}: {len(found)} cases of seed {self.seed} end otherwise alone: {found[:9]}", flush=True)
+        return bool(found)
+
+
+def survives(target: Any, data: bytes) -> bytes:
+    """Check one input: what came out, in short, or nothing, and then what is wrong goes to stderr."""
     try:
-        target.check(data)
+        return digest(target.check(data))
     except Exception:
         traceback.print_exc()
-        return False
-    return True
+        return b""
 
 
 def replay(name: str, files: list[Path]) -> int:
@@ -107,6 +143,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of guided fuzzing, in all (60)")
     parser.add_argument("--days", type=float, default=0.0, help="... in days")
     parser.add_argument("--cases", type=int, help="mutate at random, so many of each target")
+    parser.add_argument("--threads", type=int, default=1, help="that mutate at the same time, each so many cases (1)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="to repeat that")
     parser.add_argument("--replay", type=Path, nargs="+", metavar="FILE", help="check these")
     options = parser.parse_args()
@@ -117,7 +154,7 @@ def main() -> int:
     if options.replay:
         return 1 if replay(targets[0], options.replay) else 0
     if options.cases:
-        return 1 if sum(mutate(name, options.cases, options.seed) for name in targets) else 0
+        return 1 if sum(mutate(name, options.cases, options.seed, options.threads) for name in targets) else 0
     from ci.fuzzing.guided import Guided
 
     return 1 if Guided(ROOT).run(targets, options.days * DAY or options.seconds) else 0

@@ -22,7 +22,7 @@ from typing import Any
 from fastwsgi.originals import os
 
 TWINS = {
-    "guard": "fastwsgi.http._guard",
+    "guard": "fastwsgi._guard",
     "inbox": "fastwsgi.http._inbox",
     "outbox": "fastwsgi.http._outbox",
     "wire": "fastwsgi.http._wire",

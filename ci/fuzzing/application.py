@@ -146,7 +146,7 @@ class Run:
         return write
 
 
-def check(data: bytes) -> None:
+def check(data: bytes) -> Any:
     """Carry the plan out in both builds."""
     plan = Plan(Choices(data))
     runs = [Run(plan, name) for name in ("c", "py")]
@@ -156,7 +156,9 @@ def check(data: bytes) -> None:
     one, other = runs
     assert bytes(one.client.received) == bytes(other.client.received)
     assert (one.asked, one.client.reset) == (other.asked, other.client.reset)
-    assert [message for message, _ in one.bench.errors] == [message for message, _ in other.bench.errors]
+    messages = [message for message, _ in one.bench.errors]
+    assert messages == [message for message, _ in other.bench.errors]
+    return bytes(one.client.received), one.asked, messages
 
 
 def verify(run: Run, client: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from fastwsgi import backend
 from tests.helpers.coding import decode
@@ -16,7 +17,7 @@ CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\r\n]*)?\r\n")
 TRAILERS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t \x21-\x7e\x80-\xff]*\r\n)*\r\n")
 
 
-def check(data: bytes) -> None:
+def check(data: bytes) -> Any:
     """The last bytes of *data* choose the limits and the split."""
     coded, choices = payload_and_choices(data)
     limits = choices.pick(LIMITS)
@@ -27,6 +28,7 @@ def check(data: bytes) -> None:
     assert decode(backend.build("c"), [coded], limits) == whole
     if whole[0] is True:
         assert whole == (True, *decode_again(coded))
+    return whole
 
 
 def decode_again(coded: bytes) -> tuple[bytes, bytes]:

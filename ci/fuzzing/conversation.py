@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
     reset: bool
 
 
-def check(data: bytes) -> None:
+def check(data: bytes) -> Any:
     """The last bytes of *data* say how it is cut, and what happens between the pieces."""
     sent, choices = payload_and_choices(data)
     outcomes = []
@@ -44,6 +44,7 @@ def check(data: bytes) -> None:
     assert outcomes[0] == outcomes[2], "scanner and pure build differ"
     assert outcomes[1] == outcomes[2], "compiled and pure build differ"
     verify(outcomes[0])
+    return outcomes[0]
 
 
 def converse(name: str, scanner: bool, sent: bytes, choices: Choices) -> Outcome:

@@ -19,6 +19,8 @@ from tests.helpers.responses import Response, read_responses
 from tests.helpers.serving import request
 from tests.helpers.static import StaticBench, is_app
 
+from .together import once_a_thread
+
 SECRET = b"outside"
 FILES = {
     "a.txt": b"0123456789" * 10,
@@ -43,8 +45,8 @@ PART = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 @lru_cache(None)
-def benches() -> tuple[StaticBench, StaticBench]:
-    """A folder, served by each build."""
+def folder() -> Path:
+    """The folder, which threads share."""
     kept = tempfile.TemporaryDirectory()
     FOLDERS.append(kept)  # until the process ends
     root = Path(kept.name) / "files"
@@ -55,6 +57,13 @@ def benches() -> tuple[StaticBench, StaticBench]:
         (root / name).symlink_to(target)
     (root.parent / "secret").write_bytes(SECRET)
     (root / ".hidden").write_bytes(SECRET)
+    return root
+
+
+@once_a_thread
+def benches() -> tuple[StaticBench, StaticBench]:
+    """It is served by each build."""
+    root = folder()
     mounts = (f"/s={root}", f"/s/deep={root / 'deep'}")
     one, other = (StaticBench(backend.build(name), *mounts, index="a.txt") for name in ("c", "py"))
     return one, other
@@ -63,7 +72,7 @@ def benches() -> tuple[StaticBench, StaticBench]:
 FOLDERS: list[Any] = []
 
 
-def check(data: bytes) -> None:
+def check(data: bytes) -> Any:
     """Ask both for what *data* says."""
     target, *lines = data.split(b"\n")[:8]
     kept = [line.decode() for line in lines if FIELD.fullmatch(line) and not LEFT_OUT.match(line)]
@@ -74,6 +83,7 @@ def check(data: bytes) -> None:
     assert one == other, f"{one}, but the other build: {other}"
     for found in one:
         check_answer(found)
+    return one
 
 
 def answers(bench: StaticBench, data: bytes) -> list[Response]:
@@ -103,6 +113,7 @@ def check_answer(found: Response) -> None:
 
 
 def seeds() -> Iterator[bytes]:
+    folder()  # before there are threads
     names = ["a.txt", "link", "up/a.txt", "out", "deep/er/b.js", "deep/back", "deep/root/a.txt", "deep/er/far", "loop"]
     names += ["absolute", "proc/etc/passwd", ".hidden", "%2e%2e/secret", "..%2fsecret", "large", "deep", "", "a%5cb"]
     names += ["deep/%2e%2e/a.txt", "a.txt%00", "a.txt/", "deep//er", "/s", "/s/", "/s/deep/er/b.js", "%61.txt"]

@@ -17,26 +17,28 @@ from tests.helpers.memory import make_parser
 from .choices import payload_and_choices, with_choices
 from .comparison import Comparison
 from .samples import messages
+from .together import once_a_thread
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 METHOD = re.compile(rb"[A-Z0-9-]{1,32}")
 PORT = re.compile(r":([0-9]+)\Z")
 LINE = re.compile(rb"(?:\r\n){0,4}(%b) ([\x21-\x7e]+) HTTP/1\.([01])\r\n" % TOKEN)
 FIELD = re.compile(rb"(%b):[ \t]*([\t \x21-\x7e\x80-\xff]*?)[ \t]*\r\n" % TOKEN)
-COMPARISONS = [Comparison(**how) for how in CONFIGURATIONS]
+comparisons = once_a_thread(lambda: [Comparison(**how) for how in CONFIGURATIONS])
 TEMPLATE = make_parser(backend.build("py"), Settings(), plain=True).template
 
 
-def check(data: bytes) -> None:
+def check(data: bytes) -> Any:
     """The last bytes of *data* choose the configuration and where an accepted head is cut."""
     raw, choices = payload_and_choices(data)
-    comparison = choices.pick(COMPARISONS)
+    comparison = choices.pick(comparisons())
     for _ in range(2):  # the scanner keeps a line at its second sight
         difference = comparison.check(raw, choices.byte() / 256)
         assert not difference, difference
     facts = comparison.pure.read(raw)
     if facts[0] == "accepted":
         verify(raw[: facts[-1]], facts)
+    return facts
 
 
 def verify(head: bytes, facts: tuple[Any, ...]) -> None:

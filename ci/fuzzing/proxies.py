@@ -40,29 +40,28 @@ TEMPLATE = make_parser(backend.build("py"), Settings(), plain=True).template
 TOLD = ("REMOTE_ADDR", "REMOTE_PORT", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
 
 
-def check(data: bytes) -> None:
+def check(data: bytes) -> Any:
     """The last bytes of *data* say which of the two it is."""
     payload, choices = payload_and_choices(data)
     if choices.byte() % 2:
-        check_header(payload)
-    else:
-        check_fields(payload, choices)
+        return check_header(payload)
+    return check_fields(payload, choices)
 
 
 # PROXY headers
 
 
-def check_header(data: bytes) -> None:
+def check_header(data: bytes) -> Any:
     try:
         header = parse(data)
     except NoHeader:
         assert not data.startswith((b"PROXY ", SIGNATURE))
-        return
+        return "none"
     except ProxyError:
-        return
+        return "refused"
     if header is None:
         assert len(data) < MAX_SIZE
-        return
+        return "incomplete"
     size = header.size
     assert 8 <= size <= min(len(data), MAX_SIZE)
     assert parse(data[:size] + b"GET /") == header == parse(data[:size])
@@ -71,6 +70,7 @@ def check_header(data: bytes) -> None:
     assert data.startswith(SIGNATURE) or LINE.fullmatch(data[:size]), "not a line of version 1"
     check_client(header.host or "", header.port)
     header.describe(PROXY, {})
+    return size, header.host, header.port
 
 
 def check_client(host: str, port: str) -> None:
@@ -82,7 +82,7 @@ def check_client(host: str, port: str) -> None:
 # The fields
 
 
-def check_fields(payload: bytes, choices: Choices) -> None:
+def check_fields(payload: bytes, choices: Choices) -> Any:
     number = choices.byte() % len(BELIEVED)
     values = [value.strip(" \t") for value in payload.decode("latin-1").split("\n") if FIELD_VALUE.fullmatch(value)]
     fields = {KEYS[choices.byte() % len(KEYS)]: value for value in values[:4]}
@@ -93,7 +93,7 @@ def check_fields(payload: bytes, choices: Choices) -> None:
         assert pick(stranger) == {**pick(before), "REMOTE_ADDR": STRANGER, "REMOTE_PORT": "1"}
     told = describe(BELIEVED[number], before, PROXY)
     if told is None:
-        return
+        return "refused"
     check_client(told["REMOTE_ADDR"], told["REMOTE_PORT"])
     assert told["fastwsgi.peer_addr"] == PROXY
     assert told["wsgi.url_scheme"] in ("http", "https")
@@ -104,6 +104,7 @@ def check_fields(payload: bytes, choices: Choices) -> None:
     assert told["SCRIPT_NAME"] == "" or re.fullmatch(r"(?:/[^/\\\x00-\x1f\x7f]+)+", told["SCRIPT_NAME"])
     assert not {".", ".."} & set(told["SCRIPT_NAME"].split("/"))
     check_front(number, before, told)
+    return pick(told)
 
 
 def check_front(number: int, before: dict[str, Any], told: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ cdef class HeadParser:
     cdef public bint is_https
     cdef bytes _target
     cdef list _fields
+    cdef object _key_of
 
     cpdef Template new_template(self)
     cdef dict _begin_environ(self, Template template)

@@ -1,7 +1,8 @@
 cimport cython
 
 # The modules: presence.py imports these classes by name for the type checker
-from fastwsgi.http cimport _connection_c, _guard_c, _service_c
+from fastwsgi cimport _guard_c
+from fastwsgi.http cimport _connection_c, _service_c
 
 
 cdef int PRESENT, FINISHED, LEFT

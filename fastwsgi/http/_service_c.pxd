@@ -1,7 +1,8 @@
 cimport cython
 
 # The modules: service.py imports these classes by name for the type checker
-from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _guard_c, _meter_c, _presence_c, _routes_c, _turn_c
+from fastwsgi cimport _guard_c
+from fastwsgi.http cimport _early_hints_c, _exchange_c, _framing_c, _meter_c, _presence_c, _routes_c, _turn_c
 
 
 @cython.final

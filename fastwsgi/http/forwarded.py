@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 Environ = dict[str, Any]
+NodeReader = Callable[[str], "tuple[str, str]"]
 
 PEER = "fastwsgi.peer_addr"
 FORWARDED = "forwarded"
@@ -70,6 +71,7 @@ class Forwarding:
         self._drops = settings.forwarded_untrusted == "drop"
         self._believed = [(key, read) for name, key, read in FIELDS if name in settings.forwarded_headers]
         self._keys = {key for key, _ in self._believed}
+        self._read_node = lru_cache(maxsize=4096)(read_node)  # of its own, as a cache has a lock
 
     def describer(self, host: str) -> Callable[[Environ], None]:
         """The function to call with each environ of a connection from *host*, once REMOTE_ADDR is set.
@@ -88,7 +90,7 @@ class Forwarding:
         for key, read in self._believed:
             value = environ.get(key)
             if value or (value is not None and key in NAMING_THE_CLIENT):
-                read(environ, value, self._hops)
+                read(environ, value, self._hops, self._read_node)
 
     def _ignore(self, environ: Environ) -> None:
         environ.setdefault(PEER, environ["REMOTE_ADDR"])
@@ -139,7 +141,6 @@ def read_forwarded(value: str) -> list[dict[str, str]]:
     raise HttpError(400, "too many parameters in Forwarded")
 
 
-@lru_cache(maxsize=4096)
 def read_node(text: str) -> tuple[str, str]:
     """Address and port of a client; both empty if it is unknown, obfuscated or behind a unix socket (RFC 7239 6).
 
@@ -166,26 +167,26 @@ def read_node(text: str) -> tuple[str, str]:
 # The fields
 
 
-def _apply_for(environ: Environ, value: str, hops: int) -> None:
-    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = read_node(choose_entry(value, hops))
+def _apply_for(environ: Environ, value: str, hops: int, node: NodeReader) -> None:
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = node(choose_entry(value, hops))
 
 
-def _apply_proto(environ: Environ, value: str, hops: int) -> None:
+def _apply_proto(environ: Environ, value: str, hops: int, node: NodeReader) -> None:
     set_scheme(environ, choose_entry(value, hops))
 
 
-def _apply_host(environ: Environ, value: str, hops: int) -> None:
+def _apply_host(environ: Environ, value: str, hops: int, node: NodeReader) -> None:
     set_host(environ, choose_entry(value, hops))
 
 
-def _apply_port(environ: Environ, value: str, hops: int) -> None:
+def _apply_port(environ: Environ, value: str, hops: int, node: NodeReader) -> None:
     port = choose_entry(value, hops)
     if not PORT.fullmatch(port) or int(port) > 65535:
         raise HttpError(400, "malformed X-Forwarded-Port")
     environ["SERVER_PORT"] = port
 
 
-def _apply_prefix(environ: Environ, value: str, hops: int) -> None:
+def _apply_prefix(environ: Environ, value: str, hops: int, node: NodeReader) -> None:
     prefix = choose_entry(value, hops)
     prefix = prefix[:-1] if prefix.endswith("/") else prefix  # SCRIPT_NAME has none at its end
     name = unquote_to_bytes(prefix).decode("latin-1")
@@ -197,13 +198,13 @@ def _apply_prefix(environ: Environ, value: str, hops: int) -> None:
     environ["SCRIPT_NAME"] = name
 
 
-def _apply_forwarded(environ: Environ, value: str, hops: int) -> None:
+def _apply_forwarded(environ: Environ, value: str, hops: int, node: NodeReader) -> None:
     elements = read_forwarded(value)
     if not elements:
         raise HttpError(400, "no element in Forwarded")
     chosen = elements[-min(hops, len(elements))]
     if "for" in chosen:
-        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = read_node(chosen["for"])
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = node(chosen["for"])
     if "proto" in chosen:
         set_scheme(environ, chosen["proto"])
     if "host" in chosen:
@@ -239,7 +240,7 @@ def set_host(environ: Environ, host: str) -> None:
 
 
 # In this order: a host without a port gets the scheme's port, and X-Forwarded-Port corrects it
-FIELDS: list[tuple[str, str, Callable[[Environ, str, int], None]]] = [
+FIELDS: list[tuple[str, str, Callable[[Environ, str, int, NodeReader], None]]] = [
     ("x-forwarded-for", "HTTP_X_FORWARDED_FOR", _apply_for),
     ("x-forwarded-proto", "HTTP_X_FORWARDED_PROTO", _apply_proto),
     ("x-forwarded-host", "HTTP_X_FORWARDED_HOST", _apply_host),

@@ -114,6 +114,7 @@ class HeadParser:
         # What llhttp has reported of the head that it is given
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
+        self._key_of = lru_cache(maxsize=512)(environ_key)  # of its own, as a cache has a lock
 
     def new_template(self) -> Template:
         """A template for one connection, in which the client is still missing."""
@@ -244,7 +245,7 @@ class HeadParser:
         codings: list[bytes] = []
         apart = {"HTTP_HOST": hosts, "CONTENT_LENGTH": lengths, "HTTP_TRANSFER_ENCODING": codings}
         for name, value in self._fields:
-            key = environ_key(name)
+            key = self._key_of(name)
             if b"_" in name:
                 self._drop_underscore(name.lower())
             elif key in apart:
@@ -369,7 +370,6 @@ def _split_absolute(target: bytes) -> tuple[bytes, bytes]:
     return rest[:end], path if path.startswith(b"/") else b"/" + path
 
 
-@lru_cache(maxsize=512)
 def environ_key(name: bytes) -> str:
     """The key in environ of the field *name* (PEP 3333, "environ Variables"; RFC 3875 4.1.18)."""
     key = name.decode("latin-1").upper().replace("-", "_")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
-    from fastwsgi.http._guard_py import NoGuard
+    from fastwsgi._guard_py import Guard
     from fastwsgi.http._inbox_py import Inbox
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
@@ -32,7 +32,7 @@ class ConnectionLoop(Protocol):
     holdings: Account
     disk: TemporaryFiles
     meter: Meter
-    guard: NoGuard
+    guard: Guard
 
     def watch(self, connection: Watched, event: str, before: str) -> None:
         """Wait for *event* of *connection*, "read" or "write", instead of *before*, which may be ""."""

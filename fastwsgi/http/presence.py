@@ -13,7 +13,7 @@ from fastwsgi.http.errors import ClientDisconnected
 from fastwsgi.http.transport import FINISHED, LEFT, PRESENT
 
 if TYPE_CHECKING:
-    from fastwsgi.http._guard_py import NoGuard
+    from fastwsgi._guard_py import Guard
     from fastwsgi.http.connection import Connection
 
 PATIENCE = 0.5  # seconds of empty pieces for a client that has finished sending
@@ -24,7 +24,7 @@ class Presence:
     """environ["fastwsgi.client_disconnected"], the same for all requests of one connection."""
 
     connection: Connection
-    guard: NoGuard
+    guard: Guard
     finished: float
     may_read: bool
 

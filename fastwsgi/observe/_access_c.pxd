@@ -4,6 +4,24 @@ from cpython.ref cimport PyObject
 from fastwsgi.http._exchange_c cimport Exchange
 
 
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define lock_lines(own) PyMutex_Lock(own)
+    #define unlock_lines(own) PyMutex_Unlock(own)
+    typedef PyMutex line_mutex;
+    #else  /* whoever adds a line, or changes the halves, has the GIL */
+    #define lock_lines(own) ((void)(own))
+    #define unlock_lines(own) ((void)(own))
+    typedef char line_mutex;
+    #endif
+    """
+    ctypedef struct line_mutex:
+        pass
+    void lock_lines(line_mutex *)
+    void unlock_lines(line_mutex *)
+
+
 cdef struct Step:
     const char *literal  # before it
     Py_ssize_t size
@@ -35,8 +53,14 @@ cdef bint write_line(Line *line) noexcept nogil
 
 
 @cython.final
+cdef class LineLock:
+    cdef line_mutex mutex
+
+
+@cython.final
 cdef class Lines:
     cdef readonly object waiting
+    cdef LineLock lock  # over the memory
     cdef object full
     cdef public object drop
     cdef public int fd  # the file, for write_expired(); -1: none

@@ -1,7 +1,8 @@
 """Lines of the access log, straight into shared memory; the pure twin, _access_py.py, is the specification.
 
-Anything that can run Python code is done before the first byte of a line is written: threads can switch only there, so
-they cannot write into each other's lines.
+Anything that can run Python code is done before the first byte of a line is written: threads of the loop can switch
+only there, so they cannot write into each other's lines. Where no GIL keeps the thread of the log from changing the
+halves meanwhile, a LineLock does.
 """
 
 cimport cython
@@ -75,8 +76,19 @@ assert (CURRENT, DROPPED, END, WRITTEN, HEAD, HALF) == (
 assert [byte for byte in range(256) if not is_unsafe(byte)] == sorted(SAFE_CHARS)
 
 
+cdef class LineLock:
+    """That of one loop's memory. It is held for as long as the bytes of a line take, so a time-out is never reached."""
+
+    def acquire(self, blocking=True, timeout=-1):
+        lock_lines(&self.mutex)
+        return True
+
+    def release(self):
+        unlock_lines(&self.mutex)
+
+
 cdef class Lines:
-    """Makes a line of each response. Several threads may do so at once."""
+    """Makes a line of each response of one loop, one at a time."""
 
     def __cinit__(self, format, waiting, full, bint prompt=False):
         PyObject_GetBuffer(waiting.memory, &self.memory, PyBUF_WRITABLE)
@@ -84,6 +96,9 @@ cdef class Lines:
         self.fd = -1
         self.pid = getpid()  # a child adds no lines
         self.waiting, self.full = waiting, full
+        if type(waiting.lock) is not LineLock:
+            waiting.lock = LineLock()
+        self.lock = waiting.lock
         self.drop = int  # does nothing
         self.shift = 0 if prompt else FULL_SHIFT
         self.calls, self.json = format.calls, format.json
@@ -228,16 +243,19 @@ cdef class Lines:
             most += self.lines * bound_of(facts.line)
         if self.disowned:
             return 0
+        lock_lines(&self.lock.mutex)
         half = self.words[CURRENT]
         before = self.words[END + half]
         if HALF - before < most:
             self.words[DROPPED] += 1
+            unlock_lines(&self.lock.mutex)
             self.drop()
             self.full()
             return 0
         line = <char *>self.memory.buf + HEAD + half * HALF + before
         after = before + (self.make(line, facts) - line)
         commit(&self.words[END + half], after)
+        unlock_lines(&self.lock.mutex)
         if before >> self.shift != after >> self.shift:
             self.full()
         return 0

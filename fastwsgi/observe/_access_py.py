@@ -40,7 +40,7 @@ class _Facts(NamedTuple):
 
 
 class Lines:
-    """Makes a line of each response. Several threads may do so at once.
+    """Makes a line of each response of one loop. Several of its threads may do so at once.
 
     Attributes:
         drop: called for each line for which there is no room.
@@ -112,7 +112,8 @@ class Lines:
     def _add(self, line: bytes) -> bool:
         """Add a line if there is room; True if full() is to be called."""
         waiting = self.waiting
-        with waiting.lock:
+        waiting.lock.acquire()
+        try:
             half = waiting.words[CURRENT]
             before = waiting.words[END + half]
             after = before + len(line)
@@ -123,6 +124,8 @@ class Lines:
             at = HEAD + half * HALF
             waiting.memory[at + before : at + after] = line
             waiting.words[END + half] = after
+        finally:
+            waiting.lock.release()
         return before // self._step != after // self._step
 
     def _write(self, step: Step, facts: _Facts) -> bytes:

@@ -3,10 +3,10 @@
     127.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET /shop?id=1 HTTP/1.1" 200 1234 "-" "curl/8.0" 0.000213
 
 Lines are written at most a second after they were made, or when 256 KiB have gathered; on a terminal, at once. A full
-disk, or a pipe that is not read, holds up the thread but no request: up to 4 MiB of lines wait in memory behind those
-that are being written, and more are dropped and counted. close() writes the rest, and so does the end of the
-interpreter, even after an exception. What a worker leaves that ends in another way (SIGKILL, os._exit, a crash in C),
-its supervisor writes: see waiting.py. A single process loses the lines of its last second then.
+disk, or a pipe that is not read, holds up the thread but no request: up to 4 MiB of lines of each loop wait in memory
+behind those that are being written, and more are dropped and counted. close() writes the rest, and so does the end of
+the interpreter, even after an exception. What a worker leaves that ends in another way (SIGKILL, os._exit, a crash in
+C), its supervisor writes: see waiting.py. A single process loses the lines of its last second then.
 """
 
 from __future__ import annotations
@@ -14,25 +14,20 @@ from __future__ import annotations
 import atexit
 import logging
 import stat
-from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastwsgi import forks
 from fastwsgi.daemon import Daemon
-from fastwsgi.figures import LINES_DROPPED
 from fastwsgi.observe import order
-from fastwsgi.observe.formats import Format
-from fastwsgi.observe.refused import Refused
+from fastwsgi.observe.recorder import Recorder
 from fastwsgi.observe.waiting import WaitingLines
 from fastwsgi.originals import os, threading, time
 
 if TYPE_CHECKING:
-    from fastwsgi.http._meter_py import Meter
-    from fastwsgi.http.connection import Connection
-    from fastwsgi.http.errors import HttpError
-    from fastwsgi.http.exchange import Exchange
-    from fastwsgi.observe._access_py import Lines
+    from collections.abc import Sequence
+
+    from fastwsgi.observe.formats import Format
     from fastwsgi.observe.interfaces import Output
 
 PERIOD = 1.0  # seconds between two writes
@@ -42,16 +37,15 @@ REPORT_PERIOD = 60.0  # seconds at least between two reports of dropped lines
 
 
 class AccessLog:
-    """An observer that writes a line for each response.
+    """The access log of a process, whose loops have a Recorder each.
 
     Attributes:
-        lines: makes them as the file has them, for the monitor of the compiled build.
+        output: where the lines go.
 
     Args:
-        output: where the lines go.
         format: the form of the lines.
         build: the build that makes the responses, from fastwsgi.backend.
-        waiting: where lines wait; None: in memory of its own.
+        waiting: where the lines of each loop wait; empty: in memory of its own.
     """
 
     def __init__(
@@ -59,45 +53,47 @@ class AccessLog:
         output: Output,
         format: Format,
         build: SimpleNamespace,
-        waiting: WaitingLines | None = None,
+        waiting: Sequence[WaitingLines] = (),
     ) -> None:
-        self._output = output
-        self._waiting = waiting or WaitingLines()
-        self._is_alone = waiting is None  # nobody writes what close() leaves, such as lines of calls that end after it
-        self._lines: Lines = build.access.Lines(format, self._waiting, self._full, output.is_terminal)
-        self.lines = self._lines
-        if format.in_file is not None:
-            self.lines = build.access.Lines(format.in_file, self._waiting, self._full)
-        self.lines.fd = output.fd
+        self.output = output
+        self._format = format
+        self._build = build
+        self._given = list(waiting)
+        self._is_alone = not waiting  # nobody writes what close() leaves, such as lines of calls that end after it
+        self._recorders: list[Recorder] = []
+        self._next = 0  # the place of the one whose lines are to be written next
         self._dropped = 0  # lines
         self._problem = ""
         self._reported = -REPORT_PERIOD
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._wake = threading.Event()
         self._writing = threading.Lock()
         forks.hold(self)
         atexit.register(self.close)
         if output.is_terminal:
             order.precede(self._catch_up)
-        # The head of a response is copied only if the format needs it
-        self.note = self._lines.note
-        self.response_ended = self._lines.add
-        self.response_started = self._keep_head if format.wants_head else None
 
-    def count_with(self, meter: Meter) -> None:
-        """Have *meter* count the lines for which there is no room."""
-        self._lines.drop = partial(meter.add, LINES_DROPPED, 1)
-
-    def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """Make the line of a refused request, with what is known of it."""
-        self._lines.refuse(Refused(connection, refusal, self.note))
+    def for_loop(self) -> Recorder:
+        """An observer for another loop; called before any of them runs."""
+        waiting = WaitingLines() if self._is_alone else self._given.pop(0)
+        self._recorders.append(Recorder(self, self._format, self._build, waiting))
+        return self._recorders[-1]
 
     def tick(self) -> None:
         """Start the thread if it is not running; not sooner, since a fork would lose it."""
         if self._thread is None and not self._closed:
-            self._thread = Daemon(self._run, "fastwsgi access log")
-            self._thread.start()
+            with self._starting:
+                if self._thread is None:
+                    self._thread = Daemon(self._run, "fastwsgi access log")
+                    self._thread.start()
+
+    def write_soon(self) -> None:
+        """Have the thread write now."""
+        if self.output.is_terminal:
+            self.tick()
+        self._wake.set()
 
     def flush(self) -> bool:
         """Write what has gathered; False if that failed. It waits for the disk, or for the reader of a pipe."""
@@ -109,9 +105,15 @@ class AccessLog:
 
     def _write(self) -> bool:
         """Write what has gathered, with the lock held; False if that failed."""
+        recorders, empty = self._recorders, 0
         try:
-            while (piece := self._waiting.next_piece(self._output.piece)) is not None:
-                self._output.write_piece(self._lines, piece)
+            while empty < len(recorders):
+                one = recorders[self._next]
+                piece = one.waiting.next_piece(self.output.piece)
+                if piece is not None and self.output.write_piece(one.made_by, piece) < piece.size:
+                    continue  # what comes next may be the rest of a line
+                empty = empty + 1 if piece is None else 0
+                self._next = (self._next + 1) % len(recorders)
         except OSError as error:
             self._problem = error.strerror or str(error)
             return False
@@ -119,9 +121,9 @@ class AccessLog:
 
     def reopen(self) -> None:
         """Reopen the file by its path, once the lines until now are in the one that was there. Raises OSError."""
-        if self._output.fd >= 0 and stat.S_ISREG(os.fstat(self._output.fd).st_mode):  # which takes them at once
+        if self.output.fd >= 0 and stat.S_ISREG(os.fstat(self.output.fd).st_mode):  # which takes them at once
             self._catch_up()
-        self._output.reopen()
+        self.output.reopen()
 
     def close(self) -> None:
         """Write the rest and close the file; it gives up after CLOSE_TIMEOUT."""
@@ -139,13 +141,10 @@ class AccessLog:
             if self._thread.is_alive():
                 return  # the thread is stuck in a write, and needs the descriptor
         if self._is_alone:
-            self._dropped += self._waiting.discard()
+            self._dropped += sum(one.waiting.discard() for one in self._recorders)
         self._reported = -REPORT_PERIOD
         self._report()
-        self._output.close()
-
-    def _keep_head(self, exchange: Exchange, head: bytes) -> None:
-        exchange.note = (*(exchange.note or ()), head)
+        self.output.close()
 
     def _run(self) -> None:
         while not self._closed:
@@ -154,21 +153,16 @@ class AccessLog:
             self.flush()
         self.flush()
 
-    def _full(self) -> None:
-        if self._output.is_terminal:
-            self.tick()
-        self._wake.set()
-
     def _catch_up(self) -> None:
         """Write what waits now, unless the thread is stuck in a write."""
-        if self._waiting.size and self._writing.acquire(timeout=CATCH_UP):
+        if any(one.waiting.size for one in self._recorders) and self._writing.acquire(timeout=CATCH_UP):
             try:
                 self._write()
             finally:
                 self._writing.release()
 
     def _report(self) -> None:
-        self._dropped += self._waiting.take_dropped()
+        self._dropped += sum(one.waiting.take_dropped() for one in self._recorders)
         now = time.monotonic()
         if self._dropped and now >= self._reported + REPORT_PERIOD:
             dropped, self._dropped, self._reported = self._dropped, 0, now
@@ -179,10 +173,11 @@ class AccessLog:
     def disown(self) -> None:
         """In a forked child, close the file: the parent writes the lines, those that gathered before the fork, too."""
         self._closed = True
-        self._lines.disown()
-        self._waiting = WaitingLines()
+        for one in self._recorders:
+            one.made_by.disown()
+        self._recorders = []
         self._wake = threading.Event()
         self._writing = threading.Lock()
         order.leave(self._catch_up)
         atexit.unregister(self.close)
-        self._output.close()
+        self.output.close()

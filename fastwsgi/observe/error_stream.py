@@ -8,7 +8,7 @@ Where a configuration of logging has given handlers to the error log, they want 
 flush(), or to its end, is one record, whatever its lines and calls: traceback.print_exc() makes a dozen. Its level is
 that of the logger "fastwsgi.error.wsgi", ERROR if a configuration sets none.
 
-The stream is the same for all requests, as one for each would cost all of them; what waits is kept by thread.
+The stream is the same for all requests of a loop, as one for each would cost all of them; what waits is kept by thread.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Requests(Protocol):
 
 
 class ErrorStream(io.TextIOBase):
-    """The wsgi.errors of all requests of a process. Closing it flushes it."""
+    """The wsgi.errors of all requests of a loop. Closing it flushes it."""
 
     def __init__(self) -> None:
         self._requests: Requests | None = None

@@ -35,3 +35,13 @@ class Output(Protocol):
 
     def close(self) -> None:
         """Close what is open."""
+
+
+class LineLock(Protocol):
+    """The lock of lines that wait: a loop takes it, and the thread of the log, but no other loop."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take it, if that can be done within *timeout* seconds; whether it is taken."""
+
+    def release(self) -> None:
+        """Give it back."""

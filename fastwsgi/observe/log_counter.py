@@ -7,6 +7,7 @@ from typing import Callable
 
 from fastwsgi.figures import LOG_LEVELS
 from fastwsgi.observe.error import error_log
+from fastwsgi.originals import threading
 
 
 class LogCounter(logging.Filter):
@@ -15,6 +16,7 @@ class LogCounter(logging.Filter):
     def __init__(self, count: Callable[[int], None]) -> None:
         super().__init__()
         self._count = count
+        self._lock = threading.Lock()  # threads log beside each other, and a word has one writer at a time
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Count *record*; "exception" is an error with a traceback."""
@@ -26,7 +28,8 @@ class LogCounter(logging.Filter):
             level = "warning"
         else:
             return True
-        self._count(LOG_LEVELS.index(level))
+        with self._lock:
+            self._count(LOG_LEVELS.index(level))
         return True
 
 

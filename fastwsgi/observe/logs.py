@@ -1,4 +1,4 @@
-"""The logs of a server: its observers, as the settings ask for them, and entries of the error log."""
+"""The logs of a process, the observers of its loops, as the settings ask for them, and entries of the error log."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from fastwsgi.observe.files import LogFile, handed, standard_output
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.log_counter import count_entries
 from fastwsgi.observe.outputs import FileAndLogger, LoggerOutput
-from fastwsgi.observe.refusals import Refusals
+from fastwsgi.observe.refusals import Refusals, Summary
 from fastwsgi.observe.refused_peers import Peers
-from fastwsgi.observe.request_id import id_of
+from fastwsgi.observe.request_id import Ids
 from fastwsgi.observe.trace import Trace
 from fastwsgi.originals import os
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.errors import HttpError
     from fastwsgi.http.service import Service
     from fastwsgi.observe.interfaces import Output
+    from fastwsgi.observe.recorder import Recorder
     from fastwsgi.observe.waiting import WaitingLines
     from fastwsgi.settings.settings import Settings
 
@@ -68,26 +71,23 @@ def try_to_reopen(reopen: Callable[[], None]) -> None:
 
 
 class Logs:
-    """The observers of a server, as its settings ask for them; made after set_up_error_log().
+    """The logs of a process, as its settings ask for them; made after set_up_error_log().
 
     Lines of the access log go to the logger "fastwsgi.access" if log_config has given it handlers, and to
     access_logfile; "-" yields to such handlers, which mostly write to the same terminal. Each process makes its own
     object, after the fork.
 
-    Attributes:
-        errors: wsgi.errors.
-
     Args:
-        settings: access_logfile, access_log_format, log_config and trace are read.
+        settings: access_logfile, access_log_format, log_config, request_id and trace are read.
         build: the build that makes the responses, from fastwsgi.backend.
-        waiting: where lines of the access log wait to be written; None: in memory of this process.
+        waiting: where lines of the access log of each loop wait to be written; empty: in memory of this process.
 
     Raises:
         Mistake: a wrong access_log_format.
         WrongValue: the access log cannot be opened.
     """
 
-    def __init__(self, settings: Settings, build: SimpleNamespace, waiting: WaitingLines | None = None) -> None:
+    def __init__(self, settings: Settings, build: SimpleNamespace, waiting: Sequence[WaitingLines] = ()) -> None:
         format = read_format(settings.access_log_format)
         self.access: AccessLog | None = None
         path, to_logger = access_destinations(settings)
@@ -97,20 +97,17 @@ class Logs:
             format = logger.entries.format
         if output is not None:
             self.access = AccessLog(output, format, build, waiting)
-        self.errors = ErrorStream()
-        self.trace = Trace() if settings.trace else None
-        self.refusals = Refusals()
-        observers = [one for one in (self.access, self.trace, self.refusals) if one is not None]
-        is_alone = len(observers) == 1 and settings.request_id == "off"
-        self.observer = observers[0] if is_alone else ObserverGroup(observers, settings.request_id)
+        self._request_id = settings.request_id
+        self._trace = Trace() if settings.trace else None
+        self._summary = Summary()
+        self._loops: list[LoopLogs] = []
 
-    def attach(self, service: Service) -> None:
-        """Have what they note be counted for *service*."""
-        self.errors.attach(service)
-        self.refusals.peers = Peers(service.meter)
-        if self.access is not None:
-            self.access.count_with(service.meter)
-        count_entries(lambda level: service.meter.add(LOGGED + level, 1))
+    def for_loop(self) -> LoopLogs:
+        """What another loop of this process logs with; called before any of them runs."""
+        recorder = self.access.for_loop() if self.access is not None else None
+        own = LoopLogs(recorder, self._trace, Refusals(self._summary), self._request_id, not self._loops)
+        self._loops.append(own)
+        return own
 
     def reopen(self, opened: dict[str, int] | None = None) -> None:
         """Reopen the files of the access log and the error log by their paths, after they were renamed (USR1).
@@ -126,11 +123,45 @@ class Logs:
             os.close(handed.popitem()[1])
 
     def close(self) -> None:
-        """Write what has not been written yet."""
-        self.errors.end_all()
-        self.refusals.close()
+        """Write what has not been written yet, once the loops have ended."""
+        for one in self._loops:
+            one.errors.end_all()
+            one.refusals.pass_on()
+        self._summary.close()
         if self.access is not None:
             self.access.close()
+
+
+class LoopLogs:
+    """What one loop logs with.
+
+    Attributes:
+        errors: wsgi.errors.
+        observer: notified of what happens.
+        access: the part of it that makes lines of the access log, if there is one.
+        refusals: that which counts refusals.
+        is_first: whether it is the loop that does what is due once in a process.
+    """
+
+    def __init__(
+        self, access: Recorder | None, trace: Trace | None, refusals: Refusals, request_id: str, is_first: bool
+    ) -> None:
+        self.errors = ErrorStream()
+        self.access = access
+        self.refusals = refusals
+        self.is_first = is_first
+        observers = [one for one in (access, trace, refusals) if one is not None]
+        is_alone = len(observers) == 1 and request_id == "off"
+        self.observer = observers[0] if is_alone else ObserverGroup(observers, request_id)
+
+    def attach(self, service: Service) -> None:
+        """Have what they note be counted for *service*; entries of the error log are for that of the first loop."""
+        self.errors.attach(service)
+        self.refusals.peers = Peers(service.meter)
+        if self.access is not None:
+            self.access.count_with(service.meter)
+        if self.is_first:
+            count_entries(lambda level: service.meter.add(LOGGED + level, 1))
 
 
 def _access_output(path: str | None, logger: LoggerOutput | None) -> Output | None:
@@ -149,16 +180,16 @@ def _open_access_log(path: str) -> LogFile:
 
 
 class ObserverGroup:
-    """Several observers as one; only the first makes notes.
+    """Several observers of a loop as one; only the first makes notes.
 
     Args:
         observers: all of them.
         request_id: the setting; with "make" or "accept", a refused request gets an ID, too.
     """
 
-    def __init__(self, observers: list[AccessLog | Trace | Refusals], request_id: str = "off") -> None:
+    def __init__(self, observers: list[Recorder | Trace | Refusals], request_id: str = "off") -> None:
         self._observers = observers
-        self._accepts_ids = None if request_id == "off" else request_id == "accept"
+        self._ids = None if request_id == "off" else Ids(request_id == "accept")
         self.note = getattr(observers[0], "note", None)
         self.lines = getattr(observers[0], "lines", None)
         self.request_started = _call_all(observers, "request_started")
@@ -168,9 +199,9 @@ class ObserverGroup:
 
     def request_refused(self, connection: Connection, refusal: HttpError) -> None:
         """Notify all of them, after the request got its ID: no application will see it."""
-        if self._accepts_ids is not None and refusal.request is not None and refusal.request.environ is not None:
+        if self._ids is not None and refusal.request is not None and refusal.request.environ is not None:
             environ = refusal.request.environ
-            environ["fastwsgi.request_id"] = id_of(environ, self._accepts_ids)
+            environ["fastwsgi.request_id"] = self._ids.of(environ)
         for observer in self._observers:
             observer.request_refused(connection, refusal)
 
@@ -180,7 +211,7 @@ class ObserverGroup:
             observer.tick()
 
 
-def _call_all(observers: list[AccessLog | Trace | Refusals], name: str) -> Callable[..., None] | None:
+def _call_all(observers: list[Recorder | Trace | Refusals], name: str) -> Callable[..., None] | None:
     """A function that calls the method *name* of all observers that have it; None if there are none."""
     methods = [method for one in observers if (method := getattr(one, name, None)) is not None]
     if len(methods) < 2:

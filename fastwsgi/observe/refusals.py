@@ -18,7 +18,7 @@ from fastwsgi.http.errors import NO_ROOM
 from fastwsgi.observe.error import error_log
 from fastwsgi.observe.offence import describe
 from fastwsgi.observe.refused_peers import FrequentPeers
-from fastwsgi.originals import time
+from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
@@ -32,79 +32,146 @@ MAX_NEW = 10  # lines for new kinds between two others
 OTHERS = "others"
 
 
-class Refusals:
-    """An observer that counts refusals.
-
-    Attributes:
-        peers: tells other processes whom they went to; None: nobody asks.
-    """
+class Batch:
+    """What was refused since *since*, counted in bounded memory."""
 
     def __init__(self) -> None:
-        self.peers: Peers | None = None
-        self._next = 0.0  # when another line may be written
-        self._named: set[str] = set()  # kinds in the lines since the last one that was due
-        self._new = 0  # of these lines, those for new kinds
-        self._begin()
+        self.total = 0
+        self.since = float("inf")
+        self.kinds: Counter[str] = Counter()
+        self.frequent = FrequentPeers()
+        self.is_warning = False
 
-    def _begin(self) -> None:
-        self._total = 0
-        self._since = 0.0
-        self._kinds: Counter[str] = Counter()
-        self._frequent = FrequentPeers()
-        self._is_warning = False
+    def note(self, host: str, kind: str, is_warning: bool) -> None:
+        """Count one refusal."""
+        if self.total == 0:
+            self.since = time.monotonic()
+        self.total += 1
+        self.is_warning = self.is_warning or is_warning
+        self._count(kind, 1)
+        self.frequent.note(host)
 
-    def request_refused(self, connection: Connection, refusal: HttpError) -> None:
-        """Count a request that was answered with an error before it reached the application."""
-        self._is_warning = self._is_warning or refusal.status == 503 or refusal.reason == NO_ROOM
-        self._note(connection.host, f"{refusal.status} ({refusal.reason})")
-        if error_log.isEnabledFor(logging.DEBUG):
-            error_log.debug("%s", describe(connection, refusal))
+    def add(self, other: Batch) -> None:
+        """Count those of *other*, too."""
+        self.since = min(self.since, other.since)
+        self.total += other.total
+        self.is_warning = self.is_warning or other.is_warning
+        for kind, times in other.kinds.items():
+            self._count(kind, times)
+        self.frequent.add(other.frequent)
 
-    def connection_refused(self, host: str, reason: str) -> None:
-        """Count a connection that was closed before it could send a request."""
-        self._is_warning = self._is_warning or reason == NO_ROOM
-        self._note(host, reason)
-        if error_log.isEnabledFor(logging.DEBUG):
-            error_log.debug("%s", f"refused ({reason}) {host}".rstrip())
+    def _count(self, kind: str, times: int) -> None:
+        self.kinds[kind if kind in self.kinds or len(self.kinds) < MAX_KINDS else OTHERS] += times
 
-    def tick(self) -> None:
-        """Write a line, if it is time for one, or something new has been refused."""
-        if self.peers is not None:
-            self.peers.tick()
-        if not self._total:
-            return
-        now = time.monotonic()
-        if now >= self._next:
-            self._named.clear()
-            self._new = 0
-            self._next = now + PERIOD
-            self._write(now)
-        elif self._new < MAX_NEW and not self._kinds.keys() <= self._named:
-            self._new += 1
-            self._write(now)
-
-    def close(self) -> None:
-        """Write the last line."""
-        if self._total:
-            self._write(time.monotonic())
-
-    def _note(self, host: str, kind: str) -> None:
-        if self._total == 0:
-            self._since = time.monotonic()
-        self._total += 1
-        self._kinds[kind if kind in self._kinds or len(self._kinds) < MAX_KINDS else OTHERS] += 1
-        self._frequent.note(host)
-        if self.peers is not None:
-            self.peers.note(host)
-
-    def _write(self, now: float) -> None:
-        total, seconds, kinds = self._total, max(1, round(now - self._since)), self._kinds.most_common(MAX_REASONS)
-        peers, log = list(self._frequent.counts.items()), error_log.warning if self._is_warning else error_log.info
-        self._named |= self._kinds.keys()
-        self._begin()
+    def line(self, now: float) -> str:
+        """The line that tells of it."""
+        total, seconds = self.total, max(1, round(now - self.since))
+        peers, kinds = list(self.frequent.counts.items()), self.kinds.most_common(MAX_REASONS)
         peer, count = max(peers, key=lambda pair: pair[1], default=("", 0))
         most = f", most of them from {peer} ({count})" if count > 1 else f", from {peer}" if total == 1 else ""
         others = total - sum(times for kind, times in kinds if kind != OTHERS)
         named = [pair for pair in kinds if pair[0] != OTHERS] + ([(OTHERS, others)] if others else [])
         reasons = ", ".join(f"{kind}: {times}" for kind, times in named)
-        log("%s", f"refused {total} in {seconds} s ({reasons}){most}")
+        return f"refused {total} in {seconds} s ({reasons}){most}"
+
+
+class Summary:
+    """What the loops of a process have refused, and when that is told. They pass on what is new at their ticks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._batch = Batch()
+        self._next = 0.0  # when another line may be written
+        self._named: set[str] = set()  # kinds in the lines since the last one that was due
+        self._new = 0  # of these lines, those for new kinds
+
+    def add(self, batch: Batch) -> None:
+        """Count what a loop has refused."""
+        with self._lock:
+            self._batch.add(batch)
+
+    def tick(self) -> None:
+        """Write a line, if it is time for one, or something new has been refused."""
+        now = time.monotonic()
+        with self._lock:
+            told = self._due(now)
+        if told is not None:
+            _write(told, now)
+
+    def close(self) -> None:
+        """Write the last line."""
+        with self._lock:
+            told = self._take()
+        if told.total:
+            _write(told, time.monotonic())
+
+    def _due(self, now: float) -> Batch | None:
+        """What is to be told now, if anything is."""
+        if not self._batch.total:
+            return None
+        if now >= self._next:
+            self._named.clear()
+            self._new = 0
+            self._next = now + PERIOD
+        elif self._new < MAX_NEW and not self._batch.kinds.keys() <= self._named:
+            self._new += 1
+        else:
+            return None
+        return self._take()
+
+    def _take(self) -> Batch:
+        taken, self._batch = self._batch, Batch()
+        self._named |= taken.kinds.keys()
+        return taken
+
+
+def _write(batch: Batch, now: float) -> None:
+    log = error_log.warning if batch.is_warning else error_log.info
+    log("%s", batch.line(now))
+
+
+class Refusals:
+    """An observer that counts what one loop refuses.
+
+    Attributes:
+        peers: tells other processes whom they went to; None: nobody asks.
+
+    Args:
+        summary: writes the lines.
+    """
+
+    def __init__(self, summary: Summary) -> None:
+        self.peers: Peers | None = None
+        self._summary = summary
+        self._batch = Batch()
+
+    def request_refused(self, connection: Connection, refusal: HttpError) -> None:
+        """Count a request that was answered with an error before it reached the application."""
+        is_warning = refusal.status == 503 or refusal.reason == NO_ROOM
+        self._note(connection.host, f"{refusal.status} ({refusal.reason})", is_warning)
+        if error_log.isEnabledFor(logging.DEBUG):
+            error_log.debug("%s", describe(connection, refusal))
+
+    def connection_refused(self, host: str, reason: str) -> None:
+        """Count a connection that was closed before it could send a request."""
+        self._note(host, reason, reason == NO_ROOM)
+        if error_log.isEnabledFor(logging.DEBUG):
+            error_log.debug("%s", f"refused ({reason}) {host}".rstrip())
+
+    def tick(self) -> None:
+        """Pass on what is new."""
+        if self.peers is not None:
+            self.peers.tick()
+        self.pass_on()
+        self._summary.tick()
+
+    def pass_on(self) -> None:
+        """Have the summary count what was refused until now."""
+        if self._batch.total:
+            self._summary.add(self._batch)
+            self._batch = Batch()
+
+    def _note(self, host: str, kind: str, is_warning: bool) -> None:
+        self._batch.note(host, kind, is_warning)
+        if self.peers is not None:
+            self.peers.note(host)

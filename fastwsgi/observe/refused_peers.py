@@ -34,9 +34,19 @@ class FrequentPeers:
             # too small by at most that fraction of them
             self.counts = {one: count - 1 for one, count in list(peers.items()) if count > 1}
 
+    def add(self, other: FrequentPeers) -> None:
+        """Count those of *other*, too; what all counts are too small by stays within the same fraction."""
+        counts = dict(self.counts)
+        for peer, count in other.counts.items():
+            counts[peer] = counts.get(peer, 0) + count
+        if len(counts) > MAX_COUNTED:  # Agarwal and others, Mergeable Summaries, 2012
+            least = sorted(counts.values(), reverse=True)[MAX_COUNTED]
+            counts = {peer: count - least for peer, count in counts.items() if count > least}
+        self.counts = counts
+
 
 class Peers:
-    """Those of this process, written with *meter*."""
+    """Those of one loop, written with *meter*."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter

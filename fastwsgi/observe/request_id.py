@@ -8,14 +8,12 @@ guessed.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fastwsgi.originals import os
+from fastwsgi import forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from random import Random
     from typing import Callable
 
     from _typeshed import OptExcInfo
@@ -39,13 +37,12 @@ class RequestIds:
     """
 
     def __init__(self, app: WSGIApplication, accept: bool) -> None:
-        _source()  # makes it now, while modules can be imported
         self.app = app
-        self.accept = accept
+        self.ids = Ids(accept)
         self.show: Callable[[str], None] = lambda request_id: None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = id_of(environ, self.accept)
+        request_id = self.ids.of(environ)
         environ["HTTP_X_REQUEST_ID"] = environ["fastwsgi.request_id"] = request_id
         self.show(request_id)
 
@@ -59,25 +56,28 @@ class RequestIds:
         return self.app(environ, start)
 
 
-def id_of(environ: WSGIEnvironment, accept: bool) -> str:
-    """The ID of the request with that *environ*: the client's, if it is accepted and sound, or a new one."""
-    given = environ.get("HTTP_X_REQUEST_ID", "") if accept else ""
-    return given if VALID.fullmatch(given) else make_id()
+class Ids:
+    """The IDs of the requests of one loop.
 
+    Args:
+        accept: use the client's X-Request-ID, if it is a token of at most 128 characters.
+    """
 
-def make_id() -> str:
-    """128 random bits."""
-    return f"{_source().getrandbits(128):032x}"
+    def __init__(self, accept: bool) -> None:
+        from random import Random
 
+        self._accept = accept
+        self._source = Random()  # not the module's own, which applications seed
+        forks.hold(self)
 
-@lru_cache(None)
-def _source() -> Random:
-    """Where they come from: not from the module's own source, which applications seed."""
-    import random
+    def of(self, environ: WSGIEnvironment) -> str:
+        """The ID of the request with that *environ*: the client's, if it is accepted and sound, or 128 random bits."""
+        given = environ.get("HTTP_X_REQUEST_ID", "") if self._accept else ""
+        return given if VALID.fullmatch(given) else f"{self._source.getrandbits(128):032x}"
 
-    source = random.Random()
-    os.register_at_fork(after_in_child=source.seed)
-    return source
+    def disown(self) -> None:
+        """In a forked child, make other IDs than the parent."""
+        self._source.seed()
 
 
 def with_request_ids(app: WSGIApplication, settings: Settings) -> WSGIApplication:

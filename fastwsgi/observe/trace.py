@@ -8,7 +8,8 @@
     #3 <
     #3 = 13 bytes of body, 0.213 ms
 
-Only the size is shown of fields with secrets, since traces end up in tickets and chats.
+Only the size is shown of fields with secrets, since traces end up in tickets and chats. All loops of a process share a
+trace: its heads come whole, and a connection has one number.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from fastwsgi.originals import time
+from fastwsgi.originals import threading, time
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
@@ -33,18 +34,20 @@ class Trace:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
+        self._lock = threading.RLock()  # a handler of a signal may end a request, too
         self._connections = 0
 
     def _show(self, connection: Connection, mark: str, head: bytes) -> None:
-        if connection.number == 0:
-            self._connections += 1
-            connection.number = self._connections
-        for line in head.decode("latin-1").removesuffix("\r\n").split("\r\n"):
-            secret = _SECRET.fullmatch(line)
-            if secret is not None:
-                line = f"{secret[1]}: ({len(secret[2])} bytes)"
-            safe = _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", line)
-            self._write(f"#{connection.number} {mark} {safe}".rstrip() + "\n")
+        with self._lock:
+            if connection.number == 0:
+                self._connections += 1
+                connection.number = self._connections
+            for line in head.decode("latin-1").removesuffix("\r\n").split("\r\n"):
+                secret = _SECRET.fullmatch(line)
+                if secret is not None:
+                    line = f"{secret[1]}: ({len(secret[2])} bytes)"
+                safe = _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", line)
+                self._write(f"#{connection.number} {mark} {safe}".rstrip() + "\n")
 
     def _write(self, line: str) -> None:
         try:

@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+from typing import TYPE_CHECKING
 
 from fastwsgi.originals import threading
 from fastwsgi.records import NamedTuple
+
+if TYPE_CHECKING:
+    from fastwsgi.observe.interfaces import LineLock
 
 HEAD = 65536  # bytes before the halves, whole pages everywhere: a few words of 8 bytes, each with one writer at a time
 HALF = 4194304  # bytes of each half: lines that do not fit are dropped
@@ -24,9 +28,10 @@ LOCKED = 1.0  # seconds to wait for a thread that adds a line
 
 # The words
 CURRENT = 0  # the half to which lines are added
-DROPPED = 1  # lines that did not fit, and were not reported yet
+DROPPED = 1  # lines that did not fit
 END = 2  # and 3: where the lines of each half end, in bytes from its start
 WRITTEN = 4  # and 5: up to where they are written
+REPORTED = 6  # those of DROPPED that were reported
 
 _REMOVE = getattr(mmap, "MADV_REMOVE", None)  # Linux
 
@@ -40,16 +45,16 @@ class Piece(NamedTuple):
 
 
 class WaitingLines:
-    """The lines of one process.
+    """The lines of one loop.
 
     Attributes:
-        lock: held while lines are added or halves change places, where that is not a matter of one bytecode.
+        lock: held while lines are added or halves change places; what adds lines may bring one of its own.
     """
 
     def __init__(self) -> None:
         self.memory = mmap.mmap(-1, HEAD + 2 * HALF)
         self.words = memoryview(self.memory)[:HEAD].cast("q")
-        self.lock = threading.Lock()
+        self.lock: LineLock = threading.Lock()
 
     @property
     def size(self) -> int:
@@ -90,7 +95,8 @@ class WaitingLines:
 
     def take_dropped(self) -> int:
         """The lines that were dropped since the last call."""
-        dropped, self.words[DROPPED] = self.words[DROPPED], 0
+        dropped = self.words[DROPPED] - self.words[REPORTED]
+        self.words[REPORTED] += dropped
         return dropped
 
     def close(self) -> None:

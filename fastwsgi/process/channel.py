@@ -85,7 +85,7 @@ class Channel:
     def send(self, line: str, descriptors: Sequence[int] = ()) -> bool:
         """Send *line* with copies of *descriptors*, unless the other end is closed; False if it has no room."""
         data = memoryview(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
-        has_room = sum(len(one) for one, _ in list(self._unsent)) + len(data) <= MOST_UNSENT
+        has_room = sum(len(one) for one, _ in self._unsent.copy()) + len(data) <= MOST_UNSENT
         if has_room:
             self._unsent.append((data, [os.dup(fd) for fd in descriptors]))
         self.send_rest()

@@ -14,6 +14,7 @@ from fastwsgi.static.names import Immutable, read_mount
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
     from fastwsgi.static.handed import Sender
+    from fastwsgi.static.names import Mount
     from fastwsgi.static.site import Folder, StaticFiles
 
 
@@ -29,16 +30,20 @@ def check_folders(settings: Settings) -> None:
 
 
 def static_files(
-    build: SimpleNamespace, settings: Settings, log_error: Callable[[str, BaseException | None], None], base: str = ""
+    build: SimpleNamespace,
+    settings: Settings,
+    log_error: Callable[[str, BaseException | None], None],
+    base: str = "",
+    loops: int = 1,
 ) -> StaticFiles | None:
-    """The files that are routes, if *settings* ask for any; *base* is the directory that folders are named from."""
+    """The files that are routes, for one of *loops*, if *settings* ask for any; folders are named from *base*."""
     if not settings.static:
         return None
     from fastwsgi.static.site import StaticFiles
 
     folders = _folders(build, settings.static, base)
     immutable = Immutable(settings.static_immutable)
-    return StaticFiles(folders, immutable, settings.static_max_age, settings.static_index, log_error)
+    return StaticFiles(folders, immutable, settings.static_max_age, settings.static_index, log_error, loops)
 
 
 def file_sender(build: SimpleNamespace, settings: Settings, base: str = "") -> Sender | None:
@@ -51,13 +56,21 @@ def file_sender(build: SimpleNamespace, settings: Settings, base: str = "") -> S
 
 
 def _folders(build: SimpleNamespace, mounts: list[str], base: str) -> list[Folder]:
-    """Those of *mounts*, each ROUTE=DIR. This process may be another user's than the one that has checked them."""
+    """Those of *mounts*, each ROUTE=DIR."""
     from fastwsgi.static.site import Folder
 
     way = opener(build.openat2 and build.openat2.open_beneath)
     given = [read_mount(text) for text in mounts]
-    found = [Folder(one._replace(folder=os.path.abspath(os.path.join(base, one.folder))), way) for one in given]
-    for folder in found:
-        if not os.access(folder.path, os.X_OK):
-            error_log.warning("the user of the workers may not open files in %s: none is sent", folder.path)
-    return found
+    return [Folder(one._replace(folder=_path(one, base)), way) for one in given]
+
+
+def warn_of_folders(settings: Settings, base: str = "") -> None:
+    """Log which folders this process, perhaps another user's than the one that has checked them, may not use."""
+    for text in (*settings.static, *settings.x_sendfile):
+        path = _path(read_mount(text), base)
+        if not os.access(path, os.X_OK):
+            error_log.warning("the user of the workers may not open files in %s: none is sent", path)
+
+
+def _path(mount: Mount, base: str) -> str:
+    return os.path.abspath(os.path.join(base, mount.folder))

@@ -71,10 +71,12 @@ class Salvage:
         self.next_try: float | None = None
         self._remains: deque[Remains] = deque()
 
-    def take(self, waiting: WaitingLines | None, settings: Settings) -> None:
-        """Write what a worker with *settings* has left, now that it has ended, and unmap the memory."""
-        if waiting is None:
-            return
+    def take(self, waiting: list[WaitingLines], settings: Settings) -> None:
+        """Write what the loops of a worker with *settings* have left, now that it has ended, and unmap the memory."""
+        for one in waiting:
+            self._take(one, settings)
+
+    def _take(self, waiting: WaitingLines, settings: Settings) -> None:
         data, dropped = waiting.rest(), waiting.take_dropped()
         waiting.close()
         if dropped:
@@ -130,9 +132,9 @@ class Salvage:
             self.advance(now)
 
 
-def waiting_for(settings: Settings) -> WaitingLines | None:
-    """Memory for the access lines of a worker with *settings*; None if it has no access log."""
-    return WaitingLines() if access_destinations(settings) != (None, False) else None
+def waiting_for(settings: Settings, loops: int) -> list[WaitingLines]:
+    """Memory for the access lines of each loop of a worker with *settings*; none if it has no access log."""
+    return [WaitingLines() for _ in range(loops)] if access_destinations(settings) != (None, False) else []
 
 
 def _report(lines: int, reason: str) -> None:

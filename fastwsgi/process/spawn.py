@@ -32,7 +32,7 @@ class Child(Member):
 
     Attributes:
         settings: those that it has.
-        waiting: where lines of its access log wait to be written, if there is one.
+        waiting: where lines of its access log wait to be written, for each of its loops, if there is one.
         view: what hooks see of it.
         dump: takes the stacks of its threads.
         is_open: whether the other end of its channel is.
@@ -83,8 +83,8 @@ class Spawner:
             ours.close()
             given.slot.clear()
             given.dump.close()
-            if given.waiting is not None:
-                given.waiting.close()
+            for one in given.waiting:
+                one.close()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
@@ -104,7 +104,8 @@ class Spawner:
             if child.position == position:
                 child.view.end()  # its successor gets what it has, such as a number that hooks give to workers
         owner.hooks.pre_fork(owner.view, view)
-        slot = owner.board.allocate(loop_count(inputs.settings))
+        loops = loop_count(inputs.settings)
+        slot = owner.board.allocate(loops)
         view.begin(slot)
         slot.generation, slot.position = owner.fleet.generation, position
         return WorkerStart(
@@ -118,7 +119,7 @@ class Spawner:
             shared=shared_sockets(inputs.bindings),
             board=owner.board,
             slot=slot,
-            waiting=waiting_for(inputs.settings),
+            waiting=waiting_for(inputs.settings, loops),
             channel=theirs,
             server=owner.view,
             view=view,

@@ -13,7 +13,7 @@ from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
-from fastwsgi.process.folders import file_sender, static_files
+from fastwsgi.process.folders import file_sender, static_files, warn_of_folders
 from fastwsgi.process.probes import probe_routes
 from fastwsgi.server.commons import Commons
 from fastwsgi.server.loop import Loop
@@ -94,19 +94,23 @@ def make_loop(
     refuse_green_threads()  # a hook may have done it
     occupy()
     numbered = with_request_ids(app, settings)
-    loop = Loop(build, numbered, settings, report, logs.errors, logs.observer, slot, commons, memory)
+    own = logs.for_loop()
+    loop = Loop(build, numbered, settings, report, own.errors, own.observer, slot, commons, memory)
     if isinstance(numbered, RequestIds):
         numbered.show = loop.rows.show_id
     probes = probe_routes(settings, board) if board is not None else {}
-    files = static_files(build, settings, report, base)
+    files = static_files(build, settings, report, base, settings.loops if commons is not None else 1)
     if probes or files is not None:
         loop.service.routes = build.routes.Routes(probes, files)
     if files is not None:
         loop.ticks.append(files.tick)
         loop.closers.append(files.forget)
     loop.service.sender = file_sender(build, settings, base)
-    logs.attach(loop.service)
-    loop.ticks += [occupy, logs.errors.tick, GreenThreadReport(report).tick]
+    own.attach(loop.service)
+    loop.ticks.append(own.errors.tick)
+    if own.is_first:
+        warn_of_folders(settings, base)
+        loop.ticks += [occupy, GreenThreadReport(report).tick]
     return loop
 
 

@@ -261,8 +261,8 @@ class Supervisor:
         for child in self.fleet.members.values():
             child.dump.close()
             child.channel.close()  # left open here, it would hide the supervisor's death from that worker
-            if child.waiting is not None:
-                child.waiting.close()
+            for one in child.waiting:
+                one.close()
         self.status_process.disown()
         self.upgrade.succession.disown()
         close_others(self.listeners.bindings + self.reload.worker_inputs().bindings, kept)

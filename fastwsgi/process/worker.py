@@ -58,7 +58,7 @@ class WorkerStart:
         app_surroundings: those that it left then.
         tls: None where TLS is not spoken.
         shared: the listeners that other services have, too.
-        waiting: where lines of the access log wait to be written, if there is one.
+        waiting: where lines of the access log wait to be written, for each loop, if there is one.
         server: what hooks see of the supervisor.
         view: what hooks see of the worker.
         dump: where its faulthandler writes.
@@ -75,7 +75,7 @@ class WorkerStart:
     shared: list[socket.socket]
     board: Scoreboard
     slot: Slot
-    waiting: WaitingLines | None
+    waiting: list[WaitingLines]
     channel: Channel
     server: ServerView
     view: WorkerView

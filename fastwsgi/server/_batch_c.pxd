@@ -1,4 +1,4 @@
-from fastwsgi.http._guard_c cimport Guard
+from fastwsgi._guard_c cimport Guard
 
 cdef enum:
     BATCH = 64  # as poller.py has it

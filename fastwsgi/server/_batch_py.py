@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
-    from fastwsgi.http._guard_py import NoGuard
+    from fastwsgi._guard_py import Guard
     from fastwsgi.server.interfaces import Served
     from fastwsgi.server.poller import Poller
 
@@ -25,7 +25,7 @@ class Batch:
         guard: the loop's, given up while this waits.
     """
 
-    def __init__(self, connections: dict[int, Served], serve_other: Callable[[int], None], guard: NoGuard) -> None:
+    def __init__(self, connections: dict[int, Served], serve_other: Callable[[int], None], guard: Guard) -> None:
         self._connections = connections
         self._serve_other = serve_other
         self._guard = guard

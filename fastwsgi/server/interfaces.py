@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from fastwsgi.http._guard_py import NoGuard
+    from fastwsgi._guard_py import Guard
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http._turn_py import Turn
     from fastwsgi.http.connection import Connection
@@ -142,7 +142,7 @@ class WatchedLoop(Protocol):
     """The loop, as its watchdog knows it."""
 
     meter: Meter
-    guard: NoGuard
+    guard: Guard
 
     def calls(self) -> list[tuple[int, Connection]]:
         """The application calls that run now: for each, the identifier of its thread, and its connection."""

@@ -39,7 +39,7 @@ from fastwsgi.server.watchdog import Watchdog
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-    from fastwsgi.http._guard_py import NoGuard
+    from fastwsgi._guard_py import Guard
     from fastwsgi.http._meter_py import Meter
     from fastwsgi.http.connection import Connection
     from fastwsgi.http.exchange import Exchange
@@ -90,7 +90,7 @@ class Loop:
         memory = slot.memory if slot is not None else memory
         self.meter: Meter = build.meter.Meter(memory, bool(settings.statsd_host))
         self.meter.set(THREADS, settings.threads)
-        self.guard: NoGuard = build.guard.Guard()
+        self.guard: Guard = build.guard.Guard()
         self.wire: SocketWire = build.sockio.SocketWire(self.meter)
         self.relief = Relief(self)
         self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.relief.ask)

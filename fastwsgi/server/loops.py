@@ -1,19 +1,18 @@
 """The loops of one process: one, or, where an interpreter has no GIL, several that share the listeners.
 
-Each has a thread and everything else of its own (see http/_guard_py.py, and commons.py for the rest), and a portion of
+Each has a thread and everything else of its own (see _guard_py.py, and commons.py for the rest), and a portion of
 each bound. What comes from outside, a stop or a question, goes to each; what is due once in a process is the first
 loop's. With one loop this only passes on.
 """
 
 from __future__ import annotations
 
-import socket
 from functools import partial
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.daemon import Daemon
 from fastwsgi.leaving import Contained
-from fastwsgi.originals import threading
+from fastwsgi.originals import socket, threading
 from fastwsgi.server.quota import Quota
 from fastwsgi.server.threads import SIGNAL_LOOK
 

@@ -17,24 +17,30 @@ REMEMBERED = 64  # values: clients send few different ones
 LONGEST = 256  # characters of one that is remembered
 
 
-def choose(accepted: str | None, sizes: Mapping[str, int]) -> str | None:
-    """The coding to send: of those that the client likes best the smallest; None if it accepts none.
+class Choice:
+    """Chooses codings for the clients of one loop."""
 
-    Args:
-        accepted: the value of Accept-Encoding; None: there was none, and the file is sent as it is.
-        sizes: the codings that there are, with the bytes of each.
-    """
-    if accepted is None:
-        return IDENTITY if IDENTITY in sizes else None
-    qualities = _read(accepted) if len(accepted) > LONGEST else _remembered(accepted)
-    best, found = (0.0, 0), None
-    for coding, size in sizes.items():
-        quality = qualities.get(coding, qualities.get("*", -1.0))
-        if quality < 0.0 and coding == IDENTITY:
-            quality = 0.0001  # acceptable, and liked less than whatever is named
-        if quality > 0.0 and (found is None or (quality, -size) > best):
-            best, found = (quality, -size), coding
-    return found
+    def __init__(self) -> None:
+        self._remembered = lru_cache(REMEMBERED)(_read)
+
+    def choose(self, accepted: str | None, sizes: Mapping[str, int]) -> str | None:
+        """The coding to send: of those that the client likes best the smallest; None if it accepts none.
+
+        Args:
+            accepted: the value of Accept-Encoding; None: there was none, and the file is sent as it is.
+            sizes: the codings that there are, with the bytes of each.
+        """
+        if accepted is None:
+            return IDENTITY if IDENTITY in sizes else None
+        qualities = _read(accepted) if len(accepted) > LONGEST else self._remembered(accepted)
+        best, found = (0.0, 0), None
+        for coding, size in sizes.items():
+            quality = qualities.get(coding, qualities.get("*", -1.0))
+            if quality < 0.0 and coding == IDENTITY:
+                quality = 0.0001  # acceptable, and liked less than whatever is named
+            if quality > 0.0 and (found is None or (quality, -size) > best):
+                best, found = (quality, -size), coding
+        return found
 
 
 def _read(accepted: str) -> dict[str, float]:
@@ -45,6 +51,3 @@ def _read(accepted: str) -> dict[str, float]:
         if match is not None:
             found[ALIASES.get(match[1], match[1])] = float(match[2]) if match[2] else 1.0
     return found
-
-
-_remembered = lru_cache(REMEMBERED)(_read)

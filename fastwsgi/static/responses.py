@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from fastwsgi.http.answers import answer
 from fastwsgi.observe.formats import http_date
-from fastwsgi.static.codings import IDENTITY, choose
+from fastwsgi.static.codings import IDENTITY
 from fastwsgi.static.conditions import CONDITIONAL, NOT_MODIFIED, OUTSIDE, PART, Validators, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fastwsgi.http.interfaces import StartResponse
+    from fastwsgi.static.codings import Choice
     from fastwsgi.static.files import File
 
     Fields = list[tuple[str, str]]
@@ -95,10 +96,12 @@ class Document(Answer):
 
     Args:
         codings: the representations by their codings; "identity" is one of them.
+        choice: chooses one.
     """
 
-    def __init__(self, codings: dict[str, Representation]) -> None:
+    def __init__(self, codings: dict[str, Representation], choice: Choice) -> None:
         self._codings = codings
+        self._choose = choice.choose
         self._only = codings[IDENTITY] if len(codings) == 1 else None
         self._sizes = {coding: one.file.size for coding, one in codings.items()}
         self.weight = sum(len(one.file.data or b"") for one in codings.values())  # bytes of memory
@@ -108,7 +111,7 @@ class Document(Answer):
         accepted = environ.get("HTTP_ACCEPT_ENCODING")
         if self._only is not None and (accepted is None or ";" not in accepted):  # only a quality of 0 can refuse it
             return self._only.send(environ, start_response)
-        coding = choose(accepted, self._sizes)
+        coding = self._choose(accepted, self._sizes)
         if coding is None:
             return plain(406, start_response, ("Vary", "Accept-Encoding"))
         return self._codings[coding].send(environ, start_response)

@@ -11,7 +11,7 @@ from fastwsgi import forks
 from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.originals import os, time
 from fastwsgi.static.beneath import open_folder
-from fastwsgi.static.codings import IDENTITY, SUFFIXES
+from fastwsgi.static.codings import IDENTITY, SUFFIXES, Choice
 from fastwsgi.static.files import File
 from fastwsgi.static.media_types import media_type
 from fastwsgi.static.names import file_name
@@ -79,7 +79,7 @@ class Folder:
 
 
 class StaticFiles:
-    """The files below all routes; what a path means is found out once a second.
+    """The files below all routes, for one loop; what a path means is found out once a second.
 
     Args:
         folders: no two have the same route.
@@ -87,6 +87,7 @@ class StaticFiles:
         max_age: seconds for which clients may keep others.
         index: the name of the file that answers for its folder; "" for none.
         log_error: called with a message and an exception, or None.
+        loops: how many the process has: each may remember its share.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class StaticFiles:
         max_age: int,
         index: str,
         log_error: Callable[[str, BaseException | None], None],
+        loops: int = 1,
     ) -> None:
         self._folders = sorted(folders, key=lambda folder: len(folder.route), reverse=True)
         self._immutable = immutable
@@ -103,6 +105,8 @@ class StaticFiles:
         self._passing = ("Cache-Control", f"public, max-age={max_age}")
         self._index = index.encode("latin-1")
         self._log_error = log_error
+        self._choice = Choice()
+        self._loops = loops
         self._told: set[bytes] = set()
         self._shortage_log = RateLimitedLog(log_error)
         self._found: dict[str, Answer | None] = {}
@@ -145,7 +149,8 @@ class StaticFiles:
         return None
 
     def _remember(self, path: str, found: Answer | None) -> Answer | None:
-        if len(self._found) >= MOST_PATHS or self._memory > MOST_MEMORY or self._open > MOST_OPEN:
+        held = (len(self._found) + 1, self._memory, self._open)
+        if any(one * self._loops > most for one, most in zip(held, (MOST_PATHS, MOST_MEMORY, MOST_OPEN))):
             self.forget()
         self._found[path] = found
         if isinstance(found, Document):
@@ -214,7 +219,7 @@ class StaticFiles:
         if coded:
             fields.append(("Vary", "Accept-Encoding"))
         found = {coding: Representation(one, [*fields, ("Content-Encoding", coding)]) for coding, one in coded.items()}
-        return Document({**found, IDENTITY: Representation(file, fields)})
+        return Document({**found, IDENTITY: Representation(file, fields)}, self._choice)
 
     def _coded(self, folder: Folder, name: bytes) -> File | None:
         try:

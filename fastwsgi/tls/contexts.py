@@ -10,6 +10,7 @@ import ssl
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.mistakes import Mistake, UsageError, WrongValue
+from fastwsgi.originals import threading
 from fastwsgi.tls import environ as tls_environ
 from fastwsgi.tls import files as tls_files
 from fastwsgi.tls import x509
@@ -63,6 +64,7 @@ class Tls:
     ) -> None:
         self.settings = settings
         self._maker = maker
+        self._lock = threading.Lock()  # OpenSSL must not copy from a context what renew() replaces there
         material = material or tls_files.read(settings)
         self.contexts = [self._new_context(material, number) for number in range(len(material.pairs))]
         self._kinds: list[bytes] = []
@@ -97,10 +99,11 @@ class Tls:
     def wrap(self, host: str) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
         """The TLS object of a new connection for *host*, with the buffers that take and give ciphertext."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        return self.choose(host).wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing
+        with self._lock:
+            return self.choose(host).wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing
 
     def renew(self, material: Material) -> None:
-        """Use new certificates and keys for connections from now on; called in the loop's thread.
+        """Use new certificates and keys for connections from now on; handshakes may run meanwhile.
 
         A context that can replace its certificate is kept, with its keys for tickets. It is made anew if the key is of
         another kind, which would be added beside the old one, or if client authorities have changed, which can be added
@@ -110,13 +113,14 @@ class Tls:
             Mistake: *material* cannot be used; nothing has changed.
         """
         new = Tls(self.settings, material, self._maker)
-        if self._maker is None and self._kinds == new._kinds and self._authorities == new._authorities:
-            for context, pair in zip(self.contexts, material.pairs):
-                _load(context, pair, self.settings, 0)
-            new.contexts = self.contexts
-            new._take_names(material)
-        self.contexts, self._hosts, self._kinds = new.contexts, new._hosts, new._kinds
-        self._authorities, self.ends = new._authorities, new.ends
+        with self._lock:
+            if self._maker is None and self._kinds == new._kinds and self._authorities == new._authorities:
+                for context, pair in zip(self.contexts, material.pairs):
+                    _load(context, pair, self.settings, 0)
+                new.contexts = self.contexts
+                new._take_names(material)
+            self.contexts, self._hosts, self._kinds = new.contexts, new._hosts, new._kinds
+            self._authorities, self.ends = new._authorities, new.ends
 
 
 def _make_context(settings: Settings, material: Material, number: int) -> ssl.SSLContext:

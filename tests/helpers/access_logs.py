@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from fastwsgi.http.errors import HttpError
 from fastwsgi.observe.access import AccessLog
@@ -50,7 +50,7 @@ def logging(
 ) -> Iterator[tuple[Server, Log]]:
     log = Log(build, path / "access.log", format)
     try:
-        with serving(build, app, log.logs.observer, **settings) as server:
+        with serving(build, app, log.logs.for_loop().observer, **settings) as server:
             yield server, log
     finally:
         log.logs.close()
@@ -59,11 +59,24 @@ def logging(
 # A log that no server writes
 
 
+class Refuser(Protocol):
+    def request_refused(self, connection: Any, refusal: HttpError, /) -> None: ...
+
+
+class OneLoopLog(AccessLog):
+    """An access log that is the observer of its only loop, too."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.recorder = self.for_loop()
+        self.request_refused = self.recorder.request_refused
+
+
 REFUSAL = HttpError(400, "no matter")
 CLIENT = SimpleNamespace(host="192.0.2.1", client="192.0.2.1")
 
 
-def refuse(log: AccessLog, count: int, client: Any = CLIENT) -> None:
+def refuse(log: Refuser, count: int, client: Any = CLIENT) -> None:
     """*count* lines; their client tells who has written them."""
     for _ in range(count):
         log.request_refused(client, REFUSAL)
@@ -72,8 +85,8 @@ def refuse(log: AccessLog, count: int, client: Any = CLIENT) -> None:
 @contextmanager
 def log_to(
     output: Any, build: SimpleNamespace, format: str = "%(h)s %(s)s", waiting: WaitingLines | None = None
-) -> Iterator[AccessLog]:
-    log = AccessLog(output, read_format(format), build, waiting)
+) -> Iterator[OneLoopLog]:
+    log = OneLoopLog(output, read_format(format), build, [] if waiting is None else [waiting])
     try:
         yield log
     finally:

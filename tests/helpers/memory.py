@@ -183,8 +183,8 @@ def wire_class(build_name: str) -> type:
 class NotingLoop:
     """What connections ask of their loop, noted down; *clock* is the time, of which the connections see a copy."""
 
-    def __init__(self, settings: Settings, meter: Any) -> None:
-        self.meter = meter
+    def __init__(self, settings: Settings, meter: Any, guard: Any) -> None:
+        self.meter, self.guard = meter, guard
         self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.make_room)
         self.disk = Disk(settings.max_spooled, self.note_shortage)
         self.clock = 1000.0
@@ -252,7 +252,7 @@ class Bench:
         self.build = build
         self.settings = Settings(**{"threads": 1, **settings})
         self.errors: list[tuple[str, BaseException | None]] = []
-        self.loop = NotingLoop(self.settings, build.meter.Meter())
+        self.loop = NotingLoop(self.settings, build.meter.Meter(), build.guard.Guard())
         self.clients: dict[int, Client] = {}
         self.wire = wire_class(build.name)(self.clients)
         self.parser = make_parser(build, self.settings)

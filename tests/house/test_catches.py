@@ -22,6 +22,7 @@ CATCHES = {
     ("threads", "_serve"): "the thread's own work: it becomes a spare",
     ("threads", "_work"): "a thread's outermost frame: what ends the loop is raised where run() was called",
     ("loop", "_run_alone"): "the thread that called run(): it waits for the end",
+    ("loops", "_run"): "the outermost frame of a loop's thread: what ends the loop is raised where run() was called",
     ("exchange", "go_on"): "around the application, in which nothing raises LoopLost",
     ("exchange", "_finish"): "around close() of the application's iterable",
     ("naming", "full_name"): "around values of environ, which are the application's",

@@ -42,6 +42,22 @@ def test_mutated_inputs_pass(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
+def test_what_comes_out_on_several_threads_is_what_comes_out_of_one(name: str) -> None:
+    assert fuzz.mutate(name, CASES // 10, seed=7, threads=4) == 0
+
+
+def test_what_comes_out_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared: list[bytes] = []
+
+    def check(data: bytes) -> int:
+        shared.append(data)
+        return len(shared)
+
+    monkeypatch.setattr("ci.fuzzing.chunks.check", check)
+    assert fuzz.mutate("chunks", CASES, seed=7, threads=2) > 0
+
+
+@pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, owner, attribute, fault = FAULTS[name]
     broken = import_module(f"fastwsgi.{module}" if "." in module else f"fastwsgi.http.{module}")

@@ -27,14 +27,16 @@ from tests.helpers.serving import PATIENCE, request
 def test_the_log_is_reopened_by_its_path(build: SimpleNamespace, tmp_path: Path) -> None:
     path = tmp_path / "log"
     logs = Logs(Settings(access_logfile=str(path), access_log_format="%(s)s"), build)
+    access = logs.for_loop().access
     assert logs.access is not None
-    refuse(logs.access, 1)
+    assert access is not None
+    refuse(access, 1)
     logs.access.flush()
     path.rename(tmp_path / "log.1")
-    refuse(logs.access, 1)
+    refuse(access, 1)
     logs.access.flush()
     logs.reopen()
-    refuse(logs.access, 1)
+    refuse(access, 1)
     logs.close()
     assert (tmp_path / "log.1").read_text() == "400\n400\n"
     assert path.read_text() == "400\n"
@@ -56,8 +58,9 @@ def test_a_log_that_cannot_be_reopened_goes_on(tmp_path: Path, caplog: pytest.Lo
     logs = Logs(Settings(access_logfile=str(path), access_log_format="%(s)s"), backend.current())
     path.parent.rename(tmp_path / "other")
     logs.reopen()
-    assert logs.access is not None
-    refuse(logs.access, 1)
+    access = logs.for_loop().access
+    assert access is not None
+    refuse(access, 1)
     logs.close()
     assert (tmp_path / "other" / "log").read_text() == "400\n"
     (message,) = caplog.messages
@@ -189,8 +192,9 @@ from fastwsgi.http.errors import HttpError
 from fastwsgi.settings.settings import Settings
 from fastwsgi.observe.logs import Logs
 logs = Logs(Settings(access_logfile=sys.argv[1], access_log_format="%(s)s"), backend.current())
+access = logs.for_loop().access
 logs.access.tick()
-logs.access.request_refused(SimpleNamespace(host=""), HttpError(400, "no matter"))
+access.request_refused(SimpleNamespace(host=""), HttpError(400, "no matter"))
 {}
 """
 

@@ -84,7 +84,7 @@ def test_the_thread_writes_within_a_second(build: SimpleNamespace, monkeypatch: 
 def test_the_loop_starts_the_thread(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "PERIOD", 0.05)
     output = Output()
-    with log_to(output, build) as log, serving(build, answering(b"hello"), log) as server:
+    with log_to(output, build) as log, serving(build, answering(b"hello"), log.recorder) as server:
         server.ask()
         server.advance(1.1)
         assert output.wrote.wait(PATIENCE)
@@ -220,7 +220,7 @@ def test_lines_that_were_never_written_are_told_at_the_end(
 
 def test_a_full_disk_does_not_stop_the_server(build: SimpleNamespace) -> None:
     logs = Logs(Settings(access_logfile="/dev/full"), build)
-    with serving(build, answering(b"hello"), logs.observer) as server, server.connect() as client:
+    with serving(build, answering(b"hello"), logs.for_loop().observer) as server, server.connect() as client:
         for _ in range(3):
             assert client.send(GET).answer().body == b"hello"
             server.advance(1.1)
@@ -236,7 +236,7 @@ def test_a_pipe_that_nobody_reads_does_not_stop_the_server(
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     logs = Logs(Settings(access_logfile=str(path), access_log_format="%(q)s"), build)
     assert logs.access is not None
-    with serving(build, answering(b"hello"), logs.observer) as server, server.connect() as client:
+    with serving(build, answering(b"hello"), logs.for_loop().observer) as server, server.connect() as client:
         logs.access.tick()
         for _ in range(40):
             assert client.send(request(target="/?" + "x" * 8000)).answer().body == b"hello"
@@ -252,7 +252,7 @@ def test_a_pipe_that_nobody_reads_does_not_stop_the_server(
     while thread.is_alive():
         select.select([reader], [], [], 0.01)[0] and os.read(reader, 65536)
     os.close(reader)
-    logs.access._output.close()
+    logs.access.output.close()
 
 
 def test_a_named_pipe_without_a_reader_is_a_mistake(tmp_path: Path) -> None:
@@ -270,14 +270,14 @@ def test_pipes_get_whole_lines_in_pieces_that_stay_whole(build: SimpleNamespace)
     reading, writing = os.pipe()
     file, lines = LogFile("-", writing), []
     with log_to(file, build, "%(h)s") as log:
-        waiting = log._waiting
+        waiting = log.recorder.waiting
         for host in [*(f"{number} {'x' * 90}" for number in range(100)), "y" * 5000, "z"]:
             refuse(log, 1, SimpleNamespace(host=host))
             lines.append(f"{host}\n")
         sizes = []
         while (piece := waiting.next_piece(file.piece)) is not None:
             assert waiting.read(piece).endswith(b"\n")
-            file.write_piece(log.lines, piece)
+            file.write_piece(log.recorder.lines, piece)
             sizes.append(piece.size)
     assert os.read(reading, 65536).decode() == "".join(lines)
     assert [size for size in sizes if size > select.PIPE_BUF] == [5001]

@@ -38,7 +38,7 @@ def records(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def served(build: SimpleNamespace, **settings: Any) -> None:
     """Two requests, of which the second is refused."""
     logs = Logs(Settings(**{"access_log_format": FORMAT, **settings}), build)
-    with serving(build, answering(b"hello"), logs.observer) as server:
+    with serving(build, answering(b"hello"), logs.for_loop().observer) as server:
         server.ask(request("POST", "/caf%C3%A9?id=1", FIELDS, b"xyz"))
         server.ask(b"nonsense\r\n\r\n")
     logs.close()
@@ -86,12 +86,12 @@ def test_a_file_beside_the_handlers_has_the_lines(
 def test_what_a_killed_worker_leaves(build: SimpleNamespace, tmp_path: Path, records: list[Any]) -> None:
     waiting = WaitingLines()
     settings = Settings(access_log_format=FORMAT, access_logfile=str(tmp_path / "log"), log_config={"version": 1})
-    logs = Logs(settings, build, waiting)
-    with serving(build, answering(b"hello"), logs.observer) as server:
+    logs = Logs(settings, build, [waiting])
+    with serving(build, answering(b"hello"), logs.for_loop().observer) as server:
         server.ask(request())
     assert logs.access is not None
     logs.access.disown()
-    Salvage().take(waiting, settings)
+    Salvage().take([waiting], settings)
     assert records[0].args["s"] == "200"
     assert (tmp_path / "log").read_text("utf-8") == f"{records[0].getMessage()}\n"
 

@@ -217,7 +217,7 @@ def test_both_logs_by_a_configuration(build: SimpleNamespace, tmp_path: Path, fo
     set_up_error_log(settings)
     logs = Logs(settings, build)
     log_error("wrong", None)
-    with serving(build, answering(b"hello"), logs.observer) as server:
+    with serving(build, answering(b"hello"), logs.for_loop().observer) as server:
         server.ask()
     logs.close()
     assert "fastwsgi.error: wrong" in (tmp_path / "errors").read_text().splitlines()
@@ -232,7 +232,7 @@ def test_an_access_logfile_beside_the_logger(tmp_path: Path, name: str, capfd: p
     set_up_error_log(settings)
     logs = Logs(settings, backend.current())
     assert logs.access is not None
-    logs.access.request_refused(SimpleNamespace(host=""), SimpleNamespace(status=400, request=None, sent=0))
+    logs.for_loop().access.request_refused(SimpleNamespace(host=""), SimpleNamespace(status=400, request=None, sent=0))
     logs.close()
     assert (tmp_path / "accesses").read_text().count("\n") == 1
     assert name == "-" or (tmp_path / "plain").read_text().count("\n") == 1

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,6 +83,25 @@ def test_text_passes_as_it_is(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == "[2026] WARNING in shop: no \u20ac \\ud800\n  second line\nab\nc d\n"
     with pytest.raises(TypeError, match=r"^wsgi\.errors takes text, not bytes$"):
         errors.write(b"bytes")  # type: ignore[arg-type]
+
+
+def test_loops_have_a_stream_each_and_whole_lines(tmp_path: Path) -> None:
+    path = own_file(tmp_path)
+    requests = [SimpleNamespace(has_messages=False, end_messages=None) for _ in range(4)]
+
+    def run(number: int) -> None:
+        stream = ErrorStream()
+        stream.attach(requests[number])
+        for _ in range(200):
+            stream.write(str(number) * 30)
+            assert requests[number].has_messages
+            stream.write(str(number) * 30)
+            stream.end_request()
+            assert not requests[number].has_messages
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+    assert sorted(path.read_text().splitlines()) == [str(number) * 60 for number in range(4) for _ in range(200)]
 
 
 def test_whole_lines_do_not_wait_and_a_begun_one_does(tmp_path: Path) -> None:

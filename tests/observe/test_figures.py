@@ -59,7 +59,7 @@ def test_one_process_has_one_counter(build: SimpleNamespace) -> None:
         meters = [build.meter.Meter() for _ in range(2)]
         for one in meters:
             logs = Logs(Settings(), build)
-            logs.attach(SimpleNamespace(meter=one, log_error=lambda line, error: None))  # type: ignore[arg-type]
+            logs.for_loop().attach(SimpleNamespace(meter=one, log_error=lambda line, error: None))  # type: ignore[arg-type]
         error_log.warning("one")
         assert [logged(one)["warning"] for one in meters] == [0, 1]
     finally:
@@ -129,7 +129,7 @@ def test_any_address_fits() -> None:
 
 
 def test_a_refused_client_is_shown_while_the_loop_runs(build: SimpleNamespace) -> None:
-    logs = Logs(Settings(), build)
+    logs = Logs(Settings(), build).for_loop()
     before = error_log.filters[:]
     try:
         with serving(build, answering(b""), observer=logs.observer) as server:

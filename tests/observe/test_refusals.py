@@ -12,7 +12,7 @@ import pytest
 from fastwsgi.http.errors import HttpError
 from fastwsgi.observe import refusals as refusals_module
 from fastwsgi.observe.logs import Logs, error_log
-from fastwsgi.observe.refusals import MAX_KINDS, MAX_NEW, Refusals
+from fastwsgi.observe.refusals import MAX_KINDS, MAX_NEW, Refusals, Summary
 from fastwsgi.observe.refused_peers import MAX_COUNTED
 from fastwsgi.settings.settings import Settings
 from tests.helpers.serving import GET, answering, request, serving
@@ -23,7 +23,8 @@ class Told:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.refusals = Refusals()
+        self.summary = Summary()
+        self.refusals = Refusals(self.summary)
 
     def monotonic(self) -> float:
         return self.now
@@ -31,6 +32,10 @@ class Told:
     def refuse(self, host: str, status: int, times: int = 1, reason: str = "no matter") -> None:
         for _ in range(times):
             self.refusals.request_refused(SimpleNamespace(host=host), HttpError(status, reason))
+
+    def close(self) -> None:
+        self.refusals.pass_on()
+        self.summary.close()
 
     def pass_time(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -56,14 +61,14 @@ def test_a_line_a_minute_whatever_comes(told: Told, caplog: pytest.LogCaptureFix
         told.refuse("2001:db8::1", 431, 2)
         told.refuse("2001:db8::2", 431, 3)
         told.pass_time(1)
-    told.refusals.close()
+    told.close()
     assert caplog.messages[1:] == [
         "refused 15 in 1 s (400 (no matter): 10, 431 (no matter): 5), most of them from 192.0.2.7 (10)",  # new kinds
         "refused 885 in 59 s (400 (no matter): 590, 431 (no matter): 295), most of them from 192.0.2.7 (590)",
         "refused 600 in 40 s (400 (no matter): 400, 431 (no matter): 200), most of them from 192.0.2.7 (400)",
     ]
     told.refusals.connection_refused("192.0.2.7", "too many connections")
-    told.refusals.close()
+    told.close()
     assert caplog.messages[4:] == ["refused 1 in 1 s (too many connections: 1), from 192.0.2.7"]
     assert {record.levelno for record in caplog.records} == {logging.INFO}
 
@@ -85,7 +90,7 @@ def test_what_is_new_is_told_at_once_but_not_without_end(told: Told, caplog: pyt
         told.refuse("", 400, reason=f"reason {number % 70}")
         told.refuse("", 400)
         told.pass_time(1)
-        assert len(told.refusals._kinds) <= MAX_KINDS + 1
+        assert len(told.summary._batch.kinds) <= MAX_KINDS + 1
     assert len(caplog.messages) == 1 + MAX_NEW + 1 + MAX_NEW
     kinds = "400 (reason 0): 1, 400 (no matter): 1"
     assert caplog.messages[1] == f"refused 2 in 1 s ({kinds}), most of them from unix sockets (2)"
@@ -97,7 +102,7 @@ def test_each_refusal_has_a_line_at_level_debug(
 ) -> None:
     caplog.set_level(logging.DEBUG, "fastwsgi.error")
     logs = Logs(Settings(), build)
-    with serving(build, answering(b"hello"), logs.observer, limit_request_body=10) as server:
+    with serving(build, answering(b"hello"), logs.for_loop().observer, limit_request_body=10) as server:
         server.ask(b"GET /a?b HTTP/1.1\r\nUser-Agent: me\r\nHost: a\r\nHost: \xff\r\n\r\npassword")
         server.ask(request("POST", "/up?token=1", [("Transfer-Encoding", "chunked")]) + b"nonsense\r\n")
         server.ask(b"\x16\x03\x01\2\0")
@@ -115,14 +120,14 @@ def test_each_refusal_has_a_line_at_level_debug(
 
 def test_nothing_refused_nothing_written(told: Told, caplog: pytest.LogCaptureFixture) -> None:
     told.pass_time(100)
-    told.refusals.close()
+    told.close()
     assert caplog.messages == []
 
 
 def test_many_clients_cost_bounded_memory_and_the_worst_is_found(told: Told, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(100_000):
         told.refuse(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" if number % 10 else "192.0.2.7", 400)
-        assert len(told.refusals._frequent.counts) <= MAX_COUNTED
+        assert len(told.refusals._batch.frequent.counts) <= MAX_COUNTED
     told.pass_time(1)
     assert "most of them from 192.0.2.7 (9" in caplog.text  # of 10,000, less at most 1 / MAX_COUNTED of all
 
@@ -132,7 +137,7 @@ def test_in_a_server(
     build: SimpleNamespace, told: Told, caplog: pytest.LogCaptureFixture, more: dict[str, Any]
 ) -> None:
     logs = Logs(Settings(**more), build)
-    with serving(build, answering(b"hello"), logs.observer, max_connections_per_ip=1) as server:
+    with serving(build, answering(b"hello"), logs.for_loop().observer, max_connections_per_ip=1) as server:
         assert server.ask(b"nonsense\r\n\r\n").status == 400
         while server.connections():
             pass

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.observe.logs import Logs
-from fastwsgi.observe.request_id import RequestIds, make_id, with_request_ids
+from fastwsgi.observe.request_id import Ids, RequestIds, with_request_ids
 from fastwsgi.settings.settings import Settings
 from tests.helpers.serving import Answer, answering, request, serving
 
@@ -113,7 +113,7 @@ def test_both_logs_have_it(build: SimpleNamespace, tmp_path: Path, format: str) 
 
     path = tmp_path / "log"
     logs = Logs(Settings(access_logfile=str(path), access_log_format=format), build)
-    with serving(build, RequestIds(app, accept=True), logs.observer) as server:
+    with serving(build, RequestIds(app, accept=True), logs.for_loop().observer) as server:
         for target in ("/", "/fail", "/clear"):
             server.ask(request(target=target, fields=[("X-Request-ID", "abc-1")]))
         assert [message for message, _ in server.errors] == ["the application failed (GET /fail, request abc-1)"]
@@ -129,7 +129,7 @@ def test_both_logs_have_it(build: SimpleNamespace, tmp_path: Path, format: str) 
 def test_a_refused_request_has_it(build: SimpleNamespace, tmp_path: Path, mode: str, wanted: str) -> None:
     path = tmp_path / "log"
     logs = Logs(Settings(access_logfile=str(path), access_log_format="%(request_id)s", request_id=mode), build)
-    with serving(build, RequestIds(None, accept=True), logs.observer, limit_request_body=10) as server:
+    with serving(build, RequestIds(None, accept=True), logs.for_loop().observer, limit_request_body=10) as server:
         for length in ("11", "x"):
             server.ask(request("POST", fields=[("X-Request-ID", "abc-1"), ("Content-Length", length)]))
         server.ask(b"nonsense\r\n\r\n")
@@ -141,16 +141,17 @@ def test_a_refused_request_has_it(build: SimpleNamespace, tmp_path: Path, mode: 
 
 
 def test_ids_differ_also_after_a_fork() -> None:
-    made = {make_id() for _ in range(1000)}
+    ids = Ids(accept=False)
+    made = {ids.of({}) for _ in range(1000)}
     assert len(made) == 1000
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(writing, make_id().encode())
+            os.write(writing, ids.of({}).encode())
         finally:
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    assert os.read(reading, 100).decode() != make_id()
+    assert os.read(reading, 100).decode() != ids.of({})
     os.close(reading)
     os.close(writing)

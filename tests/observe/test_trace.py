@@ -100,7 +100,7 @@ def test_a_client_cannot_forge(build: SimpleNamespace) -> None:
 def test_both_observers_can_watch(build: SimpleNamespace, tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "log"
     logs = Logs(Settings(access_logfile=str(path), trace=True), build)
-    with serving(build, answering(b"hello"), logs.observer) as server:
+    with serving(build, answering(b"hello"), logs.for_loop().observer) as server:
         server.ask()
         server.ask(b"nonsense\r\n\r\n")
         server.advance(1.1)
@@ -115,5 +115,5 @@ def test_requests_pay_for_nothing_by_default() -> None:
     """Only refusals are told of."""
     logs = Logs(Settings(), backend.current())
     for name in ("note", "request_started", "response_started", "response_ended"):
-        assert not hasattr(logs.observer, name)
+        assert not hasattr(logs.for_loop().observer, name)
     logs.close()

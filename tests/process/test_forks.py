@@ -7,6 +7,7 @@ import hashlib
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from fastwsgi import forks
 from fastwsgi.http.write_ahead import WriteAhead
+from fastwsgi.process.spawn import fork_in_silence
 from fastwsgi.server.readiness import empty
 from tests.helpers.coding import kept
 from tests.helpers.deployments import Deployment, deployed, is_alive, wait_for_end
@@ -346,3 +349,45 @@ def test_a_child_of_make_server_can_read_the_body_of_its_request(size: int) -> N
 
     with served(quiet_server(app)) as server:
         assert ask_simple(server, request("POST", body=b"x" * size)).body == b"0"
+
+
+class Owner:
+    """Ends a child that disowns it."""
+
+    def disown(self) -> None:
+        os._exit(7)
+
+
+class Passing:
+    """Has nothing to disown."""
+
+    def disown(self) -> None:
+        pass
+
+
+def test_other_threads_may_hold_and_release_during_a_fork() -> None:
+    """As loops and their temporary files do: no child waits for a lock that is held in a thread it does not have."""
+    owner, ended = Owner(), threading.Event()
+    forks.hold(owner)
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            passing = Passing()
+            forks.hold(passing)
+            with forks.sparing(passing):
+                forks.release(passing)
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(30):
+            child = fork_in_silence()
+            if child == 0:
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+        forks.release(owner)

@@ -152,8 +152,8 @@ def test_a_pipe_that_nobody_reads_holds_up_nothing(
 ) -> None:
     salvage, settings = Salvage(), Settings(access_logfile=pipe)
     reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
-    salvage.take(left(2000, build), settings)
-    salvage.take(left(3, build), settings)
+    salvage.take([left(2000, build)], settings)
+    salvage.take([left(3, build)], settings)
     assert salvage.next_try is not None
     read = b""
     while salvage.next_try is not None:
@@ -165,7 +165,7 @@ def test_a_pipe_that_nobody_reads_holds_up_nothing(
     assert told.messages == []
     # At the end, it does not wait long
     monkeypatch.setattr(salvage_module, "AT_THE_END", 0.05)
-    salvage.take(left(2000, build), settings)
+    salvage.take([left(2000, build)], settings)
     salvage.close()
     kept = len(os.read(reader, 1 << 20)) // 100
     assert 0 < kept < 2000
@@ -182,7 +182,7 @@ def test_lines_wait_for_a_reader_only_so_long(
     salvage, settings = Salvage(), Settings(access_logfile=pipe)
     reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
     for _ in range(3):
-        salvage.take(left(2000, build), settings)
+        salvage.take([left(2000, build)], settings)
     assert told.messages == [
         "access log: 2000 lines of a worker that has ended were dropped: nobody reads them"
     ]
@@ -195,9 +195,9 @@ def test_lines_wait_for_a_reader_only_so_long(
 
 def test_a_log_that_cannot_be_opened_is_told(build: SimpleNamespace, told: pytest.LogCaptureFixture) -> None:
     salvage = Salvage()
-    salvage.take(left(3, build), Settings(access_logfile="/nowhere/at/all"))
-    salvage.take(left(0, build), Settings(access_logfile="/nowhere/at/all"))
-    salvage.take(None, Settings())
+    salvage.take([left(3, build)], Settings(access_logfile="/nowhere/at/all"))
+    salvage.take([left(0, build)], Settings(access_logfile="/nowhere/at/all"))
+    salvage.take([], Settings())
     assert salvage.next_try is None
     assert told.messages == [
         "access log: 3 lines of a worker that has ended were dropped: No such file or directory"
@@ -210,5 +210,5 @@ def test_handlers_of_a_configuration_get_them(build: SimpleNamespace, monkeypatc
     monkeypatch.setattr(handler, "emit", lambda record: records.append(record.getMessage()))
     monkeypatch.setattr(access_log, "handlers", [handler])
     monkeypatch.setattr(access_log, "level", logging.INFO)
-    Salvage().take(left(3, build), Settings(log_config={"version": 1}))
+    Salvage().take([left(3, build)], Settings(log_config={"version": 1}))
     assert [int(record) for record in records] == [0, 1, 2]

@@ -158,7 +158,7 @@ def test_a_client_with_too_many_is_turned_away(build: SimpleNamespace) -> None:
         while server.connections() > 1:
             pass
         answered(server, stack, 1)
-    assert server.loop.admission.networks == server.loop.admission._counts == {}
+    assert server.loop.commons.clients.networks == server.loop.commons.clients._counts == {}
 
 
 def test_unix_sockets_do_not_count(build: SimpleNamespace, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_unix_sockets_do_not_count(build: SimpleNamespace, tmp_path: Path) -> No
 def test_without_the_limit_nothing_is_counted(build: SimpleNamespace) -> None:
     with serving(build, HELLO) as server, ExitStack() as stack:
         answered(server, stack, 3)
-        assert server.loop.admission.networks == {}
+        assert server.loop.commons.clients.networks == {}
 
 
 # File descriptors used up

@@ -27,7 +27,7 @@ class Bench:
         self.poller = open_poller()
         self.connections: dict[int, Any] = {}
         self.served: list[int] = []
-        self.batch = build.batch.Batch(self.connections, self.served.append)
+        self.batch = build.batch.Batch(self.connections, self.served.append, build.guard.Guard())
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
 
     def add_ready(self) -> int:

@@ -59,7 +59,7 @@ def test_the_access_log_names_the_client(build: SimpleNamespace, tmp_path: Path)
         "proxy_protocol": "optional",
     }
     logs = Logs(SimpleNamespace(log_config=None, trace=False, request_id="off", **settings), build)
-    with serving(build, telling, logs.observer, **settings) as server:
+    with serving(build, telling, logs.for_loop().observer, **settings) as server:
         ask(server, request(fields=[("X-Forwarded-For", "192.0.2.7")]))
         ask(server, GET)
         ask(server, LINE + GET)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastwsgi.observe.refusals import Refusals
+from fastwsgi.observe.refusals import Refusals, Summary
 from tests.helpers.observers import RefusedConnections
 from tests.helpers.pki import Pki
 from tests.helpers.serving import GET, Ended, await_loop, request, serving
@@ -30,7 +30,8 @@ def app(environ: dict[str, Any], start_response: Any) -> Any:
 
 def test_who_holds_most_is_ended_until_there_is_room(build: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
     """40 heads of 56 KiB where 1 MiB may be held: enough of them get a 408, and small ones and others stay."""
-    refusals = Refusals()
+    summary = Summary()
+    refusals = Refusals(summary)
     caplog.set_level("WARNING", "fastwsgi.error")
     with serving(build, app, refusals, max_buffered=MIB, threads=1) as server, ExitStack() as stack:
         small = [stack.enter_context(server.connect()).send(PART[:100]) for _ in range(5)]
@@ -49,7 +50,8 @@ def test_who_holds_most_is_ended_until_there_is_room(build: SimpleNamespace, cap
             assert client.send(b"\r\n\r\n").answer().status == 200
         lines = [message for message, _ in server.errors if "--max-buffered" in message]
         assert len(lines) == 1
-    refusals.close()
+    refusals.pass_on()
+    summary.close()
     told = re.findall(r"408 \(--max-buffered\): ([0-9]+)", caplog.text)
     assert sum(map(int, told)) == len(refused)
 

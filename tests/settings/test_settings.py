@@ -41,6 +41,7 @@ DEFAULTS = {
     "proxy_allow_ips": ["127.0.0.1", "::1", "unix"],
     "workers": 1,
     "threads": 4,
+    "loops": 0,
     "max_queue": 1024,
     "max_waiting_streams": 100,
     "preload": False,

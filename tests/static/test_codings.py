@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastwsgi.static.codings import choose
+from fastwsgi.static.codings import Choice
 
 SIZES = {"zstd": 30, "br": 20, "gzip": 40, "identity": 100}
 
@@ -40,9 +40,9 @@ SIZES = {"zstd": 30, "br": 20, "gzip": 40, "identity": 100}
     ],
 )
 def test_choice(accepted: str | None, coding: str | None) -> None:
-    assert choose(accepted, SIZES) == coding
+    assert Choice().choose(accepted, SIZES) == coding
 
 
 def test_only_what_is_there_is_chosen() -> None:
-    assert choose("br, gzip", {"identity": 1}) == "identity"
-    assert choose("br, identity;q=0", {"identity": 1}) is None
+    assert Choice().choose("br, gzip", {"identity": 1}) == "identity"
+    assert Choice().choose("br, identity;q=0", {"identity": 1}) is None

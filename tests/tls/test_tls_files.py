@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import ssl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -210,6 +212,26 @@ def test_a_renewed_certificate_leaves_the_context_and_its_tickets(pki: Pki, tmp_
     assert tls.choose("x.wild.example") is tls.choose("") is before
     tls.renew(tls_files.read(Settings(certfile=pki.rsa[0], keyfile=pki.rsa[1])))
     assert tls.choose("") is not before  # else both certificates would be in it
+
+
+def test_loops_shake_hands_during_renewals(pki: Pki, tmp_path: Path) -> None:
+    """Each client gets one certificate or the other, with the key that belongs to it; some would get no cipher."""
+    tls = Tls(settings_of(pki, tmp_path))
+    material = [tls_files.read(Settings(certfile=one[0], keyfile=one[1])) for one in (pki.other, pki.pair)]
+
+    def shake_hands(number: int) -> set[object]:
+        context = pki.context()
+        context.check_hostname = False
+        return {handshaken(tls, context).getpeercert()["subject"] for _ in range(100)}  # type: ignore[index]
+
+    with ThreadPoolExecutor(3) as pool:
+        clients = [pool.submit(shake_hands, number) for number in range(3)]
+        for new in itertools.cycle(material):
+            tls.renew(new)
+            if all(one.done() for one in clients):
+                break
+    names = set().union(*(one.result() for one in clients))
+    assert names <= {((("commonName", name),),) for name in ("localhost", "ignored.example")}
 
 
 def test_what_cannot_be_used_changes_nothing(pki: Pki, tmp_path: Path) -> None:

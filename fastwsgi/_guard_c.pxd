@@ -65,3 +65,19 @@ cdef class Guard:
 
     cdef inline void give_up(self) noexcept:
         guard_leave(&self.lock)
+
+    cpdef bint try_to_take(self)
+    cpdef Held held(self)
+    cpdef GivenUp given_up(self)
+    cpdef object renew(self)
+
+
+@cython.final
+cdef class Held:
+    cdef Guard guard
+    cdef bint taken
+
+
+@cython.final
+cdef class GivenUp:
+    cdef Guard guard

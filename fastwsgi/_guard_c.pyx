@@ -6,26 +6,23 @@ thread that waits for it does not hold up a garbage collection, and gets it afte
 
 
 cdef class Guard:
-    """What one thread has of those that serve a loop; nothing where there is a GIL."""
+    """What one thread at a time has, of those that serve a loop; nothing where there is a GIL."""
 
-    def try_to_take(self):
+    cpdef bint try_to_take(self):
         return guard_try(&self.lock)
 
-    def held(self):
+    cpdef Held held(self):
         return Held(self)
 
-    def given_up(self):
+    cpdef GivenUp given_up(self):
         return GivenUp(self)
 
-    def renew(self):
+    cpdef object renew(self):
         guard_renew(&self.lock)
 
 
 cdef class Held:
     """The guard, inside a block."""
-
-    cdef Guard guard
-    cdef bint taken
 
     def __cinit__(self, Guard guard not None):
         self.guard = guard
@@ -40,8 +37,6 @@ cdef class Held:
 
 cdef class GivenUp:
     """No guard, inside a block."""
-
-    cdef Guard guard
 
     def __cinit__(self, Guard guard not None):
         self.guard = guard
