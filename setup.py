@@ -13,6 +13,7 @@ Environment variables:
     FASTWSGI_REQUIRE_EXT=1   fail where the extensions cannot be built (default: warn loudly and build pure)
     FASTWSGI_SYMBOLS=1       keep the symbols, for a profiler
     FASTWSGI_SANITIZE=1      assertions on, address and undefined-behaviour sanitizers in
+    FASTWSGI_SANITIZE=thread assertions on, ThreadSanitizer in: for an interpreter that has it, too
     FASTWSGI_PGO=1           let GCC optimise by what ran in training (ci/train.py): as wheels for Linux are made
 """
 
@@ -31,7 +32,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 NATIVE = (
-    "http/_guard_c",
+    "_guard_c",
     "http/_inbox_c",
     "http/_outbox_c",
     "http/_wire_c",
@@ -69,6 +70,7 @@ DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False,
 # The byte work checks its bounds itself; the shared text is plain Python and keeps Python's meaning.
 UNCHECKED = {"boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True}
 
+SANITIZERS = {"1": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"], "thread": ["-fsanitize=thread"]}
 NO_ASSERTIONS = [("CYTHON_WITHOUT_ASSERTIONS", "1")]  # those of the shared text hold in the pure build and in tests
 
 # Optimisation by profile: the modules are compiled to count what runs, then for what ran in training. Functions that
@@ -88,8 +90,8 @@ def wanted(name):
 
 
 def compile_options():
-    if wanted("FASTWSGI_SANITIZE"):
-        sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    sanitizers = SANITIZERS.get(os.environ.get("FASTWSGI_SANITIZE"))
+    if sanitizers:
         return {
             "extra_compile_args": ["-O1", "-g", "-UNDEBUG", "-fno-omit-frame-pointer", *sanitizers],
             "extra_link_args": sanitizers,
@@ -238,7 +240,7 @@ class BuildPure(build_py):
 
 
 PURE = wanted("FASTWSGI_NO_EXT")
-PGO = wanted("FASTWSGI_PGO") and not PURE and not wanted("FASTWSGI_SANITIZE")
+PGO = wanted("FASTWSGI_PGO") and not PURE and os.environ.get("FASTWSGI_SANITIZE") not in SANITIZERS
 
 Path("build").mkdir(exist_ok=True)
 setup(

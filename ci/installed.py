@@ -1,5 +1,7 @@
 """What an installed wheel must do, on any system: be compiled, load an application, serve it. Else it exits with 1.
 
+On an interpreter without a GIL it must not have it switched on, which each module that does not say otherwise does.
+
 `python ci/installed.py`, with an interpreter that has the wheel; cibuildwheel runs it for each one that it builds.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 import http.client
 import subprocess
 import sys
+import sysconfig
 import threading
 from pathlib import Path
 
@@ -25,6 +28,9 @@ def main() -> int:
     build = backend.current().name
     if build != "c":
         print(f"it runs the {backend.build_title(build)} build")
+        return 1
+    if sysconfig.get_config_var("Py_GIL_DISABLED") and sys._is_gil_enabled():
+        print("it has the GIL switched on")
         return 1
     subprocess.run([sys.executable, "-m", "fastwsgi", "--check", "fastwsgi.demo:app"], check=True, cwd="/")
     with fastwsgi.make_server("127.0.0.1", 0, app) as server:

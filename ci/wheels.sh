@@ -41,8 +41,8 @@ CC=/bin/false "$scratch/venv/bin/pip" install -v --no-deps --force-reinstall "$s
 for platform in linux macos; do
     "$python" -m cibuildwheel --print-build-identifiers --platform "$platform" 2>/dev/null
 done > "$scratch/identifiers"
-for wanted in {cp39,cp310,cp311,cp312,cp313,cp314,cp315}-{manylinux_{x86_64,aarch64},musllinux_{x86_64,aarch64},macosx_{x86_64,arm64}}; do
+for wanted in cp3{9,10,11,12,13,14,14t,15,15t}-{manylinux_{x86_64,aarch64},musllinux_{x86_64,aarch64},macosx_{x86_64,arm64}}; do
     grep -qx -- "$wanted" "$scratch/identifiers" || { echo "cibuildwheel would not build $wanted"; exit 1; }
 done
-[[ $(wc -l < "$scratch/identifiers") == 42 ]] || { echo "cibuildwheel would build others than these"; exit 1; }
+[[ $(wc -l < "$scratch/identifiers") == 54 ]] || { echo "cibuildwheel would build others than these"; exit 1; }
 echo "cibuildwheel would build $(wc -l < "$scratch/identifiers") wheels"

@@ -122,7 +122,7 @@ def test_metadata(installed: metadata.Distribution) -> None:
     assert installed.metadata["License-Expression"] == "MIT"
     assert installed.metadata["Requires-Python"] == ">=3.9"
     classifiers = installed.metadata.get_all("Classifier") or []
-    for minor in range(9, 15):
+    for minor in range(9, 16):
         assert f"Programming Language :: Python :: 3.{minor}" in classifiers
     runtime = [line for line in installed.requires or [] if "extra ==" not in line]
     assert [line[: len("httptools")] for line in runtime] == ["httptools"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,8 @@ from tests.helpers.serving import GET, Client, request, serving
 MIB = 1 << 20
 GIB = 1 << 30
 HUGE = b"x" * (16 * MIB)
+# Without a GIL the allocator, mimalloc, keeps some of the pieces that write() was given, 15 MiB on 3.13
+GROWTH = (24 if sysconfig.get_config_var("Py_GIL_DISABLED") else 8) * MIB
 
 
 # In a process of its own, for its memory
@@ -54,7 +57,7 @@ def test_a_gib_to_readers_that_stop(server: Process) -> None:
         before = server.mark_memory()
         stalled = [begin(server, target) for target in ("/stream", "/file", "/write")]
         assert all(hello(other) for _ in range(200))
-        assert server.most_memory() - before <= 8 * MIB
+        assert server.most_memory() - before <= GROWTH
         server.line("closed")  # by the write deadline
         while len(server.descriptors()) > descriptors:  # the others may be met a second later
             assert hello(other)
@@ -78,7 +81,7 @@ def test_big_responses_to_a_reader_that_reads(server: Process, target: str, size
             received += client.socket.recv_into(buffer)
             if number % 100 == 0:
                 assert hello(other)
-        assert server.most_memory() - before <= 8 * MIB
+        assert server.most_memory() - before <= GROWTH
 
 
 @pytest.mark.measures_memory
