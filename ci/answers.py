@@ -9,8 +9,9 @@
 Requests differ in everything: path, query, fields, body. Each answer is known in advance, byte for byte but for its
 date, which must be that of the time. Requests are pipelined, split, small and large, with bodies and chunks; answers
 are lists, generators, write(), files and failures; some calls block, some compute; connections are new, closed by
-either side, cut and reset. In the end the server's own accounts must agree with those of the clients: one line in the
-access log for each request, the figures of the status page, descriptors and memory. The exit code is 1 if not.
+either side, cut and reset; somebody looks at the figures and stacks, and has the logs opened anew. In the end the
+server's own accounts must agree with those of the clients: one line in the access log for each request, the figures of
+the status page, descriptors and memory. The exit code is 1 if not.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ci.answering.accounts import LOG_FORMAT, Figures, check_errors, check_log
 from ci.answering.talking import talk
+from ci.answering.watching import Operators
 from tests.helpers.pki import Authority
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG, SHORT = 10_000_000, 200_000
-BOUND = 8192  # KiB: a byte for each request of the long form
+BOUND = 16384  # KiB: two bytes for each request of the long form
 WARMING = 5  # the part of the requests, one in so many, after which memory should not grow any more
 LISTENING = re.compile(r"listening on https?://([0-9.]+):([0-9]+)")
 STATUS = re.compile(r"status on (http://[0-9.:]+)")
@@ -119,7 +121,9 @@ class Run:
         self.ask(self.options.requests // WARMING)
         before, descriptors = self.server.figures.size()
         if not self.faults:
-            self.ask(self.options.requests - len(self.fates))
+            with Operators(self.server.figures.status, self.server.process.pid) as operators:
+                self.ask(self.options.requests - len(self.fates))
+            self.faults += operators.faults
         seconds = time.monotonic() - began
         print(f"{self.counts['sure']} answers compared, {self.counts['maybe']} cut, in {seconds:.0f} s", flush=True)
         print("    " + ", ".join(f"{name} {count}" for name, count in sorted(self.counts.items())), flush=True)

@@ -3,6 +3,7 @@
     python ci/faults.py                  all scenarios, some two minutes
     python ci/faults.py --quick          shortened, as CI runs them
     python ci/faults.py reload upgrade   some of them
+    python ci/faults.py --loops 2        workers of two loops each, by a Python without a GIL
 
 Each scenario prints its figures and what is wanted; the exit code is 1 if one of them misses that.
 """
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ci.scenarios import running
 from ci.scenarios.forks import forks
 from ci.scenarios.lines import lines
+from ci.scenarios.loops import balanced, failed
 from ci.scenarios.running import SHAPE, end, loaded, memory, summary, until, wanted
 from ci.scenarios.saturated import saturated
 from tests.helpers.deployments import deployed, wait_for_end
@@ -275,10 +277,8 @@ def stalled(quick: bool) -> str:
     return f"{summary(load)}, {grown:.1f} MiB more memory for 50 readers"
 
 
-SCENARIOS = {
-    one.__name__: one
-    for one in (kill, reload, edit, broken, term, upgrade, recycle, stuck, leftover, stalled, saturated, forks, lines)
-}
+OURS = (kill, reload, edit, broken, term, upgrade, recycle, stuck, leftover, stalled)
+SCENARIOS = {one.__name__: one for one in (*OURS, saturated, forks, lines, balanced, failed)}
 
 if __name__ == "__main__":
     raise SystemExit(running.run(SCENARIOS, running.make_parser(__doc__, SCENARIOS).parse_args()))

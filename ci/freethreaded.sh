@@ -137,7 +137,7 @@ seek_races() {
         tests/http/test_{expired,expired_gaps}.py tests/process/test_{threaded_workers,workers,hung}.py
     rm -rf "$reports"
     mkdir "$reports"
-    cat "$watched"/python/tsan/*.txt > "$scratch/suppressions"
+    cat "$watched"/python/tsan/*.txt ci/races.supp > "$scratch/suppressions"
     TSAN_OPTIONS="log_path=$reports/of exitcode=0 history_size=4 suppressions=$scratch/suppressions" \
         run_tests "$watched" -o timeout=600 "$@" || code=$?
     "$python" ci/races.py "$reports"/* && return "$code"

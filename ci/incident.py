@@ -138,8 +138,10 @@ def happen_all(report: Report) -> None:
 def main() -> int:
     """Run all incidents; the exit code."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--loops", type=int, default=0, help="of each worker, on a Python without a GIL")
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/status-page.md, too")
     options = parser.parse_args()
+    SHAPE["loops"] = options.loops
     began = time.monotonic()
     report = Report()
     try:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Looks for memory that grows with the number of requests: a million of each kind, by the resident size of a process.
 
-    ci/leaks.py [KIND...] [--requests N] [--build c|py] [--bound KIB]
+    ci/leaks.py [KIND...] [--requests N] [--build c|py] [--bound KIB] [--loops N]
 
 Most kinds run in one process with their clients (tests/isolated/leaks.py). "served" and "threads" are a server of its
 own, asked by wrk: plain requests, and requests that sleep, so that each hands the loop over to another thread. What
@@ -30,7 +30,7 @@ IN_PROCESS = (
     *("hello", "pipelined", "browser", "vary", "post", "upload", "spooled", "continue", "head", "missing", "generator"),
     *("write", "file", "hints", "failing", "breach", "midway", "refused", "close", "left", "aborted", "reset"),
 )
-SERVED = {"served": ["--threads", "1"], "threads": ["--threads", "32"]}
+SERVED = {"served": 1, "threads": 32}  # threads
 APPLICATION = """
 import time
 def app(environ, start_response):
@@ -75,9 +75,10 @@ def server(build: str, folder: Path, options: list[str]) -> Iterator[tuple[int, 
             process.terminate()
 
 
-def served(kind: str, build: str, requests: int, folder: Path) -> dict[str, Any]:
+def served(kind: str, build: str, requests: int, folder: Path, loops: int) -> dict[str, Any]:
     """What has grown in a server that wrk asks."""
-    with server(build, folder, SERVED[kind]) as (pid, address):
+    threads = max(SERVED[kind], loops)
+    with server(build, folder, [f"--threads={threads}", f"--loops={loops}"]) as (pid, address):
         done = ask(f"http://{address}/{kind}", requests // 10)
         before = size(pid)
         while done < requests:
@@ -117,6 +118,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=MILLION, help=f"of each kind ({MILLION})")
     parser.add_argument("--build", choices=("c", "py"), help="only this one")
     parser.add_argument("--bound", type=int, default=BOUND, help=f"KiB that may be there more ({BOUND})")
+    parser.add_argument("--loops", type=int, default=0, help="of a server, on a Python without a GIL")
     options = parser.parse_args()
     unknown = set(options.kinds) - {*IN_PROCESS, *SERVED}
     if unknown:
@@ -128,7 +130,10 @@ def main() -> int:
             requests = options.requests if build == "c" else options.requests // 10
             began = time.monotonic()
             with tempfile.TemporaryDirectory() as folder:
-                grown = (served if kind in SERVED else in_process)(kind, build, requests, Path(folder))
+                if kind in SERVED:
+                    grown = served(kind, build, requests, Path(folder), options.loops)
+                else:
+                    grown = in_process(kind, build, requests, Path(folder))
             kib, objects = grown["resident"] / 1024, grown.get("blocks", 0)
             leaked = kib > options.bound or objects > max(CACHED, requests / 100)
             leaked = leaked or grown["descriptors"] > 0 or grown["garbage"] > 0

@@ -20,7 +20,7 @@ from tests.helpers.deployments import Deployment, deployed
 from tests.helpers.serving import Ended
 from tests.helpers.traffic import Load
 
-SHAPE = {"workers": 2, "threads": 4}
+SHAPE = {"workers": 2, "threads": 4, "loops": 0}  # of --loops, 0: as many as the server finds right
 
 
 class Missed(Exception):
@@ -36,6 +36,7 @@ def wanted(condition: bool, what: str) -> None:
 def served(source: str, **settings: Any) -> Iterator[Deployment]:
     """A server of *source* with the usual shape; FASTWSGI_BACKEND=py: of the pure build."""
     shape = {**SHAPE, **settings}
+    shape["loops"] = min(shape["loops"], shape["threads"])
     build = os.environ.get("FASTWSGI_BACKEND", "c")
     with tempfile.TemporaryDirectory() as folder, deployed(Path(folder), build, source, **shape) as server:
         server.workers(shape["workers"])
@@ -95,11 +96,13 @@ def make_parser(description: str, names: Iterable[str]) -> argparse.ArgumentPars
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"some of {', '.join(names)}")
     parser.add_argument("--quick", action="store_true", help="shortened")
+    parser.add_argument("--loops", type=int, default=0, help="of each worker, on a Python without a GIL")
     return parser
 
 
 def run(scenarios: dict[str, Callable[[bool], str]], options: argparse.Namespace) -> int:
     """Run the scenarios that are asked for, or all; the exit code."""
+    SHAPE["loops"] = options.loops
     missed = 0
     for name in options.scenarios or scenarios:
         if name not in scenarios:

@@ -95,14 +95,16 @@ cdef double LIVELY = 1.0  # after calls that waited, others are likely to
 cdef double DOUBT = 0.02  # after a pause, when nobody knows
 cdef double PATIENCE = 0.1  # without a new call before the monitor dozes
 cdef double PAUSE = 0.25  # the longest pause of the watchdog
-cdef double LEAST_SHARE = 0.9, MOST_SHARE = 1.1  # of a core, which one thread computes
+cdef double LEAST_SHARE = 0.9, MOST_SHARE = 1.1  # of the cores, which are all busy then
 cdef double MARGIN = 0.1  # that it gets beyond its own pause, since it answers better if it can
 
 
 cdef class Monitor:
     """Watches the calls of one loop, and keeps spare threads waiting."""
 
-    def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0, Lines lines=None):
+    def __cinit__(
+        self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0, Lines lines=None, int cores=1
+    ):
         self.counter = turn.counter
         self.answer = answer
         self.watch.answer = PyBytes_AS_STRING(answer)
@@ -111,6 +113,7 @@ cdef class Monitor:
             self.watch.figures = turn.counter.meter.words
         self.watch.lines = NULL if lines is None else <void *>lines
         self.watch.date_at = date_at
+        self.watch.cores = cores
         self.watch.size = len(answer)
         self.make_locks()
         self.follow(turn)
@@ -241,10 +244,11 @@ cdef void judge(Watch *watch, Use now) noexcept nogil:
     """Tell from what the process did in the last WINDOW whether calls wait, or may run beside each other.
 
     Neither is so where nothing but this thread waited, whoever else had the core; nor where the process computed as much
-    as one thread can, though some waited, as that may be for the GIL.
+    as it can, though some waited, as that may be for the GIL.
     """
     cdef Use before = watch.judged
-    if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < share(before, now) < MOST_SHARE:
+    cdef double used = share(before, now) / watch.cores
+    if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < used < MOST_SHARE:
         watch.lively_until = now.time + LIVELY
     watch.judged = now
 

@@ -1,0 +1,191 @@
+"""Several loops of one process (server/loops.py): what they share out, what they do together, and how they end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from types import SimpleNamespace
+from typing import Any
+
+from tests.helpers.loops import Group, looping
+from tests.helpers.serving import GET, Client, request
+from tests.helpers.waiting import until
+
+HOLD = request(target="/hold")
+
+
+class Gate:
+    """An application whose calls to /hold wait until it is opened, and that counts how many run at a time."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.lock = threading.Lock()
+        self.running = self.most = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        if environ["PATH_INFO"] == "/hold":
+            self.opened.wait(1000)
+        start_response("200 OK", [])
+        with self.lock:
+            self.running -= 1
+        return [str(threading.get_ident()).encode()]
+
+    def hold(self, stack: ExitStack, group: Group, count: int) -> list[Client]:
+        """Begin *count* calls, each on a connection of its own, one after the other."""
+        clients = []
+        for _ in range(count):
+            wanted = self.running + 1
+            clients.append(stack.enter_context(group.connect()).send(HOLD))
+            until(lambda wanted=wanted: self.running == wanted)
+        return clients
+
+
+def test_a_loop_in_a_call_leaves_new_connections_to_the_others(build: SimpleNamespace) -> None:
+    gate = Gate()
+    with looping(build, gate, 3, threads=3) as group, ExitStack() as stack:
+        held = gate.hold(stack, group, 2)  # a thread each
+        assert len({group.ask().body for _ in range(20)}) == 1
+        gate.opened.set()
+        assert len({client.answer().body for client in held}) == 2
+
+
+def test_so_many_calls_run_at_a_time_as_there_are_threads(build: SimpleNamespace) -> None:
+    gate = Gate()
+    with looping(build, gate, threads=4) as group, ExitStack() as stack:
+        clients = gate.hold(stack, group, 4)
+        clients += [stack.enter_context(group.connect()).send(HOLD) for _ in range(6)]
+        until(lambda: group.loops.queued() == 6)
+        assert group.loops.in_flight() == group.loops.open_connections() == 10
+        assert len(group.loops.calls()) == 4
+        gate.opened.set()
+        assert [client.answer().status for client in clients] == [200] * 10
+        assert gate.most == 4
+        assert group.loops.requests == 10
+
+
+def test_a_loop_is_handed_over_inside_itself(build: SimpleNamespace) -> None:
+    gate = Gate()
+    with looping(build, gate, threads=4) as group, ExitStack() as stack:
+        clients = [stack.enter_context(group.connect()) for _ in range(3)]
+        for client in clients:
+            client.send(GET).answer()
+        of_loop = [group.loop_of(client) for client in clients]
+        one = next(number for number in range(3) if of_loop.count(of_loop[number]) > 1)
+        other = next(number for number in range(3) if number != one and of_loop[number] is of_loop[one])
+        clients[one].send(HOLD)
+        until(lambda: gate.running)
+        assert clients[other].send(GET).answer().status == 200
+        gate.opened.set()
+        assert clients[one].answer().status == 200
+
+
+def test_a_stop_answers_what_any_loop_has_in_flight(build: SimpleNamespace) -> None:
+    gate, closed = Gate(), []
+    with looping(build, gate, threads=2) as group, ExitStack() as stack:
+        group.loops.stopped_accepting = lambda: closed.append(threading.get_ident())
+        held = gate.hold(stack, group, 2)
+        group.loops.stop()
+        gate.opened.set()
+        assert [client.answer().get("Connection") for client in held] == ["close"] * 2
+        group.ends()
+        assert group.failure is None
+        assert len(closed) == 1
+
+
+def test_a_stop_waits_for_the_last_loop(build: SimpleNamespace) -> None:
+    gate = Gate()
+    with looping(build, gate) as group, ExitStack() as stack:
+        (held,) = gate.hold(stack, group, 1)
+        group.loops.stop()
+        until(lambda: all(loop.stopping for loop in group.each))
+        assert group.thread.is_alive()
+        gate.opened.set()
+        assert held.answer().status == 200
+        group.ends()
+
+
+def test_a_drain_concerns_all_loops(build: SimpleNamespace) -> None:
+    gate = Gate()
+    with looping(build, gate, threads=2) as group, ExitStack() as stack:
+        held = gate.hold(stack, group, 2)
+        group.loops.drain()
+        gate.opened.set()
+        assert [client.answer().get("Connection") for client in held] == ["close"] * 2
+        assert group.ask().get("Connection") == "close"
+
+
+def test_a_halt_begins_no_other_call(build: SimpleNamespace) -> None:
+    gate = Gate()
+    with looping(build, gate, threads=2) as group, ExitStack() as stack:
+        held = gate.hold(stack, group, 2)
+        for client in held:
+            client.send(GET)
+        group.loops.halt()
+        gate.opened.set()
+        group.ends()
+        assert group.failure is None
+        assert group.loops.requests <= 2
+    assert gate.most == 2
+
+
+def test_an_abort_ends_all_connections(build: SimpleNamespace) -> None:
+    gate = Gate()
+    with looping(build, gate) as group, ExitStack() as stack:
+        clients = [stack.enter_context(group.connect()) for _ in range(6)]
+        for client in clients:
+            client.send(GET).answer()
+        group.loops.stop(1000.0)
+        group.loops.abort()
+        assert {client.rest() for client in clients} == {b""}
+        group.ends()
+
+
+def test_the_quota_is_one_of_all_loops(build: SimpleNamespace) -> None:
+    reached: list[int] = []
+    with looping(build, Gate()) as group, ExitStack() as stack:
+        group.loops.set_quota(50, lambda: reached.append(group.loops.requests))
+        clients = [stack.enter_context(group.connect()) for _ in range(4)]
+        sent = 0
+        while not reached:
+            clients[sent % 4].send(GET).answer()
+            sent += 1
+        for _ in range(20):
+            group.ask()
+    assert 50 <= sent <= 52
+    assert len(reached) == 1
+
+
+def test_connections_of_a_client_count_over_all_loops(build: SimpleNamespace) -> None:
+    gate = Gate()
+    with looping(build, gate, threads=3, count=3, max_connections_per_ip=3) as group, ExitStack() as stack:
+        held = gate.hold(stack, group, 2)  # each at another loop
+        held += [stack.enter_context(group.connect()).send(GET)]
+        held[-1].answer()
+        with suppress(ConnectionResetError), group.connect() as excess:
+            assert (excess.rest(), excess.end) == (b"", "reset")
+        gate.opened.set()
+        held.pop().socket.close()
+        until(lambda: group.loops.open_connections() == 2)
+        assert group.ask().status == 200
+
+
+def test_a_failure_of_one_loop_ends_all(build: SimpleNamespace) -> None:
+    gate = Gate()
+    reader, writer = socket.socketpair()
+
+    def fail() -> None:
+        raise RuntimeError("planned")
+
+    with reader, writer, looping(build, gate, threads=2) as group, ExitStack() as stack:
+        (held,) = gate.hold(stack, group, 1)
+        group.each[group.each.index(group.loop_of(held)) - 1].add_waker(reader.fileno(), fail)
+        writer.send(b"x")
+        gate.opened.set()
+        group.ends()
+        assert str(group.failure) == "planned"
+        assert not [one for one in threading.enumerate() if one.name.startswith("fastwsgi-loop")]
