@@ -25,7 +25,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ci.fuzzing.together import at_once, digest, without_gil
+from ci.fuzzing.together import at_once, digest
+from fastwsgi.gil import HAS_GIL
 
 ROOT = Path(__file__).parents[1]
 
@@ -82,7 +83,7 @@ def mutate(name: str, cases: int, seed: int, threads: int = 1) -> int:
         finds = sum(at_once([partial(one.run, target) for one in rounds]))
         finds += sum(one.differs(Round(name, Mutator(seeds, one.seed), cases, one.seed), target) for one in rounds)
     done = sum(len(one.outcomes) for one in rounds)
-    place = "" if threads == 1 else f" on {threads} threads {'without' if without_gil() else 'with'} a GIL"
+    place = "" if threads == 1 else f" on {threads} threads {'with' if HAS_GIL else 'without'} a GIL"
     print(f"{name}: {done} cases{place} in {time.monotonic() - began:.0f} s, {finds} finds (seed {seed})", flush=True)
     return finds
 

@@ -65,8 +65,3 @@ def at_once(jobs: Iterable[Callable[[], Made]], often: float = OFTEN) -> list[Ma
     if failures:
         raise failures[0]
     return [results[number] for number in range(len(listed))]
-
-
-def without_gil() -> bool:
-    """Whether threads run Python at the same time."""
-    return not getattr(sys, "_is_gil_enabled", lambda: True)()

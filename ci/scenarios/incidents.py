@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ci.scenarios.views import Signs
+from fastwsgi.gil import HAS_GIL
 from tests.helpers.deployments import Deployment
 from tests.helpers.pki import openssl
 from tests.helpers.serving import Client, request
@@ -185,7 +186,8 @@ class ExpiringCertificate(Incident):
         self.server.signal(signal.SIGHUP)  # without, it is noticed within two seconds
 
 
-INCIDENTS = (SlowDependency, StuckWorker, CrashLoop, FullQueue, FailedReload)
+OF_GIL = (StuckWorker,) if HAS_GIL else ()
+INCIDENTS = (SlowDependency, *OF_GIL, CrashLoop, FullQueue, FailedReload)
 """Those of one service, in this order; ExpiringCertificate takes one with TLS."""
 
 
