@@ -50,7 +50,7 @@ get_source() {
     sha256sum -c --quiet - <<< "$said  $scratch/$package.orig.tar.xz"
 }
 
-# build_interpreter PLACE [ARGUMENT...]: some two minutes on two cores. OPT is what the default is, without -g and -O3.
+# build_interpreter PLACE [ARGUMENT...]: some two minutes on two cores. OPT is the default without -g, and -O2 for -O3.
 build_interpreter() {
     local place=$1 log=$scratch/build.log
     [[ ! -e $place/python/whole ]] || return 0
@@ -64,7 +64,7 @@ build_interpreter() {
     (
         cd "$scratch/objects" &&
             ../source/configure -q --disable-gil --disable-test-modules --without-ensurepip --prefix="$place/python" \
-                OPT="-DNDEBUG -O2 -fwrapv" "${@:2}" &&
+                OPT="-O2 -fwrapv" "${@:2}" &&
             make -s -j "$(nproc)" && rm -rf "$place/python" && make -s install PYTHON_FOR_BUILD=:
     ) > "$log" 2>&1 || { tail -50 "$log"; return 1; }
     cp -r "$scratch/source/Tools/tsan" "$place/python/tsan"
