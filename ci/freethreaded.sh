@@ -133,8 +133,8 @@ run_tests() {
 # seek_races: whatever the tests say themselves, a report of our code is a failure, too.
 seek_races() {
     local reports=$watched/reports code=0
-    [[ $# -gt 0 ]] || set -- tests/server/test_{loops,loop_lost,threads,threaded_streams,left_queue,relief,rows,keeper,watchdog}.py \
-        tests/http/test_{expired,expired_gaps}.py tests/process/test_{loops,threaded_workers,workers,hung}.py
+    [[ $# -gt 0 ]] || set -- tests/http/test_{expired,expired_gaps}.py tests/process/test_{loops,threaded_workers,workers,hung}.py \
+        tests/server/test_{loops,loop_lost,threads,threaded_streams,left_queue,relief,rows,keeper,watchdog}.py
     rm -rf "$reports"
     mkdir "$reports"
     cat "$watched"/python/tsan/*.txt ci/races.supp > "$scratch/suppressions"
