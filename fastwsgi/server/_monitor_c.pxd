@@ -30,7 +30,6 @@ cdef struct Watch:
     Use first, last  # ... and what was used at the first look at that number, and at the last
     Use judged  # when it was last judged whether calls wait
     double cores  # that threads can keep busy at once
-    long looks
     double lively_until  # calls are likely to wait
     long long given_up  # the number of the last call that was given up
     volatile long long stuck_call

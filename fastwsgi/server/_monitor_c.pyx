@@ -46,6 +46,11 @@ cdef extern from *:
     #endif
     }
 
+    /* The looks of all monitors of this process so far: each of them is a wait, but none of a call's. */
+    static long all_looks;
+    #define count_look() __atomic_add_fetch(&all_looks, 1, __ATOMIC_RELAXED)
+    #define looks_so_far() __atomic_load_n(&all_looks, __ATOMIC_RELAXED)
+
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
 
     /* Send an answer with the current date filled in, and close our side. */
@@ -80,6 +85,8 @@ cdef extern from *:
     int sched_yield() nogil
     void rest(long) nogil
     long count_waits(long, double *) nogil
+    long count_look() nogil
+    long looks_so_far() nogil
     bint advance_stage(volatile int *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
@@ -210,14 +217,14 @@ cdef void *watch_calls(void *argument) noexcept nogil:
     cdef Watch *watch = <Watch *>argument
     while not watch.stopped:
         rest(TICK if monotonic() < watch.lively_until else CALM_TICK)
-        look(watch, watch.calls[0], use_of(watch))
+        look(watch, watch.calls[0], use_of())
     return NULL
 
 
 cdef void look(Watch *watch, long long calls, Use now) noexcept nogil:
     cdef bint is_new = calls != watch.seen
     cdef double lasted
-    watch.looks += 1
+    count_look()
     if now.time - watch.judged.time >= WINDOW:
         judge(watch, now)
     if is_new:
@@ -253,9 +260,9 @@ cdef void judge(Watch *watch, Use now) noexcept nogil:
     watch.judged = now
 
 
-cdef Use use_of(Watch *watch) noexcept nogil:
+cdef Use use_of() noexcept nogil:
     cdef Use now
-    now.waits = count_waits(watch.looks, &now.spent)
+    now.waits = count_waits(looks_so_far(), &now.spent)
     now.time = monotonic()
     return now
 
@@ -303,5 +310,5 @@ cdef void doze(Watch *watch, long long calls) noexcept nogil:
         pthread_cond_wait(&watch.woken, &watch.mutex)
     pthread_mutex_unlock(&watch.mutex)
     watch.dozing[0] = False
-    watch.judged = watch.last = use_of(watch)
+    watch.judged = watch.last = use_of()
     watch.lively_until = watch.judged.time + DOUBT
