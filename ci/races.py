@@ -16,6 +16,7 @@ RULE = "\n" + "=" * 18 + "\n"
 OURS = re.compile(r"[(/](_compiled|parser|url_parser)\.cpython-\w+[^ ]*\.so")
 ACCESS = re.compile(r"^  (Previous )?(atomic )?(read|write) of size|^  (Cycle|Mutex) |^  #\d", re.IGNORECASE)
 FRAME = re.compile(r"^ +#\d+ (?P<function>\S+)(?P<place>.*)$")
+DEEP = re.compile(r" +#([89]|\d\d)")
 OF_C = re.compile(r"mem\w+|str\w+|\w*alloc|free|p?(read|write)\w*|(send|recv|epoll_|poll)\w*|close|fcntl")
 
 
@@ -39,6 +40,11 @@ def reports(logs: list[str]) -> list[str]:
     return [part.strip("\n") for part in texts.split(RULE) if "WARNING: ThreadSanitizer" in part]
 
 
+def shortened(report: str) -> str:
+    """*report* with as many frames of each stack as tell where it is."""
+    return "\n".join(line for line in report.split("\n") if not DEEP.match(line))
+
+
 def main() -> int:
     distinct: dict[tuple[str, ...], list[str]] = {}
     others = 0
@@ -49,7 +55,7 @@ def main() -> int:
             continue
         distinct.setdefault(tuple(sorted(function for function, _ in touched)), []).append(report)
     for functions, same in sorted(distinct.items(), key=lambda item: -len(item[1])):
-        print(f"{RULE}{len(same)} times: {' and '.join(functions)}\n{same[0]}")
+        print(f"{RULE}{len(same)} times: {' and '.join(functions)}\n{shortened(same[0])}")
     print(f"{len(distinct)} distinct reports of our code; {others} of the interpreter's own")
     return 1 if distinct else 0
 

@@ -30,8 +30,7 @@ __all__ = ["Collector"]
 class Collector:
     """Gives a registry the metrics of the service that this process belongs to."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    _lock = threading.Lock()  # of all collectors, as there is one memory that they read
 
     def describe(self) -> list[Metric]:
         """Their names, as registries want them, also before the service runs."""

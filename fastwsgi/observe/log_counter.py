@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Callable
 
+from fastwsgi import forks
 from fastwsgi.figures import LOG_LEVELS
 from fastwsgi.observe.error import error_log
 from fastwsgi.originals import threading
@@ -16,7 +17,12 @@ class LogCounter(logging.Filter):
     def __init__(self, count: Callable[[int], None]) -> None:
         super().__init__()
         self._count = count
-        self._lock = threading.Lock()  # threads log beside each other, and a word has one writer at a time
+        self._lock = threading.RLock()  # a word has one writer at a time; a handler of a signal may log, too
+        forks.hold(self)
+
+    def disown(self) -> None:
+        """In a forked child, go on without another thread, which may have held the lock."""
+        self._lock = threading.RLock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Count *record*; "exception" is an error with a traceback."""

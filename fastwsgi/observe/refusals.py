@@ -56,7 +56,7 @@ class Batch:
         self.since = min(self.since, other.since)
         self.total += other.total
         self.is_warning = self.is_warning or other.is_warning
-        for kind, times in other.kinds.items():
+        for kind, times in list(other.kinds.items()):  # at a sudden end its loop runs on
             self._count(kind, times)
         self.frequent.add(other.frequent)
 
@@ -79,7 +79,7 @@ class Summary:
     """What the loops of a process have refused, and when that is told. They pass on what is new at their ticks."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler of a signal may close the logs
         self._batch = Batch()
         self._next = 0.0  # when another line may be written
         self._named: set[str] = set()  # kinds in the lines since the last one that was due

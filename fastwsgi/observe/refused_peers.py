@@ -37,7 +37,7 @@ class FrequentPeers:
     def add(self, other: FrequentPeers) -> None:
         """Count those of *other*, too; what all counts are too small by stays within the same fraction."""
         counts = dict(self.counts)
-        for peer, count in other.counts.items():
+        for peer, count in list(other.counts.items()):
             counts[peer] = counts.get(peer, 0) + count
         if len(counts) > MAX_COUNTED:  # Agarwal and others, Mergeable Summaries, 2012
             least = sorted(counts.values(), reverse=True)[MAX_COUNTED]

@@ -16,6 +16,7 @@ from fastwsgi.originals import os, signal, time
 from fastwsgi.process import exits, life
 from fastwsgi.process.fleet import LONGEST_REST
 from fastwsgi.process.spawn import Child, Spawner
+from fastwsgi.process.startup import loop_count
 from fastwsgi.status.calls import at_the_end
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Children:
         owner.fleet.mark_ready(child, time.monotonic())
         if is_first:
             urls = owner.listeners.urls(owner.certificates.scheme)
-            life.log_start(owner.settings, urls, owner.build, owner.fleet.size)
+            life.log_start(owner.settings, urls, owner.build, owner.fleet.size, loop_count(owner.settings))
             owner.status_process.log_address()
             owner.status.ready()
             owner.upgrade.succession.announce()

@@ -13,6 +13,7 @@ from fastwsgi.observe.logs import error_log
 from fastwsgi.process.control import HEARTBEAT
 from fastwsgi.process.stack_dump import DUMP_TIME, LONGEST_TIME
 from fastwsgi.status.calls import in_call
+from fastwsgi.status.phrases import HELD
 from fastwsgi.status.processes import is_stopped
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class HungWorkers:
         """Log the stacks that a worker has dumped, if that has not been done."""
         if child.pid not in self._logged:
             self._logged.add(child.pid)
-            cause = "it has been stopped (SIGSTOP)" if is_stopped(child.pid) else "a C call has held the GIL"
+            cause = "it has been stopped (SIGSTOP)" if is_stopped(child.pid) else f"a C call has held {HELD}"
             line = f"worker {child.pid}: {cause} for {self._asked[child.pid][1]:.1f} s"
             line += in_call(child.slot.words, child.slot.bases)
             stacks = "" if is_stopped(child.pid) else child.dump.take()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHOWS_REQUESTS = ("access_logfile", "log_config", "trace")  # settings
 
 
-def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, workers: int) -> None:
+def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, workers: int, loops: int) -> None:
     """The service can be used; on a terminal, also how to see what it does, and how to end it.
 
     Args:
@@ -32,10 +32,13 @@ def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, w
         urls: where it listens.
         build: the modules that run, from fastwsgi.backend.
         workers: their number; 0 for a process that serves alone.
+        loops: of each process.
     """
     what = f"fastwsgi {VERSION} ({build.title} build, pid {os.getpid()})"
     processes = counted(workers, "worker") if workers else "1 process"
     threads = counted(settings.threads, "thread")
+    if loops > 1:
+        threads += f" in {loops} loops"
     error_log.info("%s, %s x %s, listening on %s", what, processes, threads, ", ".join(urls))
     if shows_on_terminal():
         seen = any(getattr(settings, name) for name in SHOWS_REQUESTS)

@@ -88,7 +88,7 @@ def _run(app: WSGIApplication, settings: Settings, build: SimpleNamespace, notic
         privileges.warn(settings, None)
         warn_of_temporary_files()
         with Signals(loops, listeners, logs, settings.graceful_timeout, remedy):
-            life.log_start(settings, listeners.urls(certificates.scheme), build, 0)
+            life.log_start(settings, listeners.urls(certificates.scheme), build, 0, len(loops.loops))
             loops.run()
         loops.close()
         life.log_end()

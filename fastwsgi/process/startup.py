@@ -49,7 +49,7 @@ def make_loops(
     Raises:
         Mistake: the application runs in threads that are none.
     """
-    count = loop_count(settings)
+    count = loop_count(settings) if slot is None else 1 + len(slot.followers)  # a hook may have changed the CPUs
     if count == 1:
         return Loops([make_loop(build, app, settings, logs, board, slot, base=base)])
     commons = Commons(settings, log_error, slot)

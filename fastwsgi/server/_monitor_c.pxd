@@ -29,7 +29,7 @@ cdef struct Watch:
     long long seen  # the number of calls at the last look ...
     Use first, last  # ... and what was used at the first look at that number, and at the last
     Use judged  # when it was last judged whether calls wait
-    long looks
+    double cores  # that threads can keep busy at once
     double lively_until  # calls are likely to wait
     long long given_up  # the number of the last call that was given up
     volatile long long stuck_call

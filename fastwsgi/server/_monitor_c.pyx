@@ -46,6 +46,11 @@ cdef extern from *:
     #endif
     }
 
+    /* The looks of all monitors of this process so far: each of them is a wait, but none of a call's. */
+    static long all_looks;
+    #define count_look() __atomic_add_fetch(&all_looks, 1, __ATOMIC_RELAXED)
+    #define looks_so_far() __atomic_load_n(&all_looks, __ATOMIC_RELAXED)
+
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
 
     /* Send an answer with the current date filled in, and close our side. */
@@ -80,6 +85,8 @@ cdef extern from *:
     int sched_yield() nogil
     void rest(long) nogil
     long count_waits(long, double *) nogil
+    long count_look() nogil
+    long looks_so_far() nogil
     bint advance_stage(volatile int *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
@@ -95,14 +102,16 @@ cdef double LIVELY = 1.0  # after calls that waited, others are likely to
 cdef double DOUBT = 0.02  # after a pause, when nobody knows
 cdef double PATIENCE = 0.1  # without a new call before the monitor dozes
 cdef double PAUSE = 0.25  # the longest pause of the watchdog
-cdef double LEAST_SHARE = 0.9, MOST_SHARE = 1.1  # of a core, which one thread computes
+cdef double LEAST_SHARE = 0.9, MOST_SHARE = 1.1  # of the cores, which are all busy then
 cdef double MARGIN = 0.1  # that it gets beyond its own pause, since it answers better if it can
 
 
 cdef class Monitor:
     """Watches the calls of one loop, and keeps spare threads waiting."""
 
-    def __cinit__(self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0, Lines lines=None):
+    def __cinit__(
+        self, Turn turn not None, double timeout=0.0, bytes answer=b"", int date_at=0, Lines lines=None, int cores=1
+    ):
         self.counter = turn.counter
         self.answer = answer
         self.watch.answer = PyBytes_AS_STRING(answer)
@@ -111,6 +120,7 @@ cdef class Monitor:
             self.watch.figures = turn.counter.meter.words
         self.watch.lines = NULL if lines is None else <void *>lines
         self.watch.date_at = date_at
+        self.watch.cores = cores
         self.watch.size = len(answer)
         self.make_locks()
         self.follow(turn)
@@ -207,14 +217,14 @@ cdef void *watch_calls(void *argument) noexcept nogil:
     cdef Watch *watch = <Watch *>argument
     while not watch.stopped:
         rest(TICK if monotonic() < watch.lively_until else CALM_TICK)
-        look(watch, watch.calls[0], use_of(watch))
+        look(watch, watch.calls[0], use_of())
     return NULL
 
 
 cdef void look(Watch *watch, long long calls, Use now) noexcept nogil:
     cdef bint is_new = calls != watch.seen
     cdef double lasted
-    watch.looks += 1
+    count_look()
     if now.time - watch.judged.time >= WINDOW:
         judge(watch, now)
     if is_new:
@@ -241,17 +251,18 @@ cdef void judge(Watch *watch, Use now) noexcept nogil:
     """Tell from what the process did in the last WINDOW whether calls wait, or may run beside each other.
 
     Neither is so where nothing but this thread waited, whoever else had the core; nor where the process computed as much
-    as one thread can, though some waited, as that may be for the GIL.
+    as it can, though some waited, as that may be for the GIL.
     """
     cdef Use before = watch.judged
-    if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < share(before, now) < MOST_SHARE:
+    cdef double used = share(before, now) / watch.cores
+    if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < used < MOST_SHARE:
         watch.lively_until = now.time + LIVELY
     watch.judged = now
 
 
-cdef Use use_of(Watch *watch) noexcept nogil:
+cdef Use use_of() noexcept nogil:
     cdef Use now
-    now.waits = count_waits(watch.looks, &now.spent)
+    now.waits = count_waits(looks_so_far(), &now.spent)
     now.time = monotonic()
     return now
 
@@ -299,5 +310,5 @@ cdef void doze(Watch *watch, long long calls) noexcept nogil:
         pthread_cond_wait(&watch.woken, &watch.mutex)
     pthread_mutex_unlock(&watch.mutex)
     watch.dozing[0] = False
-    watch.judged = watch.last = use_of(watch)
+    watch.judged = watch.last = use_of()
     watch.lively_until = watch.judged.time + DOUBT

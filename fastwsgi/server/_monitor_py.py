@@ -4,9 +4,9 @@ While there are calls, it reads every TICK how many the loop's thread has begun 
 number twice, a call is stuck, and a spare thread is called.
 
 Every WINDOW it judges from what the process did whether calls wait, or may run beside each other. Neither is so where
-nothing but the monitor waited, whoever else had the core; nor where the process computed as much as one thread can,
-though some of its threads waited, as that may be for the GIL. A stuck call during which the process did not compute
-says the same at once.
+nothing but the monitor waited, whoever else had the core; nor where the process computed as much as it can, which with
+a GIL is what one thread can, though some of its threads waited, as that may be for the GIL. A stuck call during which
+the process did not compute says the same at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WINDOW = 20  # looks between two judgements; the kernel's account of a thread th
 LIVELY = 1.0  # seconds; after calls that waited, others are likely to
 DOUBT = 0.02  # seconds; after a pause, when nobody knows
 OTHER_WAITS = 3  # in a window, of a main thread that waits for signals
-LEAST_SHARE, MOST_SHARE = 0.9, 1.1  # of a core, which one thread computes
+LEAST_SHARE, MOST_SHARE = 0.9, 1.1  # of the cores, which are all busy then
 
 
 class _Use(NamedTuple):
@@ -60,12 +60,20 @@ class Monitor:
         answer: sent to that client.
         date_at: where the place for the date begins in *answer*.
         lines: of the access log, to which the twin in C then adds the line of its answer; None if there is none.
+        cores: those that threads can keep busy at once.
     """
 
     def __init__(
-        self, turn: Turn, timeout: float = 0.0, answer: bytes = b"", date_at: int = 0, lines: Lines | None = None
+        self,
+        turn: Turn,
+        timeout: float = 0.0,
+        answer: bytes = b"",
+        date_at: int = 0,
+        lines: Lines | None = None,
+        cores: int = 1,
     ) -> None:
         self._counter = turn.counter
+        self._cores = cores
         self._patience = 0  # looks at one call before a spare is called
         self.stuck_call = 0  # the number of the last call for which a spare was called
         self._lively_until = 0.0
@@ -162,7 +170,7 @@ class Monitor:
 
     def _judge(self, now: _Use) -> None:
         before, self._judged = self._judged, now
-        if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < now.share(before) < MOST_SHARE:
+        if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < now.share(before) / self._cores < MOST_SHARE:
             self._lively_until = now.time + LIVELY
 
     def _use(self, looks: int) -> _Use:

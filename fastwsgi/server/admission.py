@@ -37,6 +37,7 @@ class Admission:
     def __init__(self, loop: Loop, settings: Settings) -> None:
         self.loop = loop
         self.max_connections = settings.max_connections
+        self._told: int = getattr(settings, "whole", settings).max_connections
         self.clients = loop.commons.clients
         self._ceiling = 0  # the first file descriptor of the reserve; the system always gives the lowest that is free
         self._reserve = 0
@@ -58,6 +59,10 @@ class Admission:
             return excess
         return self._excess_descriptors(listener) if self._descriptors_short else 0
 
+    def has_room(self) -> bool:
+        """Whether another connection is within the limit; asked by other loops, too."""
+        return len(self.loop.connections) < self.max_connections
+
     def make_room(self, count: int) -> bool:
         """Close *count* idle connections; False if there are fewer."""
         if len(self.loop.connections) < self.max_connections:
@@ -65,7 +70,7 @@ class Admission:
         else:
             self._full_log.log(
                 self.loop.service.now,
-                f"{self.max_connections} connections are open (--max-connections): idle ones are closed, "
+                f"{self._told} connections are open (--max-connections): idle ones are closed, "
                 "newcomers wait for room",
             )
         return self._close_idle(count)

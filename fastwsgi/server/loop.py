@@ -27,6 +27,7 @@ from fastwsgi.server.disowned import disown
 from fastwsgi.server.holdings import Holdings
 from fastwsgi.server.housekeeping import OVERDUE, SECOND, Housekeeping
 from fastwsgi.server.keeper import Keeper
+from fastwsgi.server.lending import LendingPool
 from fastwsgi.server.listener import Listener
 from fastwsgi.server.monitoring import start_monitor
 from fastwsgi.server.poller import BATCH, Poller, open_poller
@@ -246,7 +247,9 @@ class Loop:
     def add_pool(self) -> Pool:
         """Let threads take the loop from each other from now on; this one has it."""
         assert self.monitor is not None
-        kind = Keeper if self.service.routes is not None and not self.service.threaded else Pool
+        kind: type[Pool] = Keeper if self.service.routes is not None and not self.service.threaded else Pool
+        if self.siblings:
+            kind = LendingPool
         self.pool = self.service.pool = kind(self, self.settings, self.monitor)
         return self.pool
 

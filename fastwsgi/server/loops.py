@@ -88,6 +88,7 @@ class Loops:
             while not self._done:
                 self._ended.acquire(timeout=SIGNAL_LOOK)
         if self._failure is not None:
+            self.abort()  # whoever catches it has no threads that serve on
             raise self._failure
 
     def _run(self, loop: Loop) -> None:
@@ -152,7 +153,6 @@ class Loops:
         """Begin no other request, and let run() return behind those that run. Called in a signal handler."""
         for loop in self.loops:
             loop.halt()
-            loop.wake()
 
     def close(self) -> None:
         """End all connections, and close what the loops have open."""

@@ -16,6 +16,7 @@ class Portion:
             return max(1, bound // loops + (number < bound % loops)) if bound else 0
 
         self._settings = settings
+        self.whole = settings
         self.loops = loops
         self.threads = portion(settings.threads)
         self.max_queue = portion(settings.max_queue)

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.daemon import Daemon
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.http.naming import request_name
 from fastwsgi.originals import os, threading, time
 
@@ -90,7 +91,9 @@ class Watchdog:
                 self._log(f"slow: {self._name(exchange)} has run for {age:.1f} s", thread)
 
     def _give_up(self, thread: int, connection: Connection, exchange: Exchange, age: float) -> None:
-        request, stack = self._name(exchange), stack_of(thread)
+        request = self._name(exchange)
+        # Without a GIL, it may have to wait for the end of a call in C; with one, nothing runs meanwhile
+        stack = stack_of(thread) if HAS_GIL else None
         if self.loop.give_up(thread, connection, exchange):  # otherwise it has ended, or changed hands: look again
             self._given_up.add(exchange)
             self.expired(self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack))

@@ -9,6 +9,7 @@ from fastwsgi.records import record
 from fastwsgi.status.condition import condition
 from fastwsgi.status.history import WorkerRates
 from fastwsgi.status.page_text import NOTHING, count, duration, estimate, mark, percent, rate, shown, size
+from fastwsgi.status.phrases import HELD
 from fastwsgi.status.snapshot import Running, Snapshot, WorkerFigures
 
 MOST_RUNNING = 100
@@ -45,7 +46,7 @@ def _queue(worker: WorkerFigures, _: WorkerRates) -> str:
 
 COLUMNS = (
     Column("Pid", "the process", lambda one, _: str(one.pid)),
-    Column("State", "booting, ready, saturated, retiring, stuck (a C call holds the GIL) or failed", _state, True),
+    Column("State", f"booting, ready, saturated, retiring, stuck (a C call holds {HELD}) or failed", _state, True),
     Column("Gen.", "reloads before it", lambda one, _: str(one.generation)),
     Column("Age", "since its start", lambda one, _: duration(one.age)),
     Column("Busy", "threads that run the application, of all", _busy),

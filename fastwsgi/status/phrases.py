@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fastwsgi.gil import HAS_GIL
+
+# What a C call holds in a worker in which no Python runs; without a GIL all may wait for its thread, when some code,
+# such as a garbage collection, wants every thread to pause (PEP 703)
+HELD = "the GIL" if HAS_GIL else "everything up"
 UNITS = (("day", 86400), ("h", 3600), ("min", 60))
 
 

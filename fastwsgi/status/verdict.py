@@ -10,7 +10,7 @@ from typing import Callable
 
 from fastwsgi.records import NamedTuple, record
 from fastwsgi.status.history import NEARLY_ALL, History, Rates
-from fastwsgi.status.phrases import counted, cut, spell
+from fastwsgi.status.phrases import HELD, counted, cut, spell
 from fastwsgi.status.snapshot import Certificate, Snapshot, WorkerFigures
 
 OK, WARN, BAD = LEVELS = ("ok", "warn", "bad")
@@ -113,7 +113,7 @@ def _stuck(case: _Case) -> Finding | None:
     named = "" if not calls else f": {calls[0]}" if len(calls) == 1 else f": one of {len(calls)}, the oldest {calls[0]}"
     more = f" ({len(stuck) - 1} more likewise)" if len(stuck) > 1 else ""
     line = f"worker {worst.worker} (pid {worst.pid}) has not been seen for {spell(worst.seen)}"
-    line += ", it is stopped (SIGSTOP)" if worst.is_stopped else ", a C call holds the GIL"
+    line += ", it is stopped (SIGSTOP)" if worst.is_stopped else f", a C call holds {HELD}"
     return Finding(BAD, "stuck", line + named + more)
 
 

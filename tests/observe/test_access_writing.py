@@ -175,7 +175,7 @@ def test_a_full_disk_holds_nobody_up_and_loses_what_memory_does_not_take(
     output.error = OSError(28, "No space left on device")
     meter = build.meter.Meter()
     with log_to(output, build) as log:
-        log.count_with(meter)
+        log.recorder.count_with(meter)
         refuse(log, 100)
         assert not log.flush()
         refuse(log, 600, LONG)  # 6 MB

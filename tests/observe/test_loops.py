@@ -26,6 +26,7 @@ from fastwsgi.observe.files import LogFile
 from fastwsgi.observe.formats import read_format
 from fastwsgi.observe.log_counter import LogCounter
 from fastwsgi.observe.logs import Logs
+from fastwsgi.observe.rate_limited import RateLimitedLog
 from fastwsgi.observe.refusals import Refusals, Summary
 from fastwsgi.observe.refused_peers import MAX_COUNTED, FrequentPeers
 from fastwsgi.observe.request_id import Ids
@@ -63,6 +64,10 @@ def in_threads(run: Callable[[int], object], count: int = LOOPS) -> None:
 def client(number: int, at: int) -> Any:
     """One that tells who has refused it; some have long names, so that halves of the memory fill up unevenly."""
     return SimpleNamespace(host=f"{number}-{at}-{'x' * (at % 7 * 40)}")
+
+
+def refused(host: str) -> Any:
+    return SimpleNamespace(host=host, code=400, sent=0, note=None, line=None, version=0, spent=-1.0, environ={})
 
 
 def test_every_line_is_written_once(build: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,16 +119,13 @@ def test_what_has_no_room_is_counted(build: SimpleNamespace) -> None:
     """Another thread takes the lines and the counts meanwhile."""
     waiting = WaitingLines()
     lines = build.access.Lines(read_format("%(h)s"), waiting, lambda: None)
-    refused = SimpleNamespace(
-        host="x" * 20000, code=400, sent=0, note=None, line=None, version=0, spent=-1.0, environ={}
-    )
     taken = dropped = 0
 
     def run(number: int) -> None:
         nonlocal taken, dropped
         for at in range(MANY // 5):
             if number == 0:
-                lines.refuse(refused)
+                lines.refuse(refused("x" * 20000))
             elif at % 50 == 0:
                 taken += waiting.rest().count(b"\n")
             else:
@@ -132,6 +134,29 @@ def test_what_has_no_room_is_counted(build: SimpleNamespace) -> None:
     in_threads(run, 2)
     taken += waiting.rest().count(b"\n")
     assert taken + dropped + waiting.take_dropped() == MANY // 5
+
+
+def test_halves_change_places_beside_the_loop(build: SimpleNamespace) -> None:
+    """The lines are long, so that the other thread comes in the middle of one."""
+    waiting = WaitingLines()
+    lines = build.access.Lines(read_format("%(h)s"), waiting, lambda: None)
+    given = [f"{at}-{'x' * 2000}" for at in range(MANY)]
+    ended = threading.Event()
+    taken = []
+
+    def run(number: int) -> None:
+        if number == 0:
+            for host in given:
+                lines.refuse(refused(host))
+            ended.set()
+        while not ended.is_set():
+            taken.append(waiting.rest())
+
+    in_threads(run, 2)
+    found = b"".join([*taken, waiting.rest()]).decode().splitlines()
+    dropped = waiting.take_dropped()
+    assert len(found) == MANY - dropped
+    assert found == (given if not dropped else sorted(set(given) & set(found), key=given.index))
 
 
 def test_a_worker_that_was_killed_leaves_those_of_all_loops(build: SimpleNamespace, tmp_path: Path) -> None:
@@ -208,6 +233,14 @@ def test_only_the_first_loop_counts_entries(build: SimpleNamespace) -> None:
     finally:
         error_log.filters[:] = before
         logs.close()
+
+
+def test_of_a_line_that_clients_cause_one_is_written_and_the_others_are_counted() -> None:
+    told: list[str] = []
+    log = RateLimitedLog(lambda line, error: told.append(line))
+    in_threads(lambda number: [log.log(1.0, "no room") for _ in range(MANY)])
+    log.log(62.0, "no room")
+    assert told == ["no room", f"no room ({LOOPS * MANY - 1} times more since the last such line)"]
 
 
 # The rest

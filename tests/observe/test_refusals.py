@@ -118,6 +118,13 @@ def test_each_refusal_has_a_line_at_level_debug(
     ]
 
 
+def test_a_signal_may_end_all_in_the_middle(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    told.refuse("", 400)
+    with told.summary._lock:
+        told.close()
+    assert len(caplog.messages) == 1
+
+
 def test_nothing_refused_nothing_written(told: Told, caplog: pytest.LogCaptureFixture) -> None:
     told.pass_time(100)
     told.close()

@@ -8,6 +8,9 @@ import signal
 import threading
 from pathlib import Path
 
+import pytest
+
+from fastwsgi.gil import HAS_GIL
 from tests.helpers.deployments import SITE
 from tests.helpers.serving import request
 from tests.helpers.status import observed
@@ -63,6 +66,23 @@ def test_a_stopped_worker_is_told_as_that(tmp_path: Path) -> None:
         assert client.answer().body == b"one"
 
 
+@pytest.mark.skipif(HAS_GIL, reason="with a GIL there is one loop")
+def test_the_requests_of_all_loops_are_those_of_their_worker(tmp_path: Path) -> None:
+    with observed(tmp_path, threads=4, loops=2) as (server, status):
+        with server.connect() as first, server.connect() as second:
+            for client in (first, second):
+                client.send(request(target="/held"))
+                server.line("entered")
+            (worker,) = status.comes(lambda document: len(document["running"]) == 2)["workers"]
+            assert (worker["loops"], worker["threads"], worker["threads_busy"]) == (2, 4, 2)
+            assert status.text("/stacks").count("GET /held has run for") == 2
+            os.kill(worker["pid"], signal.SIGKILL)
+            server.line(rf"worker {worker['pid']} was killed by SIGKILL, in GET /held for [0-9.]+ s and 1 more")
+        document = status.comes(lambda document: document["workers"] and document["workers"][0]["state"] == "ready")
+        assert (document["workers"][0]["loops"], document["running"]) == (2, [])
+
+
+@pytest.mark.skipif(not HAS_GIL, reason="without a GIL a C call holds nobody up")
 def test_two_may_ask_at_once_and_probes_do_not_wait(tmp_path: Path) -> None:
     with observed(tmp_path, source=GIL, workers=2) as (server, status), server.connect() as client:
         server.workers(2)

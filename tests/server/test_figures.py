@@ -15,7 +15,6 @@ import pytest
 from fastwsgi import figures
 from fastwsgi.http.file_wrapper import FileWrapper
 from fastwsgi.observe.request_id import RequestIds
-from fastwsgi.server.loops import Loops
 from fastwsgi.server.request_start import seconds_since
 from fastwsgi.server.stacks import running_stacks
 from tests.helpers.figures import answered, call_at, codes, histogram, refused, rows, timeouts
@@ -129,7 +128,7 @@ def test_a_call_that_waited_in_the_queue_runs_from_when_it_left_it(build: Simple
         places = (figures.CALL, *range(figures.ROWS, figures.RING, figures.CALL_WORDS))
         (row,) = [place for place in places if (call_at(words, place) or ("",))[0] == last]
         assert released <= words[row + figures.CALL_BEGAN] <= began[0]
-        shown = {one["name"]: one["seconds"] for one in running_stacks(Loops([server.loop]))}
+        shown = {one["name"]: one["seconds"] for one in running_stacks([server.loop])}
         assert shown.get(last, 0.0) <= (time.monotonic_ns() - released) / 1e9  # without its wait
         for gate in gates:
             gate.set()

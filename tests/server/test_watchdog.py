@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import fastwsgi
+from fastwsgi._guard_py import Guard
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog
 from tests.helpers.serving import GET, PATIENCE, answering, await_loop, request, serving
@@ -142,7 +143,10 @@ def test_a_call_that_changes_hands_meanwhile_is_given_up_at_the_next_look() -> N
 
     connection, tries, told = SimpleNamespace(exchange=Running()), iter([False, True]), list[str]()
     loop: Any = SimpleNamespace(
-        calls=lambda: [(0, connection)], give_up=lambda *call: next(tries), log_error=lambda message, error: None
+        calls=lambda: [(0, connection)],
+        give_up=lambda *call: next(tries),
+        log_error=lambda message, error: None,
+        guard=Guard(),
     )
     watchdog = Watchdog(loop, 1.0, 0.0, told.append)
     for now in range(5):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fastwsgi.status.phrases import HELD
 from fastwsgi.status.snapshot import Certificate, ListenQueue, Snapshot, Told
 from fastwsgi.status.verdict import FINDERS, LONGEST, Verdict, judge
 from tests.helpers.snapshots import AT, histogram, history, later, running, snapshot, worker
@@ -41,11 +42,11 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"workers": [worker(0, has_failed=True)]}, "bad", "not loaded",
      "the application cannot be loaded; each request gets a page that says why"),
     ({"workers": STUCK, "running": [running("/report", pid=71)]}, "bad", "stuck",
-     "worker 1 (pid 71) has not been seen for 7.0 s, a C call holds the GIL: GET /report"),
+     f"worker 1 (pid 71) has not been seen for 7.0 s, a C call holds {HELD}: GET /report"),
     ({"workers": STUCK, "running": [running("/a", pid=71), running("/b", pid=71), running("/c")]}, "bad", "stuck",
-     "worker 1 (pid 71) has not been seen for 7.0 s, a C call holds the GIL: one of 2, the oldest GET /a"),
+     f"worker 1 (pid 71) has not been seen for 7.0 s, a C call holds {HELD}: one of 2, the oldest GET /a"),
     ({"workers": [worker(0, pid=70, is_stuck=True, seen=4.0), STUCK[1]]}, "bad", "stuck",
-     "worker 1 (pid 71) has not been seen for 7.0 s, a C call holds the GIL (1 more likewise)"),
+     f"worker 1 (pid 71) has not been seen for 7.0 s, a C call holds {HELD} (1 more likewise)"),
     ({"workers": SATURATED}, "bad", "saturated",
      "for 12 s, all 8 threads busy, 3 requests waiting, the oldest for 2.5 s"),
     ({"workers": [worker(0, threads_busy=4, saturated=12.0)], "workers_wanted": 1}, "warn", "saturated",

@@ -1,0 +1,86 @@
+"""The threads of one of several loops, which lend each other what they do not need.
+
+Each loop has a portion of the places in which the application may run. Where all of its own are taken and a request
+waits, it takes one over from a loop that has one free, so that no request waits beside an idle thread, and no more
+calls run in all than there are places. A loop that has none left takes one back in the same way.
+
+It looks into another loop with the guard of that, but never waits for it: two that wait for each other would wait for
+ever. If another thread has that guard, the loop remains short, which the others see at the end of their steps, and wake
+it to try again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastwsgi.server.threads import Pool
+
+if TYPE_CHECKING:
+    from fastwsgi.http.connection import Connection
+
+
+class LendingPool(Pool):
+    """The threads of a loop that has siblings.
+
+    Attributes:
+        is_short: a request waits for a place, and no loop has lent one yet.
+    """
+
+    is_short = False
+
+    def queue(self, connection: Connection) -> None:
+        """Have the request of *connection* wait for a thread, and for a place that another loop may lend."""
+        super().queue(connection)
+        self._borrow()
+
+    def end_step(self) -> None:
+        """Try again to borrow, or have a loop try that is short while this one has something to lend."""
+        super().end_step()
+        if self.is_short:
+            self._borrow()
+        else:
+            self._offer()
+
+    def _free_place(self) -> None:
+        super()._free_place()
+        self._offer()
+
+    def _offer(self) -> None:
+        for sibling in self.loop.siblings:
+            pool = sibling.pool
+            if isinstance(pool, LendingPool) and pool.is_short and self._has_free_place():
+                sibling.wake()
+
+    def _borrow(self) -> None:
+        """Take over a place for the first request of the queue, if all are taken here."""
+        with self.lock:
+            self.is_short = len(self.queued_requests) > 0 and self.running >= self.size and not self.ended
+        if self.is_short and any(self._takes_from(sibling.pool) for sibling in self.loop.siblings):
+            with self.lock:
+                self.is_short = False
+                self._resize(1)
+                if self._has_work():
+                    self._call_spare()
+
+    def _takes_from(self, pool: Pool | None) -> bool:
+        """Take a place over from *pool*, if it has one free and nobody touches its loop just now."""
+        if not isinstance(pool, LendingPool) or not pool.loop.guard.try_to_take():
+            return False
+        try:
+            with pool.lock:
+                if not pool._has_free_place():
+                    return False
+                pool._resize(-1)
+                return True
+        finally:
+            pool.loop.guard.give_up()
+
+    def _has_free_place(self) -> bool:
+        """Whether a call less may run here; that of the thread with the loop counts, too."""
+        calls = self.running + (self.service.turn.running() is not None)
+        return calls < self.size and not (self.queued_requests or self.resuming or self.ended)
+
+    def _resize(self, places: int) -> None:
+        """Have so many places more, with the lock held."""
+        self.size += places
+        self._set_running(self.running)
