@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
 from fastwsgi.figures import CALL, CALL_THREAD, THREADS, UNANSWERED
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
 from fastwsgi.originals import socket, threading, time
@@ -84,7 +85,8 @@ class Loop(Ending):
         self.build = build
         self.settings = settings
         self.errors = errors
-        self.log_error = log_error
+        self.guard: Guard = build.guard.Guard()
+        self.log_error = log_error if HAS_GIL else self._unguarded(log_error)
         self.poller: Poller = open_poller()
         self.slot = slot
         self.siblings: list[Loop] = []  # the other loops of this process
@@ -92,13 +94,12 @@ class Loop(Ending):
         memory = slot.memory if slot is not None else memory
         self.meter: Meter = build.meter.Meter(memory, bool(settings.statsd_host))
         self.meter.set(THREADS, settings.threads)
-        self.guard: Guard = build.guard.Guard()
         self.wire: SocketWire = build.sockio.SocketWire(self.meter)
         self.relief = Relief(self)
         self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.relief.ask)
         self.disk = self.commons.disk
         self.rows = Rows(self.meter)
-        self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
+        self.service: Service = build.service.Service(build, app, settings, self.log_error, observer, self)
         self.renew_time(self.service)
         self.pool: Pool | None = None
         self.monitor: Monitor | None = None
@@ -119,6 +120,17 @@ class Loop(Ending):
         self.caller_stuck: Callable[[], None] = lambda: None  # called at the end if run() cannot return: see Pool
         self.ticks: list[Callable[[], None]] = []  # called each second
         self.housekeeping = Housekeeping(self)
+
+    def _unguarded(
+        self, log_error: Callable[[str, BaseException | None], None]
+    ) -> Callable[[str, BaseException | None], None]:
+        """*log_error*, without the guard: a log may be slow, and its handlers the application's."""
+
+        def log(message: str, error: BaseException | None) -> None:
+            with self.guard.given_up():
+                log_error(message, error)
+
+        return log
 
     # Listeners and wakers
 
