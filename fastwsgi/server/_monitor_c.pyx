@@ -8,6 +8,7 @@ that computes has nothing to give before it has lasted a while, as whoever takes
 
 from cpython.bytes cimport PyBytes_AS_STRING
 
+from fastwsgi import figures
 from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
 from fastwsgi.http._meter_c cimport LINES_DROPPED, add_atomically, count_expired
@@ -45,6 +46,30 @@ cdef extern from *:
         return usage.ru_nvcsw - looks;
     #endif
     }
+
+    /* Whether a thread waits (1), or runs, or would if it had a core (0); -1: unknown, as with a GIL, for which threads
+       wait, too. */
+    #if defined(Py_GIL_DISABLED) && defined(__linux__)
+    #include <fcntl.h>
+    #include <unistd.h>
+    #define TELLS_WAITS 1
+    static int waits_now(long long thread) {
+        char path[64], text[256], *name_end;
+        int fd, size;
+        snprintf(path, sizeof(path), "/proc/self/task/%lld/stat", thread);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            return -1;
+        size = (int)read(fd, text, sizeof(text) - 1);
+        close(fd);
+        text[size < 0 ? 0 : size] = 0;
+        name_end = strrchr(text, ')');  /* the state is behind it, and a blank */
+        return name_end == NULL || name_end[1] == 0 ? -1 : name_end[2] != 'R';
+    }
+    #else
+    #define TELLS_WAITS 0
+    #define waits_now(thread) -1
+    #endif
 
     /* The looks of all monitors of this process so far: each of them is a wait, but none of a call's. */
     static long all_looks;
@@ -85,6 +110,8 @@ cdef extern from *:
     int sched_yield() nogil
     void rest(long) nogil
     long count_waits(long, double *) nogil
+    bint TELLS_WAITS
+    int waits_now(long long) nogil
     long count_look() nogil
     long looks_so_far() nogil
     bint advance_stage(volatile int *, int, int) nogil
@@ -95,15 +122,19 @@ cdef enum:
     CALM_TICK = 5000000  # while they do not
     EXPIRED = 504
     OTHER_WAITS = 3  # in a window, of a main thread that waits for signals
+    CALL_THREAD = 770  # a word, as figures.py has it
 
 # Seconds
 cdef double WINDOW = 0.1  # between two judgements; the kernel's account of a thread that runs may be 4 ms late
 cdef double LIVELY = 1.0  # after calls that waited, others are likely to
 cdef double DOUBT = 0.02  # after a pause, when nobody knows
 cdef double PATIENCE = 0.1  # without a new call before the monitor dozes
+cdef double LONG = 0.05  # of a call that computes, before its loop is taken away
 cdef double PAUSE = 0.25  # the longest pause of the watchdog
 cdef double LEAST_SHARE = 0.9, MOST_SHARE = 1.1  # of the cores, which are all busy then
 cdef double MARGIN = 0.1  # that it gets beyond its own pause, since it answers better if it can
+
+assert CALL_THREAD == figures.CALL + figures.CALL_THREAD
 
 
 cdef class Monitor:
@@ -241,10 +272,24 @@ cdef void look(Watch *watch, long long calls, Use now) noexcept nogil:
         watch.given_up = calls
         give_up(watch, calls)
     if not is_new and lasted >= watch.patience and watch.stuck_call != calls:
-        if now.waits > watch.first.waits and share(watch.first, now) < 0.5:
-            watch.lively_until = now.time + LIVELY  # it waits
-        watch.stuck_call = calls
-        call_spare(watch)
+        look_at_stuck(watch, calls, lasted, now)
+
+
+cdef void look_at_stuck(Watch *watch, long long calls, double lasted, Use now) noexcept nogil:
+    """Call a spare for a call that two looks have found.
+
+    Without a GIL, a call that computes keeps the loop for a while: it has a core, and whoever took the loop needs another.
+    """
+    cdef bint is_waiting = now.waits > watch.first.waits and share(watch.first, now) < 0.5
+    cdef int found = -1
+    if TELLS_WAITS and watch.figures != NULL:
+        found = waits_now(watch.figures[CALL_THREAD])
+    if found == 0 and lasted < LONG:
+        return
+    if found == 1 or (found < 0 and is_waiting):
+        watch.lively_until = now.time + LIVELY
+    watch.stuck_call = calls
+    call_spare(watch)
 
 
 cdef void judge(Watch *watch, Use now) noexcept nogil:
@@ -255,6 +300,8 @@ cdef void judge(Watch *watch, Use now) noexcept nogil:
     """
     cdef Use before = watch.judged
     cdef double used = share(before, now) / watch.cores
+    if TELLS_WAITS:
+        return  # that is better known when a call is stuck
     if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < used < MOST_SHARE:
         watch.lively_until = now.time + LIVELY
     watch.judged = now

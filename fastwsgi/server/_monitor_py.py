@@ -6,16 +6,20 @@ number twice, a call is stuck, and a spare thread is called.
 Every WINDOW it judges from what the process did whether calls wait, or may run beside each other. Neither is so where
 nothing but the monitor waited, whoever else had the core; nor where the process computed as much as it can, which with
 a GIL is what one thread can, though some of its threads waited, as that may be for the GIL. A stuck call during which
-the process did not compute says the same at once.
+the process did not compute says the same at once. Without a GIL, Linux tells of a thread whether it waits, and a call that does not keeps the loop
+for LONG: it has a core, and whoever took the loop would need another.
 """
 
 from __future__ import annotations
 
 import resource
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
+from fastwsgi.figures import CALL, CALL_THREAD
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.originals import threading, time
 from fastwsgi.records import NamedTuple
 
@@ -29,6 +33,7 @@ WINDOW = 20  # looks between two judgements; the kernel's account of a thread th
 LIVELY = 1.0  # seconds; after calls that waited, others are likely to
 DOUBT = 0.02  # seconds; after a pause, when nobody knows
 OTHER_WAITS = 3  # in a window, of a main thread that waits for signals
+LONG = 10  # looks at a call that computes, before its loop is taken away
 LEAST_SHARE, MOST_SHARE = 0.9, 1.1  # of the cores, which are all busy then
 
 
@@ -144,15 +149,32 @@ class Monitor:
             looks += 1
             if calls & 1:
                 if looks >= self._patience and self.stuck_call != calls:
-                    if now.waits > first.waits and now.share(first) < 0.5:
-                        self._lively_until = now.time + LIVELY  # it waits
-                    self.stuck_call = calls
-                    self._call_spare()
+                    self._look_at_stuck(calls, looks, first, now)
             elif looks > PATIENCE:
                 self._doze(calls)
                 looks = number = 0
                 self._judged = self._last = self._use(number)
                 self._lively_until = self._last.time + DOUBT
+
+    def _look_at_stuck(self, calls: int, looks: int, first: _Use, now: _Use) -> None:
+        waits = self._waits_now()
+        if waits is False and looks < LONG:
+            return
+        if waits or (waits is None and now.waits > first.waits and now.share(first) < 0.5):
+            self._lively_until = now.time + LIVELY
+        self.stuck_call = calls
+        self._call_spare()
+
+    def _waits_now(self) -> bool | None:
+        """Whether the thread of the call waits, instead of running, or being ready to; None: unknown."""
+        meter = self._counter.meter
+        if HAS_GIL or meter is None:
+            return None
+        try:
+            stat = Path(f"/proc/self/task/{meter.view[CALL + CALL_THREAD]}/stat").read_text()
+        except OSError:
+            return None
+        return stat.rpartition(")")[2].split()[0] != "R"
 
     def _call_spare(self) -> None:
         """Call a spare for a stuck call, unless one is called and has not come yet: it asks for the last such call."""
@@ -169,6 +191,8 @@ class Monitor:
         self._counter.dozing = False
 
     def _judge(self, now: _Use) -> None:
+        if not HAS_GIL and sys.platform == "linux":
+            return  # that is better known when a call is stuck
         before, self._judged = self._judged, now
         if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < now.share(before) / self._cores < MOST_SHARE:
             self._lively_until = now.time + LIVELY
