@@ -6,8 +6,10 @@ number twice, a call is stuck, and a spare thread is called.
 Every WINDOW it judges from what the process did whether calls wait, or may run beside each other. Neither is so where
 nothing but the monitor waited, whoever else had the core; nor where the process computed as much as it can, which with
 a GIL is what one thread can, though some of its threads waited, as that may be for the GIL. A stuck call during which
-the process did not compute says the same at once. Without a GIL, Linux tells of a thread whether it waits, and a call that does not keeps the loop
-for LONG: it has a core, and whoever took the loop would need another.
+the process did not compute says the same at once.
+
+Without a GIL, Linux tells of a thread whether it waits, and that is asked instead. A call that does not wait keeps the
+loop for LONG: it has a core, and whoever took the loop would need another.
 """
 
 from __future__ import annotations
