@@ -26,7 +26,8 @@ def app(environ, start_response):
     start_response("200 OK", [])
     if environ["PATH_INFO"] == "/wait":
         print("entered", flush=True)
-        signal.sigtimedwait([signal.SIGRTMIN], 60)
+        for _ in range(600):  # in parts, as a signal may come before the call that it would interrupt
+            signal.sigtimedwait([signal.SIGRTMIN], 0.1)
     return [b"hello"]
 fastwsgi.serve(app, bind="127.0.0.1:0", **eval(sys.argv[1]))
 """
