@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Callable
 
+from fastwsgi import gil
 from fastwsgi.application import loader
 from fastwsgi.application.configured import ConfiguredDeployment
 from fastwsgi.mistakes import Finding, Mistake, UsageError, WrongValue, current_directory, file_mistake
@@ -168,7 +169,8 @@ def version_line() -> str:
     """The versions that matter, and which build runs. Raises Mistake if it cannot be loaded."""
     build = loaded_build().title
     parser = getattr(sys.modules["httptools"], "__version__", "of an unknown version")  # loaded with the build
-    return f"fastwsgi {VERSION} ({build}), Python {sys.version.split()[0]}, httptools {parser}"
+    python = sys.version.split()[0] + ("" if gil.is_on() else " without a GIL")
+    return f"fastwsgi {VERSION} ({build}), Python {python}, httptools {parser}"
 
 
 def loaded_build() -> SimpleNamespace:

@@ -4,4 +4,11 @@ from __future__ import annotations
 
 import sys
 
-HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+def is_on() -> bool:
+    """Whether there is a GIL now: an interpreter that can do without switches it on for a module that cannot."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
+HAS_GIL = is_on()
+"""Whether there was one when the server was imported."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from fastwsgi import gil
 from fastwsgi.mistakes import Mistake, file_mistake
 from fastwsgi.observe.error import logs_elsewhere, shows_on_terminal
 from fastwsgi.observe.logs import error_log
@@ -34,7 +35,8 @@ def log_start(settings: Settings, urls: Sequence[str], build: SimpleNamespace, w
         workers: their number; 0 for a process that serves alone.
         loops: of each process.
     """
-    what = f"fastwsgi {VERSION} ({build.title} build, pid {os.getpid()})"
+    without = "" if gil.is_on() else "without a GIL, "
+    what = f"fastwsgi {VERSION} ({build.title} build, {without}pid {os.getpid()})"
     processes = counted(workers, "worker") if workers else "1 process"
     threads = counted(settings.threads, "thread")
     if loops > 1:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
-from fastwsgi import temporary
+from fastwsgi import gil, temporary
 from fastwsgi.figures import SIZE, private_memory
-from fastwsgi.gil import HAS_GIL
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
 from fastwsgi.process.folders import file_sender, static_files, warn_of_folders
+from fastwsgi.process.late_gil import LateGil
 from fastwsgi.process.probes import probe_routes
 from fastwsgi.server.commons import Commons
 from fastwsgi.server.loop import Loop
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 def loop_count(settings: Settings) -> int:
     """The loops of each process: with a GIL one, else as many as its threads can keep busy at once."""
-    if HAS_GIL:
-        return 1
-    return settings.loops or max(1, min(settings.threads, cpus.available() // settings.workers))
+    if settings.loops or gil.is_on():  # also for a module that was imported before the fork
+        return max(1, settings.loops)
+    return max(1, min(settings.threads, cpus.available() // settings.workers))
 
 
 def make_loops(
@@ -60,6 +60,9 @@ def make_loops(
         portion: Any = Portion(settings, number, count)
         words = None if memory is None else memory[number * SIZE : (number + 1) * SIZE]
         loops.append(make_loop(build, app, portion, logs, board, one, base=base, commons=commons, memory=words))
+    late_gil = LateGil(count, error_log.warning)
+    late_gil.tick()  # the application is loaded
+    loops[0].ticks.append(late_gil.tick)
     return Loops(loops, memory)
 
 

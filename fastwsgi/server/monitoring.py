@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastwsgi.gil import HAS_GIL
+from fastwsgi import gil
 from fastwsgi.http.answers import DATE, expired_template
 from fastwsgi.originals import os
 
@@ -18,7 +18,7 @@ def start_monitor(loop: Loop) -> Monitor:
     turn, template = loop.service.turn, expired_template()
     lines = getattr(loop.service.observer, "lines", None)
     date_at = template.index(DATE) + len(DATE)
-    cores = 1 if HAS_GIL else getattr(os, "process_cpu_count", os.cpu_count)() or 1  # the former since Python 3.13
+    cores = 1 if gil.is_on() else getattr(os, "process_cpu_count", os.cpu_count)() or 1  # the former since Python 3.13
     monitor: Monitor = loop.build.monitor.Monitor(turn, loop.settings.timeout, template, date_at, lines, cores)
     turn.counter.monitor = monitor
     monitor.start()

@@ -53,7 +53,9 @@ def settle(values: dict[str, Any]) -> None:
         )
     if values["loops"] > 1 and HAS_GIL:
         raise SettingError.between(
-            ("loops",), f"cannot be {values['loops']}: with a GIL, which this Python has, there is one"
+            ("loops",),
+            f"cannot be {values['loops']}: with a GIL, which this Python has, a process runs one loop; "
+            "for more CPUs, have more --workers",
         )
     if values["loops"] > values["threads"]:
         raise SettingError.between(

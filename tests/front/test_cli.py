@@ -21,6 +21,7 @@ from typing import Any, Callable
 
 import pytest
 
+from fastwsgi import gil
 from fastwsgi.settings.settings import SETTINGS
 
 ROOT = str(Path(__file__).parents[2])
@@ -234,7 +235,8 @@ def test_version(project: Path) -> None:
     done = run("--version")
     assert (done.returncode, done.stderr) == (0, "")
     build = r"fastwsgi \S+ \((compiled|pure Python)\)"
-    assert re.fullmatch(build + r", Python \d+\.\d+\.\S+, httptools \d+\.\d+\S*\n", done.stdout)
+    python = r"Python \d+\.\d+\.\S+" + ("" if gil.is_on() else " without a GIL")
+    assert re.fullmatch(rf"{build}, {python}" + r", httptools \d+\.\d+\S*\n", done.stdout)
 
 
 def test_check(project: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.gil import HAS_GIL
-from tests.helpers.deployments import Deployment, deployed
+from tests.helpers.deployments import Deployment, deployed, starting
 from tests.helpers.serving import Client, Ended, request
 from tests.helpers.status import observed
 from tests.helpers.traffic import Load
@@ -196,3 +196,14 @@ def test_a_reload_replaces_workers_of_several_loops(tmp_path: Path, backend: str
         load.end()
         assert load.lost == []
         assert not before & server.workers(2)
+
+
+@pytest.mark.parametrize("when", ["loaded", "called"])
+def test_a_gil_that_comes_with_the_application_is_told(tmp_path: Path, backend: str, when: str) -> None:
+    comes = "import sys\nsys._is_gil_enabled = lambda: True\n"  # as behind the import of a module that wants it
+    source = comes + SITE if when == "loaded" else SITE.replace("        time.sleep(0.003)", f"        exec({comes!r})")
+    with starting(tmp_path, backend, source, workers=1, threads=4, loops=2) as server:
+        if when == "called":
+            server.begin()
+            assert server.ask("/pause")
+        server.line("WARNING the 2 loops of this process take turns: a module .*PYTHON_GIL=0")

@@ -45,6 +45,28 @@ def test_serve_refuses_them(served: list[Settings]) -> None:
     assert served == []
 
 
+ONE_LOOP = "cannot be 2: with a GIL, which this Python has, a process runs one loop; for more CPUs, have more --workers"
+
+
+def test_loops_need_a_python_without_a_gil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def told(*command: str, **environment: str) -> str:
+        with pytest.raises(UsageError) as caught:
+            Sources(parse(command).flags if command else {}, None, None, str(tmp_path)).read(environment)
+        return str(caught.value)
+
+    monkeypatch.setattr(rules, "HAS_GIL", True)
+    assert told("--loops=2") == f"--loops {ONE_LOOP}"
+    assert told(FASTWSGI_LOOPS="2") == f"FASTWSGI_LOOPS {ONE_LOOP}"
+    with pytest.raises(SettingError, match=f"^loops {ONE_LOOP}$"):
+        fastwsgi.serve(app, loops=2)
+    assert Settings(loops=1).loops == 1
+    pytest.importorskip("tomllib")
+    (tmp_path / "fastwsgi.toml").write_text("loops = 2\n")
+    assert told() == f"fastwsgi.toml: loops {ONE_LOOP}"
+    monkeypatch.setattr(rules, "HAS_GIL", False)
+    assert Settings(loops=2).loops == 2
+
+
 FILES = {
     "fastwsgi.toml": "liveness-path = '/up'\nreadiness_path = '/up'\n",
     "pyproject.toml": "[tool.fastwsgi]\nliveness-path = '/up'\nreadiness_path = '/up'\n",
