@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable
@@ -16,6 +17,7 @@ CHUNK = b"x" * KIB
 CHUNKS = 20
 PAUSE_SECONDS = 0.2
 SLEEP_SECONDS = 0.1
+STEPS = int(os.environ.get("COMPUTE_STEPS", "10000"))
 
 
 def hello(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -61,3 +63,14 @@ def sleep(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     if environ["PATH_INFO"] != "/fast":
         time.sleep(SLEEP_SECONDS)
     return hello(environ, start_response)
+
+
+def compute(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Compute in pure Python; COMPUTE_STEPS, the same for all that are compared, says how much."""
+    counts: dict[str, int] = {}
+    for number in range(STEPS):
+        name = f"name{number % 50}"
+        counts[name] = counts.get(name, 0) + number
+    answer = str(sum(counts.values())).encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(answer)))])
+    return [answer]
