@@ -119,8 +119,8 @@ class Run:
         """Ask all, and hold the server's accounts to those of the clients."""
         began = time.monotonic()
         self.ask(self.options.requests // WARMING)
-        before, descriptors = self.server.figures.size()
         if not self.faults:
+            before, descriptors = self.server.figures.size()
             with Operators(self.server.figures.status, self.server.process.pid) as operators:
                 self.ask(self.options.requests - len(self.fates))
             self.faults += operators.faults

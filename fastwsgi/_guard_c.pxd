@@ -67,6 +67,7 @@ cdef class Guard:
         guard_leave(&self.lock)
 
     cpdef bint try_to_take(self)
+    cpdef object let_go(self)
     cpdef Held held(self)
     cpdef GivenUp given_up(self)
     cpdef object renew(self)

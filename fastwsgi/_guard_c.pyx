@@ -11,6 +11,9 @@ cdef class Guard:
     cpdef bint try_to_take(self):
         return guard_try(&self.lock)
 
+    cpdef object let_go(self):
+        guard_leave(&self.lock)
+
     cpdef Held held(self):
         return Held(self)
 

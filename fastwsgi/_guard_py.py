@@ -17,6 +17,8 @@ from fastwsgi.originals import threading
 class Guard:
     """What one thread at a time has, of those that serve a loop.
 
+    take_back() and give_up() are for the shared texts alone: in C, nobody else can call them.
+
     Args:
         is_needed: whether threads run at once.
     """
@@ -41,6 +43,10 @@ class Guard:
         if self._lock is None:
             return True
         return not self._lock._is_owned() and self._lock.acquire(blocking=False)  # type: ignore[attr-defined]
+
+    def let_go(self) -> None:
+        """Let other threads have it, after try_to_take()."""
+        self.give_up()
 
     def held(self) -> Held:
         """The guard, inside a block, for a thread from outside, or one that has it already."""

@@ -1,7 +1,7 @@
 cimport cython
 
 # The modules: early_hints.py imports these classes by name for the type checker
-from fastwsgi.http cimport _exchange_c, _presence_c, _service_c
+from fastwsgi.http cimport _exchange_c, _outbox_c, _presence_c, _service_c
 
 
 cdef int OPEN
@@ -16,4 +16,5 @@ cdef class EarlyHints:
     @cython.locals(hints=EarlyHints)
     cdef EarlyHints of(self, _presence_c.Presence presence)
     cdef _exchange_c.Exchange _served(self)
+    @cython.locals(out=_outbox_c.OutBuffer)
     cdef object _send(self, _exchange_c.Exchange exchange, headers)

@@ -56,8 +56,11 @@ class EarlyHints:
         exchange.enter()
         try:
             exchange.stop_if_given_up()
-            exchange.out.begin("103 Early Hints", headers)
-            exchange.out.finish(-1, False, "", b"", b"")
+            out = exchange.out
+            self.service.guard.give_up()  # as in Exchange._begin_head()
+            out.begin("103 Early Hints", headers)
+            self.service.guard.take_back()
+            out.finish(-1, False, "", b"", b"")
             exchange.connection.flush()
         finally:
             exchange.leave()

@@ -134,7 +134,9 @@ class Exchange:
         error = None
         try:
             if exc_info is not None:
+                self.service.guard.give_up()
                 error = error_of(exc_info)
+                self.service.guard.take_back()
             if error is None:
                 if self.stage != OPEN:
                     raise ApplicationError("start_response called a second time without exc_info")
@@ -165,6 +167,7 @@ class Exchange:
 
         The floor is set before *given_up* is read, as the thread that gives the request up has it the other way round.
         """
+        self.service.guard.take_back()
         self.floor = APPLICATION
         if self.stage != DONE and self.connection.given_up:
             self.connection.await_expiry()
@@ -172,17 +175,23 @@ class Exchange:
         self.service.guard.give_up()
 
     def _begin_head(self, status: str, headers: list[tuple[str, str]]) -> None:
-        """Take the head; where it is refused, one that was taken before is gone, too."""
+        """Take the head; where it is refused, one that was taken before is gone, too.
+
+        Objects in it may run code of the application, and so without the guard; the floor keeps others out.
+        """
         self.stage = OPEN
         if self.connection.given_up:
             self.out = type(self.out)()  # nobody gets it; the other one is in the hand of another thread
+        out, environ = self.out, self.environ
+        self.service.guard.give_up()
         if self.service.sender is not None and self.route is None:
-            self.instead = self.service.sender.answer(status, headers, self.environ)
+            self.instead = self.service.sender.answer(status, headers, environ)
             if self.instead is not None:
                 status, headers = self.instead.status, self.instead.fields
-        self.out.begin(status, headers)
-        if self.out.code < 200:
-            self.out.drop_head()
+        out.begin(status, headers)
+        self.service.guard.take_back()
+        if out.code < 200:
+            out.drop_head()
             raise ApplicationError(f"status {status!r} is not the application's to send")
         self.stage = BEGUN
 
@@ -480,7 +489,7 @@ class Exchange:
         environ = self.environ  # goes last, as objects in it may run code of the application when they go
         self.connection = self.environ = GONE
         self.service.guard.give_up()
-        del environ
+        del environ, result
         self.service.guard.take_back()
 
     def report_end(self) -> None:
@@ -496,7 +505,10 @@ class Exchange:
             self.is_faulty = True
             if self.route is None:
                 self.service.meter.add(APPLICATION_ERRORS, 1)
-        self.service.log_error(f"{message} ({full_name(self.environ)})", error)
+        environ = self.environ
+        self.service.guard.give_up()  # handlers of the log may be the application's, as is what *environ* has
+        self.service.log_error(f"{message} ({full_name(environ)})", error)
+        self.service.guard.take_back()
 
     # Head and pieces
 

@@ -73,7 +73,7 @@ class LendingPool(Pool):
                 pool._resize(-1)
                 return True
         finally:
-            pool.loop.guard.give_up()
+            pool.loop.guard.let_go()
 
     def _has_free_place(self) -> bool:
         """Whether a call less may run here; that of the thread with the loop counts, too."""

@@ -45,8 +45,10 @@ def app(environ, start_response):
         spoil()
     if path == "/fork":
         child = os.fork()
-        if child:
-            os.waitpid(child, 0)
+        if child == 0:
+            start_response("200 OK", [])
+            return [b"child"]  # without the lock, which another thread may have had
+        os.waitpid(child, 0)
     with lock:
         running -= 1
     start_response("200 OK", [])

@@ -133,16 +133,16 @@ def test_a_halt_begins_no_other_call(build: SimpleNamespace) -> None:
     assert gate.most == 2
 
 
-def test_an_abort_ends_all_connections(build: SimpleNamespace) -> None:
-    gate = Gate()
-    with looping(build, gate) as group, ExitStack() as stack:
-        clients = [stack.enter_context(group.connect()) for _ in range(6)]
-        for client in clients:
-            client.send(GET).answer()
-        group.loops.stop(1000.0)
-        group.loops.abort()
+def test_an_abort_waits_for_no_connection(build: SimpleNamespace) -> None:
+    with ExitStack() as stack:
+        with looping(build, Gate()) as group:
+            clients = [stack.enter_context(group.connect()) for _ in range(6)]
+            for client in clients:
+                client.send(GET).answer()
+            group.loops.stop(1000.0)  # seconds for idle connections
+            group.loops.abort()
+            group.ends()
         assert {client.rest() for client in clients} == {b""}
-        group.ends()
 
 
 def test_the_quota_is_one_of_all_loops(build: SimpleNamespace) -> None:
@@ -188,4 +188,4 @@ def test_a_failure_of_one_loop_ends_all(build: SimpleNamespace) -> None:
         gate.opened.set()
         group.ends()
         assert str(group.failure) == "planned"
-        assert not [one for one in threading.enumerate() if one.name.startswith("fastwsgi-loop")]
+        until(lambda: not [one for one in threading.enumerate() if one.name.startswith("fastwsgi-loop")])
