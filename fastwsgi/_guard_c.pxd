@@ -29,11 +29,12 @@ cdef extern from *:
         return 1;
     }
 
-    static inline void guard_leave(guard_lock *guard) {
+    static inline int guard_leave(guard_lock *guard) {
         if (__atomic_load_n(&guard->holder, __ATOMIC_RELAXED) != PyThreadState_GetUnchecked())
-            return;
+            return 0;
         __atomic_store_n(&guard->holder, NULL, __ATOMIC_RELAXED);
         PyMutex_Unlock(&guard->mutex);
+        return 1;
     }
 
     #define guard_renew(guard) memset(guard, 0, sizeof(guard_lock))
@@ -43,7 +44,7 @@ cdef extern from *:
     typedef char guard_lock;
     #define guard_take(guard) 0
     #define guard_try(guard) 1
-    #define guard_leave(guard)
+    #define guard_leave(guard) 0
     #define guard_renew(guard)
 
     #endif
@@ -52,7 +53,7 @@ cdef extern from *:
         pass
     bint guard_take(guard_lock *)
     bint guard_try(guard_lock *)
-    void guard_leave(guard_lock *)
+    bint guard_leave(guard_lock *)
     void guard_renew(guard_lock *)
 
 
@@ -67,7 +68,7 @@ cdef class Guard:
         guard_leave(&self.lock)
 
     cpdef bint try_to_take(self)
-    cpdef object let_go(self)
+    cpdef bint let_go(self)
     cpdef Held held(self)
     cpdef GivenUp given_up(self)
     cpdef object renew(self)
@@ -82,3 +83,4 @@ cdef class Held:
 @cython.final
 cdef class GivenUp:
     cdef Guard guard
+    cdef bint left

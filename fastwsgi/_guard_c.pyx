@@ -11,8 +11,8 @@ cdef class Guard:
     cpdef bint try_to_take(self):
         return guard_try(&self.lock)
 
-    cpdef object let_go(self):
-        guard_leave(&self.lock)
+    cpdef bint let_go(self):
+        return guard_leave(&self.lock)
 
     cpdef Held held(self):
         return Held(self)
@@ -45,7 +45,8 @@ cdef class GivenUp:
         self.guard = guard
 
     def __enter__(self):
-        self.guard.give_up()
+        self.left = self.guard.let_go()
 
     def __exit__(self, kind, error, trace):
-        self.guard.take_back()
+        if self.left:
+            self.guard.take_back()

@@ -44,16 +44,19 @@ class Guard:
             return True
         return not self._lock._is_owned() and self._lock.acquire(blocking=False)  # type: ignore[attr-defined]
 
-    def let_go(self) -> None:
-        """Let other threads have it, after try_to_take()."""
-        self.give_up()
+    def let_go(self) -> bool:
+        """give_up(); whether this thread had it."""
+        if self._lock is None or not self._lock._is_owned():  # type: ignore[attr-defined]
+            return False
+        self._lock.release()
+        return True
 
     def held(self) -> Held:
         """The guard, inside a block, for a thread from outside, or one that has it already."""
         return Held(self)
 
     def given_up(self) -> GivenUp:
-        """No guard, inside a block in which this thread, which has it, waits."""
+        """No guard, inside a block in which this thread may wait; behind it, as before."""
         return GivenUp(self)
 
     def renew(self) -> None:
@@ -82,9 +85,11 @@ class GivenUp:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
+        self._left = False
 
     def __enter__(self) -> None:
-        self._guard.give_up()
+        self._left = self._guard.let_go()
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._guard.take_back()
+        if self._left:
+            self._guard.take_back()

@@ -52,8 +52,9 @@ cdef class Exchange:
     cdef Write _new_write(self)
     @cython.locals(taken=cython.bint)
     cdef int enter(self) except -1
-    @cython.locals(out=_outbox_c.OutBuffer, environ=dict)
+    @cython.locals(out=_outbox_c.OutBuffer)
     cdef int _begin_head(self, status, headers) except -1
+    cdef object _look_for_file(self, status, headers)
     cdef int _give_floor(self) except -1
     cdef int _take_back(self) except -1
     cdef object _leave_child(self)

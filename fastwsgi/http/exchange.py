@@ -182,18 +182,26 @@ class Exchange:
         self.stage = OPEN
         if self.connection.given_up:
             self.out = type(self.out)()  # nobody gets it; the other one is in the hand of another thread
-        out, environ = self.out, self.environ
-        self.service.guard.give_up()
+        out = self.out
         if self.service.sender is not None and self.route is None:
-            self.instead = self.service.sender.answer(status, headers, environ)
+            self._look_for_file(status, headers)
             if self.instead is not None:
                 status, headers = self.instead.status, self.instead.fields
+        self.service.guard.give_up()
         out.begin(status, headers)
         self.service.guard.take_back()
         if out.code < 200:
             out.drop_head()
             raise ApplicationError(f"status {status!r} is not the application's to send")
         self.stage = BEGUN
+
+    def _look_for_file(self, status: str, headers: list[tuple[str, str]]) -> None:
+        """Find what is sent instead, if the application names it in the head."""
+        assert self.service.sender is not None
+        sender, environ = self.service.sender, self.environ
+        self.service.guard.give_up()
+        self.instead = sender.answer(status, headers, environ)
+        self.service.guard.take_back()
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body at once (PEP 3333, "The write() Callable"); never waits for the client.

@@ -88,7 +88,7 @@ class Acceptor:
             if excess:
                 if not is_readable(fd):
                     return False
-                if self._others_have_room() or not self.admission.make_room(excess):
+                if not self.admission.make_room(excess):
                     return self._pause()
             accepted, host, port = wire.accept(listener.socket)
             if accepted >= 0:
@@ -105,10 +105,6 @@ class Acceptor:
             elif not self.admission.recover(os.strerror(-accepted)):
                 return self._pause()
         return True
-
-    def _others_have_room(self) -> bool:
-        """Whether another loop of this process can take the connection, so that no idle one has to go for it."""
-        return any(one.admission.has_room() for one in self.loop.siblings)
 
     def _begin(self, listener: Listener, connection: Served) -> None:
         """Read *connection* at once, but with TLS after those that are ready: a handshake takes as long as 40 requests.

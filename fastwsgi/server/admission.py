@@ -64,7 +64,10 @@ class Admission:
         return len(self.loop.connections) < self.max_connections
 
     def make_room(self, count: int) -> bool:
-        """Close *count* idle connections; False if there are fewer."""
+        """Close *count* idle connections; False if there are fewer, or another loop can take the newcomer."""
+        if not self.has_room() and any(one.admission.has_room() for one in self.loop.siblings):
+            self.try_again = self.loop.service.now + LOOK
+            return False
         if len(self.loop.connections) < self.max_connections:
             self._log_shortage("file descriptors are short")
         else:

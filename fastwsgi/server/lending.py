@@ -34,12 +34,35 @@ class LendingPool(Pool):
         self._borrow()
 
     def end_step(self) -> None:
-        """Try again to borrow, or have a loop try that is short while this one has something to lend."""
+        """Give the place of the call that the loop's thread has ended to who waits for one, here or elsewhere."""
         super().end_step()
+        if self.resuming or self.queued_requests:
+            with self.lock:
+                self._pass_on()
         if self.is_short:
             self._borrow()
         else:
             self._offer()
+
+    def _pass_on(self) -> None:
+        """Let streams and requests have the places that are free; with the lock held."""
+        while self.resuming and self._calls() < self.size:
+            self._set_running(self.running + 1)
+            self.resuming.popleft().release()
+        if self._has_work():
+            self._call_spare()
+
+    # With the lock held
+
+    def _calls(self) -> int:
+        """The calls that run, that of the thread with the loop among them: all of them are within the places."""
+        return self.running + (self.service.turn.running() is not None)
+
+    def _has_work(self) -> bool:
+        return super()._has_work() and self._calls() < self.size
+
+    def _has_place(self) -> bool:
+        return self._calls() < self.size
 
     def _free_place(self) -> None:
         super()._free_place()
@@ -76,9 +99,8 @@ class LendingPool(Pool):
             pool.loop.guard.let_go()
 
     def _has_free_place(self) -> bool:
-        """Whether a call less may run here; that of the thread with the loop counts, too."""
-        calls = self.running + (self.service.turn.running() is not None)
-        return calls < self.size and not (self.queued_requests or self.resuming or self.ended)
+        """Whether a call less may run here."""
+        return self._calls() < self.size and not (self.queued_requests or self.resuming or self.ended)
 
     def _resize(self, places: int) -> None:
         """Have so many places more, with the lock held."""

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Callable
 
 from fastwsgi import forks
 from fastwsgi.figures import CALL, CALL_THREAD, THREADS, UNANSWERED
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.http.errors import LoopLost
 from fastwsgi.leaving import Contained
 from fastwsgi.originals import socket, threading, time
 from fastwsgi.server.acceptor import Acceptor
 from fastwsgi.server.commons import Commons
 from fastwsgi.server.deadlines import Deadlines
-from fastwsgi.server.disowned import disown
+from fastwsgi.server.ending import Ending
 from fastwsgi.server.holdings import Holdings
 from fastwsgi.server.housekeeping import OVERDUE, SECOND, Housekeeping
 from fastwsgi.server.keeper import Keeper
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from fastwsgi.tls.contexts import Tls
 
 
-class Loop:
+class Loop(Ending):
     """Serves connections, on one thread at a time.
 
     Args:
@@ -80,10 +81,12 @@ class Loop:
         commons: Commons | None = None,
         memory: memoryview | None = None,
     ) -> None:
+        super().__init__()
         self.build = build
         self.settings = settings
         self.errors = errors
-        self.log_error = log_error
+        self.guard: Guard = build.guard.Guard()
+        self.log_error = log_error if HAS_GIL else self._unguarded(log_error)
         self.poller: Poller = open_poller()
         self.slot = slot
         self.siblings: list[Loop] = []  # the other loops of this process
@@ -91,13 +94,12 @@ class Loop:
         memory = slot.memory if slot is not None else memory
         self.meter: Meter = build.meter.Meter(memory, bool(settings.statsd_host))
         self.meter.set(THREADS, settings.threads)
-        self.guard: Guard = build.guard.Guard()
         self.wire: SocketWire = build.sockio.SocketWire(self.meter)
         self.relief = Relief(self)
         self.holdings = Holdings(settings.max_buffered, settings.spool_size, self.relief.ask)
         self.disk = self.commons.disk
         self.rows = Rows(self.meter)
-        self.service: Service = build.service.Service(build, app, settings, log_error, observer, self)
+        self.service: Service = build.service.Service(build, app, settings, self.log_error, observer, self)
         self.renew_time(self.service)
         self.pool: Pool | None = None
         self.monitor: Monitor | None = None
@@ -110,18 +112,25 @@ class Loop:
         self.batch: Batch = build.batch.Batch(self.connections, self._serve_other, self.guard)
         self.wake_pipe = WakePipe()
         self.add_waker(self.wake_pipe.fileno(), self._handle_wake_up)
-        self._idle_grace = 0.0
-        self.asked_to_stop = self.stopping = self._may_accept_again = False
+        self._may_accept_again = False
         self.thread = 0  # the identifier of the thread that serves
         self.caller = 0  # that of the thread that has called run()
         self.expired: Callable[[str], None] = lambda logged: None  # called when a request has passed the deadline
         self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda logged: self.expired(logged))
         self.caller_stuck: Callable[[], None] = lambda: None  # called at the end if run() cannot return: see Pool
-        self.aborted = False  # all connections are to end now
         self.ticks: list[Callable[[], None]] = []  # called each second
-        self.closers: list[Callable[[], None]] = []  # called by close()
-        self.stopped_accepting: Callable[[], None] = lambda: None  # called once a stop has emptied the backlogs
         self.housekeeping = Housekeeping(self)
+
+    def _unguarded(
+        self, log_error: Callable[[str, BaseException | None], None]
+    ) -> Callable[[str, BaseException | None], None]:
+        """*log_error*, without the guard: a log may be slow, and its handlers the application's."""
+
+        def log(message: str, error: BaseException | None) -> None:
+            with self.guard.given_up():
+                log_error(message, error)
+
+        return log
 
     # Listeners and wakers
 
@@ -280,18 +289,13 @@ class Loop:
         self.meter.set(CALL + CALL_THREAD, threading.get_native_id())
         with self.guard.held():
             self._finish_step()
-            while not self.aborted and not (self.stopping and self._is_done()):
+            while not self.aborted and not (self.stopping and self.is_done()):
                 self.step(SECOND)
-
-    def _is_done(self) -> bool:
-        """Whether nothing is left to wait for, calls that were given up aside: nothing can end those."""
-        left = [one for one in self.all_connections() if not one.is_lingering()]
-        return not left or (self.pool is not None and self.pool.has_given_up(left))
 
     def step(self, timeout: float) -> None:
         """Wait for events, at most *timeout* seconds, and serve them; with the guard. Raises LoopLost."""
         if self.asked_to_stop and not self.stopping:
-            self._begin_to_stop()
+            self.begin_to_stop()
             timeout = 0.0  # there may be nothing left to wait for
         if self._may_accept_again:
             self._may_accept_again = False
@@ -362,65 +366,3 @@ class Loop:
         """Call *called* once *count* requests have been served."""
         self.service.quota = count
         self.service.quota_reached = called
-
-    # Stopping
-
-    def stop(self, idle_grace: float = 0.0) -> None:
-        """Accept what already waits, answer what is in flight, close idle connections, and let run() return.
-
-        It may be called in any thread, by an application or a signal handler: the next step does the work.
-
-        Args:
-            idle_grace: seconds for which requests on idle connections are still answered, since a request that is sent
-                while its connection is being closed would be lost.
-        """
-        self._idle_grace = idle_grace
-        self.drain()
-        self.asked_to_stop = True
-        self.wake()
-
-    def drain(self) -> None:
-        """Keep no connection after its response from now on. Called in any thread."""
-        with self.guard.held():
-            self.service.draining = True
-
-    def _begin_to_stop(self) -> None:
-        """Accept what waits, and hurry all connections. If the loop is lost here, its next thread starts again."""
-        service = self.service
-        service.keep_alive = min(service.keep_alive, self._idle_grace)
-        self.acceptor.accept_all()
-        self.housekeeping.hurry_idle()
-        self.stopping = True
-        self.acceptor.poll(False)
-        self.stopped_accepting()
-
-    def abort(self) -> None:
-        """End all connections now, with a reset where a response is incomplete."""
-        if self.pool is not None and self.pool.abort():
-            return
-        self.drop_all()
-
-    def halt(self) -> None:
-        """Begin no other request, and let run() return behind this one. Called in a signal handler, on any thread."""
-        self.aborted = True
-        if self.pool is None or self.pool.has_loop():
-            self.service.turn.lose()
-
-    def drop_all(self) -> None:
-        """Do abort()'s work in the loop's thread; a connection that another thread serves is closed by that thread."""
-        with self.guard.held():
-            for connection in self.all_connections():
-                connection.abort()
-
-    def close(self) -> None:
-        """End all connections, and close the poller and the loop's own pipe."""
-        self.drop_all()
-        self.acceptor.listeners.clear()
-        self.poller.close()
-        self.wake_pipe.close()
-        for close in self.closers:
-            close()
-
-    def disown(self) -> None:
-        """In a child that the application has forked, leave everything to the parent."""
-        disown(self)

@@ -69,13 +69,17 @@ class Places:
         """Whether a request waits for a thread that does not have the loop, and has a place; with the lock held."""
         return len(self.queued_requests) > 0 and self.running < self.size and not (self.left_to_loop or self.ended)
 
+    def _has_place(self) -> bool:
+        """Whether a stream can go on; with the lock held."""
+        return self.running < self.size
+
     def _call_spare(self) -> None:
         """Have a spare thread look for work; with the lock held."""
         raise NotImplementedError
 
     def _claim_place(self) -> threading.Lock | None:
         """Take a place for a stream; if none is free, a lock to be acquired, when it has one. With the lock held."""
-        if self.running < self.size:
+        if self._has_place():
             self._set_running(self.running + 1)
             return None
         place = threading.Lock()

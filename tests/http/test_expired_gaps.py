@@ -101,6 +101,7 @@ class Race:
             service=service,
             log_error=service.log_error,
             meter=service.meter,
+            guard=service.guard,
             rows=Rows(service.meter),
             acceptor=SimpleNamespace(polled=True),
         )

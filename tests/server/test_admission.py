@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.observe.rate_limited import RateLimitedLog
+from fastwsgi.settings import cpus
 from tests.helpers.observers import RefusedConnections
 from tests.helpers.processes import ISOLATED, Process, running
 from tests.helpers.serving import GET, Client, Server, answering, request, serving
@@ -176,6 +178,9 @@ def test_without_the_limit_nothing_is_counted(build: SimpleNamespace) -> None:
 # File descriptors used up
 
 
+LOOPS = 1 if HAS_GIL else min(2, cpus.available())
+
+
 @pytest.fixture
 def small(build: SimpleNamespace) -> Iterator[Process]:
     """A server with 64 file descriptors, threads included."""
@@ -193,11 +198,11 @@ def test_more_clients_than_descriptors(small: Process) -> None:
         clients = [stack.enter_context(small.connect()) for _ in range(200)]
         for client in clients:
             assert ask(client).status == 200
-        assert 20 < len(small.descriptors()) <= 64 - 8  # the reserve
+        assert 20 < len(small.descriptors()) < 64 - 8 + LOOPS  # the reserve, which several loops may see free at once
         assert ask(clients[-1], body=b"x" * 100).body == b"100"  # in a temporary file
         small.signal()
         small.wait()
-        assert len([line for line in small.seen if "file descriptors are short" in line]) == 1
+        assert len([line for line in small.seen if "file descriptors are short" in line]) <= LOOPS
 
 
 def test_an_application_that_takes_all_of_them(small: Process) -> None:
@@ -217,7 +222,7 @@ def test_an_application_that_takes_all_of_them(small: Process) -> None:
             assert waiting.answer().status == 200
     small.signal()
     small.wait()
-    assert len([line for line in small.seen if "cannot accept" in line]) == 1
+    assert len([line for line in small.seen if "cannot accept" in line]) <= LOOPS
 
 
 def cpu(process: Process) -> float:
