@@ -33,12 +33,13 @@ class ServerFailed(Exception):
 
 @contextlib.contextmanager
 def running(
-    server: Server, python: str, app: str, core: int, tls: bool = False, folder: Path = HERE, threads: int = 1,
+    server: Server, python: str, app: str, core: int | str, tls: bool = False, folder: Path = HERE, threads: int = 1,
     files: str = "",
 ) -> Iterator[tuple[int, int]]:
     """Run a server on one core for the time of a with block: (pid, port). Raises ServerFailed.
 
     Args:
+        core: or several, as taskset takes them.
         tls: whether it is to speak TLS.
         folder: where the module with the application is.
         threads: how many it is to have for the application, if that is not fixed.

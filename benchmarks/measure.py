@@ -59,10 +59,16 @@ def waits(session: int) -> int:
     return found
 
 
-def pss_mib(session: int) -> float:
-    """Proportional set size of a session in MiB: a page shared by n processes counts as 1/n of it."""
+def pss_mib(session: int, leader: bool = True) -> float:
+    """Proportional set size of a session in MiB: a page shared by n processes counts as 1/n of it.
+
+    Args:
+        leader: whether the process that began the session counts, too.
+    """
     kib = 0
     for pid in stats(session):
+        if pid == session and not leader:
+            continue
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
             kib += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
