@@ -53,14 +53,14 @@ cdef bint write_line(Line *line) noexcept nogil
 
 
 @cython.final
-cdef class LineLock:
+cdef class _LineLock:
     cdef line_mutex mutex
 
 
 @cython.final
 cdef class Lines:
     cdef readonly object waiting
-    cdef LineLock lock  # over the memory
+    cdef _LineLock lock  # over the memory
     cdef object full
     cdef public object drop
     cdef public int fd  # the file, for write_expired(); -1: none

@@ -2,7 +2,7 @@
 
 Anything that can run Python code is done before the first byte of a line is written: threads of the loop can switch
 only there, so they cannot write into each other's lines. Where no GIL keeps the thread of the log from changing the
-halves meanwhile, a LineLock does.
+halves meanwhile, a _LineLock does.
 """
 
 cimport cython
@@ -76,7 +76,7 @@ assert (CURRENT, DROPPED, END, WRITTEN, HEAD, HALF) == (
 assert [byte for byte in range(256) if not is_unsafe(byte)] == sorted(SAFE_CHARS)
 
 
-cdef class LineLock:
+cdef class _LineLock:
     """That of one loop's memory. It is held for as long as the bytes of a line take, so a time-out is never reached."""
 
     def acquire(self, blocking=True, timeout=-1):
@@ -96,8 +96,8 @@ cdef class Lines:
         self.fd = -1
         self.pid = getpid()  # a child adds no lines
         self.waiting, self.full = waiting, full
-        if type(waiting.lock) is not LineLock:
-            waiting.lock = LineLock()
+        if type(waiting.lock) is not _LineLock:
+            waiting.lock = _LineLock()
         self.lock = waiting.lock
         self.drop = int  # does nothing
         self.shift = 0 if prompt else FULL_SHIFT
