@@ -11,7 +11,10 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
 from fastwsgi.http._meter_c cimport LINES_DROPPED, add_atomically, count_expired
-from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
+from fastwsgi.http._turn_c cimport (
+    ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn, load_flag, load_word, store_flag, store_word,
+    watched_stage,
+)
 from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
 from fastwsgi.observe._line_text_c cimport monotonic
 
@@ -51,7 +54,18 @@ cdef extern from *:
     #define count_look() __atomic_add_fetch(&all_looks, 1, __ATOMIC_RELAXED)
     #define looks_so_far() __atomic_load_n(&all_looks, __ATOMIC_RELAXED)
 
-    #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
+    /* As load_word() and store_word() */
+    static double load_time(const double *at) {
+        double time;
+        __atomic_load(at, &time, __ATOMIC_RELAXED);
+        return time;
+    }
+
+    static void store_time(double *at, double time) {
+        __atomic_store(at, &time, __ATOMIC_RELAXED);
+    }
+
+    #define advance_stage(at, before, after) __sync_bool_compare_and_swap((int *)(at), before, after)
 
     /* Send an answer with the current date filled in, and close our side. */
     static void send_dated(int fd, const char *answer, int date_at, int size) {
@@ -87,7 +101,9 @@ cdef extern from *:
     long count_waits(long, double *) nogil
     long count_look() nogil
     long looks_so_far() nogil
-    bint advance_stage(volatile int *, int, int) nogil
+    double load_time(const double *) nogil
+    void store_time(double *, double) nogil
+    bint advance_stage(watched_stage *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
 cdef enum:
@@ -142,11 +158,11 @@ cdef class Monitor:
 
     @property
     def stuck_call(self):
-        return self.watch.stuck_call
+        return load_word(&self.watch.stuck_call)
 
     @property
     def calm(self):
-        return monotonic() >= self.watch.lively_until
+        return monotonic() >= load_time(&self.watch.lively_until)
 
     def start(self):
         if pthread_create(&self.thread, NULL, watch_calls, &self.watch) != 0:
@@ -154,7 +170,7 @@ cdef class Monitor:
         self.running = True
 
     def delay_spare(self, double seconds):
-        self.watch.patience = seconds
+        store_time(&self.watch.patience, seconds)
 
     cpdef object follow(self, Turn turn):
         before = self.turn
@@ -168,7 +184,7 @@ cdef class Monitor:
         if not self.running:
             return
         self.running = False
-        self.watch.stopped = True
+        store_flag(&self.watch.stopped, True)
         self.wake()
         with nogil:
             pthread_join(self.thread, NULL)
@@ -188,7 +204,7 @@ cdef class Monitor:
         pthread_mutex_unlock(&self.watch.mutex)
 
     cpdef object wake(self):
-        self.counter.dozing = False
+        store_flag(&self.counter.dozing, False)
         pthread_mutex_lock(&self.watch.mutex)
         self.watch.awake = True
         pthread_cond_signal(&self.watch.woken)
@@ -215,9 +231,9 @@ cdef void call_spare(Watch *watch) noexcept nogil:
 cdef void *watch_calls(void *argument) noexcept nogil:
     """The main function of the thread."""
     cdef Watch *watch = <Watch *>argument
-    while not watch.stopped:
+    while not load_flag(&watch.stopped):
         rest(TICK if monotonic() < watch.lively_until else CALM_TICK)
-        look(watch, watch.calls[0], use_of())
+        look(watch, load_word(watch.calls), use_of())
     return NULL
 
 
@@ -240,10 +256,10 @@ cdef void look(Watch *watch, long long calls, Use now) noexcept nogil:
     if watch.limit > 0 and lasted >= watch.limit and watch.given_up != calls:
         watch.given_up = calls
         give_up(watch, calls)
-    if not is_new and lasted >= watch.patience and watch.stuck_call != calls:
+    if not is_new and lasted >= load_time(&watch.patience) and watch.stuck_call != calls:
         if now.waits > watch.first.waits and share(watch.first, now) < 0.5:
-            watch.lively_until = now.time + LIVELY  # it waits
-        watch.stuck_call = calls
+            store_time(&watch.lively_until, now.time + LIVELY)  # it waits
+        store_word(&watch.stuck_call, calls)
         call_spare(watch)
 
 
@@ -256,7 +272,7 @@ cdef void judge(Watch *watch, Use now) noexcept nogil:
     cdef Use before = watch.judged
     cdef double used = share(before, now) / watch.cores
     if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < used < MOST_SHARE:
-        watch.lively_until = now.time + LIVELY
+        store_time(&watch.lively_until, now.time + LIVELY)
     watch.judged = now
 
 
@@ -283,7 +299,7 @@ cdef void give_up(Watch *watch, long long calls) noexcept nogil:
     pthread_mutex_lock(&watch.mutex)
     call = watch.call
     if advance_stage(&call.stage, HELD_BACK, ANSWERING):
-        if watch.calls[0] == calls:
+        if load_word(watch.calls) == calls:
             send_dated(call.fd, watch.answer, watch.date_at, watch.size)
             if watch.figures != NULL:
                 count_expired(watch.figures, (<Exchange>(<Connection>call.connection).exchange).started)
@@ -303,12 +319,12 @@ cdef void doze(Watch *watch, long long calls) noexcept nogil:
     pthread_mutex_lock(&watch.mutex)
     watch.awake = False
     pthread_mutex_unlock(&watch.mutex)
-    watch.dozing[0] = True
+    store_flag(watch.dozing, True)
     rest(TICK)
     pthread_mutex_lock(&watch.mutex)
-    while watch.calls[0] == calls and not watch.awake and not watch.stopped:
+    while load_word(watch.calls) == calls and not watch.awake and not load_flag(&watch.stopped):
         pthread_cond_wait(&watch.woken, &watch.mutex)
     pthread_mutex_unlock(&watch.mutex)
-    watch.dozing[0] = False
+    store_flag(watch.dozing, False)
     watch.judged = watch.last = use_of()
-    watch.lively_until = watch.judged.time + DOUBT
+    store_time(&watch.lively_until, watch.judged.time + DOUBT)
