@@ -1,6 +1,6 @@
 """What ThreadSanitizer reported, each distinct report of our code once; exit code 1 if there is any.
 
-    python ci/races.py LOG...
+    python ci/races.py FOLDER   # with the log of each process
 
 A report is of our code if one of its two accesses is made by a compiled module, ours or httptools', or by a function of
 C's library that it calls. The others are of the interpreter, which has races of its own; they are counted.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 RULE = "\n" + "=" * 18 + "\n"
 OURS = re.compile(r"[(/](_compiled|parser|url_parser)\.cpython-\w+[^ ]*\.so")
-ACCESS = re.compile(r"^  (Previous )?(atomic )?(read|write) of size|^  (Cycle|Mutex) |^  #\d", re.IGNORECASE)
+ACCESS = re.compile(r"^  (Previous )?(atomic )?(read|write) of size|^  (Cycle|Mutex|Signal) |^  #\d", re.IGNORECASE)
 FRAME = re.compile(r"^ +#\d+ (?P<function>\S+)(?P<place>.*)$")
 DEEP = re.compile(r" +#([89]|\d\d)")
 OF_C = re.compile(r"mem\w+|str\w+|\w*alloc|free|p?(read|write)\w*|(send|recv|epoll_|poll)\w*|close|fcntl")
@@ -34,9 +34,9 @@ def accesses(report: str) -> list[tuple[str, str]]:
     return found
 
 
-def reports(logs: list[str]) -> list[str]:
-    """All reports of the *logs*."""
-    texts = "".join("\n" + Path(log).read_text(errors="replace") for log in logs)
+def reports(folder: Path) -> list[str]:
+    """All reports of the logs in *folder*."""
+    texts = "".join("\n" + log.read_text(errors="replace") for log in sorted(folder.iterdir()))
     return [part.strip("\n") for part in texts.split(RULE) if "WARNING: ThreadSanitizer" in part]
 
 
@@ -48,7 +48,7 @@ def shortened(report: str) -> str:
 def main() -> int:
     distinct: dict[tuple[str, ...], list[str]] = {}
     others = 0
-    for report in reports(sys.argv[1:]):
+    for report in reports(Path(sys.argv[1])):
         touched = accesses(report)
         if touched and not any(OURS.search(place) for _, place in touched):
             others += 1

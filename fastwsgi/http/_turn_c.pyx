@@ -8,14 +8,14 @@ changes atomically where it may be HELD_BACK.
 cdef extern from *:
     """
     #include <sched.h>
-    #define set_stage(at, stage) __atomic_store_n(at, stage, __ATOMIC_RELEASE)
-    #define stage_of(at) __atomic_load_n(at, __ATOMIC_ACQUIRE)
-    #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
+    #define set_stage(at, stage) __atomic_store_n((int *)(at), stage, __ATOMIC_RELEASE)
+    #define stage_of(at) __atomic_load_n((int *)(at), __ATOMIC_ACQUIRE)
+    #define advance_stage(at, before, after) __sync_bool_compare_and_swap((int *)(at), before, after)
     """
     int sched_yield()
-    void set_stage(volatile int *, int)
-    int stage_of(volatile int *)
-    bint advance_stage(volatile int *, int, int)
+    void set_stage(watched_stage *, int)
+    int stage_of(watched_stage *)
+    bint advance_stage(watched_stage *, int, int)
 
 
 cdef class CallCounter:
@@ -43,8 +43,8 @@ cdef class Turn:
         set_stage(&self.call.stage, HELD_BACK if fd >= 0 else BEGUN)
         if self.counter.meter is not None:
             self.counter.meter.begin_call(connection)
-        self.counter.number += 1
-        if self.counter.dozing and self.counter.monitor is not None:
+        count_call(&self.counter.number)
+        if is_set(&self.counter.dozing) and self.counter.monitor is not None:
             self.counter.monitor.wake()
 
     cpdef bint end_call(self) except -1:
@@ -53,7 +53,7 @@ cdef class Turn:
             return False
         if self.counter.meter is not None:
             self.counter.meter.end_call()
-        self.counter.number += 1
+        count_call(&self.counter.number)
         return True
 
     cpdef bint begin_head(self) except -1:
@@ -86,5 +86,5 @@ cdef class Turn:
         return True
 
     cpdef Turn successor(self):
-        self.counter.number += 1
+        count_call(&self.counter.number)
         return Turn(Inbox(), OutBuffer(), self.counter)

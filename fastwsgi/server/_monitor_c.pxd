@@ -17,8 +17,8 @@ cdef struct Use:  # what the process had used ...
 
 
 cdef struct Watch:
-    const volatile long long *calls  # of the counter, which the Monitor keeps alive
-    volatile bint *dozing
+    const long long *calls  # of the counter, which the Monitor keeps alive
+    bint *dozing
     Call *call
     const char *answer  # to the client of a call that is given up; the Monitor keeps the bytes alive
     int date_at, size  # where its date begins, and where it ends
@@ -32,8 +32,8 @@ cdef struct Watch:
     double cores  # that threads can keep busy at once
     double lively_until  # calls are likely to wait
     long long given_up  # the number of the last call that was given up
-    volatile long long stuck_call
-    volatile bint stopped
+    long long stuck_call
+    bint stopped
     pthread_mutex_t mutex  # over posts and awake
     pthread_cond_t posted, woken
     int posts

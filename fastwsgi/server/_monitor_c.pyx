@@ -12,7 +12,10 @@ from fastwsgi import figures
 from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
 from fastwsgi.http._meter_c cimport LINES_DROPPED, add_atomically, count_expired
-from fastwsgi.http._turn_c cimport ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn
+from fastwsgi.http._turn_c cimport (
+    ANSWERING, GIVEN_UP, HELD_BACK, Call, CallCounter, Turn, load_flag, load_word, store_flag, store_word,
+    watched_stage,
+)
 from fastwsgi.observe._access_c cimport Line, Lines, make_expired, write_line
 from fastwsgi.observe._line_text_c cimport monotonic
 
@@ -76,7 +79,18 @@ cdef extern from *:
     #define count_look() __atomic_add_fetch(&all_looks, 1, __ATOMIC_RELAXED)
     #define looks_so_far() __atomic_load_n(&all_looks, __ATOMIC_RELAXED)
 
-    #define advance_stage(at, before, after) __sync_bool_compare_and_swap(at, before, after)
+    /* As load_word() and store_word() */
+    static double load_time(const double *at) {
+        double time;
+        __atomic_load(at, &time, __ATOMIC_RELAXED);
+        return time;
+    }
+
+    static void store_time(double *at, double time) {
+        __atomic_store(at, &time, __ATOMIC_RELAXED);
+    }
+
+    #define advance_stage(at, before, after) __sync_bool_compare_and_swap((int *)(at), before, after)
 
     /* Send an answer with the current date filled in, and close our side. */
     static void send_dated(int fd, const char *answer, int date_at, int size) {
@@ -114,7 +128,9 @@ cdef extern from *:
     int waits_now(long long) nogil
     long count_look() nogil
     long looks_so_far() nogil
-    bint advance_stage(volatile int *, int, int) nogil
+    double load_time(const double *) nogil
+    void store_time(double *, double) nogil
+    bint advance_stage(watched_stage *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
 cdef enum:
@@ -173,11 +189,11 @@ cdef class Monitor:
 
     @property
     def stuck_call(self):
-        return self.watch.stuck_call
+        return load_word(&self.watch.stuck_call)
 
     @property
     def calm(self):
-        return monotonic() >= self.watch.lively_until
+        return monotonic() >= load_time(&self.watch.lively_until)
 
     def start(self):
         if pthread_create(&self.thread, NULL, watch_calls, &self.watch) != 0:
@@ -185,7 +201,7 @@ cdef class Monitor:
         self.running = True
 
     def delay_spare(self, double seconds):
-        self.watch.patience = seconds
+        store_time(&self.watch.patience, seconds)
 
     cpdef object follow(self, Turn turn):
         before = self.turn
@@ -199,7 +215,7 @@ cdef class Monitor:
         if not self.running:
             return
         self.running = False
-        self.watch.stopped = True
+        store_flag(&self.watch.stopped, True)
         self.wake()
         with nogil:
             pthread_join(self.thread, NULL)
@@ -219,7 +235,7 @@ cdef class Monitor:
         pthread_mutex_unlock(&self.watch.mutex)
 
     cpdef object wake(self):
-        self.counter.dozing = False
+        store_flag(&self.counter.dozing, False)
         pthread_mutex_lock(&self.watch.mutex)
         self.watch.awake = True
         pthread_cond_signal(&self.watch.woken)
@@ -246,9 +262,9 @@ cdef void call_spare(Watch *watch) noexcept nogil:
 cdef void *watch_calls(void *argument) noexcept nogil:
     """The main function of the thread."""
     cdef Watch *watch = <Watch *>argument
-    while not watch.stopped:
+    while not load_flag(&watch.stopped):
         rest(TICK if monotonic() < watch.lively_until else CALM_TICK)
-        look(watch, watch.calls[0], use_of())
+        look(watch, load_word(watch.calls), use_of())
     return NULL
 
 
@@ -271,6 +287,7 @@ cdef void look(Watch *watch, long long calls, Use now) noexcept nogil:
     if watch.limit > 0 and lasted >= watch.limit and watch.given_up != calls:
         watch.given_up = calls
         give_up(watch, calls)
+<<<<<<< HEAD
     if not is_new and lasted >= watch.patience and watch.stuck_call != calls:
         look_at_stuck(watch, calls, lasted, now)
 
@@ -290,6 +307,13 @@ cdef void look_at_stuck(Watch *watch, long long calls, double lasted, Use now) n
         watch.lively_until = now.time + LIVELY
     watch.stuck_call = calls
     call_spare(watch)
+=======
+    if not is_new and lasted >= load_time(&watch.patience) and watch.stuck_call != calls:
+        if now.waits > watch.first.waits and share(watch.first, now) < 0.5:
+            store_time(&watch.lively_until, now.time + LIVELY)  # it waits
+        store_word(&watch.stuck_call, calls)
+        call_spare(watch)
+>>>>>>> ed9aecc1a2c37d8dd6f7ab7129b879b87c04d2d2
 
 
 cdef void judge(Watch *watch, Use now) noexcept nogil:
@@ -303,7 +327,7 @@ cdef void judge(Watch *watch, Use now) noexcept nogil:
     if TELLS_WAITS:
         return  # that is better known when a call is stuck
     if now.waits - before.waits > OTHER_WAITS and not LEAST_SHARE < used < MOST_SHARE:
-        watch.lively_until = now.time + LIVELY
+        store_time(&watch.lively_until, now.time + LIVELY)
     watch.judged = now
 
 
@@ -330,7 +354,7 @@ cdef void give_up(Watch *watch, long long calls) noexcept nogil:
     pthread_mutex_lock(&watch.mutex)
     call = watch.call
     if advance_stage(&call.stage, HELD_BACK, ANSWERING):
-        if watch.calls[0] == calls:
+        if load_word(watch.calls) == calls:
             send_dated(call.fd, watch.answer, watch.date_at, watch.size)
             if watch.figures != NULL:
                 count_expired(watch.figures, (<Exchange>(<Connection>call.connection).exchange).started)
@@ -350,12 +374,12 @@ cdef void doze(Watch *watch, long long calls) noexcept nogil:
     pthread_mutex_lock(&watch.mutex)
     watch.awake = False
     pthread_mutex_unlock(&watch.mutex)
-    watch.dozing[0] = True
+    store_flag(watch.dozing, True)
     rest(TICK)
     pthread_mutex_lock(&watch.mutex)
-    while watch.calls[0] == calls and not watch.awake and not watch.stopped:
+    while load_word(watch.calls) == calls and not watch.awake and not load_flag(&watch.stopped):
         pthread_cond_wait(&watch.woken, &watch.mutex)
     pthread_mutex_unlock(&watch.mutex)
-    watch.dozing[0] = False
+    store_flag(watch.dozing, False)
     watch.judged = watch.last = use_of()
-    watch.lively_until = watch.judged.time + DOUBT
+    store_time(&watch.lively_until, watch.judged.time + DOUBT)

@@ -2,21 +2,26 @@
 
 Each loop has a portion of the places in which the application may run. Where all of its own are taken and a request
 waits, it takes one over from a loop that has one free, so that no request waits beside an idle thread, and no more
-calls run in all than there are places. A loop that has none left takes one back in the same way.
+calls run in all than there are places. It gives that back at the end of a call as soon as the lender is short itself,
+whatever else waits.
 
 It looks into another loop with the guard of that, but never waits for it: two that wait for each other would wait for
 ever. If another thread has that guard, the loop remains short, which the others see at the end of their steps, and wake
-it to try again.
+it to try again. What comes back is put down beside the lender, which takes it up in its next step.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from fastwsgi.server.threads import Pool
 
 if TYPE_CHECKING:
     from fastwsgi.http.connection import Connection
+    from fastwsgi.server.interfaces import Monitor
+    from fastwsgi.server.loop import Loop
+    from fastwsgi.settings.settings import Settings
 
 
 class LendingPool(Pool):
@@ -24,9 +29,14 @@ class LendingPool(Pool):
 
     Attributes:
         is_short: a request waits for a place, and no loop has lent one yet.
+        portion: places that it has when none is lent.
     """
 
-    is_short = False
+    def __init__(self, loop: Loop, settings: Settings, monitor: Monitor) -> None:
+        super().__init__(loop, settings, monitor)
+        self.is_short = False
+        self.portion = self.size
+        self._given_back: deque[int] = deque()  # places
 
     def queue(self, connection: Connection) -> None:
         """Have the request of *connection* wait for a thread, and for a place that another loop may lend."""
@@ -36,43 +46,17 @@ class LendingPool(Pool):
     def end_step(self) -> None:
         """Give the place of the call that the loop's thread has ended to who waits for one, here or elsewhere."""
         super().end_step()
-        if self.resuming or self.queued_requests:
-            with self.lock:
+        with self.lock:
+            if self._given_back:
+                self.is_short = False
+                self._resize(self._given_back.popleft())
+            if self.resuming or self.queued_requests:
                 self._pass_on()
         if self.is_short:
             self._borrow()
         else:
-            self._offer()
-
-    def _pass_on(self) -> None:
-        """Let streams and requests have the places that are free; with the lock held."""
-        while self.resuming and self._calls() < self.size:
-            self._set_running(self.running + 1)
-            self.resuming.popleft().release()
-        if self._has_work():
-            self._call_spare()
-
-    # With the lock held
-
-    def _calls(self) -> int:
-        """The calls that run, that of the thread with the loop among them: all of them are within the places."""
-        return self.running + (self.service.turn.running() is not None)
-
-    def _has_work(self) -> bool:
-        return super()._has_work() and self._calls() < self.size
-
-    def _has_place(self) -> bool:
-        return self._calls() < self.size
-
-    def _free_place(self) -> None:
-        super()._free_place()
-        self._offer()
-
-    def _offer(self) -> None:
-        for sibling in self.loop.siblings:
-            pool = sibling.pool
-            if isinstance(pool, LendingPool) and pool.is_short and self._has_free_place():
-                sibling.wake()
+            with self.lock:
+                self._offer()
 
     def _borrow(self) -> None:
         """Take over a place for the first request of the queue, if all are taken here."""
@@ -98,11 +82,73 @@ class LendingPool(Pool):
         finally:
             pool.loop.guard.let_go()
 
+    # With the lock held
+
+    def _pass_on(self) -> None:
+        """Let streams and requests have the places that are free."""
+        while self.resuming and self._calls() < self.size:
+            self._set_running(self.running + 1)
+            self.resuming.popleft().release()
+        if self._has_work():
+            self._call_spare()
+
+    def _calls(self) -> int:
+        """The calls that run, that of the thread with the loop among them: all of them are within the places."""
+        return self.running + (self.service.turn.running() is not None)
+
+    def _has_work(self) -> bool:
+        return super()._has_work() and self._calls() < self.size
+
+    def _has_place(self) -> bool:
+        return self._calls() < self.size
+
+    def _free_place(self) -> None:
+        super()._free_place()
+        self._offer()
+
+    def _leave_place(self) -> int | None:
+        """Give the place back to its lender, or go on with it."""
+        with self.lock:
+            lender = self._lender()
+            if lender is not None:
+                if not self._was_given_up():
+                    self._set_running(self.running - 1)
+                    self._give_back(lender)
+                return None
+        return super()._leave_place()
+
+    def _offer(self) -> None:
+        """Let a loop that is short have a free place: its own, or, if it comes for it, one that is lent."""
+        if self._calls() >= self.size:
+            return
+        lender = self._lender()
+        if lender is not None:
+            self._give_back(lender)
+            return
+        for pool in self._short_siblings():
+            if self._has_free_place():
+                pool.loop.wake()
+
+    def _lender(self) -> LendingPool | None:
+        """A loop that is short of a place that this one has beyond its portion."""
+        if self.size <= self.portion:
+            return None
+        return next((pool for pool in self._short_siblings() if pool.size < pool.portion), None)
+
+    def _short_siblings(self) -> list[LendingPool]:
+        pools = [one.pool for one in self.loop.siblings]
+        return [pool for pool in pools if isinstance(pool, LendingPool) and pool.is_short]
+
+    def _give_back(self, lender: LendingPool) -> None:
+        self._resize(-1)
+        lender._given_back.append(1)
+        lender.loop.wake()
+
     def _has_free_place(self) -> bool:
         """Whether a call less may run here."""
         return self._calls() < self.size and not (self.queued_requests or self.resuming or self.ended)
 
     def _resize(self, places: int) -> None:
-        """Have so many places more, with the lock held."""
+        """Have so many places more."""
         self.size += places
         self._set_running(self.running)

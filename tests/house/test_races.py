@@ -43,10 +43,10 @@ def test_whose_report_it_is(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    log = tmp_path / "of.1"
     report = REPORT.replace("INNER_PLACE", inner_place).replace("OUTER_PLACE", outer_place).replace("INNER", inner)
-    log.write_text(2 * report)
-    monkeypatch.setattr("sys.argv", ["races.py", str(log)])
+    for log in ("of.1", "of.2"):
+        (tmp_path / log).write_text(report)
+    monkeypatch.setattr("sys.argv", ["races.py", str(tmp_path)])
     assert races.main() == code
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == f"{code} distinct reports of our code; {0 if code else 2} of the interpreter's own"
