@@ -13,6 +13,7 @@ import pytest
 
 from tests.helpers.access_logs import LINE, logging
 from tests.helpers.serving import GET, GET_1_0, HEAD, PATIENCE, answering, chunked, request
+from tests.helpers.waiting import until
 
 
 def test_a_line_for_each_response(build: SimpleNamespace, tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_time_in_the_queue_is_told(build: SimpleNamespace, tmp_path: Path) -> No
                 client.send(GET)
                 assert running.acquire(timeout=PATIENCE)
             third.send(GET)
-            assert not third.is_readable(0.05)
+            until(lambda: server.loop.pool is not None and len(server.loop.pool.queued_requests) == 1)
             release.set()
             for client in (first, second, third):
                 client.answer()

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.http._inbox_py import Inbox
 from fastwsgi.http._outbox_py import OutBuffer
 from fastwsgi.http._turn_py import CallCounter, Turn
@@ -22,6 +23,7 @@ from fastwsgi.server._monitor_py import OTHER_WAITS, Monitor, _Use
         (1.8, OTHER_WAITS + 1, False),  # calls compute without the GIL
     ],
 )
+@pytest.mark.skipif(not HAS_GIL, reason="without a GIL, threads are asked one by one")
 def test_verdicts(share: float, waits: int, calm: bool) -> None:
     monitor = Monitor(Turn(Inbox(), OutBuffer(), CallCounter()))
     later = time.monotonic() + 3600.0
