@@ -287,8 +287,7 @@ cdef void look(Watch *watch, long long calls, Use now) noexcept nogil:
     if watch.limit > 0 and lasted >= watch.limit and watch.given_up != calls:
         watch.given_up = calls
         give_up(watch, calls)
-<<<<<<< HEAD
-    if not is_new and lasted >= watch.patience and watch.stuck_call != calls:
+    if not is_new and lasted >= load_time(&watch.patience) and watch.stuck_call != calls:
         look_at_stuck(watch, calls, lasted, now)
 
 
@@ -304,16 +303,9 @@ cdef void look_at_stuck(Watch *watch, long long calls, double lasted, Use now) n
     if found == 0 and lasted < LONG:
         return
     if found == 1 or (found < 0 and is_waiting):
-        watch.lively_until = now.time + LIVELY
-    watch.stuck_call = calls
+        store_time(&watch.lively_until, now.time + LIVELY)
+    store_word(&watch.stuck_call, calls)
     call_spare(watch)
-=======
-    if not is_new and lasted >= load_time(&watch.patience) and watch.stuck_call != calls:
-        if now.waits > watch.first.waits and share(watch.first, now) < 0.5:
-            store_time(&watch.lively_until, now.time + LIVELY)  # it waits
-        store_word(&watch.stuck_call, calls)
-        call_spare(watch)
->>>>>>> ed9aecc1a2c37d8dd6f7ab7129b879b87c04d2d2
 
 
 cdef void judge(Watch *watch, Use now) noexcept nogil:
