@@ -211,7 +211,7 @@ def test_a_connection_that_a_thread_gives_back_late_is_closed(build: SimpleNames
         found = server.loop.all_connections
         hidden = iter([True])
         server.loop.all_connections = lambda: [] if next(hidden, False) else found()
-        server.loop._is_done = lambda: not found()
+        server.loop.is_done = lambda: not found()
         server.loop.stop()
         assert client.rest() == b""
         assert ends(server)

@@ -32,7 +32,7 @@ class Leaving:
         lambda loop: loop.deadlines.find_late(0.0),
         lambda loop: loop.deadlines.excuse(1.0),
         lambda loop: loop.admission._search(),
-        lambda loop: loop._is_done(),
+        lambda loop: loop.is_done(),
     ],
 )
 def test_a_connection_that_a_thread_ends_disturbs_no_look_at_all(build: SimpleNamespace, look: Any) -> None:
