@@ -247,7 +247,8 @@ STUCK = """
 import sys, threading, fastwsgi
 def app(environ, start_response):
     print("called", flush=True)
-    threading.Event().wait()
+    while not threading.Event().wait(0.05):  # in parts: a signal just before a wait is seen behind it
+        pass
 fastwsgi.serve(app, bind="127.0.0.1:0", threads=1, graceful_timeout=float(sys.argv[1]))
 """
 
