@@ -28,13 +28,12 @@ class LendingPool(Pool):
     """The threads of a loop that has siblings.
 
     Attributes:
-        is_short: a request waits for a place, and no loop has lent one yet.
         portion: places that it has when none is lent.
     """
 
     def __init__(self, loop: Loop, settings: Settings, monitor: Monitor) -> None:
         super().__init__(loop, settings, monitor)
-        self.is_short = False
+        loop.is_short = False
         self.portion = self.size
         self._given_back: deque[int] = deque()  # places
 
@@ -46,13 +45,24 @@ class LendingPool(Pool):
     def end_step(self) -> None:
         """Give the place of the call that the loop's thread has ended to who waits for one, here or elsewhere."""
         super().end_step()
+        if self.queued_requests or self.resuming or self._given_back or self._is_asked():
+            self._share()
+
+    def _is_asked(self) -> bool:
+        """Whether another loop is short, at the least cost, as it is asked in each step."""
+        for sibling in self.loop.siblings:
+            if sibling.is_short:
+                return True
+        return False
+
+    def _share(self) -> None:
         with self.lock:
             if self._given_back:
-                self.is_short = False
+                self.loop.is_short = False
                 self._resize(self._given_back.popleft())
             if self.resuming or self.queued_requests:
                 self._pass_on()
-        if self.is_short:
+        if self.loop.is_short:
             self._borrow()
         else:
             with self.lock:
@@ -61,10 +71,10 @@ class LendingPool(Pool):
     def _borrow(self) -> None:
         """Take over a place for the first request of the queue, if all are taken here."""
         with self.lock:
-            self.is_short = len(self.queued_requests) > 0 and self.running >= self.size and not self.ended
-        if self.is_short and any(self._takes_from(sibling.pool) for sibling in self.loop.siblings):
+            self.loop.is_short = len(self.queued_requests) > 0 and self.running >= self.size and not self.ended
+        if self.loop.is_short and any(self._takes_from(sibling.pool) for sibling in self.loop.siblings):
             with self.lock:
-                self.is_short = False
+                self.loop.is_short = False
                 self._resize(1)
                 if self._has_work():
                     self._call_spare()
@@ -137,7 +147,7 @@ class LendingPool(Pool):
 
     def _short_siblings(self) -> list[LendingPool]:
         pools = [one.pool for one in self.loop.siblings]
-        return [pool for pool in pools if isinstance(pool, LendingPool) and pool.is_short]
+        return [pool for pool in pools if isinstance(pool, LendingPool) and pool.loop.is_short]
 
     def _give_back(self, lender: LendingPool) -> None:
         self._resize(-1)

@@ -90,6 +90,7 @@ class Loop(Ending):
         self.poller: Poller = open_poller()
         self.slot = slot
         self.siblings: list[Loop] = []  # the other loops of this process
+        self.is_short = False  # a request waits for a place, and no sibling has lent one yet: see lending.py
         self.commons = commons or Commons(settings, log_error, slot)
         memory = slot.memory if slot is not None else memory
         self.meter: Meter = build.meter.Meter(memory, bool(settings.statsd_host))
