@@ -49,13 +49,11 @@ class LendingPool(Pool):
             self._share()
 
     def _is_asked(self) -> bool:
-        """Whether another loop is short, at the least cost, as it is asked in each step."""
-        for sibling in self.loop.siblings:
-            if sibling.is_short:
-                return True
-        return False
+        """Whether another loop is short."""
+        return any(sibling.is_short for sibling in self.loop.siblings)
 
     def _share(self) -> None:
+        """Take up what came back, and let those have what is free who wait for it, here or elsewhere."""
         with self.lock:
             if self._given_back:
                 self.loop.is_short = False
