@@ -55,10 +55,6 @@ class Clients:
                 if self._counts[network] == 0:
                     del self._counts[network]
 
-    def disown(self) -> None:
-        """In a forked child, go on without another thread, which may have held the lock."""
-        self._lock = threading.Lock()
-
 
 class Commons:
     """Those of one process.

@@ -41,7 +41,7 @@ class Loops:
         self.loops = loops
         self.first = loops[0]
         self.memory = self.first.meter.view if memory is None else memory
-        self.ticks, self.closers = self.first.ticks, self.first.closers
+        self.ticks = self.first.ticks
         self.stopped_accepting: Callable[[], None] = lambda: None
         self.caller_stuck: Callable[[], None] = lambda: None
         self._accepting = self._running = len(loops)

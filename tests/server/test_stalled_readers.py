@@ -16,7 +16,7 @@ from tests.helpers.serving import GET, Client, request, serving
 MIB = 1 << 20
 GIB = 1 << 30
 HUGE = b"x" * (16 * MIB)
-# Without a GIL the allocator, mimalloc, keeps some of the pieces that write() was given, 15 MiB on 3.13
+# Without a GIL something, perhaps the allocator, keeps some of the pieces that write() was given, 15 MiB on 3.13
 GROWTH = (24 if sysconfig.get_config_var("Py_GIL_DISABLED") else 8) * MIB
 
 
