@@ -90,6 +90,9 @@ cdef extern from *:
         __atomic_store(at, &time, __ATOMIC_RELAXED);
     }
 
+    /* Since when garbage is collected, by monotonic(); 0: it is not. Written by the thread that collects it. */
+    static double collecting_since;
+
     #define advance_stage(at, before, after) __sync_bool_compare_and_swap((int *)(at), before, after)
 
     /* Send an answer with the current date filled in, and close our side. */
@@ -130,6 +133,7 @@ cdef extern from *:
     long looks_so_far() nogil
     double load_time(const double *) nogil
     void store_time(double *, double) nogil
+    double collecting_since
     bint advance_stage(watched_stage *, int, int) nogil
     void send_dated(int, const char *, int, int) nogil
 
@@ -234,6 +238,10 @@ cdef class Monitor:
         pthread_cond_signal(&self.watch.posted)
         pthread_mutex_unlock(&self.watch.mutex)
 
+    @staticmethod
+    def note_collection(str phase, dict info):
+        store_time(&collecting_since, monotonic() if phase == "start" else 0.0)
+
     cpdef object wake(self):
         store_flag(&self.counter.dozing, False)
         pthread_mutex_lock(&self.watch.mutex)
@@ -295,12 +303,13 @@ cdef void look_at_stuck(Watch *watch, long long calls, double lasted, Use now) n
     """Call a spare for a call that two looks have found.
 
     Without a GIL, a call that computes keeps the loop for a while: it has a core, and whoever took the loop needs another.
+    So does one that waits for a garbage collection, which stops all threads.
     """
     cdef bint is_waiting = now.waits > watch.first.waits and share(watch.first, now) < 0.5
     cdef int found = -1
     if TELLS_WAITS and watch.figures != NULL:
         found = waits_now(watch.figures[CALL_THREAD])
-    if found == 0 and lasted < LONG:
+    if found == 0 and lasted < LONG or TELLS_WAITS and now.time - load_time(&collecting_since) < LONG:
         return
     if found == 1 or (found < 0 and is_waiting):
         store_time(&watch.lively_until, now.time + LIVELY)

@@ -9,7 +9,8 @@ a GIL is what one thread can, though some of its threads waited, as that may be 
 the process did not compute says the same at once.
 
 Without a GIL, Linux tells of a thread whether it waits, and that is asked instead. A call that does not wait keeps the
-loop for LONG: it has a core, and whoever took the loop would need another.
+loop for LONG: it has a core, and whoever took the loop would need another. So does one that waits for a garbage
+collection, which stops all threads; longer than LONG it may be a destructor that waits.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class Monitor:
         self._stopped = False
         self._thread = Daemon(self._watch, "fastwsgi-monitor")
 
+    _collecting_since = 0.0  # time.monotonic(), of all monitors of a process; 0: no garbage is collected
+
     @property
     def calm(self) -> bool:
         """Whether more threads would gain nothing now: calls do not wait, or all time is spent with the GIL."""
@@ -134,6 +137,11 @@ class Monitor:
         """In a forked child, forget the threads, which are not there."""
         self._awake = threading.Event()
 
+    @staticmethod
+    def note_collection(phase: str, info: dict[str, int]) -> None:
+        """Learn that a garbage collection begins or ends: one of gc.callbacks, where there is no GIL."""
+        Monitor._collecting_since = time.monotonic() if phase == "start" else 0.0
+
     def _watch(self) -> None:
         calls = looks = number = 0
         first = self._last
@@ -160,7 +168,7 @@ class Monitor:
 
     def _look_at_stuck(self, calls: int, looks: int, first: _Use, now: _Use) -> None:
         waits = self._waits_now()
-        if waits is False and looks < LONG:
+        if (waits is False and looks < LONG) or now.time - self._collecting_since < LONG * TICK:
             return
         if waits or (waits is None and now.waits > first.waits and now.share(first) < 0.5):
             self._lively_until = now.time + LIVELY

@@ -88,6 +88,9 @@ class Monitor(Protocol):
     def calm(self) -> bool:
         """Whether more threads would gain nothing now: calls do not wait, or all time is spent with the GIL."""
 
+    def note_collection(self, phase: str, info: dict[str, int]) -> None:
+        """Learn that a garbage collection begins or ends: one of gc.callbacks."""
+
     def start(self) -> None:
         """Start the thread that looks at the calls."""
 

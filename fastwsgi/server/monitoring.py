@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from fastwsgi import gil
@@ -21,5 +22,7 @@ def start_monitor(loop: Loop) -> Monitor:
     cores = 1 if gil.is_on() else getattr(os, "process_cpu_count", os.cpu_count)() or 1  # the former since Python 3.13
     monitor: Monitor = loop.build.monitor.Monitor(turn, loop.settings.timeout, template, date_at, lines, cores)
     turn.counter.monitor = monitor
+    if not gil.is_on() and monitor.note_collection not in gc.callbacks:
+        gc.callbacks.append(monitor.note_collection)
     monitor.start()
     return monitor
