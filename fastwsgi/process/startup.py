@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -51,19 +52,21 @@ def make_loops(
     """
     count = loop_count(settings) if slot is None else 1 + len(slot.followers)  # a hook may have changed the CPUs
     if count == 1:
-        return Loops([make_loop(build, app, settings, logs, board, slot, base=base)])
+        return Loops([partial(make_loop, build, app, settings, logs, board, slot, base=base)])
     commons = Commons(settings, log_error, slot)
     memory = None if slot is not None else private_memory(count)
     slots: list[Slot | None] = [None] * count if slot is None else [slot, *slot.followers]
-    loops = []
+    makers = []
     for number, one in enumerate(slots):
         portion: Any = Portion(settings, number, count)
         words = None if memory is None else memory[number * SIZE : (number + 1) * SIZE]
-        loops.append(make_loop(build, app, portion, logs, board, one, base=base, commons=commons, memory=words))
+        own: dict[str, Any] = {"base": base, "commons": commons, "memory": words}
+        makers.append(partial(make_loop, build, app, portion, logs, board, one, **own))
+    loops = Loops(makers, memory)
     late_gil = LateGil(count, error_log.warning)
     late_gil.tick()  # the application is loaded
-    loops[0].ticks.append(late_gil.tick)
-    return Loops(loops, memory)
+    loops.ticks.append(late_gil.tick)
+    return loops
 
 
 def make_loop(

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from fastwsgi.originals import threading
 from fastwsgi.server.threads import Pool
 
 if TYPE_CHECKING:
@@ -37,6 +38,20 @@ class LendingPool(Pool):
         self.portion = self.size
         self._given_back: deque[int] = deque()  # places
 
+    def run(self) -> None:
+        """Serve until the loop is done, first in this thread, which has made it. Raises what has ended the loop."""
+        self.loop_is_free = True
+        self._threads.add(threading.current_thread())
+        self._work()
+        self.await_end()  # at once, but where another thread has ended the loop, or goes on with it
+
+    def _finish(self) -> None:
+        """Have run() return, whose thread may wait as a spare, or tell that it is still in a call."""
+        super()._finish()
+        self.close()
+        if self.loop.caller in self.detached:
+            self.loop.caller_stuck()
+
     def queue(self, connection: Connection) -> None:
         """Have the request of *connection* wait for a thread, and for a place that another loop may lend."""
         super().queue(connection)
@@ -44,13 +59,15 @@ class LendingPool(Pool):
 
     def end_step(self) -> None:
         """Give the place of the call that the loop's thread has ended to who waits for one, here or elsewhere."""
-        super().end_step()
-        if self.queued_requests or self.resuming or self._given_back or self._is_asked():
+        if self.running or self.left_to_loop:
+            super().end_step()
+        if self.resuming or self._given_back or self.queued_requests:
             self._share()
-
-    def _is_asked(self) -> bool:
-        """Whether another loop is short."""
-        return any(sibling.is_short for sibling in self.loop.siblings)
+            return
+        for sibling in self.loop.siblings:  # a step, of which there may be 50,000 in a second, is too short for any()
+            if sibling.is_short:
+                self._share()
+                return
 
     def _share(self) -> None:
         """Take up what came back, and let those have what is free who wait for it, here or elsewhere."""

@@ -7,12 +7,13 @@ loop's. With one loop this only passes on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Callable
 
-from fastwsgi.daemon import Daemon
 from fastwsgi.leaving import Contained
 from fastwsgi.originals import socket, threading
+from fastwsgi.server.loop_thread import LoopThread
 from fastwsgi.server.quota import Quota
 from fastwsgi.server.threads import SIGNAL_LOOK
 
@@ -33,18 +34,23 @@ class Loops:
         caller_stuck: called at the end if run() cannot return, as its thread is in a call that was given up.
 
     Args:
-        loops: at least one.
+        makers: each makes a loop, and is called here if there is one, or else, one after the other, in the thread that
+            will run it.
         memory: the words of their figures, if there are several and no other process has them, too.
+
+    Raises what a maker has raised.
     """
 
-    def __init__(self, loops: list[Loop], memory: memoryview | None = None) -> None:
-        self.loops = loops
+    def __init__(self, makers: Sequence[Callable[[], Loop]], memory: memoryview | None = None) -> None:
+        self._threads: list[LoopThread] = []
+        self.loops = loops = [makers[0]()] if len(makers) == 1 else self._made(makers)
         self.first = loops[0]
         self.memory = self.first.meter.view if memory is None else memory
         self.ticks = self.first.ticks
         self.stopped_accepting: Callable[[], None] = lambda: None
         self.caller_stuck: Callable[[], None] = lambda: None
-        self._accepting = self._running = len(loops)
+        self._accepting = len(loops)
+        self._running = set(loops)
         self._taker = self.first  # the loop that has emptied the backlogs last
         self._lock = threading.Lock()
         self._ended = threading.Lock()  # released when all have ended, or one has failed
@@ -54,7 +60,23 @@ class Loops:
         for loop in loops:
             loop.siblings = [one for one in loops if one is not loop]
             loop.stopped_accepting = partial(self._end_accepting, loop)
-            loop.caller_stuck = self._end_loop if len(loops) > 1 else self._tell_stuck
+            loop.caller_stuck = partial(self._leave_behind, loop) if self._threads else self._tell_stuck
+
+    def _made(self, makers: Sequence[Callable[[], Loop]]) -> list[Loop]:
+        loops = []
+        try:
+            for number, make in enumerate(makers, 1):
+                self._threads.append(LoopThread(make, number))
+                loops.append(self._threads[-1].loop())
+        except BaseException:
+            self._dismiss()
+            raise
+        return loops
+
+    def _dismiss(self) -> None:
+        """Let the threads end that do not run their loops."""
+        for thread in self._threads:
+            thread.call(None)
 
     def expire_to(self, called: Callable[[str], None]) -> None:
         """Call *called* with what was logged when a request has passed the deadline."""
@@ -79,12 +101,12 @@ class Loops:
 
         With several loops, this thread only waits, so that the main thread handles signals at once.
         """
-        if len(self.loops) == 1:
+        if not self._threads:
             self.first.run()
             return
         with Contained():
-            for number, loop in enumerate(self.loops, 1):
-                Daemon(partial(self._run, loop), f"fastwsgi-loop-{number}").start()
+            for thread in self._threads:
+                thread.call(self._run)
             while not self._done:
                 self._ended.acquire(timeout=SIGNAL_LOOK)
         if self._failure is not None:
@@ -92,19 +114,25 @@ class Loops:
             raise self._failure
 
     def _run(self, loop: Loop) -> None:
-        """The main function of the thread of *loop*."""
+        """Run *loop*, in its thread."""
         try:
             loop.run()
         except BaseException as error:
-            self._failure = self._failure or error
-            self._end()
+            self._conclude(loop, error)
         else:
-            self._end_loop()
+            self._conclude(loop, None)
 
-    def _end_loop(self) -> None:
+    def _leave_behind(self, loop: Loop) -> None:
+        """Go on without the thread of *loop*, which is in a call, while another has ended the loop."""
+        self._conclude(loop, loop.pool.failure if loop.pool is not None else None)
+
+    def _conclude(self, loop: Loop, failure: BaseException | None) -> None:
+        """Note that *loop* has ended; one whose thread was left behind may do so again."""
         with self._lock:
-            self._running -= 1
-        if self._running == 0:
+            self._failure = self._failure or failure
+            self._running.discard(loop)
+            is_over = failure is not None or not self._running
+        if is_over:
             self._end()
 
     def _end(self) -> None:
@@ -156,6 +184,7 @@ class Loops:
 
     def close(self) -> None:
         """End all connections, and close what the loops have open."""
+        self._dismiss()
         for loop in self.loops:
             loop.close()
 

@@ -238,6 +238,10 @@ class Pool(Places):
                     return
         except BaseException as error:
             self.failure = error
+        self._finish()
+
+    def _finish(self) -> None:
+        """Have run() return, or, if its thread is in a call that was given up, tell that it does not."""
         self.done = True
         with suppress(RuntimeError):  # another thread may have released it
             self._done_signal.release()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,8 +35,9 @@ class Group:
         self.address = self.listener.getsockname()
         self.memory = private_memory(count)
         commons = Commons(self.settings, self._note)
-        self.each = [self._loop(build, app, number, count, commons) for number in range(count)]
-        self.loops = Loops(self.each, self.memory)
+        makers = [partial(self._loop, build, app, number, count, commons) for number in range(count)]
+        self.loops = Loops(makers, self.memory)
+        self.each = self.loops.loops
         self.loops.add_listener(self.listener)
         self.failure: BaseException | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)

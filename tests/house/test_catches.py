@@ -23,6 +23,8 @@ CATCHES = {
     ("threads", "_work"): "a thread's outermost frame: what ends the loop is raised where run() was called",
     ("loop", "_run_alone"): "the thread that called run(): it waits for the end",
     ("loops", "_run"): "the outermost frame of a loop's thread: what ends the loop is raised where run() was called",
+    ("loop_thread", "_work"): "around what makes the loop: nothing serves yet",
+    ("loops", "_made"): "around the making of loops: nothing serves yet",
     ("exchange", "go_on"): "around the application, in which nothing raises LoopLost",
     ("exchange", "_finish"): "around close() of the application's iterable",
     ("naming", "full_name"): "around values of environ, which are the application's",

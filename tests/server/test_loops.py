@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from fastwsgi.server.loops import Loops
 from tests.helpers.loops import Group, looping
 from tests.helpers.serving import GET, Client, request
 from tests.helpers.waiting import until
@@ -172,6 +175,47 @@ def test_connections_of_a_client_count_over_all_loops(build: SimpleNamespace) ->
         held.pop().socket.close()
         until(lambda: group.loops.open_connections() == 2)
         assert group.ask().status == 200
+
+
+def test_a_loop_is_served_by_the_thread_that_has_made_it(build: SimpleNamespace) -> None:
+    """Without a GIL, what it has made is cheapest for it."""
+    with looping(build, Gate(), threads=2) as group:
+        makers = {str(one.ident).encode() for one in threading.enumerate() if one.name.startswith("fastwsgi-loop")}
+        assert group.ask().body in makers
+
+
+def test_a_loop_that_cannot_be_made_leaves_no_threads(build: SimpleNamespace) -> None:
+    def fail() -> Any:
+        raise RuntimeError("planned")
+
+    group = Group(build, Gate(), 2, {})
+    makers = [lambda: group.each[0], fail, lambda: group.each[1]]
+    before = threading.active_count()
+    with closing(group), pytest.raises(RuntimeError, match="planned"):
+        Loops(makers)
+    until(lambda: threading.active_count() <= before)
+
+
+@pytest.mark.parametrize("ends", ["by an abort", "by a failure"])
+def test_a_loop_ends_while_its_thread_is_in_a_call(build: SimpleNamespace, ends: str) -> None:
+    gate = Gate()
+    reader, writer = socket.socketpair()
+
+    def fail() -> None:
+        raise RuntimeError("planned")
+
+    with reader, writer, looping(build, gate, threads=4) as group, ExitStack() as stack:
+        (held,) = gate.hold(stack, group, 1)
+        loop: Any = group.loop_of(held)
+        until(lambda: loop.caller in loop.pool.detached)  # it is handed over
+        if ends == "by an abort":
+            group.loops.abort()
+        else:
+            loop.add_waker(reader.fileno(), fail)
+            writer.send(b"x")
+        group.ends()
+        assert (group.failure is not None) is (ends == "by a failure")
+        gate.opened.set()
 
 
 def test_a_failure_of_one_loop_ends_all(build: SimpleNamespace) -> None:
