@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from fastwsgi.gil import HAS_GIL
+from fastwsgi.observe.error_stream import ErrorStream
+from fastwsgi.server.loop import Loop
 from fastwsgi.server.loops import Loops
+from fastwsgi.settings.settings import Settings
 from tests.helpers.loops import Group, looping
 from tests.helpers.serving import GET, Client, request
 from tests.helpers.waiting import until
@@ -69,6 +73,65 @@ def test_so_many_calls_run_at_a_time_as_there_are_threads(build: SimpleNamespace
         assert [client.answer().status for client in clients] == [200] * 10
         assert gate.most == 4
         assert group.loops.requests == 10
+
+
+def clients_of(stack: ExitStack, group: Group, wanted: int) -> tuple[list[Client], Client]:
+    """*wanted* clients of one loop, and one of another."""
+    of: dict[Any, list[Client]] = {}
+    while len(of) < 2 or max(map(len, of.values())) < wanted:
+        client = stack.enter_context(group.connect())
+        client.send(GET).answer()
+        of.setdefault(group.loop_of(client), []).append(client)
+    one, other = sorted(of.values(), key=len, reverse=True)
+    return one[:wanted], other[0]
+
+
+def test_a_place_goes_back_to_a_loop_that_is_short_whatever_else_waits(build: SimpleNamespace) -> None:
+    gates = {path: threading.Event() for path in ("/1", "/2", "/3", "/4")}
+    entered: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path in gates:
+            entered.append(path)
+            gates[path].wait(1000)
+        start_response("200 OK", [])
+        return []
+
+    with looping(build, app, threads=2) as group, ExitStack() as stack:
+        clients, other = clients_of(stack, group, 3)
+        for count, path in enumerate(("/1", "/2"), 1):  # the second in a place of the other loop
+            clients[count - 1].send(request(target=path))
+            until(lambda count=count: len(entered) == count)
+        clients[2].send(request(target="/3"))
+        until(lambda: group.loops.queued() == 1)
+        other.send(request(target="/4"))
+        until(lambda: group.loops.queued() == 2)
+        gates["/1"].set()
+        until(lambda: len(entered) == 3)
+        assert entered[2] == "/4"
+        for gate in gates.values():
+            gate.set()
+        assert [client.answer().status for client in (*clients, other)] == [200] * 4
+
+
+@pytest.mark.skipif(HAS_GIL, reason="with a GIL there is no guard")
+def test_a_loop_that_logs_an_error_holds_up_nobody(build: SimpleNamespace) -> None:
+    taken: list[bool] = []
+
+    def take_guard() -> None:
+        taken.append(loop.guard.try_to_take())
+        loop.guard.let_go()
+
+    def log(message: str, error: BaseException | None) -> None:
+        thread = threading.Thread(target=take_guard)
+        thread.start()
+        thread.join()
+
+    loop = Loop(build, Gate(), Settings(), log, ErrorStream())
+    with closing(loop), loop.guard.held():
+        loop.log_error("planned", None)
+    assert taken == [True]
 
 
 def test_a_loop_is_handed_over_inside_itself(build: SimpleNamespace) -> None:

@@ -1,11 +1,12 @@
-"""What the monitor takes for calls that wait: planted accounts of a process, and collections of garbage."""
+"""What the monitor takes for calls that wait: planted accounts of a process, and real calls."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -44,37 +45,56 @@ def test_it_is_calm_again_when_its_verdict_is_old() -> None:
     assert monitor.calm
 
 
-class Collecting:
-    """An application whose calls wait *seconds* as if for a garbage collection that does not end.
+class Calls:
+    """An application whose calls last as long as *last* takes.
 
     Attributes:
         found: for each call, how long it was, in seconds, and whether a spare was called for it.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, last: Callable[[Any], None]) -> None:
+        self.last = last
         self.server: Any = None
         self.found: list[tuple[float, bool]] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         monitor = self.server.loop.monitor
         before, began = monitor.stuck_call, time.monotonic()
-        monitor.note_collection("start", {})
-        time.sleep(self.seconds)
-        is_stuck = monitor.stuck_call != before
-        self.found.append((time.monotonic() - began, is_stuck))
-        monitor.note_collection("stop", {})
+        self.last(monitor)
+        self.found.append((time.monotonic() - began, monitor.stuck_call != before))
         start_response("200 OK", [])
         return []
 
 
-@pytest.mark.skipif(HAS_GIL, reason="only without a GIL does a collection stop other threads")
-@pytest.mark.parametrize(("seconds", "is_stuck"), [(LONG * TICK * 0.6, False), (LONG * TICK * 2, True)])
-def test_a_call_that_waits_for_a_collection_keeps_its_loop(
-    build: SimpleNamespace, seconds: float, is_stuck: bool
-) -> None:
-    """Not longer than one that computes, as a destructor may wait for something else."""
-    app = Collecting(seconds)
+def wait(monitor: Any, seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def wait_for_collection(monitor: Any, seconds: float) -> None:
+    monitor.note_collection("start", {})
+    time.sleep(seconds)
+    monitor.note_collection("stop", {})
+
+
+def compute(monitor: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+@pytest.mark.skipif(HAS_GIL, reason="with a GIL nobody can tell")
+@pytest.mark.parametrize(
+    ("last", "looks", "is_stuck"),
+    [
+        (wait, LONG * 0.6, True),
+        (compute, LONG * 0.6, False),
+        (compute, LONG * 2, True),
+        (wait_for_collection, LONG * 0.6, False),
+        (wait_for_collection, LONG * 2, True),  # a destructor may wait
+    ],
+)
+def test_who_keeps_the_loop(build: SimpleNamespace, last: Any, looks: float, is_stuck: bool) -> None:
+    app = Calls(partial(last, seconds=looks * TICK))
     with serving(build, app, threads=2) as server, server.connect() as client:
         app.server = server
 
