@@ -292,6 +292,8 @@ class Loop(Ending):
             self._finish_step()
             while not self.aborted and not (self.stopping and self.is_done()):
                 self.step(SECOND)
+            if self.aborted:
+                self.drop_all()  # a call that returns from now on finds that it is too late
 
     def step(self, timeout: float) -> None:
         """Wait for events, at most *timeout* seconds, and serve them; with the guard. Raises LoopLost."""
