@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import decimal
 import threading
 from pathlib import Path
 
@@ -36,6 +38,26 @@ def test_the_interpreter_does_not_wait_for_one() -> None:
         assert ours._tstate_lock not in waited_for  # type: ignore[attr-defined]
     held.set()
     ours.join()
+
+
+def test_it_begins_without_what_the_thread_that_starts_it_has_in_its_context() -> None:
+    variable = contextvars.ContextVar("variable", default="none")
+    found: list[object] = []
+
+    def work() -> None:
+        found.extend([variable.get(), decimal.getcontext()])
+
+    def start() -> None:
+        variable.set("left by a request")
+        found.append(decimal.getcontext())
+        ours = Daemon(work, "ours")
+        ours.start()
+        ours.join()
+
+    contextvars.Context().run(start)
+    theirs, value, own = found
+    assert value == "none"
+    assert own is not theirs
 
 
 def test_it_stays_what_it_is() -> None:
