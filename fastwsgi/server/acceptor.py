@@ -14,6 +14,7 @@ from fastwsgi.originals import os
 from fastwsgi.server.admission import Admission
 from fastwsgi.server.poller import BATCH
 from fastwsgi.server.readiness import is_readable
+from fastwsgi.server.sharing import Sharing
 
 if TYPE_CHECKING:
     from fastwsgi.server.interfaces import Served
@@ -40,6 +41,7 @@ class Acceptor:
         self.share = BATCH if settings.workers == 1 and settings.loops < 2 else SHARE
         self.listeners: dict[int, Listener] = {}  # by the file descriptor of the listener
         self.polled = True  # whether the poller watches the listeners
+        self.sharing = Sharing(self)
 
     def add(self, listener: Listener) -> None:
         """Accept from *listener* from now on."""
@@ -49,7 +51,16 @@ class Acceptor:
 
     def on_ready(self, fd: int) -> None:
         """Accept from the listener *fd*, at which connections wait."""
-        self._accept(self.listeners[fd], self.share)
+        if not self.loop.siblings:
+            self._accept(self.listeners[fd], self.share)
+        elif not self.sharing.leaves():
+            self._accept(self.listeners[fd], self.share)
+            self.sharing.end()
+
+    def may_take(self) -> bool:
+        """Whether the loop takes connections now; asked by other loops."""
+        loop = self.loop
+        return self.polled and self.admission.has_room() and not (loop.service.full or loop.asked_to_stop)
 
     def accept_all(self) -> None:
         """Empty all backlogs."""
