@@ -3,7 +3,7 @@
 Each loop has a portion of the places in which the application may run. Where all of its own are taken and a request
 waits, it takes one over from a loop that has one free, so that no request waits beside an idle thread, and no more
 calls run in all than there are places. It gives that back at the end of a call as soon as the lender is short itself,
-whatever else waits.
+whatever else waits, or if nothing waits and the lender has none left.
 
 It looks into another loop with the guard of that, but never waits for it: two that wait for each other would wait for
 ever. If another thread has that guard, the loop remains short, which the others see at the end of their steps, and wake
@@ -41,6 +41,7 @@ class LendingPool(Pool):
     def run(self) -> None:
         """Serve until the loop is done, first in this thread, which has made it. Raises what has ended the loop."""
         self.loop_is_free = True
+        self.names = threading.current_thread().name
         self._threads.add(threading.current_thread())
         self._work()
         self.await_end()  # at once, but where another thread has ended the loop, or goes on with it
@@ -61,7 +62,7 @@ class LendingPool(Pool):
         """Give the place of the call that the loop's thread has ended to who waits for one, here or elsewhere."""
         if self.running or self.left_to_loop:
             super().end_step()
-        if self.resuming or self._given_back or self.queued_requests:
+        if self.resuming or self._given_back or self.queued_requests or self.loop.is_short or self.size > self.portion:
             self._share()
             return
         for sibling in self.loop.siblings:  # a step, of which there may be 50,000 in a second, is too short for any()
@@ -146,7 +147,7 @@ class LendingPool(Pool):
         """Let a loop that is short have a free place: its own, or, if it comes for it, one that is lent."""
         if self._calls() >= self.size:
             return
-        lender = self._lender()
+        lender = self._lender() or self._deprived()
         if lender is not None:
             self._give_back(lender)
             return
@@ -160,9 +161,18 @@ class LendingPool(Pool):
             return None
         return next((pool for pool in self._short_siblings() if pool.size < pool.portion), None)
 
-    def _short_siblings(self) -> list[LendingPool]:
+    def _deprived(self) -> LendingPool | None:
+        """A loop that has lent all places, and so takes no connections: it gets one that nobody needs here."""
+        if self.size <= self.portion or self.queued_requests or self.resuming:
+            return None
+        return next((pool for pool in self._others() if pool.size + len(pool._given_back) <= 0), None)
+
+    def _others(self) -> list[LendingPool]:
         pools = [one.pool for one in self.loop.siblings]
-        return [pool for pool in pools if isinstance(pool, LendingPool) and pool.loop.is_short]
+        return [pool for pool in pools if isinstance(pool, LendingPool)]
+
+    def _short_siblings(self) -> list[LendingPool]:
+        return [pool for pool in self._others() if pool.loop.is_short]
 
     def _give_back(self, lender: LendingPool) -> None:
         self._resize(-1)

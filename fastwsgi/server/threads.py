@@ -63,6 +63,7 @@ class Pool(Places):
         self._done_signal.acquire()
         self.failure: BaseException | None = None
         self._threads: set[threading.Thread] = set()  # those that run now
+        self.names = "fastwsgi"  # of the threads, before their numbers
 
     # From outside
 
@@ -214,7 +215,7 @@ class Pool(Places):
     # Threads
 
     def _add_thread(self) -> None:
-        thread = Daemon(self._work, f"fastwsgi-{len(self._threads) + 1}")
+        thread = Daemon(self._work, f"{self.names}-{len(self._threads) + 1}")
         self._threads.add(thread)
         thread.start()
 

@@ -270,7 +270,7 @@ def check_number(workers: int, loops: int) -> int:
     if workers > MOST_WORKERS:
         raise WrongValue("--workers", f"{workers}: at most {MOST_WORKERS}; one or two for each CPU are usual")
     if workers * loops > MOST_WORKERS:
-        told = f"{loops}: {workers} workers have at most {MOST_WORKERS // workers} each; one for each CPU is usual"
+        told = f"{loops}: at most {MOST_WORKERS // workers} in each worker; one for each CPU is usual"
         raise WrongValue("--loops", told)
     return workers
 

@@ -117,6 +117,21 @@ def test_a_place_goes_back_to_a_loop_that_is_short_whatever_else_waits(build: Si
         assert [client.answer().status for client in (*clients, other)] == [200] * 4
 
 
+def test_a_loop_that_has_lent_all_places_gets_one_back_that_nobody_needs(build: SimpleNamespace) -> None:
+    """Without any it would take no connections, and so never ask for it."""
+    gate = Gate()
+    with looping(build, gate, threads=2) as group, ExitStack() as stack:
+        clients, _ = clients_of(stack, group, 2)
+        for count, client in enumerate(clients, 1):
+            client.send(HOLD)
+            until(lambda count=count: gate.running == count)
+        assert sorted(loop.pool.size for loop in group.each if loop.pool is not None) == [0, 2]
+        gate.opened.set()
+        assert [client.answer().status for client in clients] == [200] * 2
+        until(lambda: all(loop.pool is not None and loop.pool.size == 1 for loop in group.each))
+        until(lambda: not any(loop.is_short for loop in group.each))
+
+
 @pytest.mark.skipif(HAS_GIL, reason="with a GIL there is no guard")
 def test_a_loop_that_logs_an_error_holds_up_nobody(build: SimpleNamespace) -> None:
     taken: list[bool] = []

@@ -134,7 +134,7 @@ def test_a_worker_with_several_loops_is_one_that_is_not_loaded(board: Scoreboard
 def test_there_is_room_for_so_many_loops(board: Scoreboard) -> None:
     assert check_number(MOST_WORKERS, 1) == MOST_WORKERS
     assert check_number(63, 8) == nearest_number(70, 8) == 63
-    with pytest.raises(WrongValue, match=r"--loops 8: 64 workers have at most 7 each; one for each CPU is usual"):
+    with pytest.raises(WrongValue, match=r"--loops 8: at most 7 in each worker; one for each CPU is usual"):
         check_number(64, 8)
     with pytest.raises(WrongValue, match=r"--workers 512: at most 511"):
         check_number(512, 8)
