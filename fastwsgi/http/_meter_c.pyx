@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 
 from fastwsgi.http._connection_c cimport Connection
 from fastwsgi.http._exchange_c cimport Exchange
+from fastwsgi.http._turn_c cimport store_word
 
 from fastwsgi import figures
 from fastwsgi.http.call_names import write_id
@@ -146,7 +147,7 @@ cdef class Meter:
     cpdef object set(self, Py_ssize_t index, long long value):
         if not 0 <= index < SIZE:
             raise IndexError(index)
-        self.words[index] = value
+        store_word(&self.words[index], value)  # the monitor reads some
 
     # The call on the thread with the loop
 

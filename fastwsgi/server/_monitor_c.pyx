@@ -308,7 +308,7 @@ cdef void look_at_stuck(Watch *watch, long long calls, double lasted, Use now) n
     cdef bint is_waiting = now.waits > watch.first.waits and share(watch.first, now) < 0.5
     cdef int found = -1
     if TELLS_WAITS and watch.figures != NULL:
-        found = waits_now(watch.figures[CALL_THREAD])
+        found = waits_now(load_word(&watch.figures[CALL_THREAD]))
     if found == 0 and lasted < LONG or TELLS_WAITS and now.time - load_time(&collecting_since) < LONG:
         return
     if found == 1 or (found < 0 and is_waiting):
