@@ -79,9 +79,10 @@ ENDS = {
     "fewer descriptors than are open": "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))",
     "little memory": "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 28, 1 << 28))",
     "all descriptors closed": "import os; os.closerange(3, 1000)",
-    "sleeps for ever": "import time; print('asleep', flush=True); time.sleep(100)",
+    # In parts, so that a signal just before a sleep is seen behind it
+    "sleeps for ever": "import time; print('asleep', flush=True); [time.sleep(0.05) for _ in range(2000)]",
     "sleeps with an alarm of its own": "import signal, time; signal.signal(signal.SIGALRM, signal.SIG_IGN); "
-    "signal.alarm(100); print('asleep', flush=True); time.sleep(100)",
+    "signal.alarm(100); print('asleep', flush=True); [time.sleep(0.05) for _ in range(2000)]",
 }
 
 SITE = """
