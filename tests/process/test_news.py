@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from types import SimpleNamespace
 
+from fastwsgi.status.phrases import HELD
 from tests.helpers.deployments import SITE
 from tests.helpers.serving import request
 from tests.helpers.status import observed
@@ -98,7 +99,7 @@ def test_a_request_that_was_given_up(tmp_path: Path) -> None:
 def test_a_call_that_holds_the_gil(tmp_path: Path) -> None:
     with observed(tmp_path, source=GIL, timeout=0.5) as (server, status), server.connect() as client:
         client.send(request(target="/gil"))
-        event = status.event("timeout", "a C call has held the GIL")
+        event = status.event("timeout", f"a C call has held {HELD}")
         assert "in app" in event["details"]
         status.comes(lambda document: document["starts"]["timeout"])
         server.line("the stacks are:")
