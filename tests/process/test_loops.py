@@ -25,15 +25,16 @@ import os, sys, threading, time
 
 opened = threading.Event()
 lock = threading.Lock()
-running = most = 0
+running = most = held = 0
 
 def app(environ, start_response):
-    global running, most
+    global running, most, held
     path = environ["PATH_INFO"]
     with lock:
         running += 1
         most = max(most, running)
-        said = f"entered {running}"
+        held += path == "/hold"
+        said = f"entered {held}"
     if path == "/hold":
         print(said, flush=True)
         opened.wait(1000)
@@ -133,7 +134,7 @@ def test_a_worker_is_recycled_by_the_requests_of_all_loops(tmp_path: Path, backe
 def test_a_stuck_call_of_one_loop_harms_nobody(tmp_path: Path, backend: str) -> None:
     with looping(tmp_path, backend, timeout=0.3, graceful_timeout=60) as server, ExitStack() as stack:
         (worker,) = server.workers(1)
-        with Load(server.address) as load:
+        with Load(server.address, data=request(target="/pause")) as load:
             clients = hold(server, stack, 2)
             assert [client.answer().status for client in clients] == [504] * 2
             server.line(f"worker {worker} is to be replaced: a request ran past its deadline")
