@@ -28,7 +28,10 @@ class Owner(Protocol):
         """In the child, close what is the parent's. Locks that another thread may have held must not be taken."""
 
 
-_owners: weakref.WeakSet[Owner] = weakref.WeakSet()
+# Never changed but replaced, and so are two of the dicts in a child. Without a GIL each set or dict has a lock, and if
+# several threads want it, one that the child does not have may hold it there for ever
+_owners: tuple[weakref.ref[Owner], ...] = ()
+_lock = threading.RLock()  # for who replaces them; a handler of a signal may
 _spared: dict[int, Owner] = {}  # by the thread that forks a process of the owner's
 _handled: dict[int, tuple[Handler, Any]] = {}  # by signal: the server's handler, and the one before it
 _masks: dict[int, set[Any]] = {}  # of the threads that fork now
@@ -36,12 +39,21 @@ _masks: dict[int, set[Any]] = {}  # of the threads that fork now
 
 def hold(owner: Owner) -> None:
     """Have *owner* asked to disown what it has, in each child that is forked from now on."""
-    _owners.add(owner)
+    global _owners
+    with _lock:
+        _owners = (*_others(owner), weakref.ref(owner))
 
 
 def release(owner: Owner) -> None:
     """No longer ask *owner*."""
-    _owners.discard(owner)
+    global _owners
+    with _lock:
+        _owners = tuple(_others(owner))
+
+
+def _others(owner: Owner) -> list[weakref.ref[Owner]]:
+    """Those that still exist."""
+    return [one for one in _owners if (held := one()) is not None and held is not owner]
 
 
 @contextmanager
@@ -84,10 +96,16 @@ def _unblock() -> None:
 
 
 def _in_child() -> None:
-    spared = _spared.get(threading.get_ident())
-    for owner in list(_owners):
+    global _lock, _owners, _spared, _masks
+    thread = threading.get_ident()
+    spared, mask = _spared.get(thread), _masks.get(thread)
+    owners = [owner for one in _owners if (owner := one()) is not None]
+    _lock = threading.RLock()
+    _owners = tuple(weakref.ref(owner) for owner in owners if owner is spared)
+    _spared = {} if spared is None else {thread: spared}
+    _masks = {} if mask is None else {thread: mask}
+    for owner in owners:
         if owner is not spared:
-            release(owner)
             try:
                 owner.disown()
             except Exception:

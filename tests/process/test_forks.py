@@ -381,7 +381,7 @@ def test_other_threads_may_hold_and_release_during_a_fork() -> None:
     for thread in threads:
         thread.start()
     try:
-        for _ in range(30):
+        for _ in range(200):
             child = fork_in_silence()
             if child == 0:
                 os._exit(0)
