@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Callable
 
+from fastwsgi import forks
 from fastwsgi.leaving import Contained
 from fastwsgi.originals import socket, threading
 from fastwsgi.server.loop_thread import LoopThread
@@ -104,6 +105,7 @@ class Loops:
         if not self._threads:
             self.first.run()
             return
+        forks.hold(self)
         with Contained():
             for thread in self._threads:
                 thread.call(self._run)
@@ -143,6 +145,10 @@ class Loops:
 
     def _tell_stuck(self) -> None:
         self.caller_stuck()
+
+    def disown(self) -> None:
+        """In a forked child, wait for nothing: run() ends the child."""
+        self._done = True
 
     # Stopping
 
