@@ -28,13 +28,13 @@ class Owner(Protocol):
         """In the child, close what is the parent's. Locks that another thread may have held must not be taken."""
 
 
-# Never changed but replaced, and so are two of the dicts in a child. Without a GIL each set or dict has a lock, and if
-# several threads want it, one that the child does not have may hold it there for ever
+# These are never changed but replaced. Without a GIL each set or dict has a lock, and if several threads want it, one
+# that the child does not have may hold it there for ever
 _owners: tuple[weakref.ref[Owner], ...] = ()
+_spared: tuple[tuple[int, Owner], ...] = ()  # by the thread that forks a process of the owner's
+_masks: tuple[tuple[int, set[Any]], ...] = ()  # of the threads that fork now
 _lock = threading.RLock()  # for who replaces them; a handler of a signal may
-_spared: dict[int, Owner] = {}  # by the thread that forks a process of the owner's
 _handled: dict[int, tuple[Handler, Any]] = {}  # by signal: the server's handler, and the one before it
-_masks: dict[int, set[Any]] = {}  # of the threads that fork now
 
 
 def hold(owner: Owner) -> None:
@@ -59,11 +59,23 @@ def _others(owner: Owner) -> list[weakref.ref[Owner]]:
 @contextmanager
 def sparing(owner: Owner) -> Iterator[None]:
     """Do not ask *owner* in a child that this thread forks inside the block: it is the owner's own."""
-    _spared[threading.get_ident()] = owner
+    global _spared
+    thread = threading.get_ident()
+    with _lock:
+        _spared = (*_others_of(thread, _spared), (thread, owner))
     try:
         yield
     finally:
-        _spared.pop(threading.get_ident(), None)
+        with _lock:
+            _spared = _others_of(thread, _spared)
+
+
+def _others_of(thread: int, pairs: tuple[tuple[int, Any], ...]) -> tuple[tuple[int, Any], ...]:
+    return tuple(pair for pair in pairs if pair[0] != thread)
+
+
+def _of(thread: int, pairs: tuple[tuple[int, Any], ...]) -> Any:
+    return next((one for number, one in pairs if number == thread), None)
 
 
 # Signals
@@ -86,11 +98,19 @@ def give_back(number: int) -> None:
 
 def _before() -> None:
     """Block our signals: the child would forget those that arrive before the hook, or note them for the parent."""
-    _masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, set(_handled))
+    global _masks
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, set(_handled))
+    thread = threading.get_ident()
+    with _lock:
+        _masks = (*_others_of(thread, _masks), (thread, mask))
 
 
 def _unblock() -> None:
-    mask = _masks.pop(threading.get_ident(), None)
+    global _masks
+    thread = threading.get_ident()
+    mask = _of(thread, _masks)
+    with _lock:
+        _masks = _others_of(thread, _masks)
     if mask is not None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -98,12 +118,12 @@ def _unblock() -> None:
 def _in_child() -> None:
     global _lock, _owners, _spared, _masks
     thread = threading.get_ident()
-    spared, mask = _spared.get(thread), _masks.get(thread)
+    spared, mask = _of(thread, _spared), _of(thread, _masks)
     owners = [owner for one in _owners if (owner := one()) is not None]
     _lock = threading.RLock()
     _owners = tuple(weakref.ref(owner) for owner in owners if owner is spared)
-    _spared = {} if spared is None else {thread: spared}
-    _masks = {} if mask is None else {thread: mask}
+    _spared = () if spared is None else ((thread, spared),)
+    _masks = () if mask is None else ((thread, mask),)
     for owner in owners:
         if owner is not spared:
             try:

@@ -13,14 +13,14 @@ CHANGING = {"add", "append", "clear", "discard", "extend", "insert", "pop", "pop
 CACHES = {"cache", "lru_cache"}
 
 START = "changes at the start and the end of a process"
-FORKS = "single operations, each whole by itself; a child of a fork has others"
+FORKS = "under a lock, or a child of a fork, which has one thread"
 COLD = "nothing that a request does; a result that two threads find at once is the same"
 KNOWN = {
     "backend.build": COLD,
     "forks._handled": "the main thread alone changes it, and only it handles signals",
-    "forks._lock": "a child of a fork, which has one thread",
+    "forks._lock": FORKS,
     "forks._masks": FORKS,
-    "forks._owners": "under a lock, or a child of a fork, which has one thread",
+    "forks._owners": FORKS,
     "forks._spared": FORKS,
     "observe.files.handed": "the thread that reopens logs, of which a process has one",
     "observe.order._waiting": START,
