@@ -264,7 +264,8 @@ def test_requests_that_wait_are_not_called_any_more(build: SimpleNamespace, pati
             process.signal(number)
         assert process.wait() == 0
         seen = "\n".join(process.seen)
-        assert (seen.count("called"), seen.count("given up at the stop")) == (1, 1)
+        assert process.seen.count("called") == 1  # as a line: a traceback may show the source
+        assert seen.count("given up at the stop") == 1
 
 
 def test_serve_listens_on_several_addresses(build: SimpleNamespace, tmp_path: Path) -> None:
