@@ -71,6 +71,8 @@ class Channel:
         self._end = end
         self._incomplete = bytearray()  # the beginning of a line
         self._unsent: deque[tuple[memoryview, Sequence[int]]] = deque()
+        self._bytes = 0  # that wait
+        self._counting = threading.RLock()  # a handler of a signal may come in between
         self._sending = threading.Lock()  # held by the thread that sends; others leave their lines to it
 
     def fileno(self) -> int:
@@ -85,9 +87,11 @@ class Channel:
     def send(self, line: str, descriptors: Sequence[int] = ()) -> bool:
         """Send *line* with copies of *descriptors*, unless the other end is closed; False if it has no room."""
         data = memoryview(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
-        has_room = sum(len(one) for one, _ in self._unsent.copy()) + len(data) <= MOST_UNSENT
-        if has_room:
-            self._unsent.append((data, [os.dup(fd) for fd in descriptors]))
+        with self._counting:
+            has_room = self._bytes + len(data) <= MOST_UNSENT
+            if has_room:
+                self._bytes += len(data)
+                self._unsent.append((data, [os.dup(fd) for fd in descriptors]))
         self.send_rest()
         return has_room
 
@@ -112,6 +116,8 @@ class Channel:
                 sent = len(data)  # the end of the other process is noticed elsewhere
             for fd in descriptors:
                 os.close(fd)
+            with self._counting:
+                self._bytes -= sent
             if sent == len(data):
                 self._unsent.popleft()
             else:

@@ -106,6 +106,8 @@ class Loops:
             self.first.run()
             return
         forks.hold(self)
+        for loop in self.loops:
+            forks.hold(loop)  # another's call may fork before this one has begun
         with Contained():
             for thread in self._threads:
                 thread.call(self._run)
