@@ -289,6 +289,7 @@ class Exchange:
             self.iterator = iter(result)
             self._take_back()
             self.bound = self.service.threaded and self.route is None
+        del result  # else it would go after _finish(), which lets it go where it may run code of the application
         return self._produce()
 
     def _give_floor(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from types import SimpleNamespace
 from typing import Any
@@ -255,6 +255,44 @@ def test_connections_of_a_client_count_over_all_loops(build: SimpleNamespace) ->
         held.pop().socket.close()
         until(lambda: group.loops.open_connections() == 2)
         assert group.ask().status == 200
+
+
+@pytest.mark.parametrize("body", ["list", "iterable"])
+def test_a_response_goes_where_calls_can_go_on(build: SimpleNamespace, body: str) -> None:
+    lock, entered, going, resumed = threading.Lock(), threading.Event(), threading.Event(), threading.Event()
+
+    class Going:
+        """A body that waits for a lock of the application when it goes."""
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"body"])
+
+        def __del__(self) -> None:
+            going.set()
+            with lock:
+                pass
+
+    class GoingList(list[bytes]):
+        __del__ = Going.__del__
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/hold":
+            with lock:
+                entered.set()
+                resumed.wait(1000)
+                start_response("200 OK", [])
+            return [b"held"]
+        start_response("200 OK", [])
+        return GoingList([b"body"]) if body == "list" else Going()
+
+    with looping(build, app, 1) as group, group.connect() as holder, group.connect() as other:
+        holder.send(HOLD)
+        until(entered.is_set)
+        other.send(GET)
+        until(going.is_set)
+        resumed.set()
+        assert holder.answer().body == b"held"
+        assert other.answer().body == b"body"
 
 
 def test_a_loop_is_served_by_the_thread_that_has_made_it(build: SimpleNamespace) -> None:
