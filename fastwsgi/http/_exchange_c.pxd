@@ -67,6 +67,7 @@ cdef class Exchange:
     cpdef bint is_answered(self) except -1
     cdef int stop_if_given_up(self) except -1
     cpdef object replace(self, answer)
+    @cython.locals(is_answered=cython.bint)
     cpdef bint go_on(self, bint first) except -1
     cdef bint _call(self) except -1
     cpdef object abandon(self)
@@ -76,10 +77,12 @@ cdef class Exchange:
     cdef bint _put_all(self, object pieces) except -1
     @cython.locals(pieces=cython.int)
     cdef bint _produce(self) except -1
-    cdef object _put_next(self, iterator)
+    cdef object _put_next(self)
+    cdef object _end_iterator(self)
     cpdef object leave_out_rest(self)
     cdef bint _end(self) except -1
     cdef bint _fail(self, object error) except -1
+    cdef object _answer_failure(self, object error)
     cdef object _finish(self)
     cpdef int report_end(self) except -1
     cdef object _complain(self, str message, object error=*)

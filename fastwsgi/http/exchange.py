@@ -263,10 +263,12 @@ class Exchange:
         except BaseException as error:
             if self.service.forked:
                 leave(error)
-            if isinstance(error, ClientDisconnected) and self.connection.given_up:  # else it is the application's own
-                self.abandon()
-                raise
-            return self._fail(error)
+            is_answered = self._fail(error)
+            self.service.guard.give_up()  # *error* goes here, with frames in which objects may run code as they go
+        self.service.guard.take_back()
+        if not is_answered:
+            raise ClientDisconnected("it was given up")  # another one, without those frames
+        return True
 
     def _call(self) -> bool:
         self._give_floor()
@@ -367,18 +369,24 @@ class Exchange:
             elif self.iterator is None:
                 return self._end()
             else:
-                self._put_next(self.iterator)
+                self._put_next()
 
-    def _put_next(self, iterator: Iterator[bytes]) -> None:
+    def _put_next(self) -> None:
         """Ask the iterable for one piece; the head goes out with the first that is not empty."""
+        assert self.iterator is not None
         self._give_floor()
-        piece = next(iterator, END)
+        piece = next(self.iterator, END)
+        if type(piece) is not bytes and piece is not END and self.instead is None:
+            self._size_of(piece)  # raises while the guard is given up: this piece may run code as it goes
         self._take_back()
         if self.instead is not None:
+            self._end_iterator()
             self._send_instead(self.instead)
             return
         if piece is END:
+            self.service.guard.give_up()  # see _end_iterator()
             self.iterator = None
+            self.service.guard.take_back()
             return
         if self._size_of(piece):
             if self.stage != STARTED:
@@ -387,9 +395,15 @@ class Exchange:
             if self.pieces is not None:
                 self.left -= len(piece)
             if self.overrun or self.framed == NO_BODY:
-                self.leave_out_rest()  # the body is complete (PEP 3333, "Handling the Content-Length Header")
+                self._end_iterator()  # the body is complete (PEP 3333, "Handling the Content-Length Header")
         else:
             self.connection.presence.check()
+
+    def _end_iterator(self) -> None:
+        """Ask for no more pieces; the iterator may run code of the application as it goes."""
+        self.service.guard.give_up()
+        self.leave_out_rest()
+        self.service.guard.take_back()
 
     def leave_out_rest(self) -> None:
         """Ask for no more pieces."""
@@ -415,6 +429,17 @@ class Exchange:
         return True
 
     def _fail(self, error: BaseException) -> bool:
+        """End the response after *error*; False if the client is gone."""
+        if isinstance(error, ClientDisconnected) and self.connection.given_up:  # else it is the application's own
+            self.abandon()
+            return False
+        try:
+            self._answer_failure(error)
+        except ClientDisconnected:
+            return False
+        return True
+
+    def _answer_failure(self, error: BaseException) -> None:
         """Answer 500 after the application raised, or cut the response if part of it is sent."""
         self._take_back()
         self._complain("given up at the stop" if isinstance(error, StopNow) else "the application failed", error)
@@ -429,7 +454,6 @@ class Exchange:
             self.put(self.out, FAILED.body)
             self.connection.flush()
         self._finish()
-        return True
 
     def has_result(self) -> bool:
         """Whether the application's iterable is still to be asked for pieces, or closed."""
@@ -471,13 +495,14 @@ class Exchange:
         if self.stage == DONE:
             return
         self.stage = DONE
-        result, self.result, self.iterator = self.result, None, None
+        result, self.result = self.result, None
         if self.pieces is not None:
             self.leave_out_rest()
         if type(result) is not list and result is not None:
             self.floor = APPLICATION
             self.service.guard.give_up()
             try:
+                self.iterator = None  # without the guard, as all below: it may run code of the application as it goes
                 close = getattr(result, "close", END)
                 if close is not END:
                     close()
@@ -485,7 +510,9 @@ class Exchange:
                 if self.service.forked:
                     leave(error)
                 self._complain("close() of the response failed", error)
+                self.service.guard.give_up()
             self._take_back()
+        self.iterator = None
         if self.ahead is not None:
             self.ahead.close()
             self.ahead = None
