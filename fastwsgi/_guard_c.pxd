@@ -37,6 +37,10 @@ cdef extern from *:
         return 1;
     }
 
+    static inline int guard_has(guard_lock *guard) {
+        return __atomic_load_n(&guard->holder, __ATOMIC_RELAXED) == PyThreadState_GetUnchecked();
+    }
+
     #define guard_renew(guard) memset(guard, 0, sizeof(guard_lock))
 
     #else
@@ -45,6 +49,7 @@ cdef extern from *:
     #define guard_take(guard) 0
     #define guard_try(guard) 1
     #define guard_leave(guard) 0
+    #define guard_has(guard) 1
     #define guard_renew(guard)
 
     #endif
@@ -54,6 +59,7 @@ cdef extern from *:
     bint guard_take(guard_lock *)
     bint guard_try(guard_lock *)
     bint guard_leave(guard_lock *)
+    bint guard_has(guard_lock *)
     void guard_renew(guard_lock *)
 
 
@@ -69,6 +75,7 @@ cdef class Guard:
 
     cpdef bint try_to_take(self)
     cpdef bint let_go(self)
+    cpdef bint is_ours(self)
     cpdef Held held(self)
     cpdef GivenUp given_up(self)
     cpdef object renew(self)

@@ -14,6 +14,9 @@ cdef class Guard:
     cpdef bint let_go(self):
         return guard_leave(&self.lock)
 
+    cpdef bint is_ours(self):
+        return guard_has(&self.lock)
+
     cpdef Held held(self):
         return Held(self)
 

@@ -51,6 +51,10 @@ class Guard:
         self._lock.release()
         return True
 
+    def is_ours(self) -> bool:
+        """Whether this thread has the guard."""
+        return self._lock is None or self._lock._is_owned()  # type: ignore[attr-defined]
+
     def held(self) -> Held:
         """The guard, inside a block, for a thread from outside, or one that has it already."""
         return Held(self)

@@ -6,9 +6,11 @@ The error log names them, and those of which an answer has left have their line 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastwsgi.observe.logs import error_log
+from fastwsgi.server.reach import HeldUp, reached
 from fastwsgi.server.watchdog import name_of
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def report_cut(loops: Iterable[Loop], reason: str) -> None:
     """Log the requests that are not answered, or not wholly, and end for *reason*. Called in any thread."""
     cut: list[str] = []
     for loop in loops:
-        with loop.guard.held():
+        with suppress(HeldUp), reached(loop.guard):
             for exchange in _unanswered(loop):
                 cut.append(_name(exchange))
                 if exchange.code != 0:

@@ -1,6 +1,7 @@
 """Workers in which no Python runs, because some C call holds the GIL and does not return, or they are stopped.
 
-Neither the worker's own watchdog (server/watchdog.py) nor its heartbeat can run then, so the supervisor checks. It asks
+Neither the worker's own watchdog (server/watchdog.py) nor its heartbeat can run then, so the supervisor checks. The
+heartbeat also stays behind where a thread hangs that has the guard of a loop, for which the watchdog waits. It asks
 for the stacks (stack_dump.py), and ends the worker when the deadline of a request has passed: the call that holds the
 GIL holds up all requests of that process.
 """

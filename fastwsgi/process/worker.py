@@ -300,8 +300,8 @@ class Worker:
 
     def _handle_orphaned(self) -> None:
         """Answer the requests in flight, and end, as the supervisor is dead."""
-        self._stop(0.0)
         self.control.after(self.settings.graceful_timeout, lambda: os._exit(1))
+        self._stop(0.0)
 
     def _handle_usr1(self) -> None:
         if self.settings.user is None and self.settings.group is None:
@@ -314,7 +314,8 @@ class Worker:
         self.logs.reopen(opened)
 
     def _write_heartbeat(self) -> None:
-        self.slot.heartbeat = time.monotonic()
+        now = time.monotonic()
+        self.slot.heartbeat = now if self.loops is None else min(now, self.loops.held_up_since())
         if self.settings.status_bind:
             self._tell_threads()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastwsgi.server.monitoring import start_monitor
+from fastwsgi.server.reach import HeldUp, reached
 
 if TYPE_CHECKING:
     from fastwsgi.server.loop import Loop
@@ -19,7 +21,7 @@ def cut(loop: Loop) -> None:
     if loop.monitor is None:
         loop.monitor = start_monitor(loop)
     loop.aborted = True
-    with loop.guard.held():
+    with suppress(HeldUp), reached(loop.guard):
         for thread, connection in loop.calls():
             if connection.exchange is not None:
                 loop.give_up(thread, connection, connection.exchange)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Callable
 
 from fastwsgi.server.disowned import disown
+from fastwsgi.server.reach import HeldUp, reached
 
 if TYPE_CHECKING:
     from fastwsgi._guard_py import Guard
@@ -66,8 +68,10 @@ class Ending:
 
     def drain(self) -> None:
         """Keep no connection after its response from now on. Called in any thread."""
-        with self.guard.held():
+        with suppress(HeldUp), reached(self.guard):
             self.service.draining = True
+            return
+        self.service.draining = True  # without it: who hangs reads it afterwards
 
     def begin_to_stop(self) -> None:
         """Accept what waits, and hurry all connections. If the loop is lost here, its next thread starts again."""

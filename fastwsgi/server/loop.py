@@ -12,6 +12,7 @@ All state of a loop is in this object, so that an interpreter without a GIL coul
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
@@ -32,6 +33,7 @@ from fastwsgi.server.lending import LendingPool
 from fastwsgi.server.listener import Listener
 from fastwsgi.server.monitoring import start_monitor
 from fastwsgi.server.poller import BATCH, Poller, open_poller
+from fastwsgi.server.reach import HeldUp, reached
 from fastwsgi.server.relief import Relief
 from fastwsgi.server.rows import Rows
 from fastwsgi.server.threads import Pool
@@ -205,8 +207,9 @@ class Loop(Ending):
 
     def in_flight(self) -> int:
         """The number of connections whose request is not answered yet. Called in any thread."""
-        with self.guard.held():
+        with suppress(HeldUp), reached(self.guard):
             return sum(one.idle_since() == float("inf") for one in self.all_connections())
+        return 0  # none of them will be answered
 
     def report_refusal(self, host: str, reason: str) -> None:
         """Notify the observer of a client that was turned away before it could send a request, or cut."""

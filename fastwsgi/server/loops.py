@@ -214,6 +214,10 @@ class Loops:
         """The number of connections whose request is not answered yet. Called in any thread."""
         return sum(loop.in_flight() for loop in self.loops)
 
+    def held_up_since(self) -> float:
+        """When the watchdog of a loop began to wait for a thread that has its guard; infinity if none waits."""
+        return min(loop.watchdog.waits_since for loop in self.loops)
+
     def calls(self) -> list[tuple[int, Connection]]:
         """The application calls that run now: see Loop.calls()."""
         return [call for loop in self.loops for call in loop.calls()]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastwsgi.http.naming import request_name
 from fastwsgi.http.waits import began
 from fastwsgi.originals import threading, time
+from fastwsgi.server.reach import HeldUp, reached
 from fastwsgi.server.watchdog import stack_of
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def running_stacks(loops: Iterable[WatchedLoop]) -> list[RunningStack]:
     threads = {one.ident: one.native_id or 0 for one in threading.enumerate()}
     found: list[RunningStack] = []
     for loop in loops:
-        with loop.guard.held():
+        with suppress(HeldUp), reached(loop.guard):
             for thread, connection in loop.calls():
                 if connection.exchange is not None:
                     seconds = max(0.0, now - began(loop.meter, connection.exchange))

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Callable
 
@@ -31,6 +33,10 @@ _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 class Watchdog:
     """Watches the application calls of one loop.
 
+    Attributes:
+        waits_since: when it began to wait for the guard of the loop, which a thread that hangs may have; infinity if it
+            does not wait.
+
     Args:
         loop: runs the calls.
         timeout: seconds that a request may take; 0: no limit.
@@ -43,6 +49,7 @@ class Watchdog:
         self.timeout = timeout
         self.slow_log = slow_log
         self.expired = expired
+        self.waits_since = float("inf")
         self._running: dict[Exchange, float] = {}  # when each was first seen
         self._logged: set[Exchange] = set()  # those logged as slow
         self._given_up: set[Exchange] = set()
@@ -75,7 +82,7 @@ class Watchdog:
 
     def look(self, now: float) -> None:
         """Look once at the calls; *now* is in seconds."""
-        with self.loop.guard.held():
+        with self._guarded():
             running = [(thread, connection, connection.exchange) for thread, connection in self.loop.calls()]
         calls = [(thread, connection, exchange) for thread, connection, exchange in running if exchange is not None]
         before = self._running
@@ -94,13 +101,22 @@ class Watchdog:
         request = self._name(exchange)
         # Without a GIL, it may have to wait for the end of a call in C; with one, nothing runs meanwhile
         stack = stack_of(thread) if HAS_GIL else None
-        if self.loop.give_up(thread, connection, exchange):  # otherwise it has ended, or changed hands: look again
+        with self._guarded():
+            is_given_up = self.loop.give_up(thread, connection, exchange)
+        if is_given_up:  # otherwise it has ended, or changed hands: look again
             self._given_up.add(exchange)
             self.expired(self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack))
 
     def _name(self, exchange: Exchange) -> str:
-        with self.loop.guard.held():
+        with self._guarded():
             return name_of(exchange)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        self.waits_since = time.monotonic()
+        with self.loop.guard.held():
+            self.waits_since = float("inf")
+            yield
 
     def _log(self, message: str, thread: int, stack: str | None = None) -> str:
         """Log *message* with the stack of *thread*; the whole of it."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fastwsgi.gil import HAS_GIL
-from tests.helpers.deployments import Deployment, deployed, starting
+from tests.helpers.deployments import Deployment, deployed, starting, wait_for_end
 from tests.helpers.serving import Client, Ended, request
 from tests.helpers.status import observed
 from tests.helpers.traffic import Load
@@ -208,3 +208,54 @@ def test_a_gil_that_comes_with_the_application_is_told(tmp_path: Path, backend: 
             server.begin()
             assert server.ask("/pause")
         server.line("WARNING the 2 loops of this process take turns: a module .*PYTHON_GIL=0")
+
+
+HANGING = """
+import gc, os, threading, time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/hang":  # as code of the application that runs where the server does
+        loops = [one for one in gc.get_objects() if type(one).__name__ == "Loop"]
+        loops[0].ticks.append(hang)
+        loops[0].housekeeping.due = 0.0
+        loops[0].wake()
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+
+def hang():
+    print("hangs", flush=True)
+    time.sleep(1000)
+"""
+
+
+@contextmanager
+def hanging(folder: Path, backend: str, loops: int, **settings: Any) -> Iterator[tuple[Deployment, int]]:
+    """A deployment, and its worker, in which a thread hangs with the guard of a loop."""
+    with deployed(folder, backend, HANGING, workers=1, threads=4, loops=loops, **settings) as server:
+        (worker,) = server.workers(1)
+        server.ask("/hang")
+        server.line("hangs")
+        yield server, worker
+
+
+@pytest.mark.parametrize("loops", [1, 2])
+def test_a_worker_with_a_loop_that_hangs_is_replaced(tmp_path: Path, backend: str, loops: int) -> None:
+    """Its code may run where no request is answered, and the watchdog of that loop waits for it."""
+    with hanging(tmp_path, backend, loops, timeout=1) as (server, worker):
+        server.line(f"worker {worker}: a C call has held everything up for [0-9.]+ s")
+        server.line("in hang")
+        server.line(f"worker {worker}: its requests are past the deadline")
+        wait_for_end(worker)
+        assert worker not in server.workers(1)
+        server.signal()
+        assert server.wait() == 0
+
+
+@pytest.mark.parametrize("end", ["orphaned", "stopped", "quit"])
+def test_a_worker_with_a_loop_that_hangs_ends(tmp_path: Path, backend: str, end: str) -> None:
+    with hanging(tmp_path, backend, 2, graceful_timeout=1) as (server, worker):
+        if end == "orphaned":
+            server.signal(signal.SIGKILL)
+        else:
+            server.signal(signal.SIGTERM if end == "stopped" else signal.SIGQUIT)
+        wait_for_end(worker)

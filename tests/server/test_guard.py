@@ -50,7 +50,10 @@ def test_another_thread_gets_it_when_it_is_given_up(guard: Any) -> None:
 
 
 def test_who_has_it_may_ask_again(guard: Any) -> None:
+    assert not guard.is_ours()
     with guard.held():
+        assert guard.is_ours()
+        assert not in_thread(guard.is_ours)
         with guard.held():
             assert not guard.try_to_take()
         assert not in_thread(guard.try_to_take)
