@@ -198,7 +198,8 @@ def test_more_clients_than_descriptors(small: Process) -> None:
         clients = [stack.enter_context(small.connect()) for _ in range(200)]
         for client in clients:
             assert ask(client).status == 200
-        assert 20 < len(small.descriptors()) < 64 - 8 + LOOPS  # the reserve, which several loops may see free at once
+        # Several loops may see the same one free at once, and each looks by duplicating one
+        assert 20 < len(small.descriptors()) < (64 - 8 + 1 if LOOPS == 1 else 64)
         assert ask(clients[-1], body=b"x" * 100).body == b"100"  # in a temporary file
         small.signal()
         small.wait()
