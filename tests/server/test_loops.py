@@ -13,10 +13,8 @@ import pytest
 
 from fastwsgi.gil import HAS_GIL
 from fastwsgi.observe.error_stream import ErrorStream
-from fastwsgi.server import sharing
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.loops import Loops
-from fastwsgi.server.sharing import LEAD
 from fastwsgi.settings.settings import Settings
 from tests.helpers.loops import Group, looping
 from tests.helpers.serving import GET, Client, request
@@ -431,113 +429,6 @@ def test_a_loop_ends_while_its_thread_is_in_a_call(build: SimpleNamespace, ends:
         group.ends()
         assert (group.failure is not None) is (ends == "by a failure")
         gate.opened.set()
-
-
-class Stub:
-    """Stands for a connection of *loop*."""
-
-    def __init__(self, loop: Loop, fd: int) -> None:
-        self.loop, self.fd = loop, fd
-
-    def abort(self) -> None:
-        del self.loop.connections[self.fd]
-
-
-def crowd(stack: ExitStack, group: Group, count: int) -> Loop:
-    """Open at least *count* connections of one loop, and none of the others; that loop."""
-    clients: dict[Loop, list[Client]] = {loop: [] for loop in group.each}
-    while max(map(len, clients.values())) < count:
-        client = group.connect()
-        client.send(GET).answer()
-        clients[group.loop_of(client)].append(client)
-    crowded = max(clients, key=lambda loop: len(clients[loop]))
-    for client in clients.pop(crowded):
-        stack.enter_context(client)
-    for client in (one for left in clients.values() for one in left):
-        client.socket.close()
-    until(lambda: sum(len(loop.connections) for loop in clients) == 0)
-    return crowded
-
-
-@pytest.mark.parametrize(
-    ("more", "change", "leaves"),
-    [
-        (LEAD, lambda other: None, True),
-        (LEAD - 1, lambda other: None, False),
-        (LEAD, lambda other: setattr(other.service, "full", True), False),
-        (LEAD, lambda other: setattr(other, "asked_to_stop", True), False),
-        (LEAD, lambda other: other.acceptor.poll(False), False),
-    ],
-)
-def test_a_loop_leaves_new_connections_to_one_that_has_fewer(
-    build: SimpleNamespace, more: int, change: Any, leaves: bool
-) -> None:
-    with closing(Group(build, Gate(), 2, {})) as group:
-        crowded, other = group.each
-        for fd in range(-more, 0):
-            crowded.connections[fd] = Stub(crowded, fd)
-        change(other)
-        crowded.service.now = 1000.0
-        assert crowded.acceptor.sharing.leaves() is leaves
-        assert crowded.acceptor.polled is not leaves
-        crowded.service.now += sharing.LEAVE
-        assert not crowded.acceptor.sharing.leaves()  # they still wait
-        crowded.service.now += sharing.TAKE / 2
-        assert not crowded.acceptor.sharing.leaves()
-        crowded.service.now += sharing.TAKE
-        assert crowded.acceptor.sharing.leaves() is leaves
-        crowded.service.now += 10.0
-        assert crowded.acceptor.sharing.leaves() is leaves  # those before were taken
-
-
-def test_no_connection_waits_for_a_loop_that_does_not_come(build: SimpleNamespace) -> None:
-    with looping(build, Gate()) as group, ExitStack() as stack:
-        crowded = crowd(stack, group, 30)
-        for loop in group.each:
-            if loop is not crowded:
-                loop.acceptor.on_ready = lambda fd: None  # type: ignore[method-assign]
-        for _ in range(10):
-            client = stack.enter_context(group.connect())
-            assert client.send(GET).answer().status == 200
-            assert group.loop_of(client) is crowded
-
-
-@pytest.mark.skipif(HAS_GIL, reason="with a GIL there is no guard to tell")
-def test_nothing_is_left_to_a_loop_that_is_busy(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be so for long, as what idles on the other may."""
-    monkeypatch.setattr(sharing, "LEAVE", 1000.0)
-    with looping(build, Gate()) as group, ExitStack() as stack:
-        crowded = crowd(stack, group, 30)
-        (other,) = set(group.each) - {crowded}
-        reader, writer = map(stack.enter_context, socket.socketpair())
-        stepping, free = threading.Event(), threading.Event()
-
-        def step() -> None:
-            reader.recv(1)
-            stepping.set()
-            free.wait(1000)
-
-        other.add_waker(reader.fileno(), step)
-        writer.send(b"x")
-        stepping.wait(1000)
-        count = len(crowded.connections)
-        for more in range(1, 10):
-            assert stack.enter_context(group.connect()).send(GET).answer().status == 200
-            assert len(crowded.connections) == count + more
-        free.set()
-
-
-def test_those_who_have_left_accept_again_once_all_have_as_many(
-    build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sharing, "LEAVE", 1000.0)
-    with looping(build, Gate()) as group, ExitStack() as stack:
-        crowded = crowd(stack, group, 10)
-        while not crowded.acceptor.sharing.has_left:
-            stack.enter_context(group.connect()).send(GET).answer()
-        count = len(crowded.connections)
-        while len(crowded.connections) == count:
-            stack.enter_context(group.connect()).send(GET).answer()
 
 
 def test_a_failure_of_one_loop_ends_all(build: SimpleNamespace) -> None:
