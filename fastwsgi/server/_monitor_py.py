@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from fastwsgi.http._turn_py import Turn
     from fastwsgi.observe._access_py import Lines
 
-TICK = 0.005  # seconds; a shorter one would cost more than it gains, since each look needs the GIL
-PATIENCE = 100  # looks without a new call before the monitor dozes
-WINDOW = 20  # looks between two judgements; the kernel's account of a thread that runs may be 4 ms late
-LIVELY = 1.0  # seconds; after calls that waited, others are likely to
-DOUBT = 0.02  # seconds; after a pause, when nobody knows
+# Seconds
+TICK = 0.005  # between two looks; a shorter one would cost more than it gains, since each look needs the GIL
+PATIENCE = 0.5  # without a new call before the monitor dozes
+WINDOW = 0.1  # between two judgements; the kernel's account of a thread that runs may be 4 ms late
+LIVELY = 1.0  # after calls that waited, others are likely to
+DOUBT = 0.02  # after a pause, when nobody knows
+LONG = 0.05  # of a call that computes, before its loop is taken away
+
 OTHER_WAITS = 3  # in a window, of a main thread that waits for signals
-LONG = 10  # looks at a call that computes, before its loop is taken away
 LEAST_SHARE, MOST_SHARE = 0.9, 1.1  # of the cores, which are all busy then
 
 
@@ -82,7 +84,7 @@ class Monitor:
     ) -> None:
         self._counter = turn.counter
         self._cores = cores
-        self._patience = 0  # looks at one call before a spare is called
+        self._patience = 0.0  # seconds of one call before a spare is called
         self.stuck_call = 0  # the number of the last call for which a spare was called
         self._lively_until = 0.0
         self._judged = self._last = _Use(0.0, 0.0, 0)
@@ -104,7 +106,7 @@ class Monitor:
 
     def delay_spare(self, seconds: float) -> None:
         """Call a spare only for calls that have run for *seconds*, instead of two looks."""
-        self._patience = int(seconds / TICK)
+        self._patience = seconds
 
     def follow(self, turn: Turn) -> None:
         """Look at the calls of *turn* from now on."""
@@ -143,32 +145,30 @@ class Monitor:
         Monitor._collecting_since = time.monotonic() if phase == "start" else 0.0
 
     def _watch(self) -> None:
-        calls = looks = number = 0
-        first = self._last
+        calls = looks = 0
+        first = self._judged = self._last = self._use(0)
         while not self._stopped:
             time.sleep(TICK)
-            number += 1
-            before, now = self._last, self._use(number)
+            looks += 1
+            before, now = self._last, self._use(looks)
             self._last = now
-            if number % WINDOW == 0:
+            if now.time - self._judged.time >= WINDOW:
                 self._judge(now)
             if self._counter.number != calls:
-                calls, looks = self._counter.number, 0
+                calls = self._counter.number
                 first = now._replace(waits=before.waits)  # it may have begun to wait since
-                continue
-            looks += 1
-            if calls & 1:
-                if looks >= self._patience and self.stuck_call != calls:
-                    self._look_at_stuck(calls, looks, first, now)
-            elif looks > PATIENCE:
+            elif calls & 1:
+                if now.time - first.time >= self._patience and self.stuck_call != calls:
+                    self._look_at_stuck(calls, first, now)
+            elif now.time - first.time > PATIENCE:
                 self._doze(calls)
-                looks = number = 0
-                self._judged = self._last = self._use(number)
+                looks = 0
+                self._judged = self._last = self._use(looks)
                 self._lively_until = self._last.time + DOUBT
 
-    def _look_at_stuck(self, calls: int, looks: int, first: _Use, now: _Use) -> None:
+    def _look_at_stuck(self, calls: int, first: _Use, now: _Use) -> None:
         waits = self._waits_now()
-        if (waits is False and looks < LONG) or now.time - self._collecting_since < LONG * TICK:
+        if (waits is False and now.time - first.time < LONG) or now.time - self._collecting_since < LONG:
             return
         if waits or (waits is None and now.waits > first.waits and now.share(first) < 0.5):
             self._lively_until = now.time + LIVELY
