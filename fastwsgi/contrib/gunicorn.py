@@ -44,6 +44,7 @@ class Worker(base.Worker):  # type: ignore[misc,unused-ignore]
     alive: bool
     _loop: Loop | None = None
     _is_out_of_time = False
+    _is_over = False
     _exit_code: int | None = None  # of an end that waits for nothing
 
     @classmethod
@@ -92,6 +93,7 @@ class Worker(base.Worker):  # type: ignore[misc,unused-ignore]
         with suppress(StopNow):
             if self.alive:  # a signal may have come before there was a loop
                 loop.run()
+            self._is_over = True
         if self._exit_code is not None:
             report_cut([loop], GRACE_IS_OVER if self._is_out_of_time else NO_WAIT)
             loop.abort()
@@ -158,6 +160,9 @@ class Worker(base.Worker):  # type: ignore[misc,unused-ignore]
         self._end(1)
 
     def _end(self, code: int) -> None:
+        """Leave run(), once: the arbiter repeats SIGTERM each second, and hooks that run at the end are not to be cut."""
+        if self._is_over or self._exit_code is not None:
+            return
         self._exit_code = code
         if self._loop is not None:
             self._loop.halt()

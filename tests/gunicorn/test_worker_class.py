@@ -127,9 +127,12 @@ def test_nothing_is_lost_as_workers_come_and_go(start: Any) -> None:
 @pytest.mark.parametrize("threads", ["1", "4"])
 def test_how_workers_end(start: Any, tmp_path: Path, threads: str) -> None:
     conf = """
+import os, signal
 def worker_int(worker): worker.log.info("hook: int")
 def worker_abort(worker): worker.log.info("hook: abort")
-def worker_exit(server, worker): worker.log.info("hook: exit, served %d", worker.nr)
+def worker_exit(server, worker):
+    os.kill(os.getpid(), signal.SIGTERM)  # which the arbiter repeats each second
+    worker.log.info("hook: exit, served %d", worker.nr)
 """
     with start("--threads", threads, "--graceful-timeout", "1", "--timeout", "2", conf=conf) as server:
         server.begin()
