@@ -160,7 +160,7 @@ class Worker(base.Worker):  # type: ignore[misc,unused-ignore]
         self._end(1)
 
     def _end(self, code: int) -> None:
-        """Leave run(), once: the arbiter repeats SIGTERM each second, and hooks that run at the end are not to be cut."""
+        """Leave run(), once: the arbiter repeats SIGTERM each second, and must not cut off the hooks at the end."""
         if self._is_over or self._exit_code is not None:
             return
         self._exit_code = code

@@ -13,7 +13,6 @@ from typing import Any, Callable
 
 import pytest
 
-from fastwsgi.http import write_ahead
 from fastwsgi.http.errors import ApplicationError, ClientDisconnected, LoopLost
 from fastwsgi.http.stages import CALL
 from tests.helpers.calls import POISONS, in_a_thread
@@ -377,28 +376,3 @@ def test_without_stack(build: SimpleNamespace, call: str) -> None:
     _, client = served(build, app)
     found = [one for one in client.responses() if one.status >= 200]  # each with one head, or nothing reads them
     assert client.closed or (found[0].status, found[0].whole) == (200, True)
-
-
-def test_a_spoilt_piece_is_the_last(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A temporary file that takes half a piece: what the client has is a beginning, and the connection is cut."""
-
-    class Full:
-        def __init__(self, *arguments: Any) -> None:
-            raise OSError(28, "No space left on device")
-
-    def app(environ: dict[str, Any], start_response: Any) -> Any:
-        write = start_response("200 OK", [])
-        write(b"a" * 2_000_000)
-        with pytest.raises(OSError, match="No space"):
-            write(b"b" * 100)
-        for _ in range(3):
-            with pytest.raises(ClientDisconnected):
-                write(b"c" * 100)
-        return [b"d"]
-
-    monkeypatch.setattr(write_ahead, "WriteAhead", Full)
-    client = Bench(build, app).connect(GET % b"/", capacity=1000)
-    client.capacity = None
-    client.bench.settle()
-    assert (client.closed, client.reset) == (True, True)
-    assert not set(b"bcd") & set(client.received.split(b"\r\n\r\n")[1])

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from fastwsgi.http import write_ahead
+from fastwsgi.http.errors import ClientDisconnected
+from tests.helpers.memory import Bench
 from tests.helpers.serving import GET, GET_1_0, HEAD, request, serving
 
 
@@ -129,3 +132,28 @@ def test_write_from_within_the_iterable_keeps_the_order(build: SimpleNamespace) 
         answer = client.answer()
         assert answer.whole
         assert answer.body == b"".join(written) + b"yieldedlast"
+
+
+def test_a_spoilt_piece_is_the_last(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary file that takes half a piece: what the client has is a beginning, and the connection is cut."""
+
+    class Full:
+        def __init__(self, *arguments: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        write = start_response("200 OK", [])
+        write(b"a" * 2_000_000)
+        with pytest.raises(OSError, match="No space"):
+            write(b"b" * 100)
+        for _ in range(3):
+            with pytest.raises(ClientDisconnected):
+                write(b"c" * 100)
+        return [b"d"]
+
+    monkeypatch.setattr(write_ahead, "WriteAhead", Full)
+    client = Bench(build, app).connect(GET, capacity=1000)
+    client.capacity = None
+    client.bench.settle()
+    assert (client.closed, client.reset) == (True, True)
+    assert not set(b"bcd") & set(client.received.split(b"\r\n\r\n")[1])
