@@ -134,7 +134,8 @@ run_tests() {
 seek_races() {
     local reports=$watched/reports tests=passed races=none
     [[ $# -gt 0 ]] || set -- tests/server/test_{loops,going_objects,threads,threaded_streams,monitor,keeper}.py \
-        tests/server/test_{watchdog,left_queue,loop_lost}.py tests/http/test_{expired,expired_gaps}.py tests/process/test_loops.py tests/observe/test_loops.py
+        tests/server/test_{watchdog,left_queue,loop_lost}.py tests/http/test_{expired,expired_gaps}.py \
+        tests/{process,observe}/test_loops.py
     rm -rf "$reports"
     mkdir "$reports"
     cat "$watched"/python/tsan/*.txt ci/races.supp > "$scratch/suppressions"
