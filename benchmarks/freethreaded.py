@@ -188,7 +188,8 @@ def tried(one: Contender, action: Callable[[], None]) -> bool:
 
 def table(profile: Profile, all_figures: dict[str, Figures]) -> str:
     """What was found, each figure the median of its bursts, ratios to one loop those of the bursts of a pass."""
-    lines = [f"\n{profile.name}: {profile.about}\n", HEADING, f"| --- |{' ---: |' * (HEADING.count('|') - 2)}"]
+    title = f"\n{profile.name}, {profile.connections} connections: {profile.about}\n"
+    lines = [title, HEADING, f"| --- |{' ---: |' * (HEADING.count('|') - 2)}"]
     one, two = all_figures.get(ONE, Figures()), all_figures.get(WORKERS, Figures())
     for name, its in all_figures.items():
         columns = (
@@ -211,6 +212,7 @@ def main() -> None:
     add = parser.add_argument
     add("--servers", default=",".join(CONTENDERS), metavar="A,B", help=f"any of {', '.join(CONTENDERS)}")
     add("--profiles", default="compute,hello,flask", metavar="X,Y", help="any of %(default)s")
+    add("--connections", type=int, metavar="N", help="of both clients together, in place of a profile's own")
     add("--passes", type=int, default=7, metavar="N", help="bursts of each server (%(default)s)")
     add("--seconds", type=int, default=2, metavar="N", help="length of a burst (%(default)s)")
     add("--peers-python", metavar="PATH", help="interpreter that has the peers; nothing is installed then")
@@ -244,7 +246,8 @@ def run(options: argparse.Namespace) -> None:
         print(f"{server.name}: {reason or version}")
         present += [] if reason else [server]
     for name in options.profiles.split(","):
-        measure(compute() if name == "compute" else PROFILES[name], present, pythons, options)
+        profile = compute() if name == "compute" else PROFILES[name]
+        measure(replace(profile, connections=options.connections or profile.connections), present, pythons, options)
 
 
 if __name__ == "__main__":
