@@ -78,7 +78,7 @@ class Process:
         )
         self.pid = self.process.pid
         self.seen: list[str] = []
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # None: the end
         assert self.process.stdout is not None
         self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self._reader.start()
@@ -88,7 +88,7 @@ class Process:
         with stream:
             for line in stream:
                 self._lines.put(line.rstrip("\n"))
-        self._lines.put("")  # the end
+        self._lines.put(None)
 
     def line(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
         """The next line in which *pattern* is found; *patience* is for each line, in seconds."""
@@ -97,11 +97,13 @@ class Process:
                 line = self._lines.get(timeout=patience)
             except queue.Empty:
                 raise AssertionError(f"{pattern!r} did not come; there was {self.seen}") from None
+            if line is None:
+                self._lines.put(None)  # for who asks for another one
+                raise AssertionError(f"ended without {pattern!r}; there was {self.seen}")
             self.seen.append(line)
             match = re.search(pattern, line)
             if match is not None:
                 return match
-            assert line or self._reader.is_alive(), f"ended without {pattern!r}; there was {self.seen}"
 
     def found_in(self, path: Path, pattern: str) -> re.Match[str]:
         """Wait until *pattern* is found in the file *path*, which the process writes."""
@@ -133,7 +135,8 @@ class Process:
         code = self.process.wait(patience)
         self._reader.join(PATIENCE)
         while not self._lines.empty():
-            self.seen.append(self._lines.get())
+            line = self._lines.get()
+            self.seen += [] if line is None else [line]
         return code
 
     def ends_by(self, number: signal.Signals) -> bool:
