@@ -7,8 +7,8 @@
 #     bash ci/freethreaded.sh --build [VERSION]            # no tests
 #     bash ci/freethreaded.sh --races [VERSION] [TEST...]  # interpreter, httptools and package under ThreadSanitizer
 #
-# FASTWSGI_BACKEND=py has whole servers pure, as in `ci/test.sh py`. With PIP_NO_INDEX only what PIP_FIND_LINKS has is
-# installed: enough for tests that need no framework.
+# FASTWSGI_BACKEND=py has whole servers pure, as in `ci/test.sh py`. Where not all packages can be had for that
+# interpreter, or with PIP_NO_INDEX, only what tests without a framework need is installed.
 . "$(dirname "$0")/common.sh"
 kept=$PWD/build/freethreaded
 mirror=http://deb.debian.org/debian/pool/main/p
@@ -90,14 +90,18 @@ is_fresh() {
 
 # install: what has no wheel for interpreters without a GIL may be older than the newest, or is compiled.
 install() {
-    local wanted=".[test]" pip=("$plain/venv/bin/python" -m pip --disable-pip-version-check -q install --prefer-binary)
-    [[ -z ${PIP_NO_INDEX:-} ]] || wanted=". pytest pytest-timeout hypothesis"
+    local pip=("$plain/venv/bin/python" -m pip --disable-pip-version-check -q install --prefer-binary)
     refresh_tree "$plain"
     ! is_fresh "$plain" || return 0
     [[ -e $plain/venv ]] || "$plain/python/bin/python$version" -m venv "$plain/venv"
     "${pip[@]}" setuptools Cython
-    # shellcheck disable=SC2086
-    (cd "$plain/fastwsgi" && FASTWSGI_REQUIRE_EXT=1 "${pip[@]}" --no-build-isolation -e $wanted)
+    (
+        cd "$plain/fastwsgi"
+        export FASTWSGI_REQUIRE_EXT=1
+        [[ -n ${PIP_NO_INDEX:-} ]] || ! "${pip[@]}" --no-build-isolation -e '.[test]' || exit 0
+        echo "--- without the packages of some tests"
+        "${pip[@]}" --no-build-isolation -e . pytest pytest-timeout hypothesis
+    )
     touch "$plain/installed"
 }
 
