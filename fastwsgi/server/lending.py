@@ -85,15 +85,18 @@ class LendingPool(Pool):
                 self._offer()
 
     def _borrow(self) -> None:
-        """Take over a place for the first request of the queue, if all are taken here."""
-        with self.lock:
-            self.loop.is_short = len(self.queued_requests) > 0 and self.running >= self.size and not self.ended
-        if self.loop.is_short and any(self._takes_from(sibling.pool) for sibling in self.loop.siblings):
+        """Take over places for the requests of the queue that have none here, as far as others have them."""
+        while self._is_short() and any(self._takes_from(sibling.pool) for sibling in self.loop.siblings):
             with self.lock:
-                self.loop.is_short = False
                 self._resize(1)
                 if self._has_work():
                     self._call_spare()
+
+    def _is_short(self) -> bool:
+        """Whether more requests wait than places are free; other loops are told."""
+        with self.lock:
+            self.loop.is_short = len(self.queued_requests) > max(0, self.size - self._calls()) and not self.ended
+            return self.loop.is_short
 
     def _takes_from(self, pool: Pool | None) -> bool:
         """Take a place over from *pool*, if it has one free and nobody touches its loop just now."""

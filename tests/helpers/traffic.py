@@ -32,7 +32,7 @@ class Load:
         kept: int = 2,
         new: int = 2,
         data: bytes = GET,
-        pause: float = 0.0,
+        pause: float = 0.001,  # without a GIL, each of these threads would take a core from the server
         connect: Callable[[Any], Client] = Client,
     ) -> None:
         self.address = address

@@ -76,15 +76,41 @@ def test_so_many_calls_run_at_a_time_as_there_are_threads(build: SimpleNamespace
         assert group.loops.requests == 10
 
 
-def clients_of(stack: ExitStack, group: Group, wanted: int) -> tuple[list[Client], Client]:
-    """*wanted* clients of one loop, and one of another."""
+def clients_of(stack: ExitStack, group: Group, wanted: int, others: int = 1) -> tuple[list[Client], list[Client]]:
+    """*wanted* clients of one loop, and *others* of another."""
     of: dict[Any, list[Client]] = {}
-    while len(of) < 2 or max(map(len, of.values())) < wanted:
+    while len(of) < 2 or max(map(len, of.values())) < wanted or min(map(len, of.values())) < others:
         client = stack.enter_context(group.connect())
         client.send(GET).answer()
         of.setdefault(group.loop_of(client), []).append(client)
     one, other = sorted(of.values(), key=len, reverse=True)
-    return one[:wanted], other[0]
+    return one[:wanted], other[:others]
+
+
+def test_a_loop_borrows_as_often_as_others_have_what_it_needs(build: SimpleNamespace) -> None:
+    gates = {"/own": threading.Event(), "/other": threading.Event()}
+    running: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path in gates:
+            running.append(path)
+            gates[path].wait(1000)
+        start_response("200 OK", [])
+        return []
+
+    with looping(build, app, threads=4) as group, ExitStack() as stack:
+        clients, others = clients_of(stack, group, 6, 2)
+        for count, other in enumerate(others, 1):
+            other.send(request(target="/other"))
+            until(lambda count=count: running.count("/other") == count)
+        for client in clients:
+            client.send(request(target="/own"))
+        until(lambda: (running.count("/own"), group.loops.queued()) == (2, 4))
+        gates["/other"].set()
+        until(lambda: (running.count("/own"), group.loops.queued()) == (4, 2))
+        gates["/own"].set()
+        assert [client.answer().status for client in (*clients, *others)] == [200] * 8
 
 
 def test_a_place_goes_back_to_a_loop_that_is_short_whatever_else_waits(build: SimpleNamespace) -> None:
@@ -100,7 +126,7 @@ def test_a_place_goes_back_to_a_loop_that_is_short_whatever_else_waits(build: Si
         return []
 
     with looping(build, app, threads=2) as group, ExitStack() as stack:
-        clients, other = clients_of(stack, group, 3)
+        clients, (other,) = clients_of(stack, group, 3)
         for count, path in enumerate(("/1", "/2"), 1):  # the second in a place of the other loop
             clients[count - 1].send(request(target=path))
             until(lambda count=count: len(entered) == count)
