@@ -57,10 +57,12 @@ class Acceptor:
             self._accept(self.listeners[fd], self.share)
             self.sharing.end()
 
-    def may_take(self) -> bool:
-        """Whether the loop takes connections now; asked by other loops."""
+    def may_take(self, if_full: bool) -> bool:
+        """Whether the loop takes connections now, or would, also while its threads are busy if *if_full*. Called by
+        other loops."""
         loop = self.loop
-        return self.polled and self.admission.has_room() and not (loop.service.full or loop.asked_to_stop)
+        takes = if_full if loop.service.full else self.polled
+        return takes and self.admission.has_room() and not loop.asked_to_stop
 
     def accept_all(self) -> None:
         """Empty all backlogs."""

@@ -42,6 +42,7 @@ class LendingPool(Pool):
         """Serve until the loop is done, first in this thread, which has made it. Raises what has ended the loop."""
         self.loop_is_free = True
         self.names = threading.current_thread().name
+        next(self._numbers)  # this thread
         self._threads.add(threading.current_thread())
         self._work()
         self.await_end()  # at once, but where another thread has ended the loop, or goes on with it

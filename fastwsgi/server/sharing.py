@@ -54,7 +54,13 @@ class Sharing:
                 one.accept_again()
 
     def _has_lead(self) -> bool:
-        return any(is_behind(one, self.loop) and one.acceptor.may_take() for one in self.loop.siblings)
+        """Whether another loop has fewer and takes some: also one whose threads are all busy, if they are here, too."""
+        is_full = self.loop.service.full
+        others = [one for one in self.loop.siblings if is_behind(one, self.loop) and one.acceptor.may_take(is_full)]
+        for one in others:
+            if not one.acceptor.polled:
+                one.accept_again()
+        return bool(others)
 
 
 def is_behind(loop: Loop, other: Loop) -> bool:

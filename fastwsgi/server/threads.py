@@ -16,6 +16,7 @@ has answered leaves the queue to the loop's thread, and one thread does all agai
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 from fastwsgi.daemon import Daemon
@@ -64,6 +65,7 @@ class Pool(Places):
         self.failure: BaseException | None = None
         self._threads: set[threading.Thread] = set()  # those that run now
         self.names = "fastwsgi"  # of the threads, before their numbers
+        self._numbers = count(1)
 
     # From outside
 
@@ -215,7 +217,7 @@ class Pool(Places):
     # Threads
 
     def _add_thread(self) -> None:
-        thread = Daemon(self._work, f"{self.names}-{len(self._threads) + 1}")
+        thread = Daemon(self._work, f"{self.names}-{next(self._numbers)}")
         self._threads.add(thread)
         thread.start()
 

@@ -48,14 +48,26 @@ def crowd(stack: ExitStack, group: Group, count: int) -> Loop:
     return crowded
 
 
+def be_full(*loops: Loop) -> None:
+    for loop in loops:
+        loop.service.full = True
+
+
+def be_full_and_not_accept(crowded: Loop, other: Loop) -> None:
+    be_full(crowded, other)
+    other.acceptor.poll(False)
+
+
 @pytest.mark.parametrize(
     ("more", "change", "leaves"),
     [
-        (LEAD, lambda other: None, True),
-        (LEAD - 1, lambda other: None, False),
-        (LEAD, lambda other: setattr(other.service, "full", True), False),
-        (LEAD, lambda other: setattr(other, "asked_to_stop", True), False),
-        (LEAD, lambda other: other.acceptor.poll(False), False),
+        (LEAD, lambda crowded, other: None, True),
+        (LEAD - 1, lambda crowded, other: None, False),
+        (LEAD, lambda crowded, other: be_full(other), False),
+        (LEAD, be_full, True),
+        (LEAD, be_full_and_not_accept, True),
+        (LEAD, lambda crowded, other: setattr(other, "asked_to_stop", True), False),
+        (LEAD, lambda crowded, other: other.acceptor.poll(False), False),
     ],
 )
 def test_a_loop_leaves_new_connections_to_one_that_has_fewer(
@@ -65,10 +77,11 @@ def test_a_loop_leaves_new_connections_to_one_that_has_fewer(
         crowded, other = group.each
         for fd in range(-more, 0):
             crowded.connections[fd] = Stub(crowded, fd)
-        change(other)
+        change(crowded, other)
         crowded.service.now = 1000.0
         assert crowded.acceptor.sharing.leaves() is leaves
         assert crowded.acceptor.polled is not leaves
+        assert other._may_accept_again is (leaves and not other.acceptor.polled)
         crowded.service.now += sharing.LEAVE
         assert not crowded.acceptor.sharing.leaves()  # they still wait
         crowded.service.now += sharing.TAKE / 2
