@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from fastwsgi import gil, temporary
 from fastwsgi.figures import SIZE, private_memory
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.gunicorn.green_threads import GreenThreadReport, refuse_green_threads
 from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
@@ -16,6 +17,7 @@ from fastwsgi.originals import os
 from fastwsgi.process.folders import file_sender, static_files, warn_of_folders
 from fastwsgi.process.late_gil import LateGil
 from fastwsgi.process.probes import probe_routes
+from fastwsgi.process.thread_room import make_room
 from fastwsgi.server.commons import Commons
 from fastwsgi.server.loop import Loop
 from fastwsgi.server.loops import Loops
@@ -51,6 +53,8 @@ def make_loops(
         Mistake: the application runs in threads that are none.
     """
     count = loop_count(settings) if slot is None else 1 + len(slot.followers)  # a hook may have changed the CPUs
+    if not HAS_GIL:
+        make_room(settings, count)
     if count == 1:
         return Loops([partial(make_loop, build, app, settings, logs, board, slot, base=base)])
     commons = Commons(settings, log_error, slot)

@@ -69,10 +69,20 @@ cdef extern from *:
         name_end = strrchr(text, ')');  /* the state is behind it, and a blank */
         return name_end == NULL || name_end[1] == 0 ? -1 : name_end[2] != 'R';
     }
+
+    /* Whether a thread waits with its state attached, so that whoever stops all threads waits for it. */
+    #define ATTACHED 1  /* as the interpreter's own _Py_THREAD_ATTACHED */
+    static int keeps_all(long long state) {
+        PyThreadState *of = (PyThreadState *)(uintptr_t)state;
+        return of != NULL && __atomic_load_n(&of->state, __ATOMIC_RELAXED) == ATTACHED
+            && waits_now((long long)of->native_thread_id) == 1;
+    }
     #else
     #define TELLS_WAITS 0
     #define waits_now(thread) -1
+    #define keeps_all(state) 0
     #endif
+    #define own_state() ((long long)(uintptr_t)PyThreadState_Get())
 
     /* The looks of all monitors of this process so far: each of them is a wait, but none of a call's. */
     static long all_looks;
@@ -129,6 +139,8 @@ cdef extern from *:
     long count_waits(long, double *) nogil
     bint TELLS_WAITS
     int waits_now(long long) nogil
+    bint keeps_all(long long)
+    long long own_state()
     long count_look() nogil
     long looks_so_far() nogil
     double load_time(const double *) nogil
@@ -155,6 +167,14 @@ cdef double LEAST_SHARE = 0.9, MOST_SHARE = 1.1  # of the cores, which are all b
 cdef double MARGIN = 0.1  # that it gets beyond its own pause, since it answers better if it can
 
 assert CALL_THREAD == figures.CALL + figures.CALL_THREAD
+
+
+def thread_state():
+    return own_state()
+
+
+def keeps_interpreter(long long state):
+    return keeps_all(state)
 
 
 cdef class Monitor:

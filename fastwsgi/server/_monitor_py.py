@@ -60,6 +60,17 @@ class _Use(NamedTuple):
         return (self.spent - before.spent) / (self.time - before.time)
 
 
+def thread_state() -> int:
+    """What keeps_interpreter() knows this thread by."""
+    return 0
+
+
+def keeps_interpreter(state: int) -> bool:
+    """Whether the thread with that *state*, which cannot end meanwhile, waits in a C call that does not let go of the
+    interpreter, so that whoever stops all threads waits, too. Known in C alone, without a GIL, on Linux."""
+    return False
+
+
 class Monitor:
     """Watches the calls of one loop, and keeps spare threads waiting.
 

@@ -150,6 +150,9 @@ class WatchedLoop(Protocol):
     def calls(self) -> list[tuple[int, Connection]]:
         """The application calls that run now: for each, the identifier of its thread, and its connection."""
 
+    def keeps_interpreter(self, thread: int) -> bool:
+        """Whether *thread* is in a C call for which everybody waits who looks at stacks."""
+
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
         """Answer 504 and leave the call for *exchange* behind; False if it has just ended."""
 

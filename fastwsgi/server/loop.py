@@ -117,6 +117,7 @@ class Loop(Ending):
         self.add_waker(self.wake_pipe.fileno(), self._handle_wake_up)
         self._may_accept_again = False
         self.thread = 0  # the identifier of the thread that serves
+        self.thread_states: dict[int, int] = {}  # of the threads that run, by their identifiers
         self.caller = 0  # that of the thread that has called run()
         self.expired: Callable[[str], None] = lambda logged: None  # called when a request has passed the deadline
         self.watchdog = Watchdog(self, settings.timeout, settings.slow_log, lambda logged: self.expired(logged))
@@ -275,6 +276,16 @@ class Loop(Ending):
                 running.append((self.pool.loop_thread if self.pool is not None else self.thread, connection))
             return running
 
+    def keeps_interpreter(self, thread: int) -> bool:
+        """Whether *thread* is in a call for which everybody waits who stops all threads, as to look at their stacks."""
+        with self.guard.held():
+            is_in_call = any(thread == one for one, _ in self.calls())  # so it lives
+            return is_in_call and self.build.monitor.keeps_interpreter(self.thread_states.get(thread, 0))
+
+    def note_thread(self) -> None:
+        """Have this thread, which is about to work for the loop, known to keeps_interpreter()."""
+        self.thread_states[threading.get_ident()] = self.build.monitor.thread_state()
+
     def give_up(self, thread: int, connection: Connection, exchange: Exchange) -> bool:
         """Answer 504 and leave the call for *exchange* in *thread* behind; False if it has just ended."""
         with self.guard.held():
@@ -290,6 +301,7 @@ class Loop(Ending):
     def serve(self) -> None:
         """Serve until all is done. Raises LoopLost if another thread has taken the loop."""
         self.thread = threading.get_ident()
+        self.note_thread()
         self.meter.set(CALL + CALL_THREAD, threading.get_native_id())
         with self.guard.held():
             self._finish_step()

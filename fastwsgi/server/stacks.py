@@ -50,16 +50,16 @@ def running_stacks(loops: Iterable[WatchedLoop]) -> list[RunningStack]:
             for thread, connection in loop.calls():
                 if connection.exchange is not None:
                     seconds = max(0.0, now - began(loop.meter, connection.exchange))
-                    found.append(_described(connection.exchange, seconds, thread, threads.get(thread, 0)))
+                    found.append(_described(loop, connection.exchange, seconds, thread, threads.get(thread, 0)))
     return sorted(found, key=lambda one: -one["seconds"])[:MOST]
 
 
-def _described(exchange: Exchange, seconds: float, thread: int, native_id: int) -> RunningStack:
+def _described(loop: WatchedLoop, exchange: Exchange, seconds: float, thread: int, native_id: int) -> RunningStack:
     environ = exchange.environ or {}
     return {
         "name": request_name(environ)[:MOST_NAME],
         "request_id": str(environ.get("fastwsgi.request_id", ""))[:MOST_NAME],
         "seconds": seconds,
         "thread": native_id,
-        "stack": stack_of(thread)[-MOST_STACK:],
+        "stack": stack_of(loop, thread)[-MOST_STACK:],
     }

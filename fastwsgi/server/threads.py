@@ -237,7 +237,9 @@ class Pool(Places):
         """The main function of each thread."""
         try:
             with self.loop.guard.held():
+                self.loop.note_thread()
                 if not self._take_part():
+                    self.loop.thread_states.pop(threading.get_ident(), None)
                     return
         except BaseException as error:
             self.failure = error

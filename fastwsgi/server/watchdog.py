@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LOOKS = 10  # looks in the shorter of the two times ...
 LONGEST = 0.25  # ... but at most so many seconds apart
+IN_C = "  a call in C that does not let go of the interpreter"
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
@@ -100,7 +101,7 @@ class Watchdog:
     def _give_up(self, thread: int, connection: Connection, exchange: Exchange, age: float) -> None:
         request = self._name(exchange)
         # Without a GIL, it may have to wait for the end of a call in C; with one, nothing runs meanwhile
-        stack = stack_of(thread) if HAS_GIL else None
+        stack = stack_of(self.loop, thread) if HAS_GIL else None
         with self._guarded():
             is_given_up = self.loop.give_up(thread, connection, exchange)
         if is_given_up:  # otherwise it has ended, or changed hands: look again
@@ -120,7 +121,7 @@ class Watchdog:
 
     def _log(self, message: str, thread: int, stack: str | None = None) -> str:
         """Log *message* with the stack of *thread*; the whole of it."""
-        stack = stack_of(thread) if stack is None else stack
+        stack = stack_of(self.loop, thread) if stack is None else stack
         logged = f"{message}; its thread is at:\n{stack}" if stack else message
         self.loop.log_error(logged, None)
         return logged
@@ -132,8 +133,13 @@ def name_of(exchange: Exchange) -> str:
     return f"{request_name(environ)} from {environ.get('REMOTE_ADDR', '?')}"
 
 
-def stack_of(thread: int) -> str:
-    """The Python stack of the thread with that identifier, without the server's frames below the application."""
+def stack_of(loop: WatchedLoop, thread: int) -> str:
+    """The Python stack of the thread with that identifier, without the server's frames below the application.
+
+    Without a GIL, all threads are stopped for that, so one in a C call that does not let them stop has none.
+    """
+    if not HAS_GIL and loop.keeps_interpreter(thread):
+        return IN_C
     frame: FrameType | None = sys._current_frames().get(thread)
     if frame is None:
         return ""

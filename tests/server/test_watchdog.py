@@ -147,6 +147,7 @@ def test_a_call_that_changes_hands_meanwhile_is_given_up_at_the_next_look() -> N
         give_up=lambda *call: next(tries),
         log_error=lambda message, error: None,
         guard=Guard(),
+        keeps_interpreter=lambda thread: False,
     )
     watchdog = Watchdog(loop, 1.0, 0.0, told.append)
     for now in range(5):
