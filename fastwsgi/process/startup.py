@@ -53,7 +53,7 @@ def make_loops(
         Mistake: the application runs in threads that are none.
     """
     count = loop_count(settings) if slot is None else 1 + len(slot.followers)  # a hook may have changed the CPUs
-    if not HAS_GIL:
+    if not HAS_GIL and settings.threads > 1:  # else there is room for all
         make_room(settings, count)
     if count == 1:
         return Loops([partial(make_loop, build, app, settings, logs, board, slot, base=base)])
