@@ -16,7 +16,7 @@ from fastwsgi.originals import os, threading
 if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
-OF_A_LOOP = 3  # its own thread, a spare that waits, the watchdog
+OF_A_LOOP = 4  # its own thread, a spare that waits, the watchdog, in pure Python the monitor
 OTHERS = 3  # of the application, besides those that are there already
 MOST = 256  # that are started; they take 10 ms
 
