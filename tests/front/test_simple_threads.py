@@ -222,7 +222,7 @@ def test_nothing_is_left_open() -> None:
         with served(quiet_server(server_class=Threaded)) as server, connect(server) as idle:
             idle.send(GET).answer()
             ask(server)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

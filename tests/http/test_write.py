@@ -101,7 +101,7 @@ def test_write_does_not_wait_for_a_slow_client(build: SimpleNamespace) -> None:
             assert answer.body == b"".join(pieces) + b"and the rest"
             assert client.send(request(target="/other")).answer().body == b"other"
         assert server.connections() == 0
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_what_was_written_ahead_is_dropped_with_the_client(build: SimpleNamespace) -> None:
@@ -111,7 +111,7 @@ def test_what_was_written_ahead_is_dropped_with_the_client(build: SimpleNamespac
             client.send(GET).until(b"\r\n\r\n")
             client.reset()
         assert server.connections() == 0
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_write_from_within_the_iterable_keeps_the_order(build: SimpleNamespace) -> None:

@@ -47,7 +47,7 @@ def nothing_left() -> Iterator[None]:
     """As many files are open after the test as before."""
     before = len(os.listdir("/proc/self/fd"))
     yield
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 # Too much at once

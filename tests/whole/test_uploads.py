@@ -99,7 +99,7 @@ def refused(build: SimpleNamespace, sent: bytes, status: int, finish: bool = Fal
         assert server.connections() == 0
         assert server.errors == []
     assert called == []
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 LONG = request("POST", fields=[("Content-Length", "100000")])
