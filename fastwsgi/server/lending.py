@@ -94,9 +94,10 @@ class LendingPool(Pool):
                     self._call_spare()
 
     def _is_short(self) -> bool:
-        """Whether more requests wait than places are free; other loops are told."""
+        """Whether more requests wait for threads than places are free; other loops are told."""
         with self.lock:
-            self.loop.is_short = len(self.queued_requests) > max(0, self.size - self._calls()) and not self.ended
+            free = max(0, self.size - self._calls())
+            self.loop.is_short = len(self.queued_requests) > free and not (self.left_to_loop or self.ended)
             return self.loop.is_short
 
     def _takes_from(self, pool: Pool | None) -> bool:
