@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LOOKS = 10  # looks in the shorter of the two times ...
 LONGEST = 0.25  # ... but at most so many seconds apart
+TRIES = 5  # at the stack of a thread that goes on
 IN_C = "  a call in C that does not let go of the interpreter"
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
@@ -140,10 +141,13 @@ def stack_of(loop: WatchedLoop, thread: int) -> str:
     """
     if not HAS_GIL and loop.keeps_interpreter(thread):
         return IN_C
-    frame: FrameType | None = sys._current_frames().get(thread)
-    if frame is None:
-        return ""
-    stack = traceback.extract_stack(frame)
-    ours = [number for number, one in enumerate(stack) if one.filename.startswith(_PACKAGE)]
+    for _ in range(TRIES):
+        frame: FrameType | None = sys._current_frames().get(thread)
+        if frame is None:
+            return ""
+        stack = traceback.extract_stack(frame)
+        ours = [number for number, one in enumerate(stack) if one.filename.startswith(_PACKAGE)]
+        if ours:  # else a frame has ended, and was without its caller, while the stack was read
+            break
     above = stack[ours[-1] + 1 :] if ours and ours[-1] + 1 < len(stack) else stack
     return "".join(traceback.StackSummary.from_list(above).format()).rstrip("\n")

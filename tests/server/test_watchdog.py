@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ import pytest
 
 import fastwsgi
 from fastwsgi._guard_py import Guard
+from fastwsgi.daemon import Daemon
 from fastwsgi.server.threads import Pool
-from fastwsgi.server.watchdog import Watchdog
+from fastwsgi.server.watchdog import Watchdog, stack_of
 from tests.helpers.serving import GET, PATIENCE, answering, await_loop, request, serving
 
 THREADS = pytest.mark.parametrize("threads", [1, 4])
@@ -153,6 +155,21 @@ def test_a_call_that_changes_hands_meanwhile_is_given_up_at_the_next_look() -> N
     for now in range(5):
         watchdog.look(float(now))
     assert told == ["timeout: GET ? from ? has run for 2.0 s and is given up"]
+
+
+def test_a_stack_is_read_again_whose_frame_has_ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GIL, the thread goes on while its stack is read; a frame that has ended has no caller any more."""
+    let_go = threading.Event()
+    thread = Daemon(lambda: let_go.wait(PATIENCE) and None, "test")
+    thread.start()
+    idle = (number for number in "1")  # its frame has no caller either
+    frames = iter([{thread.ident: idle.gi_frame}, sys._current_frames()])
+    monkeypatch.setattr(sys, "_current_frames", lambda: next(frames))
+    assert thread.ident is not None
+    loop: Any = SimpleNamespace(keeps_interpreter=lambda thread: False)
+    assert "in wait" in stack_of(loop, thread.ident)
+    let_go.set()
+    thread.join()
 
 
 def test_calls_that_were_slow_before_there_was_a_pool_wake_nobody(
