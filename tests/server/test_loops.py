@@ -87,58 +87,57 @@ def clients_of(stack: ExitStack, group: Group, wanted: int, others: int = 1) -> 
     return one[:wanted], other[:others]
 
 
-def test_a_loop_borrows_as_often_as_others_have_what_it_needs(build: SimpleNamespace) -> None:
-    gates = {"/own": threading.Event(), "/other": threading.Event()}
-    running: list[str] = []
+class Gates:
+    """An application whose calls to each of *paths* wait until that is opened, and that tells which have begun."""
 
-    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __init__(self, *paths: str) -> None:
+        self.gates = {path: threading.Event() for path in paths}
+        self.entered: list[str] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path in gates:
-            running.append(path)
-            gates[path].wait(1000)
+        if path in self.gates:
+            self.entered.append(path)
+            self.gates[path].wait(1000)
         start_response("200 OK", [])
         return []
 
-    with looping(build, app, threads=4) as group, ExitStack() as stack:
+    def open(self, *paths: str) -> None:
+        for path in paths:
+            self.gates[path].set()
+
+
+def test_a_loop_borrows_as_often_as_others_have_what_it_needs(build: SimpleNamespace) -> None:
+    gates = Gates("/own", "/other")
+    with looping(build, gates, threads=4) as group, ExitStack() as stack:
         clients, others = clients_of(stack, group, 6, 2)
         for count, other in enumerate(others, 1):
             other.send(request(target="/other"))
-            until(lambda count=count: running.count("/other") == count)
+            until(lambda count=count: gates.entered.count("/other") == count)
         for client in clients:
             client.send(request(target="/own"))
-        until(lambda: (running.count("/own"), group.loops.queued()) == (2, 4))
-        gates["/other"].set()
-        until(lambda: (running.count("/own"), group.loops.queued()) == (4, 2))
-        gates["/own"].set()
+        until(lambda: (gates.entered.count("/own"), group.loops.queued()) == (2, 4))
+        gates.open("/other")
+        until(lambda: (gates.entered.count("/own"), group.loops.queued()) == (4, 2))
+        gates.open("/own")
         assert [client.answer().status for client in (*clients, *others)] == [200] * 8
 
 
 def test_a_place_goes_back_to_a_loop_that_is_short_whatever_else_waits(build: SimpleNamespace) -> None:
-    gates = {path: threading.Event() for path in ("/1", "/2", "/3", "/4")}
-    entered: list[str] = []
-
-    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if path in gates:
-            entered.append(path)
-            gates[path].wait(1000)
-        start_response("200 OK", [])
-        return []
-
-    with looping(build, app, threads=2) as group, ExitStack() as stack:
+    gates = Gates("/1", "/2", "/3", "/4")
+    with looping(build, gates, threads=2) as group, ExitStack() as stack:
         clients, (other,) = clients_of(stack, group, 3)
         for count, path in enumerate(("/1", "/2"), 1):  # the second in a place of the other loop
             clients[count - 1].send(request(target=path))
-            until(lambda count=count: len(entered) == count)
+            until(lambda count=count: len(gates.entered) == count)
         clients[2].send(request(target="/3"))
         until(lambda: group.loops.queued() == 1)
         other.send(request(target="/4"))
         until(lambda: group.loops.queued() == 2)
-        gates["/1"].set()
-        until(lambda: len(entered) == 3)
-        assert entered[2] == "/4"
-        for gate in gates.values():
-            gate.set()
+        gates.open("/1")
+        until(lambda: len(gates.entered) == 3)
+        assert gates.entered[2] == "/4"
+        gates.open("/2", "/3", "/4")
         assert [client.answer().status for client in (*clients, other)] == [200] * 4
 
 
