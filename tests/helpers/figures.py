@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fastwsgi import figures
+from fastwsgi.status import totals
 
 
 def codes(words: memoryview) -> dict[int, int]:
-    """How many responses there were, by code."""
-    counts = enumerate(words[figures.CODES : figures.CODES + figures.CODE_WORDS], 100)
+    """How many responses there were, by code; those of the monitor, too, which answers where the watchdog is late."""
+    counts = enumerate(totals.of_all(words, [0])[figures.CODES : figures.CODES + figures.CODE_WORDS], 100)
     return {code: count for code, count in counts if count}
 
 
@@ -32,9 +33,9 @@ def refused(words: memoryview, code: int) -> int:
 
 
 def timeouts(words: memoryview) -> dict[str, int]:
-    """How many there were, by kind."""
-    kinds = zip(figures.TIMEOUT_KINDS, words[figures.TIMEOUTS : figures.TIMEOUTS + len(figures.TIMEOUT_KINDS)])
-    return {kind: count for kind, count in kinds if count}
+    """How many there were, by kind, as in codes()."""
+    counts = totals.of_all(words, [0])[figures.TIMEOUTS : figures.TIMEOUTS + len(figures.TIMEOUT_KINDS)]
+    return {kind: count for kind, count in zip(figures.TIMEOUT_KINDS, counts) if count}
 
 
 def call_at(words: memoryview, row: int = figures.CALL) -> tuple[str, str] | None:

@@ -210,5 +210,5 @@ def test_what_the_monitor_answered_is_reported_once(way: str) -> None:
     assert ends == [(504, 0)]
     words = bench.service.meter.view
     expired = words[figures.EXPIRED : figures.EXPIRED + figures.HISTOGRAM]
-    assert (sum(expired[:-1]), codes(words), timeouts(words)) == (1, {}, {})  # what the monitor counts is enough
+    assert (sum(expired[:-1]), codes(words), timeouts(words)) == (1, {504: 1}, {"application": 1})  # once
     assert 0 < expired[-1] < 2 * PATIENCE * 10**9

@@ -107,8 +107,8 @@ def test_the_answer_of_the_monitor_has_its_line(
 ) -> None:
     """Whether the call that has held the GIL returns in the end, or the worker is killed.
 
-    Without a GIL the watchdog answers, which does so at length, unless everything is held up before: a loop that still
-    starts its threads may do that, so there is one.
+    Without a GIL the watchdog answers, which does so at length, unless it is late, or everything is held up before: a
+    loop that still starts its threads may do that, so there is one.
     """
     log = tmp_path / "log"
     logged = {"access_logfile": str(log), "access_log_format": "%(h)s %(r)s %(s)s %(B)s %(a)s %(t)s %(M)s"}
@@ -124,7 +124,7 @@ def test_the_answer_of_the_monitor_has_its_line(
         assert server.wait() == 0
     held = [line for line in log.read_text().splitlines() if "hold" in line]
     assert len(held) == 1
-    size = 0 if HAS_GIL else len("504 Gateway Timeout\n")
+    size = "0" if HAS_GIL else "(?:0|20)"  # 20: the watchdog's
     found = re.fullmatch(rf"127.0.0.1 GET /hold\?{seconds} HTTP/1.1 504 {size} me \[[^]]+\] (\d+)", held[0])
     assert found is not None, held
     assert int(found[1]) >= 300
