@@ -197,8 +197,10 @@ class Pool(Places):
         self.step_aside(connection)
         connection.settle()
         with self.lock:
-            self.waiting_streams.add(connection)
+            is_one_cut = self.waiting_streams.add(connection)
             self._free_place()
+        if is_one_cut:
+            self.waiting_streams.report_cut()
         with self.waiting_streams.resting(connection):
             try:
                 self.waiting_streams.await_reader(connection)

@@ -37,14 +37,19 @@ class WaitingStreams:
     def __len__(self) -> int:
         return len(self._streams)
 
-    def add(self, connection: Connection) -> None:
-        """Add *connection*. If there are too many then, the one that is furthest behind is to end."""
+    def add(self, connection: Connection) -> bool:
+        """Add *connection*. True if there are too many then: the one that is furthest behind ends, to be reported."""
         self._streams.add(connection)
         self._meter.set(STREAMS_WAITING, len(self._streams))
-        if len(self._streams) > self._most:
-            message = f"more than {self._most} streams wait for their clients: the one furthest behind is cut"
-            self._cuts.log(time.monotonic(), message)
-            min(self._streams, key=lambda one: one.pace.deadline).given_up = True
+        if len(self._streams) <= self._most:
+            return False
+        min(self._streams, key=lambda one: one.pace.deadline).given_up = True
+        return True
+
+    def report_cut(self) -> None:
+        """Log that one ends; without the lock: behind a log the guard is taken back, and that comes before the lock."""
+        message = f"more than {self._most} streams wait for their clients: the one furthest behind is cut"
+        self._cuts.log(time.monotonic(), message)
 
     def remove(self, connection: Connection) -> None:
         """Remove *connection*."""

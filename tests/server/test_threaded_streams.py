@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
-from tests.helpers.serving import GET, PATIENCE, await_loop, request, serving
+from tests.helpers.serving import GET, PATIENCE, Server, await_loop, request, serving
 
 
 class Streams:
@@ -75,6 +75,38 @@ def test_of_too_many_waiting_streams_the_one_furthest_behind_is_cut(build: Simpl
         clients[0].rest()
         assert clients[0].end == "reset"
     assert "more than 2 streams wait" in server.log
+
+
+class Entries(list[tuple[str, "BaseException | None"]]):
+    """An error log each of whose entries waits for the lock of the pool.
+
+    Attributes:
+        free: for each entry, whether it could have it.
+    """
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self.server = server
+        self.free: list[bool] = []
+
+    def append(self, entry: tuple[str, BaseException | None]) -> None:
+        super().append(entry)
+        assert self.server.loop.pool is not None
+        lock = self.server.loop.pool.lock
+        self.free.append(lock.acquire(timeout=PATIENCE))
+        if self.free[-1]:
+            lock.release()
+
+
+def test_the_cut_of_a_stream_is_logged_without_the_lock_of_the_pool(build: SimpleNamespace) -> None:
+    """Behind an entry a thread takes back the guard, which one may have that waits for the lock."""
+    app = Streams()
+    with serving(build, app, threads=2, max_waiting_streams=1) as server, ExitStack() as stack:
+        entries = server.errors = Entries(server)
+        for number in range(2):
+            stack.enter_context(server.connect(receive_buffer=4096)).send(request(target=f"/stream/{number}"))
+        assert app.closed.acquire(timeout=2 * PATIENCE)
+    assert entries.free == [True]
 
 
 def test_a_stream_whose_client_does_not_read_is_ended(build: SimpleNamespace) -> None:
