@@ -14,6 +14,7 @@ import pytest
 
 from fastwsgi.gil import HAS_GIL
 from tests.helpers.deployments import Deployment, deployed, starting, wait_for_end
+from tests.helpers.processes import running
 from tests.helpers.serving import Client, Ended, request
 from tests.helpers.status import observed
 from tests.helpers.traffic import Load
@@ -259,3 +260,19 @@ def test_a_worker_with_a_loop_that_hangs_ends(tmp_path: Path, backend: str, end:
         else:
             server.signal(signal.SIGTERM if end == "stopped" else signal.SIGQUIT)
         wait_for_end(worker)
+
+
+ALONE = """
+import fastwsgi
+
+fastwsgi.serve(app, "127.0.0.1:0", threads=4, loops=2, graceful_timeout=1, slow_log=0.5)
+"""
+
+
+def test_so_does_a_program_that_serves_by_itself(backend: str) -> None:
+    with running(["-c", HANGING + ALONE], backend) as server, server.connect() as client:
+        client.send(request(target="/hang")).answer()
+        server.line("hangs")
+        server.signal()
+        server.line("stopped")
+        assert server.wait() == 0
