@@ -5,6 +5,7 @@
 #     bash ci/freethreaded.sh                              # 3.13, all tests
 #     bash ci/freethreaded.sh 3.14 tests/server -k threads # another, and arguments for pytest
 #     bash ci/freethreaded.sh --build [VERSION]            # no tests
+#     bash ci/freethreaded.sh --locks [VERSION] [TEST...]  # pure, and in which order locks are taken
 #     bash ci/freethreaded.sh --races [VERSION] [TEST...]  # interpreter, httptools and package under ThreadSanitizer
 #
 # FASTWSGI_BACKEND=py has whole servers pure, as in `ci/test.sh py`. Where not all packages can be had for that
@@ -134,6 +135,18 @@ run_tests() {
     (cd "$1/fastwsgi" && exec env PYTHON_GIL=0 "$1/venv/bin/python" -m pytest -q "${@:2}")
 }
 
+# seek_circles [TEST...]: two locks that are taken in both orders are a failure. In the pure build all can be seen.
+seek_circles() {
+    local notes=$plain/locks tests=passed circles=none
+    [[ $# -gt 0 ]] || set -- tests/server tests/{observe,process}/test_loops.py tests/process/test_{c_calls,hung,recycle}.py
+    rm -rf "$notes"
+    mkdir "$notes"
+    LOCK_ORDER=$notes PYTHONPATH=$PWD/ci/locks FASTWSGI_BACKEND=py run_tests "$plain" "$@" || tests=FAILED
+    "$python" ci/lock_order.py "$notes" || circles=FOUND
+    echo "in the pure build: tests $tests; locks taken in both orders: $circles"
+    [[ $tests == passed && $circles == none ]]
+}
+
 # seek_races [TEST...]: whatever the tests say themselves, a report of our code is a failure, too.
 seek_races() {
     local reports=$watched/reports tests=passed races=none
@@ -151,7 +164,7 @@ seek_races() {
 }
 
 mode=--test
-[[ ! ${1:-} =~ ^--(build|races)$ ]] || { mode=$1; shift; }
+[[ ! ${1:-} =~ ^--(build|locks|races)$ ]] || { mode=$1; shift; }
 version=3.13
 [[ ! ${1:-} =~ ^3\.[0-9]+$ ]] || { version=$1; shift; }
 plain=$kept/$version watched=$kept/$version-races
@@ -159,6 +172,7 @@ build_interpreter "$plain"
 install
 case $mode in
 --test) run_tests "$plain" "$@" ;;
+--locks) seek_circles "$@" ;;
 --races)
     clang=$(newest_clang)
     build_interpreter "$watched" --with-thread-sanitizer CC="$clang"
