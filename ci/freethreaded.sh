@@ -141,7 +141,8 @@ seek_circles() {
     [[ $# -gt 0 ]] || set -- tests/server tests/{observe,process}/test_loops.py tests/process/test_{c_calls,hung,recycle}.py
     rm -rf "$notes"
     mkdir "$notes"
-    LOCK_ORDER=$notes PYTHONPATH=$PWD/ci/locks FASTWSGI_BACKEND=py run_tests "$plain" "$@" || tests=FAILED
+    LOCK_ORDER=$notes PYTHONPATH=$PWD/ci/locks FASTWSGI_BACKEND=py run_tests "$plain" -p forget_locks "$@" ||
+        tests=FAILED
     "$python" ci/lock_order.py "$notes" || circles=FOUND
     echo "in the pure build: tests $tests; locks taken in both orders: $circles"
     [[ $tests == passed && $circles == none ]]

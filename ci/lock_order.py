@@ -1,6 +1,6 @@
 """Locks that threads take in both orders, so that two threads may wait for each other for ever; exit code 1 if any are.
 
-    LOCK_ORDER=FOLDER PYTHONPATH=ci/locks PYTHON_GIL=0 FASTWSGI_BACKEND=py python -m pytest ...
+    LOCK_ORDER=FOLDER PYTHONPATH=ci/locks PYTHON_GIL=0 FASTWSGI_BACKEND=py python -m pytest -p forget_locks ...
     python ci/lock_order.py FOLDER   # with what each process has noted
 
 Only a wait without a limit counts. Locks that another thread releases are left out: they are signals.

@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 import weakref
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -26,12 +27,13 @@ noted: set[tuple[str, ...]] = set()
 
 def note(kind: str, *sites: str) -> None:
     """Note once what has happened to the locks that were made at *sites*, and where."""
-    if (kind, *sites) not in noted:
+    if (kind, *sites) in noted:
+        return
+    frames = [frame for frame in traceback.extract_stack() if frame.filename != __file__][-DEPTH:]
+    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    with suppress(OSError), open(os.path.join(FOLDER, str(os.getpid())), "a") as file:  # no descriptor: the next time
+        file.write(json.dumps({"kind": kind, "sites": sites, "stack": stack}) + "\n")
         noted.add((kind, *sites))
-        frames = [frame for frame in traceback.extract_stack() if frame.filename != __file__][-DEPTH:]
-        stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        with open(os.path.join(FOLDER, str(os.getpid())), "a") as file:
-            file.write(json.dumps({"kind": kind, "sites": sites, "stack": stack}) + "\n")
 
 
 class Noted:
@@ -90,7 +92,7 @@ class Lock(Noted):
         self.release()
 
 
-class RLock(Noted, _thread.RLock):
+class RLock(Noted, _thread.RLock):  # type: ignore[misc]  # it is not final
     """For threading.RLock; the order counts when it is taken for the first time."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -104,7 +106,7 @@ class RLock(Noted, _thread.RLock):
         self.after()
         super().release()
 
-    def __enter__(self) -> bool:
+    def __enter__(self) -> bool:  # type: ignore[override]  # it has no arguments there either
         return self.acquire()
 
     def __exit__(self, *_: object) -> None:

@@ -27,7 +27,8 @@ class Bench:
         self.poller = open_poller()
         self.connections: dict[int, Any] = {}
         self.served: list[int] = []
-        self.batch = build.batch.Batch(self.connections, self.served.append, build.guard.Guard())
+        self.guard = build.guard.Guard()
+        self.batch = build.batch.Batch(self.connections, self.served.append, self.guard)
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
 
     def add_ready(self) -> int:
@@ -41,6 +42,7 @@ class Bench:
         self.connections[fd] = SimpleNamespace(on_ready=on_ready)
 
     def close(self) -> None:
+        self.guard.let_go()
         self.poller.close()
         for one, other in self.pairs:
             one.close()
