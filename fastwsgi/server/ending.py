@@ -74,13 +74,18 @@ class Ending:
         self.service.draining = True  # without it: who hangs reads it afterwards
 
     def begin_to_stop(self) -> None:
-        """Accept what waits, and hurry all connections. If the loop is lost here, its next thread starts again."""
+        """Accept what waits, and hurry all connections. If the loop is lost here, its next thread starts again.
+
+        The application answers what has come on connections that are kept, and may take its time. So there is another
+        look at the backlogs just before their end, which resets who connects in between.
+        """
         service = self.service
         service.keep_alive = min(service.keep_alive, self._idle_grace)
         self.acceptor.accept_all()
         self.housekeeping.hurry_idle()
-        self.stopping = True
         self.acceptor.poll(False)
+        self.acceptor.accept_all()
+        self.stopping = True
         self.stopped_accepting()
 
     def is_done(self) -> bool:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,6 +77,32 @@ def test_a_running_request_is_answered_and_so_are_those_that_wait(build: SimpleN
                 answer = client.answer()
                 assert (answer.body, answer.get("Connection")) == (b"hello", "close")
                 assert (client.rest(), client.end) == (b"", "closed")
+        assert ends(server)
+
+
+def test_who_connects_while_the_last_requests_are_answered_is_answered(build: SimpleNamespace) -> None:
+    """They may take long; then the listeners are closed."""
+    entered, go_on = threading.Event(), threading.Event()
+    late: list[Client] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/slow":
+            entered.set()
+            assert go_on.wait(PATIENCE)
+            server.loop.stop()
+        elif environ["PATH_INFO"] == "/last":
+            late.append(stack.enter_context(server.connect()).send(GET))
+        return echo(environ, start_response)
+
+    with serving(build, app) as server, server.connect() as known, server.connect() as slow, ExitStack() as stack:
+        server.loop.stopped_accepting = server.listener.close
+        known.send(GET).answer()
+        slow.send(request(target="/slow"))
+        assert entered.wait(PATIENCE)
+        known.send(request(target="/last"))
+        go_on.set()
+        assert slow.answer().body == known.answer().body == b"hello"
+        assert late[0].answer().body == b"hello"
         assert ends(server)
 
 
