@@ -49,7 +49,11 @@ def in_circles(orders: Orders) -> Orders:
 
 
 def main() -> int:
-    orders = read(Path(sys.argv[1]))
+    folder = Path(sys.argv[1])
+    if not any(folder.iterdir()):
+        print("no process has noted anything")
+        return 1
+    orders = read(folder)
     circles = in_circles(orders)
     for (first, second), stack in circles.items():
         print(f"--- {second} is taken while the thread has {first}, here, and somewhere in the other order:")

@@ -95,3 +95,8 @@ def test_which_are_reported(
     monkeypatch.setattr(sys, "argv", ["lock_order", str(found)])
     assert lock_order.main() == code
     assert ("script.py" in capsys.readouterr().out) is bool(code)
+
+
+def test_a_run_without_notes_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["lock_order", str(tmp_path)])
+    assert lock_order.main() == 1
