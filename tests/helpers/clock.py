@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import time
 
+FULL_SPEED = 20.0  # seconds that pass as they do: more than any test takes where the machine is not held up
+SLOW = 100  # then it takes so many of them to pass one
+
 
 class Clock:
-    """Stands for the module `time` in the loop and its housekeeping; `offset` seconds ahead of it.
+    """Stands for the module `time` in the loop and what belongs to it; `offset` seconds ahead of it.
 
-    It stops when it is put forward for the first time: then no deadline comes nearer because the machine is busy.
+    No deadline comes nearer because the machine is busy, or stands still: the server's shortest by default, 30 s, are
+    further away than it goes by itself. It stops when it is put forward for the first time.
     """
 
     def __init__(self) -> None:
         self.offset = 0.0
-        self._stopped: tuple[float, float] | None = None
+        self._begun = time.monotonic()
+        self._ahead = time.time() - self._begun
+        self._stopped: float | None = None
 
     def advance(self, seconds: float) -> None:
         """Put it forward."""
-        self._stopped = self._stopped or (time.monotonic(), time.time())
+        if self._stopped is None:
+            self._stopped = self._passed()
         self.offset += seconds
 
+    def _passed(self) -> float:
+        """Seconds that have passed by themselves."""
+        if self._stopped is not None:
+            return self._stopped
+        passed = time.monotonic() - self._begun
+        return passed if passed < FULL_SPEED else FULL_SPEED + (passed - FULL_SPEED) / SLOW
+
     def monotonic(self) -> float:
-        return (self._stopped[0] if self._stopped else time.monotonic()) + self.offset
+        return self._begun + self._passed() + self.offset
 
     def time(self) -> float:
-        return (self._stopped[1] if self._stopped else time.time()) + self.offset
+        return self.monotonic() + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)

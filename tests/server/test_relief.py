@@ -67,7 +67,7 @@ def test_responses_that_wait_go_to_files(build: SimpleNamespace, target: str, th
         assert server.ask().body == b"hello"
         for client in clients:
             answer = client.answer()
-            assert (answer.whole, len(answer.body)) == (True, 20 * MIB if target == "/list" else 24 * MIB)
+            assert (answer.whole, len(answer.body)) == (True, 20 * MIB if target == "/list" else 24 * MIB), server.log
         await_loop(server, lambda loop: service.holdings.held == 0 and service.disk.used == 0)
         assert server.errors == []
 
