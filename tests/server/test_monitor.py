@@ -105,3 +105,23 @@ def test_who_keeps_the_loop(build: SimpleNamespace, last: Any, seconds: float, i
 
         until(lambda: is_stuck in told())
         assert is_stuck or not any(told())
+
+
+@pytest.mark.skipif(HAS_GIL, reason="with a GIL nobody can tell")
+def test_a_call_that_waits_behind_brisk_ones_is_found(build: SimpleNamespace) -> None:
+    """The monitor looks less often while calls come and go quickly."""
+
+    def last(monitor: Any) -> None:
+        if len(app.found) % 3000 == 2999:
+            time.sleep(2 * LONG)
+
+    app = Calls(last)
+    with serving(build, app, threads=2) as server, server.connect() as client:
+        app.server = server
+
+        def is_found() -> bool:
+            client.send(GET * 3000)
+            assert {client.answer().status for _ in range(3000)} == {200}
+            return app.found[-1][1]
+
+        until(is_found)
