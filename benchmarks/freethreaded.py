@@ -6,7 +6,8 @@ The unit is a core with a loop and its client: *one loop* shares one core with o
 process share both cores with two clients, one on each, and so do *two workers* and each peer. So a client takes the
 same share for one loop as for two, and what is compared is twice the machine with twice the loops: requests/s should
 double, and CPU time per request stay. What two workers lose against one loop is the machine's, which wakes threads on
-another core; what two loops lose against two workers is what they cost each other.
+another core; what two loops lose against two workers is what they cost each other, and what threads cost: *threaded
+workers* are two of two threads each, which share nothing.
 
 All servers of a profile are up together, and have bursts in turn, every other pass backwards; a ratio is the median of
 those of each pass. On a machine with other work, --urgent has the kernel prefer servers and clients to it. Memory is
@@ -63,6 +64,7 @@ TABLE = (
     ours(ONE, "--threads", "1"),
     ours(TWO, "--threads", "2", "--loops", "2"),
     ours(WORKERS, "--threads", "1", "--workers", "2"),
+    ours("threaded workers", "--threads", "2", "--loops", "1", "--workers", "2"),
     on_both_cores("gunicorn", "--threads", "2"),
     on_both_cores("waitress", "--threads", "2"),
     Server("cheroot", "cheroot", ("-m", "cheroot", "--bind", "127.0.0.1:{port}", "--threads", "2", "{module}:{app}")),
