@@ -97,7 +97,7 @@ class LendingPool(Pool):
         """Whether more requests wait for threads than places are free; other loops are told."""
         with self.lock:
             free = max(0, self.size - self._calls())
-            self.loop.is_short = len(self.queued_requests) > free and not (self.left_to_loop or self.ended)
+            self.loop.is_short = len(self.queued_requests) > free and not (self.left_to_loop or self.is_over())
             return self.loop.is_short
 
     def _takes_from(self, pool: Pool | None) -> bool:

@@ -60,14 +60,18 @@ class Places:
     def next_queued(self) -> Connection | None:
         """The next connection that the loop's thread answers; None if there is none, or other threads go on."""
         with self.lock:
-            if self.queued_requests and self.running < self.size and not (self.ended or self.loop.aborted):
+            if self.queued_requests and self.running < self.size and not self.is_over():
                 return self.queued_requests.popleft()
             self._leave_to_loop(False)
             return None
 
+    def is_over(self) -> bool:
+        """Whether no request of the queue is begun any more."""
+        return self.ended or self.loop.aborted
+
     def _has_work(self) -> bool:
         """Whether a request waits for a thread that does not have the loop, and has a place; with the lock held."""
-        return len(self.queued_requests) > 0 and self.running < self.size and not (self.left_to_loop or self.ended)
+        return len(self.queued_requests) > 0 and self.running < self.size and not (self.left_to_loop or self.is_over())
 
     def _has_place(self) -> bool:
         """Whether a stream can go on; with the lock held."""

@@ -349,7 +349,7 @@ class Pool(Places):
                 if self._was_given_up():
                     return None
                 calm = self.monitor.calm
-                is_next = len(self.queued_requests) > 0 and not (self.resuming or self.ended)
+                is_next = len(self.queued_requests) > 0 and not (self.resuming or self.is_over())
                 if calm or not is_next:
                     if is_next:
                         self._leave_to_loop(True)

@@ -158,6 +158,14 @@ def test_after_a_halt_nothing_of_it_is_begun(waiting: Queue, planted: Any, app: 
     assert app.called == ["/held"]
 
 
+def test_after_a_halt_no_thread_goes_on_with_the_queue(waiting: Queue, planted: Any, app: App) -> None:
+    planted.hands_on = planted.calm = False
+    waiting.server.loop.halt()
+    app.let_go["/busy"].set()
+    waiting.await_end()
+    assert app.called == []
+
+
 def test_a_call_that_is_given_up_meanwhile_holds_up_nobody(waiting: Queue, planted: Any, app: App) -> None:
     planted.hands_on = False
     waiting.begin()
