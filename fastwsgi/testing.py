@@ -95,6 +95,8 @@ def _refuse(values: Settings, given: dict[str, Any]) -> None:
     for name, setting in SETTINGS.items():
         if setting.supervised and getattr(values, name) != setting.default:
             raise SettingError(f"{name} needs worker processes, and this server is a thread: try it with the command")
+    if values.loops > 1:
+        raise SettingError("loops: a server for tests has one, in one thread of the program; serve() may have several")
     for name in OF_LOGGING:
         if name in given:
             raise SettingError(f"{name}: a server for tests logs as the program has set up its logging")

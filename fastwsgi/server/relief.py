@@ -81,9 +81,10 @@ class Relief:
         return self.loop.connections.get(connection.fd) is connection
 
     def _report(self, holdings: Holdings) -> None:
+        holder = "a loop of this process" if self.loop.siblings else "this process"
         self._log.log(
             time.monotonic(),
-            f"clients make this process hold {holdings.held >> 20} of {holdings.limit >> 20} MiB "
+            f"clients make {holder} hold {holdings.held >> 20} of {holdings.limit >> 20} MiB "
             "(--max-buffered): those that hold most and move least are ended",
         )
 

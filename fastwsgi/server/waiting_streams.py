@@ -38,17 +38,24 @@ class WaitingStreams:
         return len(self._streams)
 
     def add(self, connection: Connection) -> bool:
-        """Add *connection*. True if there are too many then: the one that is furthest behind ends, to be reported."""
+        """Add *connection*. True if there are too many then: the one that is furthest behind ends, to be reported.
+
+        That takes its thread up to LOOK to see, so of a burst of streams another one ends for each that is too many.
+        """
         self._streams.add(connection)
         self._meter.set(STREAMS_WAITING, len(self._streams))
         if len(self._streams) <= self._most:
             return False
-        min(self._streams, key=lambda one: one.pace.deadline).given_up = True
+        staying = [one for one in self._streams if not one.given_up]
+        if len(staying) <= self._most:
+            return False
+        min(staying, key=lambda one: one.pace.deadline).given_up = True
         return True
 
     def report_cut(self) -> None:
         """Log that one ends; without the lock: behind a log the guard is taken back, and that comes before the lock."""
-        message = f"more than {self._most} streams wait for their clients: the one furthest behind is cut"
+        streams = "1 stream waits for its client" if self._most == 1 else f"{self._most} streams wait for their clients"
+        message = f"more than {streams}: the one furthest behind is cut"
         self._cuts.log(time.monotonic(), message)
 
     def remove(self, connection: Connection) -> None:

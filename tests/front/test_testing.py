@@ -20,6 +20,7 @@ from urllib.error import HTTPError
 import pytest
 
 from fastwsgi import Mistake, SettingError, backend
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.server.addresses import BindError
 from fastwsgi.testing import Server, serve
 from tests.helpers.pki import Pki
@@ -232,6 +233,7 @@ def ask_in_child(server: Server) -> bool:
     [
         ({"workers": 2}, "workers needs worker processes, and this server is a thread: try it with the command"),
         ({"timeout": 3}, "timeout needs worker processes"),
+        ({"loops": 2}, "loops cannot be 2: with a GIL" if HAS_GIL else "loops: a server for tests has one"),
         ({"log_level": "debug"}, "log_level: a server for tests logs as the program has set up its logging"),
         ({"bind": "127.0.0.1:0", "port": 4}, "bind takes the place of host and port: leave one out"),
         ({"keepalives": 3}, "unknown setting 'keepalives'; did you mean"),

@@ -77,6 +77,16 @@ def test_of_too_many_waiting_streams_the_one_furthest_behind_is_cut(build: Simpl
     assert "more than 2 streams wait" in server.log
 
 
+def test_of_a_burst_as_many_are_cut_as_are_too_many(build: SimpleNamespace) -> None:
+    app = Streams()
+    with serving(build, app, threads=2, max_waiting_streams=1) as server, ExitStack() as stack:
+        for number in range(6):
+            client = stack.enter_context(server.connect(receive_buffer=4096))
+            client.send(request(target=f"/stream/{number}"))
+        await_loop(server, lambda loop: len(loop.pool.waiting_streams) == 1 and len(app.done) == 5)
+    assert "more than 1 stream waits for its client: the one furthest behind is cut" in server.log
+
+
 class Entries(list[tuple[str, "BaseException | None"]]):
     """An error log each of whose entries waits for the lock of the pool.
 
