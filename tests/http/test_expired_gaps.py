@@ -104,6 +104,7 @@ class Race:
             guard=service.guard,
             rows=Rows(service.meter),
             acceptor=SimpleNamespace(polled=True),
+            aborted=False,
         )
         monitor: Any = SimpleNamespace(follow=lambda turn: None, post=lambda: None)
         pool = service.pool = Pool(loop, self.bench.settings, monitor)
