@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120.0  # seconds for a page
 RUN_BY_OTHERS = {"README.md": 2}  # blocks that .ci/run and ci/smoke.sh run
 VARYING = re.compile(r"\d+|\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
+# An entry within a line, and what is behind it
+WITHIN = re.compile(r"(?<=[^\n])(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[\d+\] .*\n)(.*\n?)")
 OWN_NETWORK = (
     "setpriv", "--pdeathsig", "KILL",  # unshare, with all in it, ends with this command, however that ends
     "unshare", *(() if os.geteuid() == 0 else ("--map-root-user",)),
@@ -91,7 +93,7 @@ def run(page: Path, isolated: bool) -> str:
         code = execute(["bash", str(around / page.name)], isolated, home, around)
         printed = (around / "printed").read_text(errors="replace").replace(f"{around}/", "")
     faults = [] if code == 0 else [f"exit code {code}" if code > 0 else f"no end after {PATIENCE:g} s"]
-    faults = faults or unprinted(found, printed.splitlines())
+    faults = faults or (unprinted(found, printed.splitlines()) and unprinted(found, untangled(printed).splitlines()))
     return "\n".join([*faults, *printed.splitlines()[-30:]]) if faults else ""
 
 
@@ -128,6 +130,11 @@ def unprinted(found: list[Block], printed: list[str]) -> list[str]:
             else:
                 faults.append(f"line {block.first}: this is not printed: {line}")
     return faults
+
+
+def untangled(printed: str) -> str:
+    """*printed* with entries of the log that are in the middle of a line behind it: curl writes lines in pieces."""
+    return WITHIN.sub(r"\2\1", printed)
 
 
 def alike(line: str) -> str:

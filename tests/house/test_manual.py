@@ -142,3 +142,10 @@ def test_pages_that_run(tmp_path: Path, old: str, new: str, fault: str | None) -
 def test_every_page_can_be_read() -> None:
     for page in manual.pages():
         blocks(page.read_text(encoding="utf-8"))
+
+
+def test_an_entry_of_the_log_within_a_line_is_put_behind_it() -> None:
+    entry = "2026-11-30 07:44:00,308 [33] ERROR worker 35 was killed by SIGABRT\n"
+    assert manual.untangled(f"{entry}curl: (52) Empty rep{entry}ly from server\n{entry}") == (
+        f"{entry}curl: (52) Empty reply from server\n{entry}{entry}"
+    )
