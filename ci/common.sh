@@ -25,6 +25,7 @@ copy_tree() {
 # await_server SECONDS: wait until $server, which writes to $scratch/server.log, says where it listens; sets url.
 await_server() {
     local tenths
+    touch "$scratch/server.log"  # whoever is to write it may not have begun
     for ((tenths = 0; tenths < $1 * 10; tenths++)); do
         url=$(sed -n 's/^.* listening on \(http:[^,]*\).*/\1/p' "$scratch/server.log")
         [[ -z $url ]] || return 0
