@@ -5,7 +5,7 @@ Its thread never takes the GIL, so it notices a stuck call even while that call 
 A look costs some 16 us: the timer, two switches. So it looks each millisecond only while calls wait, or may do so; one
 that computes has nothing to give before it has lasted a while, as whoever takes the loop from it cannot have the GIL.
 It looks less often still while calls are so brisk that 200 looks a second are felt: where there is no GIL, two loops
-that answered 120,000 requests a second on two cores took 4 to 10 % more CPU time for each with them.
+that answered 120,000 requests a second on two cores took some 5 % more CPU time for each with them.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING

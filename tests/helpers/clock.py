@@ -11,8 +11,9 @@ SLOW = 100  # then it takes so many of them to pass one
 class Clock:
     """Stands for the module `time` in the loop and what belongs to it; `offset` seconds ahead of it.
 
-    No deadline comes nearer because the machine is busy, or stands still: the server's shortest by default, 30 s, are
-    further away than it goes by itself. It stops when it is put forward for the first time.
+    By itself it does not go as far as the deadlines of bodies, responses and idle connections, which are 30 s away or
+    more by default: none of these passes because the machine is busy, or stands still; a head has 10 s. It stops when
+    it is put forward for the first time.
     """
 
     def __init__(self) -> None:
