@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOOKS = 10  # looks in the shorter of the two times ...
 LONGEST = 0.25  # ... but at most so many seconds apart
 TRIES = 5  # at the stack of a thread that goes on
+PATIENCE = 1.0  # seconds with a call whose thread is not in the application at any look
 IN_C = "  a call in C that does not let go of the interpreter"
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
@@ -94,7 +95,8 @@ class Watchdog:
         for thread, connection, exchange in calls:
             age = now - self._running.get(exchange, now)
             if self.timeout and age >= self.timeout and exchange not in self._given_up:
-                self._give_up(thread, connection, exchange, age)
+                if age >= self.timeout + PATIENCE or not self._is_passing(exchange):
+                    self._give_up(thread, connection, exchange, age)
             elif self.slow_log and age >= self.slow_log and not {exchange} & (self._logged | self._given_up):
                 self._logged.add(exchange)
                 self._log(f"slow: {self._name(exchange)} has run for {age:.1f} s", thread)
@@ -108,6 +110,14 @@ class Watchdog:
         if is_given_up:  # otherwise it has ended, or changed hands: look again
             self._given_up.add(exchange)
             self.expired(self._log(f"timeout: {request} has run for {age:.1f} s and is given up", thread, stack))
+
+    def _is_passing(self, exchange: Exchange) -> bool:
+        """Whether the server has the response this moment, of which nothing is sent.
+
+        It could only be cut now; as soon as its thread is in the application again, the client can be sent 504.
+        """
+        with self._guarded():
+            return exchange.is_held_back() and not exchange.is_in_application()
 
     def _name(self, exchange: Exchange) -> str:
         with self._guarded():

@@ -138,22 +138,74 @@ def test_a_call_that_ends_as_it_is_given_up_keeps_no_place(build: SimpleNamespac
         await_loop(server, lambda loop: loop.pool.running == 0)
 
 
-def test_a_call_that_changes_hands_meanwhile_is_given_up_at_the_next_look() -> None:
-    class Running:
-        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+class Running:
+    """A call that the watchdog sees; what of it is *seen* in the application, look by look."""
 
-    connection, tries, told = SimpleNamespace(exchange=Running()), iter([False, True]), list[str]()
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+
+    def __init__(self, *seen: bool) -> None:
+        self.seen = list(seen)
+
+    def is_held_back(self) -> bool:
+        return True
+
+    def is_in_application(self) -> bool:
+        return self.seen.pop(0) if self.seen else True
+
+
+def looks_at(call: Running, *results: bool, times: tuple[float, ...]) -> list[str]:
+    """What a watchdog tells that looks at *call* at these *times*, with a limit of a second; *results* of give_up()."""
+    tries, told = iter(results), list[str]()
     loop: Any = SimpleNamespace(
-        calls=lambda: [(0, connection)],
+        calls=lambda: [(0, SimpleNamespace(exchange=call))],
         give_up=lambda *call: next(tries),
         log_error=lambda message, error: None,
         guard=Guard(),
         keeps_interpreter=lambda thread: False,
     )
     watchdog = Watchdog(loop, 1.0, 0.0, told.append)
-    for now in range(5):
-        watchdog.look(float(now))
+    for now in times:
+        watchdog.look(now)
+    return told
+
+
+def test_a_call_that_changes_hands_meanwhile_is_given_up_at_the_next_look() -> None:
+    told = looks_at(Running(), False, True, times=(0.0, 1.0, 2.0, 3.0, 4.0))
     assert told == ["timeout: GET ? from ? has run for 2.0 s and is given up"]
+
+
+def test_so_is_one_that_the_server_has_but_not_for_ever() -> None:
+    told = looks_at(Running(False, False), True, times=(0.0, 1.0, 1.1, 1.2, 1.3))
+    assert told == ["timeout: GET ? from ? has run for 1.2 s and is given up"]
+    told = looks_at(Running(*[False] * 9), True, times=(0.0, 1.0, 1.5, 1.9, 2.0, 2.1))
+    assert told == ["timeout: GET ? from ? has run for 2.0 s and is given up"]
+
+
+def test_who_has_got_nothing_gets_504_even_if_the_server_has_the_call(
+    build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if build.title != "pure Python":
+        pytest.skip("the methods of the compiled wire cannot be replaced; its monitor answers without the thread")
+    looks: list[float] = []
+    look, presence = Watchdog.look, build.sockio.SocketWire.presence
+
+    def presence_behind_the_deadline(self: Any, fd: int) -> int:
+        if not looks:
+            until(lambda: len(looks) > 1 and looks[-1] > looks[0] + 2 * SOON)
+        return int(presence(self, fd))
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        while not told.wait(0.01):
+            yield b""
+
+    told = threading.Event()
+    monkeypatch.setattr(build.sockio.SocketWire, "presence", presence_behind_the_deadline)
+    monkeypatch.setattr(Watchdog, "look", lambda self, now: (look(self, now), looks.append(now)))
+    with serving(build, app, threads=2, timeout=SOON) as server:
+        server.loop.expired = lambda logged: told.set()
+        assert server.ask().status == 504
+        assert told.wait(PATIENCE)
 
 
 def test_a_stack_is_read_again_whose_frame_has_ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
