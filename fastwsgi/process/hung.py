@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastwsgi.settings.settings import Settings
 
 CHECK_INTERVAL = 0.25  # seconds
+STANDSTILL = 4 * CHECK_INTERVAL  # of the supervisor, in which workers had no time either
 EXTRA_TIME = 0.5  # seconds after the deadline, in which the worker's monitor, which needs no GIL, answers the client
 
 
@@ -54,6 +55,8 @@ class HungWorkers:
         told: Callable[[Child, str, str], None],
     ) -> None:
         self.next_check: float | None = None
+        self._checked = float("inf")  # when this process last did so ...
+        self._awake_since = 0.0  # ... and since when it has done so all the time: a machine may have been suspended
         self._kill = kill
         self._abort = abort
         self._told = told
@@ -64,6 +67,9 @@ class HungWorkers:
         """If it is time, ask hung workers for their stacks, and end those with requests past the deadline."""
         if self.next_check is not None and now < self.next_check:
             return
+        if now > self._checked + STANDSTILL:
+            self._awake_since = now
+        self._checked = now
         self.next_check = None
         limits = [limit for limit in (settings.slow_log, settings.timeout) if limit]
         if limits:
@@ -74,7 +80,7 @@ class HungWorkers:
             self.next_check = now + (DUMP_TIME if self._asked else CHECK_INTERVAL)
 
     def _check_one(self, child: Child, limit: float, timeout: float, now: float) -> None:
-        silence = now - child.slot.heartbeat - child.slot.pulse
+        silence = now - max(child.slot.heartbeat + child.slot.pulse, self._awake_since)
         if child.pid not in self._asked:
             if child.state != "booting" and silence >= limit:
                 self._asked[child.pid] = now, silence

@@ -6,7 +6,7 @@ and if the connection closes after the answer, the poller never has to watch it.
 
 With several threads, the loop is passed from one to another (threads.py). One that has lost it learns so by LoopLost,
 which a connection raises at the end of its turn, and which passes through everything here up to the caller of serve().
-All state of a loop is in this object, so that an interpreter without a GIL could run a loop in each thread.
+All state of a loop is in this object, as without a GIL a process runs several side by side (loops.py).
 """
 
 from __future__ import annotations

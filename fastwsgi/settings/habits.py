@@ -84,6 +84,9 @@ def translate(given: Pairs) -> Pairs:
     for name, value in given:
         if name == "interface" and value in OTHER_INTERFACES:
             raise UsageError(f"{value.upper()} is not spoken: serve such an application with a server that does")
+        if name == "loop" and value.isdigit():  # not a name, as "uvloop" is in uvicorn and granian
+            answer.append(("loops", value))
+            continue
         if name in NEEDLESS or (name == "interface" and value in INTERFACES) or (name == "http" and value in PARSERS):
             continue
         if name in HOSTS:

@@ -18,6 +18,8 @@ from fastwsgi.settings.settings import SettingError
 
 LINES = {
     "--port 8000 shop:app": "--port is not an option here: fastwsgi --bind 127.0.0.1:8000 shop:app",
+    "shop --loop 2": "--loop is not an option here: fastwsgi shop --loops 2",
+    "shop --loop uvloop -w 2": "--loop is not an option here: fastwsgi shop -w 2",
     "shop --host 0.0.0.0 -t 3 --port=80": "--host and --port are not options here: "
     "fastwsgi shop --bind 0.0.0.0:80 -t 3",
     "shop --host ::1": "--host is not an option here: fastwsgi shop --bind '[::1]:8000'",
