@@ -44,7 +44,7 @@ NATIVE = (
     "server/_monitor_c",
     "observe/_access_c",
 )
-COMPILED_ONLY = ("http/_scanner_c", "http/_lines_c", "static/_openat2_c")
+COMPILED_ONLY = ("http/_scanner_c", "http/_lines_c", "static/_openat2_c", "process/_deferral_c")
 # No modules, but a .pxd each, whose functions become part of those that cimport it
 INLINE = ("http/_field_text_c", "observe/_line_text_c")
 SHARED = (

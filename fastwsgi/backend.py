@@ -34,8 +34,11 @@ TWINS = {
     "monitor": "fastwsgi.server._monitor",
     "access": "fastwsgi.observe._access",
 }
-SCANNER = "fastwsgi.http._scanner_c"  # without a twin: in the pure build every head goes to llhttp
-OPENAT2 = "fastwsgi.static._openat2_c"  # nor has this one: static/beneath.py does the same by other calls
+ALONE = {  # without a twin
+    "scanner": "fastwsgi.http._scanner_c",  # in the pure build every head goes to llhttp
+    "openat2": "fastwsgi.static._openat2_c",  # static/beneath.py does the same by other calls
+    "deferral": "fastwsgi.process._deferral_c",  # Python itself cannot ask for that
+}
 SHARED = (
     "http.framing",
     "http.head",
@@ -72,7 +75,7 @@ sys.meta_path.insert(0, CompiledFinder)
 def build(name: str) -> SimpleNamespace:
     """The build *name*, "c" or "py", with the modules of TWINS and SHARED by their short names as attributes.
 
-    Its attribute title names it in words; scanner and openat2 are None in the pure build.
+    Its attribute title names it in words; those of ALONE are None in the pure build.
 
     Raises:
         ImportError: it is absent, broken or stale.
@@ -83,8 +86,8 @@ def build(name: str) -> SimpleNamespace:
     for module in SHARED:
         folder, _, text = module.rpartition(".")
         modules[text] = import_module(f"fastwsgi.{folder}._{text}_c" if name == "c" else f"fastwsgi.{module}")
-    scanner, openat2 = (import_module(one) if name == "c" else None for one in (SCANNER, OPENAT2))
-    return SimpleNamespace(name=name, title=build_title(name), scanner=scanner, openat2=openat2, **modules)
+    alone = {key: import_module(module) if name == "c" else None for key, module in ALONE.items()}
+    return SimpleNamespace(name=name, title=build_title(name), **alone, **modules)
 
 
 def _check_fresh() -> None:

@@ -14,6 +14,7 @@ from fastwsgi.observe.logs import Logs, error_log, log_error
 from fastwsgi.observe.request_id import RequestIds, with_request_ids
 from fastwsgi.observe.standard_streams import occupy
 from fastwsgi.originals import os
+from fastwsgi.process.deferral import defer_counts
 from fastwsgi.process.folders import file_sender, static_files, warn_of_folders
 from fastwsgi.process.late_gil import LateGil
 from fastwsgi.process.probes import probe_routes
@@ -57,6 +58,7 @@ def make_loops(
         make_room(settings, count)
     if count == 1:
         return Loops([partial(make_loop, build, app, settings, logs, board, slot, base=base)])
+    defer_counts(build)
     commons = Commons(settings, log_error, slot)
     memory = None if slot is not None else private_memory(count)
     slots: list[Slot | None] = [None] * count if slot is None else [slot, *slot.followers]

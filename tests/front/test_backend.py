@@ -18,7 +18,6 @@ from fastwsgi.demo import app
 from tests.helpers.processes import python_path
 from tests.helpers.serving import PATIENCE
 
-ALONE = ("scanner", "openat2")  # those without a twin
 SHOW = "from fastwsgi import backend; print(backend.NAME, backend.current().name, backend.build_title())"
 
 
@@ -119,7 +118,7 @@ def test_a_text_that_is_only_newer_is_no_reason(compiled: Path) -> None:
 
 def test_the_builds_have_the_same_modules_and_none_of_the_others(build: SimpleNamespace) -> None:
     other = {"c": "py", "py": "c"}[build.name]
-    modules = {key: value for key, value in vars(build).items() if key not in ("name", "title", *ALONE)}
+    modules = {key: value for key, value in vars(build).items() if key not in ("name", "title", *backend.ALONE)}
     texts = [name.rpartition(".")[2] for name in backend.SHARED]
     assert set(modules) == {*backend.TWINS, *texts}
     for key in backend.TWINS:

@@ -81,7 +81,7 @@ def test_no_file_of_the_compiled_half_is_forgotten() -> None:
 
 def test_backend_and_setup_agree() -> None:
     assert {f"{module}_c" for module in backend.TWINS.values()} == {dotted(name) for name in NATIVE}
-    assert {backend.SCANNER, backend.OPENAT2} <= set(map(dotted, COMPILED_ONLY))
+    assert set(backend.ALONE.values()) <= set(map(dotted, COMPILED_ONLY))
     assert tuple(name.replace(".", "/") for name in backend.SHARED) == SHARED
 
 
@@ -90,9 +90,9 @@ def test_each_build_is_what_it_says() -> None:
     for key, module in vars(backend.build("c")).items():
         if key not in ("name", "title"):
             assert not module.__file__.endswith(".py"), f"{key} of the compiled build is {module.__file__}"
-    assert backend.build("py").scanner is backend.build("py").openat2 is None
+    assert not any(getattr(backend.build("py"), key) for key in backend.ALONE)
     for key, module in vars(backend.build("py")).items():
-        if key not in ("name", "title", "scanner", "openat2"):
+        if key not in ("name", "title", *backend.ALONE):
             assert module.__file__.endswith(".py"), f"{key} of the pure build is {module.__file__}"
 
 

@@ -1,0 +1,1 @@
+cpdef Py_ssize_t defer_counts(list objects) except -1
