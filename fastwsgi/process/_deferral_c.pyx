@@ -13,7 +13,7 @@ cdef extern from *:
 
 
 cpdef Py_ssize_t defer_counts(list objects) except -1:
-    """Have the counts of *objects* deferred; of how many they now are, and were not before."""
+    """Have the counts of *objects* deferred; for how many the interpreter has done so."""
     cdef Py_ssize_t count = 0
     for one in objects:
         count += defer_count(one)

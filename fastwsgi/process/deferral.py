@@ -19,5 +19,5 @@ if TYPE_CHECKING:
 
 
 def defer_counts(build: SimpleNamespace) -> int:
-    """Have the counts deferred of all objects that the garbage collector knows; of how many they now are."""
+    """Have the counts deferred of all objects that the garbage collector knows; for how many it was done."""
     return 0 if build.deferral is None else int(build.deferral.defer_counts(gc.get_objects()))
