@@ -16,6 +16,7 @@ import pytest
 import fastwsgi
 from fastwsgi._guard_py import Guard
 from fastwsgi.daemon import Daemon
+from fastwsgi.gil import HAS_GIL
 from fastwsgi.server.threads import Pool
 from fastwsgi.server.watchdog import Watchdog, stack_of
 from tests.helpers.serving import GET, PATIENCE, answering, await_loop, request, serving
@@ -181,6 +182,7 @@ def test_so_is_one_that_the_server_has_but_not_for_ever() -> None:
     assert told == ["timeout: GET ? from ? has run for 2.0 s and is given up"]
 
 
+@pytest.mark.skipif(not HAS_GIL, reason="the guard of the loop keeps the watchdog out meanwhile")
 def test_who_has_got_nothing_gets_504_even_if_the_server_has_the_call(
     build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
