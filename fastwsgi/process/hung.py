@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Callable
 from fastwsgi.observe.logs import error_log
 from fastwsgi.process.control import HEARTBEAT
 from fastwsgi.process.stack_dump import DUMP_TIME, LONGEST_TIME
+from fastwsgi.process.standstill import Awake
 from fastwsgi.status.calls import in_call
 from fastwsgi.status.phrases import HELD
 from fastwsgi.status.processes import is_stopped
@@ -55,8 +56,7 @@ class HungWorkers:
         told: Callable[[Child, str, str], None],
     ) -> None:
         self.next_check: float | None = None
-        self._checked = float("inf")  # when this process last did so ...
-        self._awake_since = 0.0  # ... and since when it has done so all the time: a machine may have been suspended
+        self._awake = Awake(STANDSTILL)
         self._kill = kill
         self._abort = abort
         self._told = told
@@ -67,20 +67,18 @@ class HungWorkers:
         """If it is time, ask hung workers for their stacks, and end those with requests past the deadline."""
         if self.next_check is not None and now < self.next_check:
             return
-        if now > self._checked + STANDSTILL:
-            self._awake_since = now
-        self._checked = now
+        awake_since = self._awake.look(now)
         self.next_check = None
         limits = [limit for limit in (settings.slow_log, settings.timeout) if limit]
         if limits:
             for child in list(fleet.members.values()):
-                self._check_one(child, min(limits), settings.timeout, now)
+                silence = now - max(child.slot.heartbeat + child.slot.pulse, awake_since)
+                self._check_one(child, silence, min(limits), settings.timeout, now)
             self._asked = {pid: one for pid, one in self._asked.items() if pid in fleet.members}
             self._logged &= self._asked.keys()
             self.next_check = now + (DUMP_TIME if self._asked else CHECK_INTERVAL)
 
-    def _check_one(self, child: Child, limit: float, timeout: float, now: float) -> None:
-        silence = now - max(child.slot.heartbeat + child.slot.pulse, self._awake_since)
+    def _check_one(self, child: Child, silence: float, limit: float, timeout: float, now: float) -> None:
         if child.pid not in self._asked:
             if child.state != "booting" and silence >= limit:
                 self._asked[child.pid] = now, silence

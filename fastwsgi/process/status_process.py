@@ -17,6 +17,7 @@ from fastwsgi.process import channel, exits
 from fastwsgi.process.signals import WATCHED
 from fastwsgi.process.sockets import Listeners, at_position
 from fastwsgi.process.spawn import fork_in_silence, freeze
+from fastwsgi.process.standstill import Awake
 from fastwsgi.status.own_settings import of_listener, passed_on
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class StatusProcess:
         self._listeners = Listeners(HANDED_OVER, "--status-bind")
         self._channel: Channel | None = None
         self._started = 0.0
-        self._looked = self._awake_since = 0.0  # when this process last looked; since when it has done so each second
+        self._awake = Awake(2 * INTERVAL)
         self._is_hung = False  # it was killed since it was silent
         self._failures = 0  # short lives in a row
         self._not_before = 0.0
@@ -112,11 +113,8 @@ class StatusProcess:
         self._send_settings(settings)
 
     def _check_heartbeat(self, now: float) -> None:
-        """Kill it if it is silent, unless this process did not run either, as on a machine that was suspended."""
-        if now > self._looked + 2 * INTERVAL:
-            self._awake_since = now
-        self._looked = now
-        seen = max(self._supervisor.board.status_seen, self._started, self._awake_since)
+        """Kill it if it is silent, unless this process did not run either."""
+        seen = max(self._supervisor.board.status_seen, self._started, self._awake.look(now))
         if self.pid and not self._is_hung and now > seen + LONGEST_SILENCE:
             self._is_hung = True
             os.kill(self.pid, signal.SIGKILL)
